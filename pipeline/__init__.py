@@ -1,0 +1,87 @@
+"""CCD image reduction as a pipeline of pure stages.
+
+The modules, in the order in which data flows and in which they may import (each only from those above it)::
+
+    errors       what can go wrong, as a tree
+    pixels       values, flags and variance, and their arithmetic
+    cards        a header that cannot change
+    frames       Image, FrameSet, and where their pixels come from
+    running      how stages run: threads, memory, progress
+    stages       what a stage is: a pure function that records itself
+    compose      pipe, chain, each
+    filelist     the list of a night's frames
+    keywords     what a header says
+    noise        how much equal exposures should differ
+    clip         which values of a stack to leave out
+    stacking     combine
+    saturation   flag_saturated
+    overscan     subtract_overscan
+    bias         MasterBias, subtract_bias
+    dark         MasterDark, scale_dark, subtract_dark
+    flat         MasterFlat, normalise_flat, divide
+    header       ReducedImage, attach_header
+    recipes      the default chains
+    ------------ the edge: only these read or write files, draw or print
+    fits         open_frames, read_night, write
+    simulate     a night whose truth is known
+    cli          the command
+"""
+
+from pipeline.bias import MasterBias, subtract_bias
+from pipeline.cards import Cards
+from pipeline.clip import Clip
+from pipeline.compose import chain, each, pipe
+from pipeline.dark import MasterDark, scale_dark, subtract_dark
+from pipeline.filelist import parse_filelist
+from pipeline.fits import open_frame, open_frames, read_night, write
+from pipeline.flat import MasterFlat, divide, normalise_flat
+from pipeline.frames import FrameSet, Image
+from pipeline.header import ReducedImage, attach_header
+from pipeline.noise import Noise
+from pipeline.overscan import subtract_overscan
+from pipeline.pixels import Flag, Pixels
+from pipeline.recipes import Masters, Recipe, make_masters, reduce
+from pipeline.running import running
+from pipeline.saturation import flag_saturated
+from pipeline.stacking import combine, measure_noise
+from pipeline.stages import Stage, Step, stage
+
+__all__ = [
+    "Cards",
+    "Clip",
+    "Flag",
+    "FrameSet",
+    "Image",
+    "MasterBias",
+    "MasterDark",
+    "MasterFlat",
+    "Masters",
+    "Noise",
+    "Pixels",
+    "Recipe",
+    "ReducedImage",
+    "Stage",
+    "Step",
+    "attach_header",
+    "chain",
+    "combine",
+    "divide",
+    "each",
+    "flag_saturated",
+    "make_masters",
+    "measure_noise",
+    "normalise_flat",
+    "open_frame",
+    "open_frames",
+    "parse_filelist",
+    "pipe",
+    "read_night",
+    "reduce",
+    "running",
+    "scale_dark",
+    "stage",
+    "subtract_bias",
+    "subtract_dark",
+    "subtract_overscan",
+    "write",
+]

@@ -1,0 +1,71 @@
+"""The bias: what a detector reads without light and without time."""
+
+from __future__ import annotations
+
+import attrs
+
+from pipeline.errors import StepError
+from pipeline.frames import Image, Lineage, Ran
+from pipeline.pixels import Pixels
+from pipeline.stages import stage
+
+
+@attrs.frozen(repr=False)
+class MasterBias:
+    """What subtract_bias needs: an image of kind bias."""
+
+    image: Image
+
+    def __attrs_post_init__(self) -> None:
+        if self.image.kind != "bias":
+            raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterBias is made of bias frames")
+
+    @classmethod
+    def of(cls, image: Image) -> MasterBias:
+        """Make a master of a combined image, or of a single one.
+
+        :raises StepError: the image is no bias.
+        """
+        return cls(image)
+
+    def __repr__(self) -> str:
+        return f"MasterBias({self.image.short_name})"
+
+    @property
+    def pixels(self) -> Pixels:
+        """Values in the frames' unit."""
+        return self.image.pixels
+
+    @property
+    def lineage(self) -> Lineage:
+        """What the master is made of."""
+        return self.image.lineage
+
+    def on_rows(self, start: int, stop: int) -> MasterBias:
+        """Cut the master to some rows."""
+        return MasterBias(self.image.rows(start, stop))
+
+    def recorded(self, ran: Ran) -> MasterBias:
+        """Give the same master with one more step in its history."""
+        return MasterBias(self.image.recorded(ran))
+
+
+@stage(rows=True, does="bias")
+def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+    """Subtract the bias; ``bias=None`` says that there is none to subtract.
+
+    :param force: subtract it even if the header says that it has been done.
+    :raises ShapeError: image and bias differ in shape.
+    :raises StepError: the image is flat-fielded already.
+    """
+    if bias is None:
+        return image
+    if image.state.flat:
+        raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the bias comes out before that")
+    by = f"Zero level correction image is {bias.image.short_name}"
+    return attrs.evolve(
+        image,
+        data=image.pixels.minus(bias.pixels),
+        state=attrs.evolve(image.state, bias=by),
+        added=(*image.added, ("ZEROCOR", by, "")),
+    )

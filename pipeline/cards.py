@@ -1,0 +1,82 @@
+"""A header that cannot change: the text of its cards, read when asked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import attrs
+from astropy.io import fits
+
+from pipeline.errors import HeaderError
+
+CARD = 80
+COMMENTARY = ("COMMENT", "HISTORY", "")
+
+
+@attrs.frozen
+class Cards:
+    """The cards of one header, verbatim: 80 characters each, without END.
+
+    >>> cards = Cards.of({"EXPTIME": 30.0, "OBJECT": ""})
+    >>> cards.get("EXPTIME"), cards.get("OBJECT", "no such card"), "OBJECT" in cards
+    (30.0, 'no such card', True)
+    """
+
+    text: str = ""
+
+    @classmethod
+    def of(cls, header: fits.Header | Mapping[str, Any] | None) -> Cards:
+        """Copy an astropy header, or make one of keywords and values."""
+        if header is None:
+            return cls()
+        known = header if isinstance(header, fits.Header) else fits.Header(list(header.items()))
+        return cls(_as_text(known.cards))
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in _parsed(self.text)
+
+    def __iter__(self) -> Iterator[fits.Card]:
+        return iter(self.to_header().cards)
+
+    def __repr__(self) -> str:
+        return f"Cards({len(self.text) // CARD})"
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Give the value of a card; an empty or undefined one counts as none.
+
+        :raises HeaderError: the card is there and its value cannot be read.
+        """
+        try:
+            value = _parsed(self.text).get(keyword)
+        except fits.VerifyError as error:
+            raise HeaderError(
+                f"{keyword}: its card breaks the FITS standard ({error}); write its value as a number or a 'string'"
+            ) from error
+        if value is None or isinstance(value, fits.card.Undefined):
+            return default
+        return default if isinstance(value, str) and not value.strip() else value
+
+    def to_header(self) -> fits.Header:
+        """Give a fresh astropy header."""
+        return fits.Header.fromstring(self.text)
+
+    def under(self, primary: Cards) -> Cards:
+        """Put the primary header's cards before these; where both say something, these win."""
+        own = {card.keyword for card in self if self.get(card.keyword) is not None} - set(COMMENTARY)
+        above = [card for card in primary if card.keyword not in own]
+        silent = {card.keyword for card in above} - set(COMMENTARY)
+        return Cards(_as_text([*above, *(card for card in self if card.keyword not in silent)]))
+
+
+def _as_text(cards: Iterable[fits.Card]) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+        return "".join(str(card) for card in cards)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> fits.Header:
+    return fits.Header.fromstring(text)

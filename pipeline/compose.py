@@ -1,0 +1,204 @@
+"""Putting steps together: ``pipe`` runs them, ``chain`` joins them, ``each`` maps one over a FrameSet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+import attrs
+import numpy as np
+import toolz
+
+from pipeline.errors import StepError
+from pipeline.frames import FrameSet, Image
+from pipeline.pixels import Pixels
+from pipeline.running import running
+from pipeline.stages import In_contra, Out_co, Stage, Step
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+G = TypeVar("G")
+H = TypeVar("H")
+
+if TYPE_CHECKING:
+
+    @overload
+    def pipe(record: A, /) -> A: ...
+    @overload
+    def pipe(record: A, f1: Callable[[A], B], /) -> B: ...
+    @overload
+    def pipe(record: A, f1: Callable[[A], B], f2: Callable[[B], C], /) -> C: ...
+    @overload
+    def pipe(record: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], /) -> D: ...
+    @overload
+    def pipe(
+        record: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], f4: Callable[[D], E], /
+    ) -> E: ...
+    @overload
+    def pipe(
+        record: A,
+        f1: Callable[[A], B],
+        f2: Callable[[B], C],
+        f3: Callable[[C], D],
+        f4: Callable[[D], E],
+        f5: Callable[[E], F],
+        /,
+    ) -> F: ...
+    @overload
+    def pipe(
+        record: A,
+        f1: Callable[[A], B],
+        f2: Callable[[B], C],
+        f3: Callable[[C], D],
+        f4: Callable[[D], E],
+        f5: Callable[[E], F],
+        f6: Callable[[F], G],
+        /,
+    ) -> G: ...
+    @overload
+    def pipe(
+        record: A,
+        f1: Callable[[A], B],
+        f2: Callable[[B], C],
+        f3: Callable[[C], D],
+        f4: Callable[[D], E],
+        f5: Callable[[E], F],
+        f6: Callable[[F], G],
+        f7: Callable[[G], H],
+        /,
+    ) -> H: ...
+    def pipe(record: Any, /, *functions: Callable[[Any], Any]) -> Any:
+        """Pass a record through functions, left to right (toolz.pipe, with types)."""
+
+else:
+    pipe = toolz.pipe
+
+
+@attrs.frozen(repr=False)
+class Chain(Generic[In_contra, Out_co]):
+    """Steps joined into one, made by :func:`chain`."""
+
+    steps: tuple[Callable[[Any], Any], ...] = ()
+
+    def __call__(self, record: In_contra) -> Out_co:
+        """Run the steps, left to right."""
+        result: Out_co = toolz.pipe(record, *self.steps)
+        return result
+
+    def __repr__(self) -> str:
+        return f"chain({', '.join(map(repr, self.steps))})"
+
+
+@overload
+def chain() -> Chain[Any, Any]: ...
+@overload
+def chain(f1: Callable[[A], B], /) -> Chain[A, B]: ...
+@overload
+def chain(f1: Callable[[A], B], f2: Callable[[B], C], /) -> Chain[A, C]: ...
+@overload
+def chain(f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], /) -> Chain[A, D]: ...
+@overload
+def chain(f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], f4: Callable[[D], E], /) -> Chain[A, E]: ...
+@overload
+def chain(
+    f1: Callable[[A], B],
+    f2: Callable[[B], C],
+    f3: Callable[[C], D],
+    f4: Callable[[D], E],
+    f5: Callable[[E], F],
+    /,
+    *more: Callable[[F], F],
+) -> Chain[A, F]: ...
+def chain(*steps: Callable[[Any], Any]) -> Chain[Any, Any]:
+    """Join steps into one step.  Chains of chains are flat; ``chain()`` changes nothing.
+
+    >>> chain(abs, chain(float, str))
+    chain(<built-in function abs>, <class 'float'>, <class 'str'>)
+    >>> chain(abs, chain(float, str))(-1)
+    '1.0'
+    """
+    flat = toolz.concat(step.steps if isinstance(step, Chain) else (step,) for step in steps)
+    return Chain(tuple(flat))
+
+
+def each(step: Callable[[Image], Image]) -> Each:
+    """Map a step over the frames of a FrameSet.
+
+    Pixelwise steps over frames on disk read nothing yet: the result is read, and computed, rows by rows.
+    """
+    return Each(step() if isinstance(step, Stage) else step)
+
+
+@attrs.frozen(repr=False)
+class Each:
+    """A step mapped over the frames of a FrameSet, made by :func:`each`."""
+
+    step: Callable[[Image], Image]
+
+    def __call__(self, frames: FrameSet) -> FrameSet:
+        """Run the step on every frame.
+
+        :raises StepError: it is given something else than a FrameSet.
+        """
+        if not isinstance(frames, FrameSet):
+            raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
+        parts = _parts(self.step)
+        return FrameSet(toolz.pipe(frame, *parts) for frame in frames)
+
+    def __repr__(self) -> str:
+        return f"each({self.step!r})"
+
+
+def _parts(step: Callable[[Image], Image]) -> list[Callable[[Image], Image]]:
+    """Split a chain into its steps, each made lazy where it can be."""
+    steps = step.steps if isinstance(step, Chain) else (step,)
+    return [_lazy(part() if isinstance(part, Stage) else part) for part in steps]
+
+
+def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
+    if not isinstance(step, Step) or not step.stage.rows:
+        return step
+
+    lazy: Step[Image, Image] = step
+
+    def wait(image: Image) -> Image:
+        if isinstance(image.source, Pixels):
+            return lazy(image)
+        for _, value in lazy.settings:
+            if hasattr(value, "pixels") and value.pixels.shape != image.shape:
+                return lazy(image)  # which says what does not fit
+        before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
+        after = lazy.on_rows(0, 0)(before)
+        untouched = after.data is before.data
+        return attrs.evolve(after, data=image.data if untouched else Waiting(image, lazy, after.pixels.values.dtype))
+
+    return wait
+
+
+@attrs.frozen
+class Waiting:
+    """A source whose rows are those of an image passed through a pixelwise step when they are asked for."""
+
+    image: Image
+    step: Step[Image, Image]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.image.shape
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows and pass them through the step."""
+        with running(quiet=True):
+            return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
+
+    def loaded(self) -> Waiting:
+        """Give the same, over a source that is quick to read."""
+        source = self.image.source
+        ready = source if isinstance(source, Pixels) else source.loaded()
+        return attrs.evolve(self, image=attrs.evolve(self.image, data=ready))

@@ -1,0 +1,153 @@
+"""The dark current: what a detector collects with time and without light."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.frames import Image, Lineage, Ran
+from pipeline.pixels import Pixels
+from pipeline.running import advise
+from pipeline.stages import stage
+
+NO_EXPOSURE = 1.0
+"""Seconds that stand in for an exposure that no card gives."""
+
+SAME_EXPOSURE = 1e-3
+"""Ratios of exposures this near to 1 leave a bias in the dark where it belongs, within its noise."""
+
+
+@attrs.frozen(repr=False)
+class MasterDark:
+    """What subtract_dark needs: an image of kind dark, its exposure, and whether the bias is still in it.
+
+    ``has_bias`` is False once the bias is out, True where the user says it is in, None where nobody says.
+    """
+
+    image: Image
+    has_bias: bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.image.kind != "dark":
+            raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterDark is made of dark frames")
+        if not self.exposure > 0:
+            raise CalibrationError(
+                f"{self.image.name}: a dark of {self.exposure:g} s cannot be scaled; give darks with an exposure"
+            )
+
+    @classmethod
+    def of(cls, image: Image, *, has_bias: bool | None = None) -> MasterDark:
+        """Make a master of a combined image, or of a single one.
+
+        :param has_bias: what is known of a dark that no bias was taken out of here, such as a library dark.
+        :raises StepError: the image is no dark.
+        :raises CalibrationError: its exposure is 0.
+        """
+        return cls(image, False if image.state.bias else has_bias)
+
+    def __repr__(self) -> str:
+        return f"MasterDark({self.image.short_name}, {self.exposure:g} s)"
+
+    @property
+    def exposure(self) -> float:
+        """Seconds; 1 where no card gives them."""
+        return NO_EXPOSURE if self.image.exposure is None else self.image.exposure
+
+    @property
+    def pixels(self) -> Pixels:
+        """Values in the frames' unit, for the whole exposure."""
+        return self.image.pixels
+
+    @property
+    def lineage(self) -> Lineage:
+        """What the master is made of."""
+        return self.image.lineage
+
+    def on_rows(self, start: int, stop: int) -> MasterDark:
+        """Cut the master to some rows."""
+        return MasterDark(self.image.rows(start, stop), self.has_bias)
+
+    def recorded(self, ran: Ran) -> MasterDark:
+        """Give the same master with one more step in its history."""
+        return MasterDark(self.image.recorded(ran), self.has_bias)
+
+
+@stage
+def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
+    """Scale a dark to another exposure in seconds.
+
+    :raises SettingError: the exposure is not positive.
+    :raises CalibrationError: the dark is known to hold the bias, which does not grow with time.
+    """
+    if not (exposure > 0 and math.isfinite(exposure)):
+        raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
+    ratio = exposure / dark.exposure
+    _check_bias(dark, dark.image.name, ratio)
+    image = attrs.evolve(dark.image, data=dark.pixels.times(ratio), exposure=float(exposure))
+    return MasterDark(image, dark.has_bias)
+
+
+@stage(rows=True, does="dark")
+def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+    """Subtract the dark, scaled by the ratio of the exposures; ``dark=None`` says that there is none to subtract.
+
+    :param force: subtract it even if the header says that it has been done.
+    :raises ShapeError: image and dark differ in shape.
+    :raises StepError: the image is flat-fielded already, or had its bias out and the dark not.
+    :raises CalibrationError: the dark is known to hold the bias and has another exposure.
+    """
+    if dark is None:
+        return image
+    if image.state.flat:
+        raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the dark comes out before that")
+    if image.state.bias and dark.has_bias is not False:
+        raise StepError(
+            f"{image.name}: its bias is out ({image.state.bias}), and {dark.image.name} may still hold it; "
+            "take the bias out of the dark too, or say MasterDark.of(..., has_bias=False)"
+        )
+    ratio = _ratio(image, dark)
+    if not image.state.bias:
+        _check_bias(dark, image.name, ratio)
+    by = f"Dark count correction image is {dark.image.short_name} with scale={ratio:.8g}"
+    takes_bias = dark.has_bias and not image.state.bias
+    return attrs.evolve(
+        image,
+        data=image.pixels.minus(dark.pixels, times=ratio),
+        state=attrs.evolve(image.state, dark=by, **({"bias": by} if takes_bias else {})),
+        added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", ratio, "factor by which the dark was scaled")),
+    )
+
+
+def _ratio(image: Image, dark: MasterDark) -> float:
+    """Give how much longer the image was exposed than the dark."""
+    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
+    ratio = seconds / dark.exposure
+    silent = [which.name for which in (image, dark.image) if which.exposure is None]
+    if silent:
+        advise(
+            f"{' and '.join(silent)}: no exposure in the header; taken for {NO_EXPOSURE:g} s, "
+            f"so that the dark is scaled by {ratio:g}; name the keyword if it has another",
+            AssumptionWarning,
+        )
+    return ratio
+
+
+def _check_bias(dark: MasterDark, name: str, ratio: float) -> None:
+    """Refuse, or warn, where scaling the dark scales a bias in it."""
+    if dark.has_bias is False or abs(ratio - 1) <= SAME_EXPOSURE:
+        return
+    if dark.has_bias:
+        raise CalibrationError(
+            f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
+            f"for {name}; give bias frames, or a dark of the same exposure"
+        )
+    good = dark.pixels.values[~dark.pixels.mask]
+    error = abs(1 - ratio) * float(np.median(good)) if good.size else math.nan
+    advise(
+        f"{dark.image.name}: scaled by {ratio:g} for {name} with no bias taken out of it; if it holds the bias, the "
+        f"result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say that it has none",
+        AssumptionWarning,
+    )

@@ -1,0 +1,88 @@
+"""Everything that can go wrong, as a tree.
+
+::
+
+    PipelineError                 a mistake in the data, the list or the chain: never a bug of ours
+    ├── FileListError             a file list that cannot be understood; every problem in it at once
+    ├── FrameError                a file that cannot be read as an image
+    ├── HeaderError               a card that is there and cannot be believed
+    ├── ShapeError                images that do not fit each other
+    ├── SettingError              a setting that is unknown, missing, or makes no sense
+    ├── StepError                 a step in the wrong place: wrong record, wrong order, asked for twice
+    ├── CalibrationError          a calibration that would give a wrong image
+    └── OutputError               a product that cannot be written
+
+    PipelineWarning               the reduction goes on
+    ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
+    ├── SkippedWarning            ... without a step that had been done before
+    └── ClipWarning               ... with a clip that cannot do what was asked of it
+
+A message says where, what was found, what was expected, and what to do.
+To refuse assumptions in Python as ``--strict`` does, make them errors:
+``warnings.simplefilter("error", AssumptionWarning)``.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """A mistake in the data, the list or the chain."""
+
+
+class FileListError(PipelineError):
+    """A file list that cannot be understood; ``problems`` holds every one of them."""
+
+    def __init__(self, where: str, problems: tuple[str, ...]) -> None:
+        super().__init__(where, problems)
+        self.where = where
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """Give one line per problem, under a heading that counts them."""
+        if len(self.problems) == 1:
+            return f"{self.where}: {self.problems[0]}"
+        return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems])
+
+
+class FrameError(PipelineError):
+    """A file that cannot be read as an image."""
+
+
+class HeaderError(PipelineError):
+    """A card that is there and cannot be believed."""
+
+
+class ShapeError(PipelineError):
+    """Images that do not fit each other."""
+
+
+class SettingError(PipelineError):
+    """A setting that is unknown, missing, or makes no sense."""
+
+
+class StepError(PipelineError):
+    """A step in the wrong place: the wrong record, the wrong order, or asked for twice."""
+
+
+class CalibrationError(PipelineError):
+    """A calibration that would give a wrong image."""
+
+
+class OutputError(PipelineError):
+    """A product that cannot be written."""
+
+
+class PipelineWarning(UserWarning):
+    """The reduction goes on, and this is what should be known about it."""
+
+
+class AssumptionWarning(PipelineWarning):
+    """Something was assumed that may be wrong."""
+
+
+class SkippedWarning(PipelineWarning):
+    """A step was left out, having been done before."""
+
+
+class ClipWarning(PipelineWarning):
+    """A clip that cannot do what was asked of it."""

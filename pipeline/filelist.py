@@ -1,0 +1,125 @@
+"""The list of a night's frames: text in, a FrameSet of frames not opened yet out.  Nothing is read here."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
+from typing import TypeAlias
+
+import attrs
+
+from pipeline.errors import FileListError, SettingError
+from pipeline.frames import KINDS, FrameSet, Image, Location
+
+Row: TypeAlias = Sequence[str | int | PurePath]
+
+_HEADER_ROW = {"type", "kind", "frame", "frametype", "frame_type", "imagetyp", "imagetype", "image_type", "obstype"}
+
+
+@attrs.frozen
+class Parsed:
+    """What a list says, and what is wrong with it."""
+
+    frames: FrameSet
+    problems: tuple[str, ...]
+
+
+def parse_filelist(
+    rows: str | Iterable[Row], *, delimiter: str = ",", folder: str | PurePath = "", name: str = "file list"
+) -> FrameSet:
+    r"""Read the text of a file list, or its rows, as a FrameSet whose images know kind, path and HDU.
+
+    A row is ``type, path`` or ``type, path, hdu``: the type one of bias, dark, flat, light and arc in any case,
+    the HDU a number or an EXTNAME, 0 where it is not given.  Blanks around cells, blank lines, a byte-order mark
+    and everything behind a ``#`` outside quotes are passed over; cells may be quoted; a first row of column
+    names is skipped.  Relative paths are relative to ``folder``.
+
+    >>> parse_filelist("light, a.fits\nBIAS , b.fits , 1  # a library bias\n")
+    FrameSet(1 bias, 1 light)
+
+    :param delimiter: what stands between cells; ``" "`` is any run of blanks.
+    :param name: what to call the list in a message.
+    :raises FileListError: with every problem of the list and its line.
+    """
+    parsed = parse_rows(rows, delimiter=delimiter, folder=folder)
+    if parsed.problems:
+        raise FileListError(name, parsed.problems)
+    return parsed.frames
+
+
+def parse_rows(rows: str | Iterable[Row], *, delimiter: str = ",", folder: str | PurePath = "") -> Parsed:
+    """Do what :func:`parse_filelist` does, and give problems back instead of raising them."""
+    if len(delimiter) != 1 or delimiter in '"#\r\n':
+        raise SettingError(f"delimiter is {delimiter!r}; expected one character that is no quote, # or line break")
+    lines = _lines(rows, delimiter) if isinstance(rows, str) else _rows(rows)
+    images: list[Image] = []
+    problems: list[str] = []
+    for first, (number, cells) in _with_first(lines):
+        if first and isinstance(cells, list) and cells[0].lower() in _HEADER_ROW:
+            continue
+        image = cells if isinstance(cells, str) else _image(number, cells, PurePath(folder))
+        if isinstance(image, str):
+            problems.append(f"line {number}: {image}")
+        else:
+            images.append(image)
+    if not images and not problems:
+        problems.append("no frames in it; expected rows such as: light, path/to/frame.fits")
+    return Parsed(FrameSet(images), tuple(problems))
+
+
+def _with_first(lines: Iterable[tuple[int, list[str] | str]]) -> Iterator[tuple[bool, tuple[int, list[str] | str]]]:
+    for index, line in enumerate(lines):
+        yield index == 0, line
+
+
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Give the cells of each line that has any, or a problem, with the line's number."""
+    for number, line in enumerate(re.split("\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
+        code, unclosed = _without_comment(line, delimiter)
+        if unclosed:
+            yield number, "a quote is opened and not closed; close it, or leave both out"
+        elif code.strip():
+            cells = next(csv.reader([code.strip(" ")], delimiter=delimiter, skipinitialspace=True))
+            yield number, [cell.strip() for cell in cells]
+
+
+def _without_comment(line: str, delimiter: str) -> tuple[str, bool]:
+    """Cut a line at the first # outside quotes; tell whether a quote is left open.  Quotes open cells only."""
+    quoted, at_start = False, True
+    for index, character in enumerate(line):
+        if character == '"' and (quoted or at_start):
+            quoted = not quoted
+        elif character == "#" and not quoted:
+            return line[:index], False
+        at_start = character == delimiter or (at_start and character.isspace())
+    return line, quoted
+
+
+def _rows(rows: Iterable[Row]) -> Iterator[tuple[int, list[str] | str]]:
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, str):
+            yield number, f"a row is {row!r}; expected a sequence of cells: type, path, and perhaps an HDU"
+        else:
+            yield number, [str(cell).strip() for cell in row]
+
+
+def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:
+    """Make an image that is not opened yet, or say what is wrong with its row."""
+    while len(cells) > 2 and not cells[-1]:
+        cells = cells[:-1]
+    if not 2 <= len(cells) <= 3:
+        return f"{len(cells)} columns in {', '.join(cells)!r}; expected 2 or 3: type, path, and perhaps an HDU"
+    kind, path, hdu = cells[0].lower(), cells[1], (cells[2] if len(cells) == 3 else "0")
+    if kind not in KINDS:
+        close = difflib.get_close_matches(kind, KINDS, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(KINDS)}"
+        return f"unknown type {cells[0]!r}; {meant}"
+    if not path:
+        return f"no path behind {cells[0]!r}"
+    if re.fullmatch(r"[-+]?[\d.]+", hdu) and not re.fullmatch(r"\+?\d+", hdu):
+        return f"HDU {hdu!r} of {path}; expected a whole number from 0, or an EXTNAME"
+    location = Location(str(folder / path), int(hdu) if re.fullmatch(r"\+?\d+", hdu) else hdu, line)
+    return Image(kind, location, sources=(str(location),))

@@ -1,0 +1,248 @@
+"""One exposure, from raw to nearly reduced, and the exposures of a night."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+import numpy as np
+from toolz import concat, unique
+
+from pipeline.cards import Cards
+from pipeline.errors import FrameError, ShapeError, StepError
+from pipeline.pixels import Flag, Pixels
+
+KINDS = ("bias", "dark", "flat", "light", "arc")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Pixels that are read when asked for.  A source is a value: it gives the same rows every time, or refuses."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values in :meth:`rows`."""
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows."""
+
+    def loaded(self) -> Source | Pixels:
+        """Give the same rows in a form that is quick to read in any order."""
+
+
+@attrs.frozen
+class Location:
+    """Where a frame is said to be: not opened yet.  ``line`` is where the file list says so."""
+
+    path: str
+    hdu: int | str = 0
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.hdu == 0 else f"{self.path}[{self.hdu}]"
+
+
+@attrs.frozen
+class State:
+    """What has been done to an image.  Each field says by what; empty is: not done."""
+
+    overscan: str = ""
+    bias: str = ""
+    dark: str = ""
+    flat: str = ""
+    unit: str = "adu"
+
+
+@attrs.frozen
+class Lineage:
+    """What a master is made of: its kind, the names of its raw frames, and the steps they went through."""
+
+    kind: str
+    sources: tuple[str, ...]
+    history: tuple[Ran, ...]
+
+
+@attrs.frozen
+class Ran:
+    """A step that ran: the provenance of an image is the list of these."""
+
+    stage: str
+    settings: tuple[tuple[str, str], ...] = ()
+    masters: tuple[Lineage, ...] = ()
+    skipped: str = ""
+
+    def __str__(self) -> str:
+        words = ", ".join(f"{name}={value}" for name, value in self.settings)
+        return f"{self.stage}({words})" + (f" skipped: {self.skipped}" if self.skipped else "")
+
+
+@attrs.frozen
+class Image:
+    """One exposure of one kind, from raw to nearly reduced.
+
+    ``data`` is pixels in memory, a :class:`Source` to be read when asked, or the :class:`Location` of a frame
+    not opened yet.  ``exposure`` is in seconds, None where the header does not say.  ``found`` is what
+    combining found, where the image is a combination; ``added`` the cards (keyword, value, comment) that the
+    steps have to add to the product's header.
+    """
+
+    kind: str = attrs.field(validator=attrs.validators.in_(KINDS))
+    data: Pixels | Source | Location
+    exposure: float | None = None
+    header: Cards = attrs.field(default=Cards())
+    sources: tuple[str, ...] = ()
+    history: tuple[Ran, ...] = ()
+    state: State = State()
+    added: tuple[tuple[str, Any, str], ...] = ()
+    found: Any = None
+
+    @classmethod
+    def of(
+        cls, pixels: Any, *, kind: str = "light", exposure: float | None = None, header: Any = None, name: str = ""
+    ) -> Image:
+        """Take an array, an astropy HDU, a CCDData or :class:`Pixels` as an image.
+
+        :raises ShapeError: the pixels are no two-dimensional array of real numbers.
+        """
+        if header is None:
+            header = getattr(pixels, "header", None)
+        if not isinstance(pixels, Pixels):
+            masked = getattr(pixels, "mask", None)
+            values = pixels if isinstance(pixels, np.ndarray) else getattr(pixels, "data", pixels)
+            flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
+            pixels = Pixels.of(np.asarray(values), flags)
+        cards = header if isinstance(header, Cards) else Cards.of(header)
+        return cls(kind, pixels, exposure, cards, sources=(name or f"{kind} array",))
+
+    def __repr__(self) -> str:
+        where = f"{len(self.sources)} frames" if len(self.sources) > 1 else "".join(self.sources)
+        return f"Image({self.kind}, {where})"
+
+    @property
+    def name(self) -> str:
+        """What to call the image in a message: the path of its first frame."""
+        return self.sources[0] + self._more if self.sources else f"a {self.kind}"
+
+    @property
+    def short_name(self) -> str:
+        """What to call the image in a header: the file name of its first frame."""
+        return re.split(r"[/\\]", self.sources[0])[-1] + self._more if self.sources else f"a {self.kind}"
+
+    @property
+    def _more(self) -> str:
+        return f" and {len(self.sources) - 1} more" if len(self.sources) > 1 else ""
+
+    @property
+    def source(self) -> Pixels | Source:
+        """The pixels, in memory or to be read.
+
+        :raises FrameError: the frame has not been opened.
+        """
+        if isinstance(self.data, Location):
+            raise FrameError(f"{self.data}: not opened yet; pass its FrameSet through open_frames")
+        return self.data
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.source.shape
+
+    @property
+    def pixels(self) -> Pixels:
+        """The pixels, read now if they are on disk."""
+        source = self.source
+        return source if isinstance(source, Pixels) else source.rows(0, source.shape[0])
+
+    def rows(self, start: int, stop: int) -> Image:
+        """Give the same image with some of its rows only, in memory."""
+        source = self.source
+        rows = source.cut(slice(start, stop)) if isinstance(source, Pixels) else source.rows(start, stop)
+        return attrs.evolve(self, data=rows)
+
+    def recorded(self, ran: Ran) -> Image:
+        """Give the same image with one more step in its history."""
+        return attrs.evolve(self, history=(*self.history, ran))
+
+    @property
+    def lineage(self) -> Lineage:
+        """What the image is made of."""
+        return Lineage(self.kind, self.sources, self.history)
+
+
+def _as_tuple(frames: Iterable[Image]) -> tuple[Image, ...]:
+    return tuple(frames)
+
+
+@attrs.frozen
+class FrameSet:
+    """The images of a night, or of one kind of it; all opened images of a kind have one shape."""
+
+    frames: tuple[Image, ...] = attrs.field(default=(), converter=_as_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        strangers = [frame for frame in self.frames if not isinstance(frame, Image)]
+        if strangers:
+            raise StepError(f"a FrameSet holds Images; found {strangers[0]!r}: wrap arrays and HDUs in Image.of")
+        for kind in KINDS:
+            check_shapes([f for f in self.frames if f.kind == kind and not isinstance(f.data, Location)])
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self.frames)
+
+    def __repr__(self) -> str:
+        counts = [f"{len(self.of_kind(kind))} {kind}" for kind in KINDS if self.of_kind(kind).frames]
+        return f"FrameSet({', '.join(counts)})"
+
+    def of_kind(self, kind: str) -> FrameSet:
+        """Give the frames of one kind."""
+        return FrameSet(frame for frame in self.frames if frame.kind == kind)
+
+    @property
+    def bias(self) -> FrameSet:
+        """The bias frames."""
+        return self.of_kind("bias")
+
+    @property
+    def dark(self) -> FrameSet:
+        """The dark frames."""
+        return self.of_kind("dark")
+
+    @property
+    def flat(self) -> FrameSet:
+        """The flat frames."""
+        return self.of_kind("flat")
+
+    @property
+    def light(self) -> FrameSet:
+        """The light frames."""
+        return self.of_kind("light")
+
+    @property
+    def arc(self) -> FrameSet:
+        """The arc frames."""
+        return self.of_kind("arc")
+
+    @property
+    def history(self) -> tuple[Ran, ...]:
+        """The steps that the frames went through, each named once."""
+        return tuple(unique(concat(frame.history for frame in self.frames)))
+
+
+def check_shapes(frames: Iterable[Image]) -> None:
+    """Refuse frames that do not all have one shape, naming each with its own.
+
+    :raises ShapeError: they do not.
+    """
+    shapes = [(frame.name, frame.shape) for frame in frames]
+    if len({shape for _, shape in shapes}) > 1:
+        listed = "\n  ".join(f"{name}: {height} rows × {width} columns" for name, (height, width) in shapes)
+        raise ShapeError(f"these frames should have one shape:\n  {listed}")

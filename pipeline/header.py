@@ -1,0 +1,184 @@
+"""The science image with the header to be written, and the rules for every card in it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from astropy.io import fits
+
+from pipeline.cards import Cards
+from pipeline.frames import Image, Lineage, Ran
+from pipeline.pixels import Flag, Pixels
+from pipeline.stages import stage
+
+if TYPE_CHECKING:
+    from astropy.nddata import CCDData
+
+CREATOR = "ccd-pipeline 0.1.0"
+
+_STALE = re.compile(
+    r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|NEXTEND|PCOUNT|GCOUNT|GROUPS|XTENSION|EXTNAME|EXTVER|EXTLEVEL|INHERIT|END"
+    r"|BSCALE|BZERO|BLANK|DATAMIN|DATAMAX|CHECKSUM|DATASUM|BUNIT|CREATOR"
+    r"|Z(IMAGE|TENSION|SIMPLE|EXTEND|BLOCKED|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|SCALE|ZERO|BLANK"
+    r"|QUANTIZ|DITHER0|MASKCMP|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
+    r"|TFIELDS|THEAP|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|DIM)\d+"
+    r"|(LIGHT|BIAS|DARK|FLAT|ARC)\d+"
+)
+"""Cards that describe the raw file's own bytes, or that are written anew: a stale BZERO adds 32768 to every value."""
+
+_NAMED = ("light", "arc", "bias", "dark", "flat")
+
+
+@attrs.frozen(repr=False)
+class ReducedImage:
+    """The science image, arc or master, with the header to be written."""
+
+    pixels: Pixels
+    header: Cards
+    kind: str = "light"
+    sources: tuple[str, ...] = ()
+    history: tuple[Ran, ...] = ()
+    found: Any = None
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape
+        return f"ReducedImage({self.kind} of {len(self.sources)} frames, {height}×{width})"
+
+    def recorded(self, ran: Ran) -> ReducedImage:
+        """Give the same image with one more step in its history."""
+        return attrs.evolve(self, history=(*self.history, ran))
+
+    def to_hdu(self, *, fill: float | None = None) -> fits.PrimaryHDU:
+        """Give an astropy PrimaryHDU with a fresh array.
+
+        :param fill: the value to put where a pixel is flagged, such as NaN for clients that heal it.
+        """
+        values = self.pixels.values.copy()
+        if fill is not None:
+            values[self.pixels.mask] = fill
+        return fits.PrimaryHDU(values, self.header.to_header())
+
+    def to_hdulist(self) -> fits.HDUList:
+        """Give the image with its MASK (0 good, 1 not), UNCERT (standard deviation, where known) and FLAGS."""
+        mask = fits.ImageHDU(self.pixels.mask.astype(np.uint8), name="MASK")
+        mask.header["COMMENT"] = "0 is good; 1 is flagged, for a reason that FLAGS gives"
+        extensions = [mask]
+        variance = self.pixels.total_variance
+        if variance is not None:
+            uncertainty = fits.ImageHDU(np.sqrt(variance), name="UNCERT")
+            uncertainty.header["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
+            extensions.append(uncertainty)
+        flags = fits.ImageHDU(self.pixels.flags.copy(), name="FLAGS")
+        for flag in Flag:
+            flags.header[f"FLAG{flag.bit_length() - 1}"] = (str(flag.name), f"bit of value {int(flag)}")
+        return fits.HDUList([self.to_hdu(), *extensions, flags])
+
+    def to_ccddata(self) -> CCDData:
+        """Give an astropy CCDData with unit, mask, uncertainty and header."""
+        from astropy.nddata import CCDData, StdDevUncertainty
+
+        variance = self.pixels.total_variance
+        header = self.header.to_header()
+        return CCDData(
+            self.pixels.values.copy(),
+            unit=header.get("BUNIT", "") or "",
+            mask=self.pixels.mask,
+            uncertainty=None if variance is None else StdDevUncertainty(np.sqrt(variance)),
+            header=header,
+            wcs=_wcs(header),
+        )
+
+
+def _wcs(header: fits.Header) -> Any:
+    """Give the celestial or spectral WCS of a header; None where it has none."""
+    if not any(f"CTYPE{axis}" in header for axis in (1, 2)):
+        return None
+    from astropy.wcs import WCS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return WCS(header)
+
+
+@stage
+def attach_header(image: Image) -> ReducedImage:
+    """Make the product: the first frame's cards that still hold, and the record of the reduction.
+
+    Every card of the raw header is kept, verbatim and in order, but for those that describe the raw file's bytes
+    and those that steps write anew.
+    """
+    header = _still_holds(image.header)
+    if image.state.unit:
+        header["BUNIT"] = (image.state.unit, "unit of the pixel values")
+    for keyword, value, comment in image.added:
+        header[keyword] = (value, comment) if comment else value
+    for keyword, value, comment in _times(image):
+        header[keyword] = (value, comment)
+    for kind, names in _names(image).items():
+        _add_names(header, kind, names)
+    header["CREATOR"] = (CREATOR, "software that wrote this file")
+    for ran in image.history:
+        header.add_history(_plain(str(ran)))
+    return ReducedImage(image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.found)
+
+
+def _still_holds(cards: Cards) -> fits.Header:
+    header = fits.Header()
+    for card in cards:
+        if _STALE.fullmatch(card.keyword):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+            try:
+                card.verify("silentfix+exception")
+                header.append(card, bottom=True)
+            except (fits.VerifyError, ValueError):
+                header.add_comment(_plain(f"unreadable raw card: {card.rawkeyword} {card.rawvalue}"))
+    return header
+
+
+def _times(image: Image) -> Iterator[tuple[str, str, str]]:
+    found = image.found
+    if found and found.begin and found.end:
+        middle = found.begin + (found.end - found.begin) / 2
+        yield "DATE-BEG", found.begin.isoformat(timespec="milliseconds"), "start of the first exposure"
+        yield "DATE-AVG", middle.isoformat(timespec="milliseconds"), "middle between start and end"
+        yield "DATE-END", found.end.isoformat(timespec="milliseconds"), "end of the last exposure"
+
+
+def _names(image: Image) -> dict[str, tuple[str, ...]]:
+    """Give the raw frames by kind: the image's own, and those of the masters that its steps used."""
+    names: dict[str, tuple[str, ...]] = dict.fromkeys(_NAMED, ())
+    names[image.kind] = image.sources
+    for lineage in _masters(image.history):
+        names[lineage.kind] = names[lineage.kind] or lineage.sources
+    return names
+
+
+def _masters(history: tuple[Ran, ...]) -> Iterator[Lineage]:
+    for ran in history:
+        if not ran.skipped:
+            for lineage in ran.masters:
+                yield lineage
+                yield from _masters(lineage.history)
+
+
+def _add_names(header: fits.Header, kind: str, names: tuple[str, ...]) -> None:
+    for number, name in enumerate(names, start=1):
+        keyword = f"{kind.upper()}{number}"
+        short = _plain(re.split(r"[/\\]", name)[-1])
+        if len(keyword) <= 8 and len(short) <= 60:
+            header[keyword] = (short, f"{kind} frame")
+        else:
+            header.add_history(f"{kind} {number}: {_plain(name)}")
+
+
+def _plain(text: str) -> str:
+    """Write a text in the characters that FITS knows, 32 to 126."""
+    swapped = text.replace("σ", "sigma").replace("×", "x").replace("−", "-")
+    return "".join(c if " " <= c <= "~" else "?" for c in swapped)

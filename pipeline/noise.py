@@ -1,0 +1,232 @@
+"""How much equal exposures should differ: the noise of a stack, given or measured from it.
+
+σ² = a + b·level, the read noise and the photons; for lights and arcs also (d·∇level)² for small shifts of the
+image between exposures, and c·(level − base)² for changes of its flux or sharpness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+import numpy as np
+
+from pipeline.errors import SettingError
+from pipeline.pixels import Array
+
+QUANTISATION = 1 / 12
+"""The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
+
+SAMPLED_ROWS = 48
+_QUANTILES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997, 0.999, 1.0])
+
+
+@attrs.frozen
+class Noise:
+    """The variance of one value, in ADU²: max(a + b·level, floor) + (d·step)² + c·(level − base)².
+
+    ``a`` is the read noise squared (with frames that hold a bias: less b·bias), ``b`` one over the gain in
+    e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
+    """
+
+    a: float
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 0.0
+    base: float = 0.0
+    floor: float = QUANTISATION
+
+    @classmethod
+    def of(cls, *, gain: float, read_noise: float) -> Noise:
+        """Make the noise of a detector from its gain in e⁻/ADU and its read noise in e⁻.
+
+        >>> Noise.of(gain=2.0, read_noise=6.0)
+        Noise(a=9.0, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
+
+        :raises SettingError: the gain is not positive, or the read noise negative.
+        """
+        if not gain > 0 or not read_noise >= 0:
+            raise SettingError(
+                f"gain={gain}, read_noise={read_noise}; expected a positive gain in e⁻/ADU and a read noise in e⁻"
+            )
+        return cls(a=(read_noise / gain) ** 2, b=1 / gain)
+
+    def variance(self, level: Array, step: Array | float = 0.0) -> Array:
+        """Give σ² at each level, and largest step to a neighbour, in ADU²."""
+        counted = np.maximum(self.a + self.b * level, self.floor)
+        if self.d == 0 and self.c == 0:
+            return counted
+        moved: Array = counted + (self.d * step) ** 2 + self.c * (level - self.base) ** 2
+        return moved
+
+    def scaled(self, factor: float) -> Noise:
+        """Give the noise of the same frames in another unit, their values multiplied by ``factor``."""
+        f = abs(factor)
+        return Noise(self.a * f * f, self.b * f, self.c, self.d, self.base * f, self.floor * f * f)
+
+
+@attrs.frozen
+class Shifts:
+    """What each frame of a stack is expected to show: offset + factor·level."""
+
+    offsets: Array
+    factors: Array
+
+    @classmethod
+    def none(cls, frames: int) -> Shifts:
+        """Expect the same of every frame."""
+        return cls(np.zeros(frames), np.ones(frames))
+
+
+def largest_step(level: Array) -> Array:
+    """Give the largest difference between each pixel and its neighbours above, below, left and right."""
+    step = np.zeros_like(level)
+    for axis in (0, 1):
+        if level.shape[axis] > 1:
+            difference = np.abs(np.diff(level, axis=axis))
+            before, behind = [slice(None)] * 2, [slice(None)] * 2
+            before[axis], behind[axis] = slice(None, -1), slice(1, None)
+            step[tuple(before)] = np.fmax(step[tuple(before)], difference)
+            step[tuple(behind)] = np.fmax(step[tuple(behind)], difference)
+    return step
+
+
+def sampled_blocks(height: int) -> list[tuple[int, int]]:
+    """Choose rows to measure the noise on, in blocks of three so that neighbours are known: by the shape alone."""
+    blocks = max(1, min(SAMPLED_ROWS // 3, height // 3))
+    starts = np.unique(np.linspace(0, max(height - 3, 0), blocks).round().astype(int))
+    return [(int(start), min(int(start) + 3, height)) for start in starts]
+
+
+def typical_level(stack: Array) -> Array:
+    """Give the median over frames, ignoring NaN; of two values the lower one, because cosmic rays only add."""
+    ordered = np.sort(stack, axis=0)
+    count = np.isfinite(stack).sum(axis=0)
+    low = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
+    high = np.take_along_axis(ordered, np.minimum(count // 2, len(stack) - 1)[None], axis=0)[0]
+    level: Array = np.where(count == 2, low, 0.5 * low + 0.5 * high)
+    return level
+
+
+def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
+    """Measure what makes each frame of a stack differ as a whole from the median of all.
+
+    Bias and dark frames have an offset each; flats, lights and arcs a factor, and where the image spans levels
+    enough to tell, an offset too.
+
+    :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
+    """
+    sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
+    level = typical_level(sample)
+    good = np.isfinite(level)
+    sample, level = sample[:, good], level[good]
+    if len(sample) < 2 or level.size < 16:
+        return Shifts.none(len(sample))
+    if kind in ("bias", "dark"):
+        offsets = np.nanmedian(sample - level, axis=1)
+        return Shifts(offsets - np.median(offsets), np.ones(len(sample)))
+    return _lines(sample, level)
+
+
+def _lines(sample: Array, level: Array) -> Shifts:
+    """Fit offset + factor·level to each frame through medians in bins of level."""
+    bins = _bins(level)
+    centres = np.array([np.median(level[part]) for part in bins])
+    heights = np.array([[np.nanmedian(frame[part]) for part in bins] for frame in sample])
+    weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), 1)
+    spread = centres.max() - centres.min()
+    if len(bins) < 3 or spread < 0.1 * np.abs(centres).max():
+        middle = np.median(level)
+        usable = np.abs(middle) > 1
+        factors = np.nanmedian(sample, axis=1) / middle if usable else np.ones(len(sample))
+        return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
+    mean = np.sum(weights * centres) / weights.sum()
+    lever = weights * (centres - mean)
+    slopes = np.sum(heights * lever, axis=1) / np.sum(lever * (centres - mean))
+    factors = np.where(slopes > 0, slopes, 1.0)
+    return Shifts(np.sum(heights * weights, axis=1) / weights.sum() - factors * mean, factors)
+
+
+def _bins(level: Array) -> list[Array]:
+    """Split pixels by level, finely at the bright end, where the few pixels that show the slope are."""
+    order = np.argsort(level, kind="stable")
+    edges = np.unique((_QUANTILES * level.size).astype(int))
+    return [order[start:stop] for start, stop in pairwise(edges) if stop - start >= 8]
+
+
+def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None) -> Noise:
+    """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
+
+    :param stacks: as for :func:`measure_shifts`.
+    :param counting: the read and photon noise, where they are known.
+    """
+    levels, steps, variances, freedom = [], [], [], []
+    for stack in stacks:
+        even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
+        count = np.isfinite(even).sum(axis=0)
+        level = typical_level(even)
+        enough = count > 1
+        levels.append(level[enough])
+        steps.append(largest_step(level)[enough])
+        even = np.sort(even[:, enough], axis=0)  # sorted: the sum does not depend on the order of the frames
+        variances.append(np.nanvar(even, axis=0, ddof=1))
+        freedom.append(count[enough] - 1)
+    level, step, variance = (np.concatenate(parts) for parts in (levels, steps, variances))
+    degrees = int(np.median(np.concatenate(freedom))) if level.size else 0
+    if level.size < 16 or degrees < 1:
+        return counting or Noise(a=float(np.median(variance)) if variance.size else QUANTISATION)
+    moving = kind in ("light", "arc")
+    noise = counting or _counting_noise(level, step, variance, degrees, smooth=moving)
+    noise = attrs.evolve(noise, base=float(np.median(level)))
+    return _with_motion(noise, level, step, variance) if moving else noise
+
+
+def _counting_noise(level: Array, step: Array, variance: Array, degrees: int, smooth: bool) -> Noise:
+    """Fit a + b·level to the typical variance in bins of level, away from steep structure where there is some."""
+    if smooth:
+        calm = step <= np.quantile(step, 0.5)
+        level, variance = level[calm], variance[calm]
+    bins = _bins(level)
+    if not bins:
+        return Noise(a=float(np.median(variance)))
+    x = np.array([level[part].mean() for part in bins])
+    y = np.array([max(_typical(variance[part], degrees), QUANTISATION) for part in bins])
+    pixels = np.array([part.size for part in bins], dtype=float)
+    weight = pixels / (y * y)
+    mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
+    spread = np.sum(weight * (x - mean_x) ** 2)
+    b = float(np.sum(weight * (x - mean_x) * (y - mean_y)) / spread) if spread > 0 else 0.0
+    b = max(b, 0.0)
+    floor = max(QUANTISATION, 0.5 * float(y.min()))
+    return Noise(a=float(mean_y - b * mean_x), b=b, floor=floor)
+
+
+def _with_motion(noise: Noise, level: Array, step: Array, variance: Array) -> Noise:
+    """Widen the noise of lights and arcs by what shifts and changes of flux or seeing do at steep places."""
+    counted = noise.variance(level)
+    steep = step**2 > 25 * counted
+    d2 = _wide((variance - counted)[steep], step[steep] ** 2)
+    bright = (level - noise.base) ** 2 > 25 * counted
+    c = _wide((variance - counted - d2 * step**2)[bright], (level - noise.base)[bright] ** 2)
+    return attrs.evolve(noise, c=c, d=float(np.sqrt(d2)))
+
+
+def _wide(excess: Array, unit: Array) -> float:
+    """Give a factor that covers all but the most extreme twentieth, which may be cosmic rays."""
+    return max(0.0, float(np.quantile(excess / unit, 0.95))) if excess.size >= 16 else 0.0
+
+
+def _typical(variance: Array, degrees: int) -> float:
+    """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows.
+
+    The limit is Wilson and Hilferty's (1931) approximation of the chi-square quantile at 4 σ.
+    """
+    k = float(degrees)
+    limit = (1 - 2 / (9 * k) + 4 * np.sqrt(2 / (9 * k))) ** 3
+    typical = float(np.median(variance)) / (1 - 2 / (9 * k)) ** 3
+    typical = max(typical, QUANTISATION)
+    for _ in range(5):
+        kept = variance[variance <= limit * typical]
+        typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
+    return typical

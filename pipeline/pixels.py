@@ -1,0 +1,250 @@
+"""The pixels of one image: values, flags and variance, and the only arithmetic that moves all three."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import IntFlag
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ShapeError
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class Flag(IntFlag):
+    """Why a pixel should not be trusted: one bit a reason, 0 is good."""
+
+    NONFINITE = 1  # NaN, infinite, or BLANK in every frame
+    SATURATED = 2  # at or above the saturation level in at least one frame
+    NO_FLAT = 4  # the flat is not positive here: divided by 1
+    HOT = 8
+    DEAD = 16
+    COSMIC_RAY = 32
+    BAD = 64  # the user's own mask
+    HEALED = 128  # the value is an interpolation
+
+
+STICKY = Flag.SATURATED
+"""Reasons that one bad frame gives to the whole stack; the others need every frame to be bad."""
+
+
+def sealed(array: Array) -> Array:
+    """Adopt an array that nobody else holds: a read-only view of read-only memory, without a copy."""
+    array.flags.writeable = False
+    return array.view()
+
+
+def seal(array: Any) -> Array:
+    """Give a read-only view of a private copy; an array sealed before is passed as it is."""
+    known = isinstance(array, np.ndarray) and not array.flags.writeable
+    if known and isinstance(array.base, np.ndarray) and not array.base.flags.writeable:
+        return array
+    return sealed(np.array(array))
+
+
+def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Give the float type that holds such values exactly: float32 up to 16 bits and for float32, else float64."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biuf":
+        raise ShapeError(f"pixels are {dtype}; expected integers or real numbers")
+    small = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def same_array(a: Array | None, b: Array | None) -> bool:
+    """Tell whether two arrays hold the same values of the same type; NaN equals NaN."""
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _same_shared(a: Shared, b: Shared) -> bool:
+    return len(a) == len(b) and all(x[0] == y[0] and same_array(x[1], y[1]) for x, y in zip(a, b, strict=True))
+
+
+def _seal_values(values: Any) -> Array:
+    values = np.asarray(values)
+    dtype = working_dtype(values.dtype)
+    return seal(values if values.dtype == dtype else sealed(values.astype(dtype)))
+
+
+def _seal_flags(flags: Any) -> Array:
+    flags = np.asarray(flags)
+    return seal(flags if flags.dtype == np.uint8 else sealed(flags.astype(np.uint8)))
+
+
+def _seal_optional(variance: Any) -> Array | None:
+    return None if variance is None else seal(variance)
+
+
+def _seal_shared(shared: Iterable[tuple[str, Any]]) -> Shared:
+    return tuple((key, seal(sigma)) for key, sigma in shared)
+
+
+Shared: TypeAlias = tuple[tuple[str, Array], ...]
+
+
+@attrs.frozen(eq=True)
+class Pixels:
+    """One image's values (ny, nx) with what is known about each of them.
+
+    ``values`` float32 or float64, ``flags`` uint8 of :class:`Flag` bits, ``variance`` in the square of the
+    values' unit, or None where it is not followed.  ``shared`` is the part of the error that comes from a
+    master and is therefore the same in every image that used it: one signed standard deviation a pixel for
+    each master, keyed by what the master is made of.  It is kept linear until :attr:`total_variance` is asked
+    for, so that a bias that stands in the light and in the dark cancels as it does in the pixels
+    (var = var_light + k² var_dark + (1 − k)² var_bias) instead of being counted twice.
+
+    All arrays are sealed: read-only, and a private copy of what the caller handed over.
+    """
+
+    values: Array = attrs.field(converter=_seal_values, eq=attrs.cmp_using(eq=same_array))
+    flags: Array = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
+    variance: Array | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
+    shared: Shared = attrs.field(default=(), converter=_seal_shared, eq=attrs.cmp_using(eq=_same_shared))
+
+    def __attrs_post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise ShapeError(f"pixels have the shape {self.values.shape}; expected two axes, (ny, nx)")
+        planes = [self.flags, *([] if self.variance is None else [self.variance]), *(s for _, s in self.shared)]
+        if any(plane.shape != self.values.shape for plane in planes):
+            shapes = ", ".join(str(plane.shape) for plane in planes)
+            raise ShapeError(f"values have the shape {self.values.shape}; flags and variance have {shapes}")
+
+    @classmethod
+    def of(cls, values: Any, flags: Any = 0, variance: Any = None) -> Pixels:
+        """Take an array of any real type, in any byte order; what is not finite is flagged so."""
+        values = _seal_values(values)
+        flags = np.broadcast_to(np.asarray(flags, np.uint8), values.shape)
+        flags = sealed(flags | np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8))
+        if variance is not None:
+            variance = sealed(np.array(variance, values.dtype))
+        return cls(values, flags, variance)
+
+    def __reduce__(self) -> tuple[Callable[..., Pixels], tuple[Any, ...]]:
+        return _unpickled, (self.values, self.flags, self.variance, self.shared)
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        return f"Pixels({height}×{width} {self.values.dtype}, {int(self.mask.sum())} flagged)"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        height, width = self.values.shape
+        return height, width
+
+    @property
+    def mask(self) -> Array:
+        """True where a pixel is flagged for whatever reason."""
+        mask: Array = self.flags != 0
+        return mask
+
+    @property
+    def total_variance(self) -> Array | None:
+        """The variance with the shared errors added in; None where variance is not followed."""
+        if self.variance is None:
+            return None
+        return sealed(sum((sigma * sigma for _, sigma in self.shared), start=self.variance.copy()))
+
+    def minus(self, other: Pixels, times: float = 1.0) -> Pixels:
+        """Subtract another image, scaled; computed in float64 and rounded once."""
+        _same_shape(self, other)
+        scaled = np.multiply(other.values, times, dtype=np.float64)
+        return Pixels(
+            values=_rounded(np.subtract(self.values, scaled), self.values.dtype),
+            flags=sealed(self.flags | other.flags),
+            variance=_sum_variance(self.variance, other.variance, times * times),
+            shared=_sum_shared(self.shared, other.shared, -times),
+        )
+
+    def times(self, factor: float) -> Pixels:
+        """Multiply by a number."""
+        return attrs.evolve(
+            self,
+            values=_rounded(np.multiply(self.values, factor, dtype=np.float64), self.values.dtype),
+            variance=None if self.variance is None else sealed(self.variance * self.values.dtype.type(factor**2)),
+            shared=tuple((key, sealed(sigma * sigma.dtype.type(factor))) for key, sigma in self.shared),
+        )
+
+    def over(self, other: Pixels) -> Pixels:
+        """Divide by another image; first-order error propagation."""
+        _same_shape(self, other)
+        divisor = other.values.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = self.values / divisor
+            values = _rounded(ratio, self.values.dtype)
+            nonfinite = np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8)
+            own = None if self.variance is None else self.variance / divisor**2
+            theirs = None if other.variance is None else other.variance * (ratio / divisor) ** 2
+            shared = _sum_shared(
+                tuple((key, sigma / divisor) for key, sigma in self.shared),
+                tuple((key, sigma * (ratio / divisor)) for key, sigma in other.shared),
+                -1.0,
+            )
+        variance = _sum_variance(own, theirs, 1.0)
+        return Pixels(
+            values=values,
+            flags=sealed(self.flags | other.flags | nonfinite),
+            variance=None if variance is None else sealed(variance.astype(values.dtype)),
+            shared=tuple((key, sealed(sigma.astype(values.dtype))) for key, sigma in shared),
+        )
+
+    def flagged(self, where: Array, reason: Flag) -> Pixels:
+        """Add a reason where the boolean array ``where`` is true."""
+        bits = np.where(where, np.uint8(reason), np.uint8(0))
+        return attrs.evolve(self, flags=sealed(self.flags | bits))
+
+    def cut(self, rows: slice, columns: slice = slice(None)) -> Pixels:
+        """Keep some rows and columns."""
+        window = (rows, columns)
+        return Pixels(
+            values=self.values[window],
+            flags=self.flags[window],
+            variance=None if self.variance is None else self.variance[window],
+            shared=tuple((key, sigma[window]) for key, sigma in self.shared),
+        )
+
+    def as_shared(self, key: str) -> Pixels:
+        """Hand the pixels' own variance over to ``shared``: from here on it is one master's, under this key."""
+        if self.variance is None:
+            return self
+        sigma = sealed(np.sqrt(self.variance))
+        return attrs.evolve(
+            self,
+            variance=sealed(np.zeros_like(self.variance)),
+            shared=_sum_shared(self.shared, ((key, sigma),), 1.0),
+        )
+
+
+def _unpickled(values: Array, flags: Array, variance: Array | None, shared: Shared) -> Pixels:
+    return Pixels(values, flags, variance, shared)
+
+
+def _same_shape(a: Pixels, b: Pixels) -> None:
+    if a.shape != b.shape:
+        raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
+
+
+def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
+    return sealed(values.astype(dtype))
+
+
+def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
+    if a is None:
+        return None
+    if b is None:
+        return a
+    return sealed(a + a.dtype.type(weight) * b)
+
+
+def _sum_shared(a: Shared, b: Shared, weight: float) -> Shared:
+    total = dict(a)
+    for key, sigma in b:
+        term = sigma * sigma.dtype.type(weight)
+        total[key] = sealed(total[key] + term if key in total else term)
+    return tuple(sorted(total.items(), key=lambda item: item[0]))

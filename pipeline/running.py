@@ -1,0 +1,56 @@
+"""How stages run, which is no part of what they do: threads, memory, progress.
+
+These settings never reach a step's repr, its equality or the history: the pixels do not depend on them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+from pipeline.errors import PipelineWarning
+
+
+@attrs.frozen
+class Running:
+    """How to run: ``threads`` at once, about ``memory`` bytes of tiles, ``progress(done, total)`` told of rows."""
+
+    threads: int = attrs.field(default=2, validator=attrs.validators.ge(1))
+    memory: int = attrs.field(default=64 * 2**20, validator=attrs.validators.ge(2**10))
+    progress: Callable[[int, int], None] | None = None
+    quiet: bool = False
+
+
+_running: ContextVar[Running] = ContextVar("running", default=Running())  # noqa: B039 - frozen
+
+
+@contextmanager
+def running(**changes: Any) -> Iterator[Running]:
+    """Run the stages in this block with other threads, memory or progress.
+
+    >>> with running(memory=2**20) as how:
+    ...     how.memory
+    1048576
+    """
+    how = attrs.evolve(_running.get(), **changes)
+    token = _running.set(how)
+    try:
+        yield how
+    finally:
+        _running.reset(token)
+
+
+def how_to_run() -> Running:
+    """Tell how stages run here."""
+    return _running.get()
+
+
+def advise(message: str, category: type[PipelineWarning]) -> None:
+    """Warn the caller of a stage, once for an image however many tiles of rows it is run on."""
+    if not _running.get().quiet:
+        warnings.warn(message, category, stacklevel=2)

@@ -1,0 +1,210 @@
+"""What a stage is: a pure function of one record with keyword settings, that records itself.
+
+Called with a record it runs; called with settings only it is a step that waits for its record.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from functools import cached_property, update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+import attrs
+
+from pipeline.errors import SettingError, SkippedWarning, StepError
+from pipeline.frames import Ran
+from pipeline.running import advise
+
+P = ParamSpec("P")
+In = TypeVar("In")
+Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+
+@overload
+def stage(function: Callable[Concatenate[In, P], Out], /) -> Stage[In, P, Out]: ...
+@overload
+def stage(
+    *, rows: bool = False, does: str = ""
+) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
+def stage(function: Any = None, /, *, rows: bool = False, does: str = "") -> Any:
+    """Make a stage of a function of one record and keyword-only settings.
+
+    :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
+        ``each`` of it over frames on disk reads nothing until rows are asked for.
+    :param does: the field of :class:`~pipeline.frames.State` that the stage fills.  An image whose header says
+        that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
+        the same); asked for twice in one chain, it is refused.
+    """
+    if function is None:
+        return lambda function: Stage(function, rows, does)
+    return Stage(function, rows, does)
+
+
+class Stage(Generic[In, P, Out]):
+    """A function of one record with settings, made by :func:`stage`."""
+
+    def __init__(self, function: Callable[Concatenate[In, P], Out], rows: bool, does: str) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.rows = rows
+        self.does = does
+
+    @overload
+    def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...
+    @overload
+    def __call__(self, /, *args: P.args, **settings: P.kwargs) -> Step[In, Out]: ...
+    def __call__(self, /, *records: Any, **settings: Any) -> Any:
+        """Run on a record, or with settings only wait for it.
+
+        :raises SettingError: a setting is unknown, missing, or of the wrong type.
+        """
+        if len(records) > 1:
+            raise SettingError(f"{self.name} takes one record, found {len(records)}; give its settings by name")
+        self._check_settings(settings)
+        step: Step[In, Out] = Step(self, tuple((n, settings[n]) for n in self.defaults if n in settings))
+        return step(records[0]) if records else step
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _stage_named, (self.function.__module__, self.function.__qualname__)
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return self.function.__name__
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The settings in order, with their defaults; required ones have ``inspect.Parameter.empty``."""
+        first, *rest = inspect.signature(self.function).parameters.values()
+        if any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in rest):
+            raise TypeError(f"{self.name}: a stage takes one record ({first}); its settings are keyword-only")
+        return {parameter.name: parameter.default for parameter in rest}
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        """The types of the record and the settings."""
+        return typing.get_type_hints(self.function)
+
+    @property
+    def takes(self) -> type:
+        """The type of record that the stage takes."""
+        record: type = next(iter(self.hints.values()))
+        return record
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        for name, value in settings.items():
+            if name not in self.defaults:
+                raise SettingError(f"{self.name} has no setting {name!r}{self._known(name)}")
+            if not _fits(value, self.hints[name]):
+                raise SettingError(f"{self.name}: {name} should be {_words(self.hints[name])}, found {value!r}")
+        missing = [n for n, d in self.defaults.items() if d is inspect.Parameter.empty and n not in settings]
+        if missing:
+            raise SettingError(
+                f"{self.name} needs {', '.join(missing)}: for none, say {missing[0]}=None"
+                if _fits(None, self.hints[missing[0]])
+                else f"{self.name} needs {', '.join(missing)}"
+            )
+
+    def _known(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.defaults, n=1)
+        if close:
+            return f"; did you mean {close[0]!r}?"
+        return f"; it has {', '.join(self.defaults)}" if self.defaults else "; it has none"
+
+
+@attrs.frozen(repr=False)
+class Step(Generic[In_contra, Out_co]):
+    """A stage with its settings, waiting for its record.  Its repr is the expression that made it."""
+
+    stage: Stage[Any, Any, Any]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, record: In_contra) -> Out_co:
+        """Run on a record, and write the step into the result's history.
+
+        :raises StepError: the record is of the wrong type, or has gone through this step before.
+        """
+        stage = self.stage
+        if not isinstance(record, stage.takes):
+            raise StepError(f"{stage.name} takes {_words(stage.takes)}, found {record!r}{_mend(stage, record)}")
+        settings = stage.defaults | dict(self.settings)
+        done = _done_before(stage, record, settings)
+        if done:
+            advise(f"{record.name}: {stage.name} skipped, being done already ({done})", SkippedWarning)  # type: ignore[attr-defined]
+        result: Any = record if done else stage.function(record, **settings)
+        ran = Ran(
+            stage=stage.name,
+            settings=tuple((name, repr(value)) for name, value in settings.items()),
+            masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
+            skipped=done,
+        )
+        recorded: Out_co = result.recorded(ran)
+        return recorded
+
+    def __repr__(self) -> str:
+        return f"{self.stage.name}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
+
+    def on_rows(self, start: int, stop: int) -> Step[In_contra, Out_co]:
+        """Give the step for some rows only, its masters cut to them."""
+        return attrs.evolve(
+            self,
+            settings=tuple(
+                (name, value.on_rows(start, stop) if hasattr(value, "on_rows") else value)
+                for name, value in self.settings
+            ),
+        )
+
+
+def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> str:
+    """Say by what a step's work has been done already; empty where it has not."""
+    required = [name for name, default in stage.defaults.items() if default is inspect.Parameter.empty]
+    idle = bool(required) and all(settings[name] is None for name in required)
+    if not stage.does or idle:
+        return ""
+    if any(ran.stage == stage.name and not ran.skipped and _worked(ran, required) for ran in record.history):
+        raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already")
+    done: str = getattr(record.state, stage.does)
+    return "" if settings.get("force") else done
+
+
+def _worked(ran: Ran, required: list[str]) -> bool:
+    return not required or any(value != "None" for name, value in ran.settings if name in required)
+
+
+def _mend(stage: Stage[Any, Any, Any], record: object) -> str:
+    """Say what to do about a record of the wrong type."""
+    found, wanted = type(record).__name__, stage.takes.__name__
+    return {
+        ("FrameSet", "Image"): f"; combine the frames first, or wrap the step: each({stage.name}(...))",
+        ("Image", "FrameSet"): "; give it a FrameSet of frames, such as frames.light",
+    }.get((found, wanted), "")
+
+
+def _record_types(hint: Any) -> list[type]:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return [option for option in options if isinstance(option, type)]
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Check settings that should be records; plain numbers and words are the stage's own business."""
+    options = _record_types(hint)
+    return not any(attrs.has(option) for option in options) or isinstance(value, tuple(options))
+
+
+def _words(hint: Any) -> str:
+    names = ["None" if option is types.NoneType else option.__name__ for option in _record_types(hint)]
+    return " or ".join(f"a {name}" if name != "None" else name for name in names) or str(hint)
+
+
+def _stage_named(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
