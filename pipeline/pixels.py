@@ -40,10 +40,10 @@ def sealed(array: Array) -> Array:
 
 def seal(array: Any) -> Array:
     """Give a read-only view of a private copy; an array sealed before is passed as it is."""
-    known = isinstance(array, np.ndarray) and not array.flags.writeable
-    if known and isinstance(array.base, np.ndarray) and not array.base.flags.writeable:
-        return array
-    return sealed(np.array(array))
+    given: Array = np.asanyarray(array)
+    base = given.base
+    sealed_before = not given.flags.writeable and isinstance(base, np.ndarray) and not base.flags.writeable
+    return given if sealed_before else sealed(np.array(given))
 
 
 def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
