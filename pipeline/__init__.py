@@ -4,6 +4,7 @@ The modules, in the order in which data flows and in which they may import (each
 
     errors       what can go wrong, as a tree
     pixels       values, flags and variance, and their arithmetic
+    robust       the typical value of many with wild ones
     cards        a header that cannot change
     frames       Image, FrameSet, and where their pixels come from
     running      how stages run: threads, memory, progress

@@ -29,10 +29,12 @@ class Cards:
 
     @classmethod
     def of(cls, header: fits.Header | Mapping[str, Any] | None) -> Cards:
-        """Copy an astropy header, or make one of keywords and values."""
+        """Copy an astropy header, or make one of keywords and values, or (value, comment)."""
         if header is None:
             return cls()
-        known = header if isinstance(header, fits.Header) else fits.Header(list(header.items()))
+        known = header if isinstance(header, fits.Header) else fits.Header()
+        if known is not header:
+            known.update(header)
         return cls(_as_text(known.cards))
 
     def __contains__(self, keyword: str) -> bool:

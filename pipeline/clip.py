@@ -12,9 +12,10 @@ import numpy as np
 from pipeline.errors import SettingError
 from pipeline.noise import Noise
 from pipeline.pixels import Array
+from pipeline.robust import MAD_TO_SIGMA
 
-MAD_TO_SIGMA = 1.482602218505602
-"""1/Φ⁻¹(3/4): the standard deviation of a normal distribution over its median absolute deviation."""
+EQUALLY_NEAR = 1e-9
+"""Distances from the centre that differ by less than this fraction are equal: the two values around a median are."""
 
 Spread: TypeAlias = Literal["noise", "std", "mad"]
 
@@ -79,8 +80,8 @@ def frames_needed(clip: Clip) -> int:
         return 3 if clip.spread == "mad" else 2
     k = min(clip.low, clip.high)
     if clip.centre == "mean":
-        return math.floor(k * k) + 2
-    return next(n for n in range(2, math.ceil(k * k) + 4) if n * n > k * k * (n - 1) and (n > k * k / 2))
+        return max(math.floor(k * k) + 2, 3)
+    return next(n for n in range(3, math.ceil(k * k) + 4) if n * n > k * k * (n - 1))
 
 
 Judge: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
@@ -110,7 +111,7 @@ def _keep_nearest(now: Array, before: Array, values: Array, middle: Array) -> No
     emptied = np.flatnonzero(before.any(axis=0) & ~now.any(axis=0))
     if emptied.size:
         distance = np.where(before[:, emptied], np.abs(values[:, emptied] - middle[emptied]), np.inf)
-        now[:, emptied] = distance == distance.min(axis=0)
+        now[:, emptied] = distance <= distance.min(axis=0) * (1 + EQUALLY_NEAR)
 
 
 def centre(stack: Array, method: str) -> Array:

@@ -124,6 +124,8 @@ def attach_header(image: Image) -> ReducedImage:
     header["CREATOR"] = (CREATOR, "software that wrote this file")
     for ran in image.history:
         header.add_history(_plain(str(ran)))
+    if "CONTINUE" in str(header):
+        header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
     return ReducedImage(image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.found)
 
 

@@ -14,11 +14,13 @@ import numpy as np
 
 from pipeline.errors import SettingError
 from pipeline.pixels import Array
+from pipeline.robust import robust_mean
 
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
 
 SAMPLED_ROWS = 48
+MOTION_MARGIN = 2.0
 _QUANTILES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997, 0.999, 1.0])
 
 
@@ -124,28 +126,43 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
     if len(sample) < 2 or level.size < 16:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
-        offsets = np.nanmedian(sample - level, axis=1)
-        return Shifts(offsets - np.median(offsets), np.ones(len(sample)))
-    return _lines(sample, level)
+        offsets = np.array([robust_mean(frame - level) for frame in sample])
+        shifts = Shifts(offsets - np.nanmedian(offsets), np.ones(len(sample)))
+    else:
+        shifts = _lines(sample, level)
+    known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)  # a frame that is bad all over says nothing
+    return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
 
 
 def _lines(sample: Array, level: Array) -> Shifts:
     """Fit offset + factor·level to each frame through medians in bins of level."""
     bins = _bins(level)
     centres = np.array([np.median(level[part]) for part in bins])
-    heights = np.array([[np.nanmedian(frame[part]) for part in bins] for frame in sample])
+    if len(bins) < 3 or np.ptp(centres) < 0.1 * np.abs(centres).max():
+        return _factors_alone(sample, level)
+    heights = np.array([[_median(frame[part]) for part in bins] for frame in sample])
     weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), 1)
-    spread = centres.max() - centres.min()
-    if len(bins) < 3 or spread < 0.1 * np.abs(centres).max():
-        middle = np.median(level)
-        usable = np.abs(middle) > 1
-        factors = np.nanmedian(sample, axis=1) / middle if usable else np.ones(len(sample))
-        return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
-    mean = np.sum(weights * centres) / weights.sum()
-    lever = weights * (centres - mean)
-    slopes = np.sum(heights * lever, axis=1) / np.sum(lever * (centres - mean))
-    factors = np.where(slopes > 0, slopes, 1.0)
-    return Shifts(np.sum(heights * weights, axis=1) / weights.sum() - factors * mean, factors)
+    weights = np.where(np.isfinite(heights), weights, 0.0)
+    heights = np.nan_to_num(heights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.sum(weights * centres, axis=1) / weights.sum(axis=1)
+        lever = weights * (centres - mean[:, None])
+        slopes = np.sum(heights * lever, axis=1) / np.sum(lever * (centres - mean[:, None]), axis=1)
+        factors = np.where(slopes > 0, slopes, 1.0)
+        return Shifts(np.sum(heights * weights, axis=1) / weights.sum(axis=1) - factors * mean, factors)
+
+
+def _median(values: Array) -> float:
+    """Give the median, ignoring NaN; NaN where nothing else is there."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _factors_alone(sample: Array, level: Array) -> Shifts:
+    middle = robust_mean(level)
+    excess = np.array([robust_mean(frame - level) for frame in sample])
+    factors = 1 + excess / middle if abs(middle) > 1 else np.ones(len(sample))
+    return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
 
 
 def _bins(level: Array) -> list[Array]:
@@ -179,7 +196,7 @@ def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, coun
     moving = kind in ("light", "arc")
     noise = counting or _counting_noise(level, step, variance, degrees, smooth=moving)
     noise = attrs.evolve(noise, base=float(np.median(level)))
-    return _with_motion(noise, level, step, variance) if moving else noise
+    return _with_motion(noise, level, step, variance, degrees) if moving else noise
 
 
 def _counting_noise(level: Array, step: Array, variance: Array, degrees: int, smooth: bool) -> Noise:
@@ -202,22 +219,33 @@ def _counting_noise(level: Array, step: Array, variance: Array, degrees: int, sm
     return Noise(a=float(mean_y - b * mean_x), b=b, floor=floor)
 
 
-def _with_motion(noise: Noise, level: Array, step: Array, variance: Array) -> Noise:
+def _with_motion(noise: Noise, level: Array, step: Array, variance: Array, degrees: int) -> Noise:
     """Widen the noise of lights and arcs by what shifts and changes of flux or seeing do at steep places."""
     counted = noise.variance(level)
-    steep = step**2 > 25 * counted
-    d2 = _wide((variance - counted)[steep], step[steep] ** 2)
-    bright = (level - noise.base) ** 2 > 25 * counted
-    c = _wide((variance - counted - d2 * step**2)[bright], (level - noise.base)[bright] ** 2)
+    d2 = _excess(variance, counted, step**2, degrees)
+    c = _excess(variance, counted + d2 * step**2, (level - noise.base) ** 2, degrees)
     return attrs.evolve(noise, c=c, d=float(np.sqrt(d2)))
 
 
-def _wide(excess: Array, unit: Array) -> float:
-    """Give a factor that covers all but the most extreme twentieth, which may be cosmic rays."""
-    return max(0.0, float(np.quantile(excess / unit, 0.95))) if excess.size >= 16 else 0.0
+def _excess(variance: Array, expected: Array, unit: Array, degrees: int) -> float:
+    """Give the factor of ``unit`` that is missing from the variance expected, 0 where none can be told.
+
+    In bins of unit/expected, so that each is as steep or as bright throughout, the typical variance is compared with
+    the expected one; the largest significant excess counts, and MOTION_MARGIN times as much, because within a bin
+    motion goes along the steepest direction for some pixels and across it for others.
+    """
+    telling = np.flatnonzero(unit > expected)
+    order = telling[np.argsort((unit / expected)[telling], kind="stable")]
+    bins = np.array_split(order, min(12, order.size // 24)) if order.size >= 24 else []
+    factor = 0.0
+    for part in bins:
+        ratio = _typical(variance[part] / expected[part], degrees, floor=0.0)
+        if ratio > 1 + 3 * np.sqrt(2 / (degrees * part.size)):
+            factor = max(factor, MOTION_MARGIN * (ratio - 1) / float(np.median((unit / expected)[part])))
+    return factor
 
 
-def _typical(variance: Array, degrees: int) -> float:
+def _typical(variance: Array, degrees: int, floor: float = QUANTISATION / 4) -> float:
     """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows.
 
     The limit is Wilson and Hilferty's (1931) approximation of the chi-square quantile at 4 σ.
@@ -225,8 +253,8 @@ def _typical(variance: Array, degrees: int) -> float:
     k = float(degrees)
     limit = (1 - 2 / (9 * k) + 4 * np.sqrt(2 / (9 * k))) ** 3
     typical = float(np.median(variance)) / (1 - 2 / (9 * k)) ** 3
-    typical = max(typical, QUANTISATION)
+    typical = max(typical, 4 * floor)
     for _ in range(5):
         kept = variance[variance <= limit * typical]
-        typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
+        typical = max(float(kept.mean()), floor) if kept.size else typical
     return typical

@@ -12,6 +12,7 @@ from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.frames import Image
 from pipeline.keywords import section
 from pipeline.pixels import Pixels
+from pipeline.robust import robust_mean
 from pipeline.running import advise
 from pipeline.stages import stage
 
@@ -21,10 +22,10 @@ SECTIONS = ("BIASSEC", "DATASEC", "TRIMSEC", "CCDSEC", "DETSEC", "AMPSEC")
 
 @stage(does="overscan")
 def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
-    """Subtract the median of the overscan that the header declares, and trim the frame to its data.
+    """Subtract the level of the overscan that the header declares, and trim the frame to its data.
 
     The overscan is BIASSEC, the data TRIMSEC or else DATASEC.  Without these cards the image stays as it is.
-    The median is robust against cosmic rays and charge that trails into the overscan (Tyson 1990).
+    The level is the mean without wild values, which cosmic rays and trailing charge are.
 
     :param trim: keep the data section only; the WCS follows.
     :raises CalibrationError: the overscan lies outside the frame, or holds no good pixel.
@@ -38,7 +39,7 @@ def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -
         good = strip.values[~strip.mask]
         if not good.size:
             raise CalibrationError(f"{image.name}: the overscan {image.header.get('BIASSEC')} holds no good pixel")
-        level = float(np.median(good))
+        level = robust_mean(good)
         pixels = pixels.minus(_constant(pixels, level))
         by = f"Overscan section is {image.header.get('BIASSEC')} with mean={level:.8g}"
         added.append(("OVERSCAN", by, ""))

@@ -40,10 +40,10 @@ def sealed(array: Array) -> Array:
 
 def seal(array: Any) -> Array:
     """Give a read-only view of a private copy; an array sealed before is passed as it is."""
-    given: Array = np.asanyarray(array)
+    given: Array = np.asarray(array)
     base = given.base
-    sealed_before = not given.flags.writeable and isinstance(base, np.ndarray) and not base.flags.writeable
-    return given if sealed_before else sealed(np.array(given))
+    own_memory = type(base) is np.ndarray and base.flags.owndata and not base.flags.writeable  # no mapped file
+    return given if own_memory and not given.flags.writeable else sealed(np.array(given))
 
 
 def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -154,9 +154,11 @@ class Pixels:
     def minus(self, other: Pixels, times: float = 1.0) -> Pixels:
         """Subtract another image, scaled; computed in float64 and rounded once."""
         _same_shape(self, other)
-        scaled = np.multiply(other.values, times, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # ∞ − ∞, flagged since both were read
+            scaled = np.multiply(other.values, times, dtype=np.float64)
+            values = np.subtract(self.values, scaled)
         return Pixels(
-            values=_rounded(np.subtract(self.values, scaled), self.values.dtype),
+            values=_rounded(values, self.values.dtype),
             flags=sealed(self.flags | other.flags),
             variance=_sum_variance(self.variance, other.variance, times * times),
             shared=_sum_shared(self.shared, other.shared, -times),
@@ -164,9 +166,11 @@ class Pixels:
 
     def times(self, factor: float) -> Pixels:
         """Multiply by a number."""
+        with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
+            values = np.multiply(self.values, factor, dtype=np.float64)
         return attrs.evolve(
             self,
-            values=_rounded(np.multiply(self.values, factor, dtype=np.float64), self.values.dtype),
+            values=_rounded(values, self.values.dtype),
             variance=None if self.variance is None else sealed(self.variance * self.values.dtype.type(factor**2)),
             shared=tuple((key, sealed(sigma * sigma.dtype.type(factor))) for key, sigma in self.shared),
         )

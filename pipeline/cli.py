@@ -1,0 +1,267 @@
+"""Edge: the command ``ccd-pipeline``.
+
+Exit status: 0 done, 1 the data or the list is wrong, 2 the command line is wrong, 70 our bug, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.clip import Clip
+from pipeline.errors import AssumptionWarning, OutputError, PipelineError, PipelineWarning, SettingError, StepError
+from pipeline.fits import open_frame, read_night, write
+from pipeline.frames import KINDS, FrameSet, Image
+from pipeline.header import ReducedImage, attach_header
+from pipeline.noise import Noise
+from pipeline.pixels import Flag, Pixels
+from pipeline.recipes import Masters, Recipe, make_masters, reduce
+from pipeline.simulate import Night, simulate, write_night
+from pipeline.stacking import Found
+
+OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _said_plainly(strict=options.strict):
+            options.run(options)
+    except SettingError as error:
+        return _failed(str(error), WRONG_COMMAND)
+    except AssumptionWarning as warning:
+        return _failed(f"{warning} (refused under --strict)", WRONG_DATA)
+    except PipelineError as error:
+        return _failed(str(error), WRONG_DATA)
+    except KeyboardInterrupt:
+        return _failed("interrupted; nothing half-written is left", INTERRUPTED)
+    except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
+        traceback.print_exc()
+        return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
+    return OK
+
+
+def _failed(message: str, status: int) -> int:
+    print(f"ccd-pipeline: {message}", file=sys.stderr)
+    return status
+
+
+@contextmanager
+def _said_plainly(strict: bool) -> Iterator[None]:
+    """Print each warning once, as a line of its own; under --strict an assumption is an error."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = str(message)
+        if text not in said:
+            said.add(text)
+            print(f"ccd-pipeline: note: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PipelineWarning)
+        if strict:
+            warnings.simplefilter("error", AssumptionWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ccd-pipeline", description="CCD image reduction: raw frames in, a product out."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    combining = _combining_options()
+
+    demo = commands.add_parser("demo", help="simulate a night, reduce it, compare the result with the truth")
+    demo.add_argument("directory", nargs="?", default="demo", type=Path, metavar="DIRECTORY", help="default: demo")
+    demo.add_argument("--seed", type=int, default=1, help="another night for every number (default: 1)")
+    demo.add_argument("--overwrite", action="store_true", help="write over files that are there")
+    demo.set_defaults(run=_demo, strict=False)
+
+    reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
+    reduction.add_argument("-o", "--output", type=Path, default=Path("reduced.fits"), help="default: reduced.fits")
+    reduction.add_argument("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
+    reduction.add_argument(
+        "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
+    )
+    reduction.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
+    reduction.set_defaults(run=_reduce)
+
+    stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
+    stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
+    stack.add_argument("-o", "--output", type=Path, required=True)
+    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True)
+    return parser
+
+
+def _combining_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    add = options.add_argument
+    add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
+    add("--method", choices=["mean", "median"], default="mean", help="default: mean")
+    add("--clip", choices=["noise", "std", "mad", "none"], default="noise", help="spread to clip by (default: noise)")
+    add("--sigma", type=float, default=5.0, metavar="K", help="clip at K sigma (default: 5)")
+    add("--sigma-low", type=float, metavar="K", help="below; default: as --sigma")
+    add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
+    add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
+    add("--exposure-key", metavar="KEY", help="keyword of the exposure in seconds, looked for first")
+    add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by, else it is measured")
+    add("--read-noise", type=float, metavar="R", help="e-")
+    add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
+    add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
+    add("--strict", action="store_true", help="refuse what would have to be assumed")
+    add("--overwrite", action="store_true", help="write over files that are there")
+    add("--quiet", action="store_true", help="print notes and errors only")
+    return options
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    if (options.gain is None) != (options.read_noise is None):
+        raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
+    counting = None if options.gain is None else Noise.of(gain=options.gain, read_noise=options.read_noise)
+    clip = None
+    if options.clip != "none":
+        low = options.sigma if options.sigma_low is None else options.sigma_low
+        high = options.sigma if options.sigma_high is None else options.sigma_high
+        clip = Clip(options.clip, low, high, iterations=options.iterations, counting=counting)
+    return Recipe(
+        method=options.method,
+        clip=clip,
+        overscan=not options.no_overscan,
+        saturation=options.saturation,
+        dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
+    )
+
+
+def _night(options: argparse.Namespace, outputs: Sequence[Path], say: Callable[[str], None]) -> FrameSet:
+    """Read the list, and see that nothing which must stay is in the way of the products."""
+    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
+    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
+    inputs = {Path(name).resolve() for frame in frames for name in frame.sources} | {options.filelist.resolve()}
+    for output in outputs:
+        if output.resolve() in inputs:
+            raise OutputError(f"{output}: is one of the files to be read; choose another name")
+        if output.exists() and not options.overwrite:
+            raise OutputError(f"{output}: is there already; choose another name, or allow overwriting (--overwrite)")
+    counts = [_counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
+    say(f"{options.filelist}: {', '.join(counts)}")
+    return frames
+
+
+def _counted(frames: FrameSet) -> str:
+    seconds = sorted({frame.exposure for frame in frames if frame.exposure is not None})
+    words = "/".join(f"{number:g}" for number in seconds) + " s" if seconds else "no exposure"
+    return f"{len(frames)} {frames.frames[0].kind} ({words})"
+
+
+def _reduce(options: argparse.Namespace) -> None:
+    recipe = _recipe(options)
+    say: Callable[[str], None] = (lambda _: None) if options.quiet else print
+    arc_path = _arc_path(options.output)
+    folder: Path | None = options.masters
+    wanted = [folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat")] if folder else []
+    frames = _night(options, [options.output, *wanted], say)
+    if frames.arc.frames and arc_path.exists() and not options.overwrite:
+        raise OutputError(f"{arc_path}: is there already; choose another name, or allow overwriting (--overwrite)")
+    if not frames.light.frames:
+        raise StepError(f"{options.filelist}: no light frames in it; give at least one")
+    masters = make_masters(frames, recipe)
+    for kind, master in _made(masters):
+        say(f"master {kind}: {_words(master.found)}{_flag_words(master)}")
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, master in _made(masters):
+            write(attach_header(master), folder / f"master_{kind}.fits", overwrite=options.overwrite)
+    light = reduce(frames, recipe=recipe, masters=masters)
+    _deliver(light, options.output, options.overwrite, say)
+    if frames.arc.frames:
+        arc = reduce(frames, recipe=recipe, masters=masters, kind="arc")
+        _deliver(arc, arc_path, options.overwrite, say)
+
+
+def _arc_path(path: Path) -> Path:
+    stem, dot, suffixes = path.name.partition(".")
+    return path.with_name(f"{stem}_arc{dot}{suffixes}")
+
+
+def _made(masters: Masters) -> list[tuple[str, Image]]:
+    every = (("bias", masters.bias), ("dark", masters.dark), ("flat", masters.flat))
+    return [(kind, master.image) for kind, master in every if master is not None]
+
+
+def _combine(options: argparse.Namespace) -> None:
+    recipe = _recipe(options)
+    say: Callable[[str], None] = (lambda _: None) if options.quiet else print
+    frames = _night(options, [options.output], say).of_kind(options.kind)
+    if not frames.frames:
+        raise StepError(f"{options.filelist}: no {options.kind} frames in it")
+    product = attach_header(recipe.combined(recipe.prepared(frames)))
+    _deliver(product, options.output, options.overwrite, say)
+
+
+def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
+    write(product, path, overwrite=overwrite)
+    height, width = product.pixels.shape
+    say(f"{product.kind}: {_words(product.found)}; {_steps(product)}")
+    say(f"wrote {path}: {height} rows × {width} columns{_flag_words(product)}")
+
+
+def _words(found: Found | None) -> str:
+    if found is None or found.frames == 1:
+        return "1 frame"
+    clip = "no clip" if found.clip is None else f"{found.clip.spread} clip {found.clip.low:g}/{found.clip.high:g} σ"
+    return f"{found.method} of {found.frames} frames, {clip}, {sum(found.rejected)} values rejected"
+
+
+def _steps(product: ReducedImage) -> str:
+    """Say what was taken out, and what was skipped and why."""
+    words = [word for keyword, word in (("OVERSCAN", "overscan out"), ("TRIM", "trimmed")) if keyword in product.header]
+    taken = {"subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
+    for ran in product.history:
+        if ran.skipped:
+            words.append(f"{ran.stage} skipped, done already ({ran.skipped})")
+        elif ran.stage in taken:
+            words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
+    return ", ".join(words) or "nothing else done"
+
+
+def _flag_words(image: Image | ReducedImage) -> str:
+    flags = image.pixels.flags
+    counts = [(flag.name or "", int(np.count_nonzero(flags & flag))) for flag in Flag]
+    words = [f"{count} {name.lower().replace('_', ' ')}" for name, count in counts if count]
+    return f"; flagged: {', '.join(words)}" if words else "; no pixel flagged"
+
+
+def _demo(options: argparse.Namespace) -> None:
+    folder: Path = options.directory
+    outputs = [folder / "reduced.fits", folder / "reduced_arc.fits"]
+    there = [path for path in outputs if path.exists()]
+    if there and not options.overwrite:
+        raise OutputError(f"{there[0]}: is there already; name another folder, or allow overwriting (--overwrite)")
+    night = simulate(seed=options.seed)
+    filelist = write_night(night, folder, overwrite=options.overwrite)
+    command = ["reduce", str(filelist), "-o", str(outputs[0]), *(["--overwrite"] if options.overwrite else [])]
+    print(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
+    parsed = _parser().parse_args(command)
+    parsed.run(parsed)
+    print(_compared(night, open_frame(outputs[0]).pixels))
+
+
+def _compared(night: Night, pixels: Pixels) -> str:
+    """Say how far a reduced image is from the truth, in units of what noise alone would do."""
+    good = ~pixels.mask
+    pull = ((pixels.values - night.light) / night.sigma)[good]
+    return (
+        f"compared with the truth: {good.mean():.2%} of pixels good; reduced − truth is {pull.mean():+.3f} σ on average"
+        f" with a scatter of {pull.std():.3f} σ,\nwhere σ is what the noise of the frames alone leaves (0 and 1 are "
+        f"perfect); {np.mean(np.abs(pull) > 5):.1e} of pixels lie beyond 5 σ,\nafter {night.hits} pixels of the lights "
+        "had been hit by cosmic rays"
+    )

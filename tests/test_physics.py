@@ -1,0 +1,81 @@
+"""Noise-free frames come back exactly: light = B + D·t + S·R gives S, arc = B + D·t + A gives A."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline import FrameSet, Image, Recipe, reduce
+
+SHAPE = (6, 7)
+seconds = st.floats(0.1, 3600)
+
+
+def planes(low, high):
+    return arrays(np.float64, SHAPE, elements=st.floats(low, high, width=32))
+
+
+@st.composite
+def nights(draw):
+    """Frames of a noise-free detector, and the S and A that they should give."""
+    bias, rate = draw(planes(0, 2000)), draw(planes(0, 3))
+    response = draw(planes(0.5, 1.5))
+    response /= response.mean()
+    lamp = draw(st.floats(5000, 40_000))
+    sky, lines = draw(planes(0, 5000)), draw(planes(0, 5000))
+    times = {kind: draw(seconds) for kind in ("dark", "flat", "light", "arc")}
+    signal = {"bias": 0, "dark": 0, "flat": lamp * response, "light": sky * response, "arc": lines}
+    frames = [
+        Image.of(bias + rate * times.get(kind, 0) + signal[kind], kind=kind, exposure=times.get(kind, 0.0))
+        for kind in signal
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    return FrameSet(frames), sky, lines
+
+
+def ulps(frames, count):
+    return count * np.spacing(max(np.abs(frame.pixels.values).max() for frame in frames))
+
+
+def exaggeration(frames):
+    """How far the dark's own rounding is stretched: a dark shorter than the light cannot know it better."""
+    exposure = {frame.kind: frame.exposure for frame in frames}
+    return max(1, exposure["light"] / exposure["dark"], exposure["arc"] / exposure["dark"])
+
+
+@given(nights())
+def test_noise_free_lights_give_the_sky(night):
+    frames, sky, _ = night
+    reduced = reduce(frames).pixels.values
+    np.testing.assert_allclose(reduced, sky, rtol=0, atol=ulps(frames, 16) * exaggeration(frames))
+
+
+@given(nights())
+def test_noise_free_arcs_give_the_lines(night):
+    frames, _, lines = night
+    reduced = reduce(frames, kind="arc").pixels.values
+    np.testing.assert_allclose(reduced, lines, rtol=0, atol=ulps(frames, 16) * exaggeration(frames))
+
+
+@given(nights())
+def test_the_clip_and_the_median_change_nothing_of_that(night):
+    frames, sky, _ = night
+    for recipe in (Recipe(method="median"), Recipe(clip=None)):
+        reduced = reduce(frames, recipe=recipe).pixels.values
+        np.testing.assert_allclose(reduced, sky, rtol=0, atol=ulps(frames, 16) * exaggeration(frames))
+
+
+def test_a_thousand_is_a_thousand():
+    """The example that ASPIRED answers with 977: bias 100, dark 1 ADU/s, flat 20,000 ADU over a response of 0.5 to 1.5."""
+    response = np.array([[0.5, 1.5]])
+    frames = FrameSet(
+        [
+            Image.of(np.full((1, 2), 100, np.uint16), kind="bias"),
+            Image.of(np.full((1, 2), 160, np.uint16), kind="dark", exposure=60),
+            Image.of((100 + 10 + 20_000 * response).astype(np.uint16), kind="flat", exposure=10),
+            Image.of((100 + 30 + 1000 * response).astype(np.uint16), kind="light", exposure=30),
+        ]
+    )
+    reduced = reduce(frames).pixels.values
+    assert reduced.dtype == np.float32
+    np.testing.assert_array_equal(reduced, [[1000, 1000]])
