@@ -169,7 +169,7 @@ def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
         if isinstance(image.source, Pixels):
             return lazy(image)
         for _, value in lazy.settings:
-            if hasattr(value, "pixels") and value.pixels.shape != image.shape:
+            if hasattr(value, "image") and value.image.shape != image.shape:
                 return lazy(image)  # which says what does not fit
         before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
         after = lazy.on_rows(0, 0)(before)

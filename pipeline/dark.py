@@ -25,17 +25,20 @@ class MasterDark:
     """What subtract_dark needs: an image of kind dark, its exposure, and whether the bias is still in it.
 
     ``has_bias`` is False once the bias is out, True where the user says it is in, None where nobody says.
+    ``scaled_to`` is the exposure that scale_dark was asked for: the image stays as it was exposed, so that scaling
+    twice is scaling once.
     """
 
     image: Image
     has_bias: bool | None = None
+    scaled_to: float | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.image.kind != "dark":
             raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterDark is made of dark frames")
-        if not self.exposure > 0:
+        if not self.exposed > 0:
             raise CalibrationError(
-                f"{self.image.name}: a dark of {self.exposure:g} s cannot be scaled; give darks with an exposure"
+                f"{self.image.name}: a dark of {self.exposed:g} s cannot be scaled; give darks with an exposure"
             )
 
     @classmethod
@@ -52,14 +55,20 @@ class MasterDark:
         return f"MasterDark({self.image.short_name}, {self.exposure:g} s)"
 
     @property
-    def exposure(self) -> float:
-        """Seconds; 1 where no card gives them."""
+    def exposed(self) -> float:
+        """Seconds that the frames were exposed; 1 where no card gives them."""
         return NO_EXPOSURE if self.image.exposure is None else self.image.exposure
+
+    @property
+    def exposure(self) -> float:
+        """Seconds that :attr:`pixels` are worth."""
+        return self.exposed if self.scaled_to is None else self.scaled_to
 
     @property
     def pixels(self) -> Pixels:
         """Values in the frames' unit, for the whole exposure."""
-        return self.image.pixels
+        same = self.exposure == self.exposed
+        return self.image.pixels if same else self.image.pixels.times(self.exposure / self.exposed)
 
     @property
     def lineage(self) -> Lineage:
@@ -68,11 +77,11 @@ class MasterDark:
 
     def on_rows(self, start: int, stop: int) -> MasterDark:
         """Cut the master to some rows."""
-        return MasterDark(self.image.rows(start, stop), self.has_bias)
+        return attrs.evolve(self, image=self.image.rows(start, stop))
 
     def recorded(self, ran: Ran) -> MasterDark:
         """Give the same master with one more step in its history."""
-        return MasterDark(self.image.recorded(ran), self.has_bias)
+        return attrs.evolve(self, image=self.image.recorded(ran))
 
 
 @stage
@@ -84,10 +93,8 @@ def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
     """
     if not (exposure > 0 and math.isfinite(exposure)):
         raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
-    ratio = exposure / dark.exposure
-    _check_bias(dark, dark.image.name, ratio)
-    image = attrs.evolve(dark.image, data=dark.pixels.times(ratio), exposure=float(exposure))
-    return MasterDark(image, dark.has_bias)
+    _check_bias(dark, dark.image.name, exposure / dark.exposed)
+    return attrs.evolve(dark, scaled_to=float(exposure))
 
 
 @stage(rows=True, does="dark")
@@ -115,7 +122,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     takes_bias = dark.has_bias and not image.state.bias
     return attrs.evolve(
         image,
-        data=image.pixels.minus(dark.pixels, times=ratio),
+        data=image.pixels.minus(dark.image.pixels, times=ratio),
         state=attrs.evolve(image.state, dark=by, **({"bias": by} if takes_bias else {})),
         added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", ratio, "factor by which the dark was scaled")),
     )
@@ -124,7 +131,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
 def _ratio(image: Image, dark: MasterDark) -> float:
     """Give how much longer the image was exposed than the dark."""
     seconds = NO_EXPOSURE if image.exposure is None else image.exposure
-    ratio = seconds / dark.exposure
+    ratio = seconds / dark.exposed
     silent = [which.name for which in (image, dark.image) if which.exposure is None]
     if silent:
         advise(
@@ -144,7 +151,8 @@ def _check_bias(dark: MasterDark, name: str, ratio: float) -> None:
             f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
             f"for {name}; give bias frames, or a dark of the same exposure"
         )
-    good = dark.pixels.values[~dark.pixels.mask]
+    pixels = dark.image.pixels
+    good = pixels.values[~pixels.mask]
     error = abs(1 - ratio) * float(np.median(good)) if good.size else math.nan
     advise(
         f"{dark.image.name}: scaled by {ratio:g} for {name} with no bias taken out of it; if it holds the bias, the "

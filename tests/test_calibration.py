@@ -1,0 +1,370 @@
+"""Bias, dark, flat, overscan and saturation: their laws, and examples worked out by hand."""
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline import (
+    Flag,
+    FrameSet,
+    Image,
+    MasterBias,
+    MasterDark,
+    MasterFlat,
+    Pixels,
+    Recipe,
+    chain,
+    combine,
+    divide,
+    each,
+    flag_saturated,
+    normalise_flat,
+    pipe,
+    reduce,
+    scale_dark,
+    subtract_bias,
+    subtract_dark,
+    subtract_overscan,
+)
+from pipeline.errors import (
+    AssumptionWarning,
+    CalibrationError,
+    SettingError,
+    ShapeError,
+    SkippedWarning,
+    StepError,
+)
+
+SHAPE = (4, 5)
+seconds = st.floats(0.01, 10_000)
+
+
+def planes(low, high, dtype=np.float64):
+    return arrays(dtype, SHAPE, elements=st.floats(low, high, width=32))
+
+
+def a_bias(values, **more):
+    return MasterBias.of(Image.of(values, kind="bias", **more))
+
+
+def a_dark(values, exposure=1.0, has_bias=False, **more):
+    return MasterDark.of(Image.of(values, kind="dark", exposure=exposure, **more), has_bias=has_bias)
+
+
+def a_flat(values, **more):
+    return normalise_flat(Image.of(values, kind="flat", **more))
+
+
+def full(value):
+    return np.full(SHAPE, value, np.float32)
+
+
+# bias
+
+
+@given(planes(-1e5, 1e5))
+def test_a_bias_minus_itself_is_nothing(values):
+    bias = a_bias(values)
+    assert not subtract_bias(bias.image, bias=bias).pixels.values.any()
+
+
+@given(planes(0, 6e4), planes(0, 2e3), planes(0, 2e3))
+def test_the_bias_comes_out_and_nothing_else(signal, one, other):
+    out = subtract_bias(Image.of(signal + one), bias=a_bias(other)).pixels.values
+    np.testing.assert_allclose(out, signal + one - other, rtol=0, atol=1e-9)
+
+
+def test_no_bias_is_said_recorded_and_changes_nothing():
+    image = Image.of(full(7))
+    after = subtract_bias(image, bias=None)
+    assert after.pixels == image.pixels
+    assert after.state == image.state
+    assert str(after.history[-1]) == "subtract_bias(bias=None, force=False)"
+
+
+def test_a_bias_of_another_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"\(4, 5\).*\(2, 2\)"):
+        subtract_bias(Image.of(full(1)), bias=a_bias(np.zeros((2, 2))))
+
+
+def test_a_bias_is_made_of_bias_frames():
+    with pytest.raises(StepError, match="is a light"):
+        MasterBias.of(Image.of(full(1)))
+
+
+@pytest.mark.parametrize("step", [subtract_bias, subtract_dark, divide])
+def test_a_step_asked_for_twice_is_refused(step):
+    setting = {
+        "subtract_bias": {"bias": a_bias(full(1))},
+        "subtract_dark": {"dark": a_dark(full(1))},
+        "divide": {"flat": a_flat(full(1))},
+    }[step.name]
+    once = step(Image.of(full(10), exposure=1), **setting)
+    with pytest.raises(StepError, match="asked for twice"):
+        step(once, **setting)
+
+
+def test_what_the_header_says_is_done_is_skipped_and_said_and_can_be_forced():
+    image = attrs.evolve(Image.of(full(10)), state=attrs.evolve(Image.of(full(1)).state, bias="L1STATZE = 1"))
+    with pytest.warns(SkippedWarning, match="L1STATZE = 1"):
+        skipped = subtract_bias(image, bias=a_bias(full(3)))
+    assert skipped.pixels == image.pixels
+    assert skipped.history[-1].skipped == "L1STATZE = 1"
+    forced = subtract_bias(image, bias=a_bias(full(3)), force=True)
+    assert (forced.pixels.values == 7).all()
+
+
+# dark
+
+
+@given(planes(0, 1e4), seconds, seconds, seconds)
+def test_scaling_a_dark_twice_is_scaling_it_once(values, t0, t1, t2):
+    dark = a_dark(values, t0)
+    twice, once = scale_dark(scale_dark(dark, exposure=t1), exposure=t2), scale_dark(dark, exposure=t2)
+    assert twice.exposure == once.exposure == t2
+    np.testing.assert_array_max_ulp(twice.pixels.values, once.pixels.values, 2)
+
+
+@given(planes(0, 1e4), seconds)
+def test_a_dark_scaled_to_its_own_exposure_is_itself(values, t):
+    dark = a_dark(values, t)
+    assert scale_dark(dark, exposure=t).pixels == dark.pixels
+
+
+@given(planes(0, 1e4), seconds, seconds)
+def test_subtracting_a_dark_is_subtracting_it_scaled(values, t_dark, t_light):
+    image = Image.of(values + 1e4, exposure=t_light)
+    out = subtract_dark(image, dark=a_dark(values, t_dark)).pixels.values
+    expected = image.pixels.values - scale_dark(a_dark(values, t_dark), exposure=t_light).pixels.values
+    np.testing.assert_allclose(out, expected, rtol=0, atol=2 * np.spacing(np.abs(values).max() * t_light / t_dark + 1e4))
+
+
+@pytest.mark.parametrize("exposure", [0, -1, float("nan"), float("inf")])
+def test_a_dark_cannot_be_scaled_to_no_exposure(exposure):
+    with pytest.raises(SettingError, match="positive"):
+        scale_dark(a_dark(full(1)), exposure=exposure)
+
+
+def test_a_dark_without_exposure_is_no_dark():
+    with pytest.raises(CalibrationError, match="0 s"):
+        a_dark(full(1), exposure=0)
+
+
+def test_a_dark_that_may_hold_the_bias_is_scaled_with_a_warning_that_states_the_error():
+    light, dark = Image.of(full(100), exposure=10), a_dark(full(50), 20, has_bias=None)
+    with pytest.warns(AssumptionWarning, match=r"scaled by 0\.5 .* wrong by up to 25 adu"):
+        out = subtract_dark(light, dark=dark)
+    assert (out.pixels.values == 75).all()
+
+
+def test_a_dark_known_to_hold_the_bias_is_not_scaled():
+    dark = a_dark(full(50), 20, has_bias=True)
+    with pytest.raises(CalibrationError, match="does not grow with time"):
+        subtract_dark(Image.of(full(100), exposure=10), dark=dark)
+    same = subtract_dark(Image.of(full(100), exposure=20), dark=dark)
+    assert (same.pixels.values == 50).all()
+    assert same.state.bias  # it went out with the dark
+
+
+def test_a_dark_with_its_bias_in_does_not_fit_an_image_with_its_bias_out():
+    image = subtract_bias(Image.of(full(100), exposure=10), bias=a_bias(full(10)))
+    with pytest.raises(StepError, match="take the bias out of the dark too"):
+        subtract_dark(image, dark=a_dark(full(50), 10, has_bias=None))
+
+
+def test_no_exposure_card_is_one_second_and_said():
+    with pytest.warns(AssumptionWarning, match=r"light\.fits: no exposure in the header; taken for 1 s.*scaled by 0\.1"):
+        out = subtract_dark(Image.of(full(100), name="light.fits"), dark=a_dark(full(50), 10))
+    assert (out.pixels.values == 95).all()
+
+
+def test_darks_of_several_exposures_and_a_short_light():
+    """Darks of 100, 300 and 300 s with 1 ADU/s, a bias of 500, and a 10 s light of 1000 over it: 990."""
+    frames = FrameSet(
+        [
+            Image.of(full(500), kind="bias"),
+            *(Image.of(full(500 + t), kind="dark", exposure=t) for t in (100, 300, 300)),
+            Image.of(full(1500), exposure=10),
+        ]
+    )
+    np.testing.assert_allclose(reduce(frames).pixels.values, 990, rtol=1e-6)
+
+
+# flat
+
+
+@given(planes(100, 6e4), st.floats(0.1, 50))
+def test_a_response_has_mean_one_and_forgets_the_lamp(values, lamp):
+    one, other = a_flat(values), a_flat(values * lamp)
+    good = ~one.pixels.mask
+    assert abs(one.pixels.values[good].mean() - 1) < 1e-6
+    np.testing.assert_allclose(one.pixels.values, other.pixels.values, rtol=1e-6)
+
+
+@given(planes(-1e4, 6e4), planes(0.25, 2))
+def test_division_undoes_multiplication_by_a_response(values, response):
+    flat = a_flat(response)
+    out = divide(Image.of(values * flat.pixels.values), flat=flat).pixels.values
+    np.testing.assert_array_max_ulp(out, values, 2)
+
+
+def test_a_pixel_that_is_not_positive_is_flagged_and_divides_by_one():
+    values = full(2000)
+    values[1, 2], values[3, 3] = 0, -5
+    flat = a_flat(values)
+    assert (flat.pixels.flags[1, 2], flat.pixels.values[1, 2]) == (Flag.NO_FLAT, 1)
+    assert (flat.pixels.flags[3, 3], flat.pixels.values[3, 3]) == (Flag.NO_FLAT, 1)
+    out = divide(Image.of(full(10)), flat=flat).pixels
+    assert np.isfinite(out.values).all()
+    assert out.mask.sum() == 2
+
+
+def test_a_pixel_that_is_positive_by_less_than_its_noise_is_flagged():
+    values = full(2000)
+    values[0, 0] = 4.9
+    image = attrs.evolve(Image.of(values, kind="flat"), data=Pixels.of(values, variance=full(1)))
+    assert normalise_flat(image).pixels.flags[0, 0] == Flag.NO_FLAT
+    assert normalise_flat(Image.of(values, kind="flat")).pixels.flags[0, 0] == 0
+
+
+def test_the_noise_that_combining_found_tells_an_unlit_pixel():
+    rng = np.random.default_rng(1)
+    truth = np.full((40, 50), 3000.0)
+    truth[5, 5] = 0
+    frames = FrameSet(Image.of(rng.normal(truth, 10), kind="flat", exposure=1) for _ in range(5))
+    assert normalise_flat(combine(frames)).pixels.flags[5, 5] == Flag.NO_FLAT
+
+
+def test_a_negative_flat_is_an_error_and_never_an_image():
+    with pytest.raises(CalibrationError, match="should be positive: was it finished already"):
+        a_flat(full(-3))
+
+
+def test_a_flat_with_nothing_good_in_it_is_an_error():
+    with pytest.raises(CalibrationError, match="no good pixel"):
+        a_flat(full(np.nan))
+
+
+def test_a_master_flat_has_gone_through_normalise_flat():
+    with pytest.raises(StepError, match="normalise_flat"):
+        MasterFlat(Image.of(full(20_000), kind="flat"))
+
+
+def test_nothing_comes_out_after_the_flat():
+    done = divide(Image.of(full(10), exposure=1), flat=a_flat(full(1)))
+    with pytest.raises(StepError, match="before that"):
+        subtract_bias(done, bias=a_bias(full(1)))
+    with pytest.raises(StepError, match="before that"):
+        subtract_dark(done, dark=a_dark(full(1)))
+
+
+# overscan
+
+
+def framed(values, **cards):
+    return Image.of(values, header=cards, name="frame.fits")
+
+
+def test_the_overscan_comes_out_and_the_frame_is_trimmed_and_the_wcs_follows():
+    values = np.hstack([np.full((3, 2), 500.0), np.full((3, 4), 600.0)])
+    values[0, 0] = 60_000  # a cosmic ray in the overscan
+    image = framed(values, BIASSEC="[1:2,1:3]", DATASEC="[3:6,1:2]", CRPIX1=10.0, CRPIX2=5.0)
+    out = subtract_overscan(image)
+    np.testing.assert_array_equal(out.pixels.values, np.full((2, 4), 100))
+    assert (out.header.get("CRPIX1"), out.header.get("CRPIX2")) == (8, 5)
+    assert "DATASEC" not in out.header
+    assert "[1:2,1:3]" in out.state.overscan
+
+
+def test_each_frame_has_its_own_overscan_level():
+    levels = [500, 510, 490]
+    frames = FrameSet(framed(np.full((2, 6), x + np.arange(6) // 4), BIASSEC="[1:4,1:2]") for x in levels)
+    for image in each(subtract_overscan)(frames):
+        np.testing.assert_array_equal(image.pixels.values[0], [0, 0, 0, 0, 1, 1])
+
+
+def test_the_level_of_whole_numbers_is_known_better_than_to_a_half():
+    strip = np.random.default_rng(1).normal(1000.3, 3, (100, 50)).round()
+    image = framed(np.hstack([strip, np.full((100, 1), 1000.3)]), BIASSEC="[1:50,1:100]")
+    assert abs(subtract_overscan(image).pixels.values[0, -1]) < 0.2
+
+
+def test_without_sections_the_frame_stays_as_it_is():
+    image = framed(full(1))
+    assert subtract_overscan(image).pixels == image.pixels
+
+
+def test_trimsec_goes_before_datasec_and_trim_can_be_left_out():
+    image = framed(full(1), DATASEC="[1:5,1:4]", TRIMSEC="[2:4,1:3]")
+    assert subtract_overscan(image).shape == (3, 3)
+    assert subtract_overscan(image, trim=False).shape == SHAPE
+
+
+def test_a_section_left_from_before_a_trim_is_said_and_left_out():
+    with pytest.warns(AssumptionWarning, match=r"frame\.fits: DATASEC = \[1:50,1:40\] reaches beyond"):
+        out = subtract_overscan(framed(full(1), DATASEC="[1:50,1:40]"))
+    assert out.shape == SHAPE
+
+
+# saturation
+
+
+@given(arrays(np.uint16, SHAPE), st.integers(1, 65535))
+def test_raw_values_from_the_level_up_are_flagged(values, level):
+    flagged = flag_saturated(Image.of(values), level=level).pixels
+    np.testing.assert_array_equal(flagged.flags == Flag.SATURATED, values >= level)
+
+
+def test_saturation_in_one_of_two_lights_stays_flagged_to_the_end():
+    one, two = full(1000), full(1000)
+    one[2, 2] = 65_000
+    frames = FrameSet(Image.of(v, exposure=1) for v in (one, two))
+    image = reduce(frames, recipe=Recipe(saturation=60_000))
+    assert image.pixels.flags[2, 2] == Flag.SATURATED
+    assert image.pixels.mask.sum() == 1
+
+
+def test_saturation_is_judged_on_raw_values():
+    reduced = subtract_bias(Image.of(full(100)), bias=a_bias(full(1)))
+    with pytest.raises(StepError, match="raw"):
+        flag_saturated(reduced, level=50)
+
+
+def test_the_header_says_where_saturation_begins():
+    assert flag_saturated(framed(full(60), SATURATE=50)).pixels.mask.all()
+    assert not flag_saturated(framed(full(60))).pixels.mask.any()
+
+
+# the default reduction
+
+
+def test_the_default_reduction_is_the_chain_written_out():
+    rng = np.random.default_rng(5)
+    level = {"bias": 500, "dark": 560, "flat": 20_000, "light": 900}
+    exposure = {"bias": 0, "dark": 60, "flat": 5, "light": 30}
+    frames = FrameSet(
+        Image.of(rng.poisson(level[kind], SHAPE).astype(np.uint16), kind=kind, exposure=exposure[kind])
+        for kind in level
+        for _ in range(3)
+    )
+    bias = pipe(frames.bias, combine, MasterBias.of)
+    dark = pipe(frames.dark, combine, subtract_bias(bias=bias), MasterDark.of)
+    flat = pipe(frames.flat, combine, subtract_bias(bias=bias), subtract_dark(dark=dark), normalise_flat)
+    clean = chain(subtract_bias(bias=bias), subtract_dark(dark=dark), divide(flat=flat))
+    assert reduce(frames).pixels == pipe(frames.light, combine, clean).pixels
+
+
+def test_a_night_without_lights_is_refused():
+    with pytest.raises(StepError, match="no light frames"):
+        reduce(FrameSet([Image.of(full(1), kind="bias")]))
+
+
+def test_lights_of_different_exposure_are_refused():
+    frames = FrameSet(Image.of(full(1), exposure=t) for t in (10, 20))
+    with pytest.raises(StepError, match="different exposures"):
+        reduce(frames)
+    almost = FrameSet(Image.of(full(1), exposure=t) for t in (10, 10.05))
+    assert reduce(almost).header.get("EXPTIME") == 10.025

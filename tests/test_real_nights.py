@@ -1,0 +1,115 @@
+"""Real frames, reduced by the command, against numbers worked out independently."""
+
+import shutil
+import subprocess
+import warnings
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+
+from pipeline.cli import main
+
+
+@pytest.fixture
+def reduced(shared_data, tmp_path, monkeypatch, capsys):
+    """Run the command on a list of the shared data; give values, header, and what was printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(filelist, *options):
+        assert main(["reduce", str(shared_data / filelist), "-o", "a.fits", *options]) == 0
+        said = capsys.readouterr()
+        return fits.getdata("a.fits"), fits.getheader("a.fits"), said.out + said.err
+
+    return run
+
+
+def assert_figures(values, mean, median, at):
+    assert values.dtype == ">f4"
+    assert values.mean(dtype=np.float64) == pytest.approx(mean, abs=0.01)
+    assert np.median(values) == pytest.approx(median, abs=0.01)
+    assert values[100, 500] == pytest.approx(at, abs=0.01)
+
+
+def test_sprat_lights(reduced):
+    """Median of the lights − dark·120/600, divided by flat/mean: the flat is finished, the pedestal stays."""
+    values, header, said = reduced("lt_sprat/filelist.csv", "--method", "median", "--clip", "none")
+    assert values.shape == (254, 1024)
+    assert_figures(values, 944.1663, 906.5445, 897.0108)
+    assert header["DARKSCL"] == pytest.approx(0.2)
+    assert "L1STATDA = 1" in said
+
+
+def test_sprat_arc_is_finished_and_comes_back_unchanged(reduced, shared_data):
+    _, _, said = reduced("lt_sprat/filelist.csv", "--method", "median", "--clip", "none")
+    arc = fits.getdata("a_arc.fits")
+    raw = fits.getdata(shared_data / "lt_sprat/raw/v_a_20180810_13_1_0_1.fits.gz")
+    np.testing.assert_allclose(arc, raw, rtol=1e-6, atol=2e-3)
+    assert arc.mean(dtype=np.float64) == pytest.approx(628.0409, abs=0.01)
+    assert np.median(arc) == pytest.approx(397.7290, abs=0.01)
+    assert "arc: 1 frame; no bias, subtract_dark skipped, done already (L1STATDA = 1)" in said
+
+
+def test_sprat_standard(reduced):
+    values, _, _ = reduced("lt_sprat/filelist_standard.csv", "--method", "median", "--clip", "none")
+    assert_figures(values, 1025.3104, 910.9466, 903.6085)
+
+
+def test_sprat_product_opens_everywhere(reduced):
+    reduced("lt_sprat/filelist.csv", "--method", "median", "--clip", "none")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with fits.open("a.fits", checksum=True) as hdus:
+            assert [hdu.name for hdu in hdus] == ["PRIMARY", "MASK", "FLAGS"]
+            for hdu in hdus:
+                hdu.verify("exception")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # astropy.wcs mends RADECSYS and the dates aloud
+        ccd = CCDData.read("a.fits")
+    np.testing.assert_array_equal(ccd.data, fits.getdata("a.fits"))
+    assert ccd.unit == "adu"
+    assert not ccd.mask.any()
+    assert ccd.header["OBJECT"] == "LHS6328"
+
+
+@pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
+def test_fitsverify_is_silent_about_the_sprat_product(reduced):
+    reduced("lt_sprat/filelist.csv", "--method", "median", "--clip", "none")
+    found = subprocess.run(["fitsverify", "-q", "a.fits"], capture_output=True, text=True, check=False)
+    assert found.stdout.startswith("verification OK")
+
+
+def test_strict_refuses_a_dark_that_may_hold_the_bias(shared_data, tmp_path, capsys):
+    output = tmp_path / "a.fits"
+    assert main(["reduce", str(shared_data / "lt_sprat/filelist.csv"), "-o", str(output), "--strict"]) == 1
+    assert "scaled by 0.2" in capsys.readouterr().err
+    assert not output.exists()
+    command = ["reduce", str(shared_data / "lt_sprat/filelist.csv"), "-o", str(output), "--strict"]
+    assert main([*command, "--dark-has-bias", "no"]) == 0
+
+
+def test_kast(reduced, shared_data):
+    values, header, _ = reduced("kast_blue/filelist.csv")
+    assert values.shape == (350, 2048)
+    assert np.isfinite(values).all()
+    assert np.quantile(np.abs(values), 0.999) < 2000
+    assert [header[f"BIAS{n}"] for n in (1, 2, 3)] == ["b21.fits.gz", "b22.fits.gz", "b23.fits.gz"]
+    assert [header[f"FLAT{n}"] for n in (1, 2, 3)] == ["b11.fits.gz", "b12.fits.gz", "b13.fits.gz"]
+    raw = fits.getheader(shared_data / "kast_blue/raw/b27.fits.gz")
+    gone = {"DATASEC", "BSCALE", "BZERO", "BITPIX", "NAXIS1", "DATE"}  # what no longer holds
+    anew = {"EXPTIME": 1200.0, "DATE-BEG": "2015-05-20T04:37:33.120", "DATE-END": "2015-05-20T04:57:33.140"}
+    kept = {(card.keyword, str(card.value)) for card in header.cards}
+    lost = {c.keyword for c in raw.cards if (c.keyword, str(c.value)) not in kept}
+    assert lost <= gone | set(anew)
+    assert {keyword: header[keyword] for keyword in anew} == anew
+
+
+def test_kast_from_masters_is_the_same_to_the_bit(reduced, shared_data, tmp_path):
+    values, _, _ = reduced("kast_blue/filelist.csv", "--masters", "masters")
+    light = shared_data / "kast_blue/raw/b27.fits.gz"
+    (tmp_path / "m.csv").write_text(
+        f"light, {light}\nbias, masters/master_bias.fits\nflat, masters/master_flat.fits\n"
+    )
+    assert main(["reduce", "m.csv", "-o", "again.fits"]) == 0
+    np.testing.assert_array_equal(fits.getdata("again.fits"), values)
