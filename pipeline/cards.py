@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 
 from pipeline.errors import HeaderError
 
@@ -63,7 +64,7 @@ class Cards:
 
     def to_header(self) -> fits.Header:
         """Give a fresh astropy header."""
-        return fits.Header.fromstring(self.text)
+        return _header(self.text)
 
     def under(self, primary: Cards) -> Cards:
         """Put the primary header's cards before these; where both say something, these win."""
@@ -75,10 +76,16 @@ class Cards:
 
 def _as_text(cards: Iterable[fits.Card]) -> str:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+        warnings.simplefilter("ignore", AstropyUserWarning)
         return "".join(str(card) for card in cards)
 
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> fits.Header:
-    return fits.Header.fromstring(text)
+    return _header(text)
+
+
+def _header(text: str) -> fits.Header:
+    with warnings.catch_warnings():  # astropy warns of each unusual card; they are kept as they are
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        return fits.Header.fromstring(text)

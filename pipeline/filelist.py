@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import PurePath
 from typing import TypeAlias
 
@@ -34,8 +34,8 @@ def parse_filelist(
 
     A row is ``type, path`` or ``type, path, hdu``: the type one of bias, dark, flat, light and arc in any case,
     the HDU a number or an EXTNAME, 0 where it is not given.  Blanks around cells, blank lines, a byte-order mark
-    and everything behind a ``#`` outside quotes are passed over; cells may be quoted; a first row of column
-    names is skipped.  Relative paths are relative to ``folder``.
+    and everything behind a ``#`` outside quotes are passed over; cells may be quoted, and a quote in them is
+    doubled; a first row of column names is skipped.  Relative paths are relative to ``folder``.
 
     >>> parse_filelist("light, a.fits\nBIAS , b.fits , 1  # a library bias\n")
     FrameSet(1 bias, 1 light)
@@ -78,32 +78,44 @@ def _with_first(lines: Iterable[tuple[int, list[str] | str]]) -> Iterator[tuple[
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Give the cells of each line that has any, or a problem, with the line's number."""
     for number, line in enumerate(re.split("\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
-        code, unclosed = _without_comment(line, delimiter)
-        if unclosed:
-            yield number, "a quote is opened and not closed; close it, or leave both out"
-        elif code.strip():
-            cells = next(csv.reader([code.strip(" ")], delimiter=delimiter, skipinitialspace=True))
-            yield number, [cell.strip() for cell in cells]
+        cells = _split(line, delimiter)
+        if isinstance(cells, str) or any(cells):
+            yield number, cells
 
 
-def _without_comment(line: str, delimiter: str) -> tuple[str, bool]:
-    """Cut a line at the first # outside quotes; tell whether a quote is left open.  Quotes open cells only."""
-    quoted, at_start = False, True
-    for index, character in enumerate(line):
-        if character == '"' and (quoted or at_start):
-            quoted = not quoted
-        elif character == "#" and not quoted:
-            return line[:index], False
-        at_start = character == delimiter or (at_start and character.isspace())
-    return line, quoted
+def _split(line: str, delimiter: str) -> list[str] | str:
+    """Split a line, as far as the first # outside quotes, into its cells; or say what is wrong with it."""
+    if delimiter == " ":
+        line = line.strip()
+    cells: list[str] = []
+    position: int | None = 0
+    while position is not None:
+        cell = _cell(delimiter).match(line, position)
+        if not cell or (cell["plain"] or "").lstrip().startswith('"'):
+            return "a quote opens a cell and does not close it; close it where the cell ends, or leave both out"
+        quoted = cell["quoted"]
+        cells.append((cell["plain"] if quoted is None else quoted.replace('""', '"')).strip())
+        position = cell.end() if cell["more"] else None
+    return cells
+
+
+@lru_cache
+def _cell(delimiter: str) -> re.Pattern[str]:
+    """Give the pattern of one cell, quoted or plain, and of what ends it: a delimiter, a # or the end of the line."""
+    between = r"\s" if delimiter == " " else re.escape(delimiter)
+    blanks = rf"(?:(?!{between})\s)*+"
+    quoted = rf'{blanks}"(?P<quoted>(?:[^"]|"")*+)"{blanks}'
+    plain = rf"(?P<plain>(?:(?!{between})[^#])*+)"
+    more = rf"(?P<more>{between}{'+' if delimiter == ' ' else ''})"
+    return re.compile(rf"(?:{quoted}|{plain})(?:{more}|#|\Z)")
 
 
 def _rows(rows: Iterable[Row]) -> Iterator[tuple[int, list[str] | str]]:
     for number, row in enumerate(rows, start=1):
         if isinstance(row, str):
             yield number, f"a row is {row!r}; expected a sequence of cells: type, path, and perhaps an HDU"
-        else:
-            yield number, [str(cell).strip() for cell in row]
+        elif any(cells := [str(cell).strip() for cell in row]):
+            yield number, cells
 
 
 def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:
@@ -111,7 +123,8 @@ def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:
     while len(cells) > 2 and not cells[-1]:
         cells = cells[:-1]
     if not 2 <= len(cells) <= 3:
-        return f"{len(cells)} columns in {', '.join(cells)!r}; expected 2 or 3: type, path, and perhaps an HDU"
+        columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+        return f"{columns} in {', '.join(cells)!r}; expected 2 or 3: type, path, and perhaps an HDU"
     kind, path, hdu = cells[0].lower(), cells[1], (cells[2] if len(cells) == 3 else "0")
     if kind not in KINDS:
         close = difflib.get_close_matches(kind, KINDS, n=1)
@@ -119,7 +132,8 @@ def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:
         return f"unknown type {cells[0]!r}; {meant}"
     if not path:
         return f"no path behind {cells[0]!r}"
-    if re.fullmatch(r"[-+]?[\d.]+", hdu) and not re.fullmatch(r"\+?\d+", hdu):
+    number = re.fullmatch(r"\+?[0-9]{1,9}", hdu)
+    if not number and re.fullmatch(r"[-+]?[\d.]+", hdu):
         return f"HDU {hdu!r} of {path}; expected a whole number from 0, or an EXTNAME"
-    location = Location(str(folder / path), int(hdu) if re.fullmatch(r"\+?\d+", hdu) else hdu, line)
+    location = Location(str(folder / path), int(hdu) if number else hdu, line)
     return Image(kind, location, sources=(str(location),))

@@ -7,10 +7,10 @@ import glob
 import gzip
 import os
 import re
+import sys
 import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,7 @@ from typing import IO, Any
 import attrs
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 
 from pipeline import keywords
 from pipeline.bias import MasterBias
@@ -30,9 +31,7 @@ from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.pixels import Array, Pixels, working_dtype
 
-BROKEN_FILE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, zlib.error)
-"""What astropy raises for files that are not as FITS wants them."""
-
+BLOCK = 2880
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 
@@ -70,31 +69,33 @@ class Plane:
         return self.bscale == 1 and not shifted and self.blank is None
 
     def read(self, start: int, stop: int) -> Array:
-        """Read some rows, in native byte order, with BSCALE, BZERO and BLANK applied.
+        """Read some rows, counted as slices count, in native byte order, with BSCALE, BZERO and BLANK applied.
 
         :raises FrameError: the file ends early, is damaged, or has changed since it was opened.
         """
-        with _reading(self.path, self.hdu):
-            if self.packing == "tiles":
-                with fits.open(self.path, memmap=False) as hdus:
-                    whole = np.asarray(hdus[self.hdu].data)
-                return whole.reshape(self.shape)[start:stop].astype(self.dtype)
-            return self._scaled(self._raw(start, stop))
-
-    def _raw(self, start: int, stop: int) -> Array:
-        stored = np.dtype(self.stored).newbyteorder(">")
-        width = self.shape[1]
-        size = (stop - start) * width * stored.itemsize
-        with _opened(self.path, self.packing) as stream:
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        with _reading(self.path, self.hdu), _opened(self.path, self.packing) as stream:
             if _signature(os.fstat(stream.fileno())) != self.signature:
                 raise FrameError(f"{self.path}: changed since it was opened; open it again")
-            stream.seek(self.offset + start * width * stored.itemsize)
-            data = stream.read(size)
+            tiles = self.packing == "tiles"
+            return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
+
+    def _unpacked(self, stream: Any) -> Array:
+        with fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
+            whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
+        return whole
+
+    def _raw(self, stream: Any, start: int, stop: int) -> Array:
+        stored = np.dtype(self.stored).newbyteorder(">")
+        height, width = max(stop - start, 0), self.shape[1]
+        size = height * width * stored.itemsize
+        stream.seek(self.offset + start * width * stored.itemsize)
+        data = stream.read(size)
         if len(data) < size:
             raise FrameError(
                 f"{self.path}[{self.hdu}]: the file ends {size - len(data)} bytes short of row {stop}; get a whole copy"
             )
-        raw: Array = np.frombuffer(data, stored).reshape(stop - start, width)
+        raw: Array = np.frombuffer(data, stored).reshape(height, width)
         return raw
 
     def _scaled(self, raw: Array) -> Array:
@@ -156,12 +157,19 @@ def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | No
         raise FileListError(str(path), (f"byte {error.start} is not UTF-8 text; save the list as UTF-8",)) from error
     except OSError as error:
         raise FileListError(str(path), (f"cannot be read: {error.strerror}; expected a CSV file list",)) from error
+    if text.startswith("SIMPLE  ="):
+        raise FileListError(str(path), ("is a FITS file; expected a list of them: a CSV file of type, path, hdu",))
     parsed = parse_rows(text, delimiter=delimiter, folder=path.parent)
     frames, problems = _opened_frames(parsed.frames, exposure_key)
     if parsed.problems or problems:
-        found = sorted([*parsed.problems, *problems], key=lambda text: int((re.findall(r"line (\d+)", text) or [0])[0]))
-        raise FileListError(str(path), tuple(found))
+        raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
     return frames
+
+
+def _line(problem: str) -> int:
+    """Give the line that a problem names; what concerns several lines comes last."""
+    line = re.match(r"line (\d+): ", problem)
+    return int(line[1]) if line else sys.maxsize
 
 
 def open_frames(frames: FrameSet, *, exposure_key: str | None = None) -> FrameSet:
@@ -230,6 +238,9 @@ def _open_location(where: Location) -> tuple[FitsSource, Cards]:
             _plane(hdus, names.index(name), where.path, packing) if name in names else None
             for name in ("FLAGS", "UNCERT")
         )
+        for beside in (flags, deviation):
+            if beside and beside.shape != plane.shape:
+                raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
         if number > 0:
             cards = cards.under(Cards.of(hdus[0].header))
     return FitsSource(plane, flags, deviation), cards
@@ -242,8 +253,9 @@ def _packing(path: str) -> str:
             start = stream.read(6)
     except IsADirectoryError as error:
         raise FrameError(f"{path}: is a folder; expected a FITS file") from error
-    except OSError as error:
-        raise FrameError(f"{path}: cannot be read: {error.strerror}; paths are relative to the file list") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise FrameError(f"{path}: cannot be read: {why}; paths are relative to the file list") from error
     if not start:
         raise FrameError(f"{path}: the file is empty; expected FITS")
     packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
@@ -256,9 +268,11 @@ def _number(hdus: fits.HDUList, where: Location) -> int:
     try:
         number = int(hdus.index_of(where.hdu))
         hdus[number]  # astropy reads HDUs as they are asked for
-        return number
-    except (IndexError, KeyError) as error:
-        raise FrameError(f"{where.path}: has no HDU {where.hdu!r}; it has {_contents(hdus)}") from error
+    except (IndexError, KeyError):
+        number = -1
+    if number < 0:
+        raise FrameError(f"{where.path}: has no HDU {where.hdu!r}; it has {_contents(hdus)}")
+    return number
 
 
 def _contents(hdus: fits.HDUList) -> str:
@@ -269,8 +283,10 @@ def _contents(hdus: fits.HDUList) -> str:
 def _content(hdu: Any) -> str:
     if isinstance(hdu, fits.GroupsHDU):
         return "random groups"
-    if not isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
+    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
         return "a table"
+    if not isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
+        return "what is no standard FITS"
     axes = _axes(hdu.header)
     return "×".join(map(str, axes)) if axes and all(axes) else "no data"
 
@@ -293,10 +309,13 @@ def _plane(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
     bscale, bzero = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
     blank = header.get("BLANK") if stored[0] in "iu" else None
     compressed = isinstance(hdu, fits.CompImageHDU)
-    offset = 0 if compressed else int(hdu.fileinfo()["datLoc"])
+    place = hdu.fileinfo()
+    offset = int(place["datLoc"])
     status = Path(path).stat()
-    if not packing and not compressed:
-        _check_size(what, offset + shape[0] * shape[1] * np.dtype(stored).itemsize, status.st_size)
+    if not packing:
+        # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
+        size = place["datSpan"] - BLOCK + 1 if compressed else shape[0] * shape[1] * np.dtype(stored).itemsize
+        _check_size(what, offset + size, status.st_size)
     return Plane(
         path=path,
         hdu=number,
@@ -313,7 +332,8 @@ def _plane(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
 
 def _check_size(what: str, needed: int, size: int) -> None:
     if size < needed:
-        raise FrameError(f"{what}: the file is cut: {size} bytes, and its header asks for {needed}; get a whole copy")
+        missing = f"{needed - size} of {needed} bytes are missing"
+        raise FrameError(f"{what}: the file is cut, {missing}; get a whole copy")
 
 
 def _two_axes(axes: list[int], what: str) -> tuple[int, int]:
@@ -353,10 +373,11 @@ def _reading(path: str, hdu: int | str) -> Iterator[None]:
     """Turn what astropy says of a bad file into our own words."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-            warnings.filterwarnings("ignore", "File may have been truncated")
+            warnings.simplefilter("ignore", AstropyUserWarning)
             yield
-    except BROKEN_FILE as error:
+    except PipelineError:
+        raise
+    except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
         raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {error}; get a whole copy, or repair it") from error
 
 
@@ -388,10 +409,11 @@ def _whole_file(path: Path, overwrite: bool) -> Iterator[Path]:
             os.fsync(stream.fileno())
         _refuse_existing(path, overwrite)
         temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except (OSError, fits.VerifyError) as error:
+        raise OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be removed it was never made, and that has been said
+            temporary.unlink(missing_ok=True)
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
@@ -400,10 +422,10 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what processes that died while writing this product left behind."""
+    """Remove what processes that died while writing this product left behind, one with our own number included."""
     for left in path.parent.glob(f".*.tmp-{glob.escape(path.name)}"):
         process = left.name.split(".")[1]
-        if process.isdigit() and not _alive(int(process)):
+        if re.fullmatch("[0-9]{1,9}", process) and (int(process) == os.getpid() or not _alive(int(process))):
             left.unlink(missing_ok=True)
 
 

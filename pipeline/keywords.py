@@ -16,6 +16,7 @@ EXPOSURE = ("EXPTIME", "EXPOSURE", "XPOSURE", "EXP_TIME", "ITIME", "ESO DET WIN1
 
 SATURATION = ("SATURATE",)
 BEGIN = ("DATE-BEG", "DATE-OBS")
+END = ("DATE-END",)
 
 DONE = {
     "overscan": ("L1STATOV", "OVERSCAN"),
@@ -45,33 +46,45 @@ def exposure(cards: Cards, keyword: str | None = None) -> float | None:
 
 def _seconds(keyword: str, value: Any) -> float:
     text = _NUMBER.fullmatch(value) if isinstance(value, str) else None
-    number = float(re.sub("[Dd]", "e", text[1])) if text else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number) or number < 0:
+    number = re.sub("[Dd]", "e", text[1]) if text else value
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(number)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
         raise HeaderError(f"{keyword} = {value!r}; expected an exposure in seconds, a number from 0")
-    return float(number)
+    return seconds
 
 
 def saturation(cards: Cards) -> float | None:
     """Give the level in ADU from which raw values are saturated; None where no card says it."""
     values = [cards.get(key) for key in SATURATION]
-    return next((float(v) for v in values if isinstance(v, int | float) and v > 0), None)
+    levels = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return next((level for level in levels if level > 0), None)
 
 
 def begin(cards: Cards) -> datetime | None:
     """Give the time at which the exposure began; None where no card says it in the FITS form."""
-    for text in (str(cards.get(key)).strip() for key in BEGIN):
+    return _time(cards, BEGIN)
+
+
+def end(cards: Cards, seconds: float | None) -> datetime | None:
+    """Give the time at which the exposure ended: what the header says, or else its beginning and the exposure."""
+    start = begin(cards)
+    try:
+        return _time(cards, END) or (start + timedelta(seconds=seconds or 0) if start else None)
+    except OverflowError:
+        return None
+
+
+def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
+    for text in (str(cards.get(key)).strip() for key in keys):
         if re.match(r"\d{4}-\d\d-\d\dT\d", text):
             try:
                 return datetime.fromisoformat(text).replace(tzinfo=None)
             except ValueError:
                 continue
     return None
-
-
-def end(cards: Cards, seconds: float | None) -> datetime | None:
-    """Give the time at which the exposure ended."""
-    start = begin(cards)
-    return start + timedelta(seconds=seconds or 0) if start else None
 
 
 def section(cards: Cards, keyword: str) -> tuple[slice, slice] | None:

@@ -20,7 +20,10 @@ QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
 
 SAMPLED_ROWS = 48
-MOTION_MARGIN = 2.0
+FEW_PIXELS = 16
+SIGNIFICANT = 4.0
+TELLING = 25.0
+FIT_ROUNDS = 6
 _QUANTILES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997, 0.999, 1.0])
 
 
@@ -123,7 +126,7 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
     level = typical_level(sample)
     good = np.isfinite(level)
     sample, level = sample[:, good], level[good]
-    if len(sample) < 2 or level.size < 16:
+    if len(sample) < 2 or level.size < FEW_PIXELS:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
         offsets = np.array([robust_mean(frame - level) for frame in sample])
@@ -172,89 +175,143 @@ def _bins(level: Array) -> list[Array]:
     return [order[start:stop] for start, stop in pairwise(edges) if stop - start >= 8]
 
 
-def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None) -> Noise:
-    """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
+@attrs.frozen
+class _Sample:
+    """Sampled pixels: their level, largest step to a neighbour, and variance over frames with degrees of freedom."""
 
-    :param stacks: as for :func:`measure_shifts`.
-    :param counting: the read and photon noise, where they are known.
-    """
+    level: Array
+    step: Array
+    variance: Array
+    degrees: int
+
+
+def _sample(stacks: Sequence[Array], shifts: Shifts) -> _Sample:
     levels, steps, variances, freedom = [], [], [], []
     for stack in stacks:
         even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
         count = np.isfinite(even).sum(axis=0)
         level = typical_level(even)
         enough = count > 1
-        levels.append(level[enough])
+        levels.append((_beside(level) if len(stack) == 2 else level)[enough])
         steps.append(largest_step(level)[enough])
         even = np.sort(even[:, enough], axis=0)  # sorted: the sum does not depend on the order of the frames
         variances.append(np.nanvar(even, axis=0, ddof=1))
         freedom.append(count[enough] - 1)
     level, step, variance = (np.concatenate(parts) for parts in (levels, steps, variances))
-    degrees = int(np.median(np.concatenate(freedom))) if level.size else 0
-    if level.size < 16 or degrees < 1:
-        return counting or Noise(a=float(np.median(variance)) if variance.size else QUANTISATION)
-    moving = kind in ("light", "arc")
-    noise = counting or _counting_noise(level, step, variance, degrees, smooth=moving)
+    return _Sample(level, step, variance, int(np.median(np.concatenate(freedom))) if level.size else 0)
+
+
+def _beside(level: Array) -> Array:
+    """Give the mean of the neighbours left and right: the lower of two values says something of their difference."""
+    padded = np.pad(level, ((0, 0), (1, 1)), mode="reflect") if level.shape[1] > 1 else level
+    beside: Array = 0.5 * (padded[:, :-2] + padded[:, 2:]) if level.shape[1] > 1 else level
+    return np.where(np.isfinite(beside), beside, level)
+
+
+def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None) -> Noise:
+    """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
+
+    :param stacks: as for :func:`measure_shifts`.
+    :param counting: the read and photon noise, where they are known.
+    """
+    sample = _sample(stacks, shifts)
+    if sample.level.size < FEW_PIXELS or sample.degrees < 1:
+        return counting or Noise(a=_pooled(sample))
+    noise = counting or _counting_noise(sample, smooth=kind in ("light", "arc"))
+    return _with_motion(noise, sample, fit_counting=counting is None) if kind in ("light", "arc") else noise
+
+
+def _pooled(sample: _Sample) -> float:
+    return max(float(np.median(sample.variance)), QUANTISATION) if sample.variance.size else QUANTISATION
+
+
+def _counting_noise(sample: _Sample, smooth: bool) -> Noise:
+    """Fit a + b·level; of lights and arcs to the calmer half of the pixels only."""
+    calm = sample.step <= np.quantile(sample.step, 0.5) if smooth else np.ones(sample.level.size, bool)
+    level, variance = sample.level[calm], sample.variance[calm]
+    start = _binned(level, variance, sample.degrees)
+    a, b = _fit(np.stack([np.ones_like(level), level]), variance, start, sample.degrees)[0]
+    return Noise(a=a, b=b, base=float(np.median(sample.level)), floor=max(QUANTISATION, 0.5 * float(start.min())))
+
+
+def _with_motion(noise: Noise, sample: _Sample, fit_counting: bool) -> Noise:
+    """Add what shifts and changes of flux or seeing do at steep and bright places, where it can be told from 0.
+
+    All terms are fitted together, lest the photon noise of a bright trace be taken for motion.  Motion that shows is
+    then given its due in all but the most extreme twentieth of the pixels, which may be hit by cosmic rays: it goes
+    along the steepest direction in some places and across it in others.
+    """
+    level, step2 = sample.level, sample.step**2
     noise = attrs.evolve(noise, base=float(np.median(level)))
-    return _with_motion(noise, level, step, variance, degrees) if moving else noise
-
-
-def _counting_noise(level: Array, step: Array, variance: Array, degrees: int, smooth: bool) -> Noise:
-    """Fit a + b·level to the typical variance in bins of level, away from steep structure where there is some."""
-    if smooth:
-        calm = step <= np.quantile(step, 0.5)
-        level, variance = level[calm], variance[calm]
-    bins = _bins(level)
-    if not bins:
-        return Noise(a=float(np.median(variance)))
-    x = np.array([level[part].mean() for part in bins])
-    y = np.array([max(_typical(variance[part], degrees), QUANTISATION) for part in bins])
-    pixels = np.array([part.size for part in bins], dtype=float)
-    weight = pixels / (y * y)
-    mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = np.sum(weight * (x - mean_x) ** 2)
-    b = float(np.sum(weight * (x - mean_x) * (y - mean_y)) / spread) if spread > 0 else 0.0
-    b = max(b, 0.0)
-    floor = max(QUANTISATION, 0.5 * float(y.min()))
-    return Noise(a=float(mean_y - b * mean_x), b=b, floor=floor)
-
-
-def _with_motion(noise: Noise, level: Array, step: Array, variance: Array, degrees: int) -> Noise:
-    """Widen the noise of lights and arcs by what shifts and changes of flux or seeing do at steep places."""
+    bright2 = (level - noise.base) ** 2
+    start = np.maximum(_binned(level, sample.variance, sample.degrees), _binned(step2, sample.variance, sample.degrees))
+    if fit_counting:
+        terms = np.stack([np.ones_like(level), level, step2, bright2])
+        (a, b, *moved), errors = _fit(terms, sample.variance, start, sample.degrees)
+        noise = attrs.evolve(noise, a=a, b=b)
+    else:
+        excess = sample.variance - noise.variance(level)
+        moved, errors = _fit(np.stack([step2, bright2]), excess, start, sample.degrees, free=0)
+    if not any(m > SIGNIFICANT * e for m, e in zip(moved, errors[-2:], strict=True)):
+        return noise
     counted = noise.variance(level)
-    d2 = _excess(variance, counted, step**2, degrees)
-    c = _excess(variance, counted + d2 * step**2, (level - noise.base) ** 2, degrees)
-    return attrs.evolve(noise, c=c, d=float(np.sqrt(d2)))
+    d2 = _wide(sample.variance - counted, step2, counted)
+    c = _wide(sample.variance - counted - d2 * step2, bright2, counted)
+    return attrs.evolve(noise, d=float(np.sqrt(d2)), c=c)
 
 
-def _excess(variance: Array, expected: Array, unit: Array, degrees: int) -> float:
-    """Give the factor of ``unit`` that is missing from the variance expected, 0 where none can be told.
+def _wide(excess: Array, unit: Array, counted: Array) -> float:
+    """Give the factor of ``unit`` that covers the excess of all but a twentieth of the pixels where it could show."""
+    telling = unit > TELLING * counted
+    return max(0.0, float(np.quantile(excess[telling] / unit[telling], 0.95))) if telling.sum() >= FEW_PIXELS else 0.0
 
-    In bins of unit/expected, so that each is as steep or as bright throughout, the typical variance is compared with
-    the expected one; the largest significant excess counts, and MOTION_MARGIN times as much, because within a bin
-    motion goes along the steepest direction for some pixels and across it for others.
+
+def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 1) -> tuple[list[float], list[float]]:
+    """Fit factors of terms, non-negative but for the first ``free``, to variances known to √(2/degrees) of themselves.
+
+    Reweighted least squares; values beyond what chi-square allows are left out.  Gives factors and their errors.
     """
-    telling = np.flatnonzero(unit > expected)
-    order = telling[np.argsort((unit / expected)[telling], kind="stable")]
-    bins = np.array_split(order, min(12, order.size // 24)) if order.size >= 24 else []
-    factor = 0.0
-    for part in bins:
-        ratio = _typical(variance[part] / expected[part], degrees, floor=0.0)
-        if ratio > 1 + 3 * np.sqrt(2 / (degrees * part.size)):
-            factor = max(factor, MOTION_MARGIN * (ratio - 1) / float(np.median((unit / expected)[part])))
-    return factor
+    expected = start
+    used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
+    for _ in range(FIT_ROUNDS):
+        kept = variance <= _chi_square_limit(degrees) * expected
+        weight = kept / expected**2
+        scale = np.sqrt(np.sum(weight * terms**2, axis=1))
+        scale = np.where(scale > 0, scale, 1.0)
+        while used:
+            chosen = terms[used] / scale[used, None]
+            normal = np.array([[np.sum(weight * p * q) for q in chosen] for p in chosen])
+            inverse = np.linalg.pinv(normal, hermitian=True, rcond=1e-12)
+            solved = inverse @ np.array([np.sum(weight * p * variance) for p in chosen])
+            negative = [n for n, value in zip(used, solved, strict=True) if value < 0 and n >= free]
+            if not negative:
+                break
+            used = [n for n in used if n not in negative]
+        factors, errors = np.zeros(len(terms)), np.zeros(len(terms))
+        if used:
+            factors[used] = solved / scale[used]
+            errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees) / scale[used]
+        expected = np.maximum(np.sum(factors[:, None] * terms, axis=0), 0.25 * start)
+    return factors.tolist(), errors.tolist()
 
 
-def _typical(variance: Array, degrees: int, floor: float = QUANTISATION / 4) -> float:
-    """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows.
-
-    The limit is Wilson and Hilferty's (1931) approximation of the chi-square quantile at 4 σ.
-    """
-    k = float(degrees)
-    limit = (1 - 2 / (9 * k) + 4 * np.sqrt(2 / (9 * k))) ** 3
-    typical = float(np.median(variance)) / (1 - 2 / (9 * k)) ** 3
-    typical = max(typical, 4 * floor)
-    for _ in range(5):
-        kept = variance[variance <= limit * typical]
-        typical = max(float(kept.mean()), floor) if kept.size else typical
+def _binned(by: Array, variance: Array, degrees: int) -> Array:
+    """Give each pixel the typical variance of those that are alike in ``by``."""
+    typical = np.full(by.shape, max(_typical(variance, degrees), QUANTISATION))
+    for part in _bins(by):
+        typical[part] = max(_typical(variance[part], degrees), QUANTISATION)
     return typical
+
+
+def _typical(variance: Array, degrees: int) -> float:
+    """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows."""
+    typical = max(float(np.median(variance)) / (1 - 2 / (9 * degrees)) ** 3, QUANTISATION)
+    for _ in range(5):
+        kept = variance[variance <= _chi_square_limit(degrees) * typical]
+        typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
+    return typical
+
+
+def _chi_square_limit(degrees: int) -> float:
+    """Give the chi-square quantile at 4 σ over the degrees of freedom (Wilson and Hilferty 1931)."""
+    return float((1 - 2 / (9 * degrees) + 4 * np.sqrt(2 / (9 * degrees))) ** 3)

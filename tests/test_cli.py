@@ -1,0 +1,195 @@
+"""The command, as its users meet it: what it writes, what it prints, its exit status."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from pipeline import cli
+from pipeline.cli import main
+
+
+@pytest.fixture
+def night(tmp_path, monkeypatch):
+    """A small night in the current folder, written by hand: bias 100, dark 1 ADU/s, flat 1000, light 500."""
+    monkeypatch.chdir(tmp_path)
+    level = {"bias": (100, 0), "dark": (160, 60), "flat": (1110, 10), "light": (630, 30), "arc": (180, 30)}
+    rows = []
+    for kind, (value, seconds) in level.items():
+        for number in (1, 2, 3) if kind != "arc" else (1,):
+            name = f"{kind}{number}.fits"
+            header = fits.Header({"EXPTIME": seconds, "OBJECT": f"a {kind}"})
+            fits.writeto(name, np.full((20, 30), value, np.uint16), header)
+            rows.append(f"{kind}, {name}")
+    (tmp_path / "night.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_reduce_writes_lights_and_arcs_and_says_what_it_did(night, capsys):
+    assert main(["reduce", "night.csv"]) == 0
+    assert (fits.getdata("reduced.fits") == 500).all()
+    assert (fits.getdata("reduced_arc.fits") == 50).all()
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "night.csv: 3 bias (0 s), 3 dark (60 s), 3 flat (10 s), 3 light (30 s), 1 arc (30 s)" in said.out
+    assert "light: mean of 3 frames, noise clip 5/5 σ, 0 values rejected; bias out, dark out, flat out" in said.out
+    assert "wrote reduced.fits: 20 rows × 30 columns; no pixel flagged" in said.out
+
+
+def test_the_arc_is_named_after_the_output(night):
+    (night / "out").mkdir(exist_ok=True)
+    assert main(["reduce", "night.csv", "-o", "out/x.fits.gz"]) == 0
+    assert (fits.getdata("out/x_arc.fits.gz") == 50).all()
+
+
+def test_quiet_prints_nothing(night, capsys):
+    assert main(["reduce", "night.csv", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_masters_are_written_and_can_stand_in_for_raw_frames(night):
+    assert main(["reduce", "night.csv", "--masters", "m", "-o", "a.fits"]) == 0
+    assert sorted(os.listdir("m")) == ["master_bias.fits", "master_dark.fits", "master_flat.fits"]
+    assert (fits.getdata("m/master_dark.fits") == 60).all()
+    lines = [f"{kind}, m/master_{kind}.fits" for kind in ("bias", "dark", "flat")]
+    (night / "again.csv").write_text("\n".join([*lines, *(f"light, light{n}.fits" for n in (1, 2, 3))]))
+    assert main(["reduce", "again.csv", "-o", "b.fits"]) == 0
+    np.testing.assert_array_equal(fits.getdata("b.fits"), fits.getdata("a.fits"))
+
+
+def test_combine_combines_and_does_no_more(night, capsys):
+    assert main(["combine", "night.csv", "--type", "dark", "-o", "d.fits", "--method", "median"]) == 0
+    assert (fits.getdata("d.fits") == 160).all()
+    header = fits.getheader("d.fits")
+    assert (header["NCOMBINE"], header["COMBTYPE"], header["XPOSURE"], header["DARK3"]) == (3, "median", 180, "dark3.fits")
+    assert "ZEROCOR" not in header
+
+
+@pytest.mark.parametrize(
+    ("options", "cards"),
+    [
+        ([], {"COMBTYPE": "mean", "CLIPTYPE": "noise", "CLIPLOW": 5, "CLIPHIGH": 5}),
+        (["--clip", "none"], {"CLIPTYPE": "none"}),
+        (["--clip", "mad", "--sigma", "4"], {"CLIPTYPE": "mad", "CLIPLOW": 4, "CLIPHIGH": 4}),
+        (["--sigma", "4", "--sigma-high", "3"], {"CLIPLOW": 4, "CLIPHIGH": 3}),
+        (["--sigma-low", "9", "--iterations", "2"], {"CLIPLOW": 9, "CLIPHIGH": 5}),
+        (["--gain", "2", "--read-noise", "5"], {"CLIPTYPE": "noise"}),
+    ],
+)
+def test_settings_reach_the_header(night, options, cards):
+    assert main(["reduce", "night.csv", *options]) == 0
+    header = fits.getheader("reduced.fits")
+    assert {keyword: header.get(keyword) for keyword in cards} == cards
+
+
+def test_the_exposure_can_stand_under_another_keyword(night):
+    for number in (1, 2, 3):
+        fits.setval(f"light{number}.fits", "SHUTTER", value=60)
+        fits.setval(f"dark{number}.fits", "SHUTTER", value=60)
+    assert main(["reduce", "night.csv", "--exposure-key", "SHUTTER"]) == 0
+    assert (fits.getdata("reduced.fits") == 470).all()
+
+
+def test_saturated_pixels_are_flagged_and_counted(night, capsys):
+    data = fits.getdata("light2.fits")
+    data[3, 4] = 60_000
+    fits.writeto("light2.fits", data, fits.Header({"EXPTIME": 30}), overwrite=True)
+    assert main(["reduce", "night.csv", "--saturation", "50000"]) == 0
+    assert fits.getdata("reduced.fits", "MASK")[3, 4] == 1
+    assert "flagged: 1 saturated" in capsys.readouterr().out
+
+
+def test_other_delimiters(night):
+    (night / "tabs.txt").write_text((night / "night.csv").read_text().replace(", ", "\t"))
+    assert main(["reduce", "tabs.txt", "--delimiter", "tab"]) == 0
+
+
+def test_nothing_is_overwritten_unasked(night, capsys):
+    (night / "reduced.fits").write_text("mine")
+    assert main(["reduce", "night.csv"]) == 1
+    assert (night / "reduced.fits").read_text() == "mine"
+    assert "allow overwriting" in capsys.readouterr().err
+    assert main(["reduce", "night.csv", "--overwrite"]) == 0
+
+
+def test_an_input_is_never_an_output(night, capsys):
+    before = (night / "light1.fits").read_bytes()
+    assert main(["reduce", "night.csv", "-o", "light1.fits", "--overwrite"]) == 1
+    assert "is one of the files to be read" in capsys.readouterr().err
+    assert (night / "light1.fits").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["reduce", "absent.csv"], 1, "absent.csv: cannot be read"),
+        (["reduce", "night.csv", "-o", "no/folder/x.fits"], 1, "no/folder/x.fits: cannot be written"),
+        (["reduce", "night.csv", "--sigma", "-1"], 2, "expected a positive number"),
+        (["reduce", "night.csv", "--gain", "2"], 2, "go together"),
+        (["reduce", "night.csv", "--iterations", "0"], 2, "whole number"),
+        (["reduce", "night.csv", "--saturation", "-5"], 2, "positive level"),
+        (["reduce", "night.csv", "--delimiter", "ab"], 2, "one character"),
+        (["combine", "lights.csv", "--type", "bias", "-o", "b.fits"], 1, "no bias frames"),
+        (["reduce", "arcs.csv"], 1, "no light frames"),
+    ],
+)
+def test_mistakes_get_a_message_and_a_status_and_leave_nothing(night, capsys, arguments, status, word):
+    (night / "lights.csv").write_text("light, light1.fits")
+    (night / "arcs.csv").write_text("arc, arc1.fits")
+    before = sorted(os.listdir())
+    assert main(arguments) == status
+    error = capsys.readouterr().err
+    assert word in error
+    assert "Traceback" not in error
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["reduce"], ["reduce", "x.csv", "--method", "average"], ["frobnicate"]])
+def test_a_wrong_command_line_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_bug_of_ours_is_status_70_and_asks_for_a_report(night, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "make_masters", lambda *_: 1 / 0)
+    assert main(["reduce", "night.csv"]) == 70
+    assert "please report" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
+    """A real interrupt of a real process, in the middle of combining."""
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        fits.writeto(tmp_path / f"{number}.fits", rng.poisson(1000, (1500, 1500)).astype(np.uint16))
+    (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(12)))
+    command = [sys.executable, "-m", "pipeline", "reduce", "n.csv"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()  # the list is read
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "interrupted" in error
+    assert "Traceback" not in error
+    assert not [name for name in os.listdir(tmp_path) if "reduced" in name]
+
+
+def test_the_demo_reduces_a_simulated_night_and_compares_it_with_the_truth(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    assert (tmp_path / "demo" / "reduced.fits").exists()
+    said = capsys.readouterr().out
+    mean, scatter = re.search(r"truth is ([+-][\d.]+) σ on average with a scatter of ([\d.]+) σ", said).groups()
+    assert abs(float(mean)) < 0.05
+    assert abs(float(scatter) - 1) < 0.05
+    assert main(["demo"]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["demo", "--overwrite"]) == 0
