@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.errors import HeaderError
 
@@ -76,7 +76,7 @@ class Cards:
 
 def _as_text(cards: Iterable[fits.Card]) -> str:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         return "".join(str(card) for card in cards)
 
 
@@ -87,5 +87,5 @@ def _parsed(text: str) -> fits.Header:
 
 def _header(text: str) -> fits.Header:
     with warnings.catch_warnings():  # astropy warns of each unusual card; they are kept as they are
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         return fits.Header.fromstring(text)

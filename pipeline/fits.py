@@ -18,7 +18,7 @@ from typing import IO, Any
 import attrs
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyWarning
 
 from pipeline import keywords
 from pipeline.bias import MasterBias
@@ -33,6 +33,7 @@ from pipeline.pixels import Array, Pixels, working_dtype
 
 BLOCK = 2880
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}
+_PACKED_OTHERWISE = {b"\x1f\x9d": "compress (.Z)", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz"}
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 
 
@@ -227,7 +228,8 @@ def _open_location(where: Location) -> tuple[FitsSource, Cards]:
     packing = _packing(where.path)
     with (
         _reading(where.path, where.hdu),
-        fits.open(where.path, memmap=False, do_not_scale_image_data=True) as hdus,
+        Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
+        fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         number = _number(hdus, where)
         plane = _plane(hdus, number, where.path, packing)
@@ -260,7 +262,9 @@ def _packing(path: str) -> str:
         raise FrameError(f"{path}: the file is empty; expected FITS")
     packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
     if not packing and start != b"SIMPLE":
-        raise FrameError(f"{path}: begins with {start!r}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
+        other = next((name for magic, name in _PACKED_OTHERWISE.items() if start.startswith(magic)), "")
+        found = f"is packed by {other}, unpack it first" if other else f"begins with {start!r}"
+        raise FrameError(f"{path}: {found}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
     return packing
 
 
@@ -373,12 +377,13 @@ def _reading(path: str, hdu: int | str) -> Iterator[None]:
     """Turn what astropy says of a bad file into our own words."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyUserWarning)
+            warnings.simplefilter("ignore", AstropyWarning)
             yield
     except PipelineError:
         raise
     except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
-        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {error}; get a whole copy, or repair it") from error
+        why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
+        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error
 
 
 def write(

@@ -139,7 +139,9 @@ def test_subtracting_a_dark_is_subtracting_it_scaled(values, t_dark, t_light):
     image = Image.of(values + 1e4, exposure=t_light)
     out = subtract_dark(image, dark=a_dark(values, t_dark)).pixels.values
     expected = image.pixels.values - scale_dark(a_dark(values, t_dark), exposure=t_light).pixels.values
-    np.testing.assert_allclose(out, expected, rtol=0, atol=2 * np.spacing(np.abs(values).max() * t_light / t_dark + 1e4))
+    np.testing.assert_allclose(
+        out, expected, rtol=0, atol=2 * np.spacing(np.abs(values).max() * t_light / t_dark + 1e4)
+    )
 
 
 @pytest.mark.parametrize("exposure", [0, -1, float("nan"), float("inf")])
@@ -176,7 +178,9 @@ def test_a_dark_with_its_bias_in_does_not_fit_an_image_with_its_bias_out():
 
 
 def test_no_exposure_card_is_one_second_and_said():
-    with pytest.warns(AssumptionWarning, match=r"light\.fits: no exposure in the header; taken for 1 s.*scaled by 0\.1"):
+    with pytest.warns(
+        AssumptionWarning, match=r"light\.fits: no exposure in the header; taken for 1 s.*scaled by 0\.1"
+    ):
         out = subtract_dark(Image.of(full(100), name="light.fits"), dark=a_dark(full(50), 10))
     assert (out.pixels.values == 95).all()
 

@@ -67,7 +67,12 @@ def test_combine_combines_and_does_no_more(night, capsys):
     assert main(["combine", "night.csv", "--type", "dark", "-o", "d.fits", "--method", "median"]) == 0
     assert (fits.getdata("d.fits") == 160).all()
     header = fits.getheader("d.fits")
-    assert (header["NCOMBINE"], header["COMBTYPE"], header["XPOSURE"], header["DARK3"]) == (3, "median", 180, "dark3.fits")
+    assert (header["NCOMBINE"], header["COMBTYPE"], header["XPOSURE"], header["DARK3"]) == (
+        3,
+        "median",
+        180,
+        "dark3.fits",
+    )
     assert "ZEROCOR" not in header
 
 

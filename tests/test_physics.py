@@ -66,7 +66,7 @@ def test_the_clip_and_the_median_change_nothing_of_that(night):
 
 
 def test_a_thousand_is_a_thousand():
-    """The example that ASPIRED answers with 977: bias 100, dark 1 ADU/s, flat 20,000 ADU over a response of 0.5 to 1.5."""
+    """A bias of 100, a dark of 1 ADU/s, a lamp of 20,000 over a response of 0.5 and 1.5."""
     response = np.array([[0.5, 1.5]])
     frames = FrameSet(
         [

@@ -108,8 +108,6 @@ def test_kast(reduced, shared_data):
 def test_kast_from_masters_is_the_same_to_the_bit(reduced, shared_data, tmp_path):
     values, _, _ = reduced("kast_blue/filelist.csv", "--masters", "masters")
     light = shared_data / "kast_blue/raw/b27.fits.gz"
-    (tmp_path / "m.csv").write_text(
-        f"light, {light}\nbias, masters/master_bias.fits\nflat, masters/master_flat.fits\n"
-    )
+    (tmp_path / "m.csv").write_text(f"light, {light}\nbias, masters/master_bias.fits\nflat, masters/master_flat.fits\n")
     assert main(["reduce", "m.csv", "-o", "again.fits"]) == 0
     np.testing.assert_array_equal(fits.getdata("again.fits"), values)

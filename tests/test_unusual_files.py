@@ -1,0 +1,154 @@
+"""Unusual and broken files of other projects: each is read as its makers meant it, or refused with the reason."""
+
+import csv
+import re
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from pipeline import attach_header, open_frame, write
+from pipeline.errors import FrameError, PipelineError
+
+FILES = Path(__file__).parents[2] / "shared" / "data" / "unusual_fits"
+pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason="the unusual files are not beside the project")
+
+READ = [
+    # file, HDU, shape, exposure
+    ("scale.fits", 0, (21, 20), None),
+    ("blank.fits", 0, (1, 1), None),
+    ("double_ext.fits", 1, (5, 5), None),
+    ("fixed-1890.fits", 0, (100, 100), 50.0),
+    ("checksum_good.fits", 0, (40, 30), None),
+    ("comp_hcompress_gzip.fits", 1, (300, 440), None),
+    ("compressed_image.fits", 1, (10, 10), None),
+    *[("test0_mef_wfpc2.fits", hdu, (40, 40), 0.23) for hdu in (1, 2, 3, 4, "SCI")],
+    ("o4sp040b0_stis_raw.fits", 1, (44, 62), 30.0),
+    ("o4sp040b0_stis_raw.fits", 4, (44, 62), 30.0),
+    ("dist_lookup.fits.gz", "SCI", (100, 100), None),
+    ("gzip_fits_test.file", 0, (32, 32), None),
+    ("gzip_test.fts.gz", 0, (32, 32), None),
+    ("m13.fits", 0, (300, 300), None),
+    ("m13_gzip.fits", 1, (300, 300), None),
+    ("m13_rice.fits", 1, (300, 300), None),
+    ("m13real_rice.fits", 1, (300, 300), None),
+    *[("flat-mef.fits", hdu, (10, 10), None) for hdu in (1, 2)],
+    *[("science-mef.fits", hdu, (10, 10), 30.0) for hdu in (1, 2)],
+    ("sip-wcs.fit", 0, (50, 100), 120.0),
+    ("aspired_fake_extra_bracket.fits", 0, (254, 1024), None),
+    ("sprat_L1_scaled.fits.gz", 0, (254, 1024), 10.0),
+    ("floyds_crcleaned_named_fits_is_fz.fits", 1, (512, 2079), 300.065),
+    ("derived_lowercase_keyword.fits", 0, (254, 1024), 120.0),
+    ("derived_exptime_string.fits", 0, (254, 1024), 120.0),
+    ("derived_exptime_undefined.fits", 0, (254, 1024), None),
+    ("derived_nan_inf.fits", 0, (254, 1024), 120.0),
+]
+
+REFUSED = [
+    # file, HDU, what the message says
+    ("double_ext.fits", 0, r"holds no data; .* 1 ccd00 \(5×5\)"),
+    ("history_header.fits", 0, "holds no data"),
+    ("verify.fits", 0, "holds no data"),
+    ("comp_hcompress_gzip.fits", 0, r"holds no data; .* 1 COMPRESSED_IMAGE \(300×440\)"),
+    ("compressed_float_bzero.fits", 1, "is one-dimensional, 3 values"),
+    ("compressed_image.fits", 0, r"holds no data; .* 1 COMPRESSED_IMAGE \(10×10\)"),
+    ("group_invalid.fits", 0, "random groups"),
+    ("memtest.fits", 0, r"holds no data; .* 1 AXAF_CCDM \(a table\)"),
+    ("memtest.fits", 1, "holds a table"),
+    ("theap-gap.fits", 0, r"holds no data; .* 1 \(a table\)"),
+    ("theap-gap.fits", 1, "holds a table"),
+    ("lzw.fits.Z", 0, r"is packed by compress \(\.Z\), unpack it first; expected FITS"),
+    ("arange_3d.fits", 0, "is a cube, 7×10×11; .*choose a plane"),
+    ("aspired_fake_cube.fits", 0, "is a cube, 2×254×1024; .*choose a plane"),
+    ("test0_mef_wfpc2.fits", 0, r"holds no data; .* 1 SCI \(40×40\)"),
+    ("test0_mef_wfpc2.fits", 5, "has no HDU 5; it has 0 PRIMARY"),
+    ("o4sp040b0_stis_raw.fits", "ERR", r"\[2\]: holds no data; .* 1 SCI \(44×62\)"),
+    ("header_with_time.fits", 0, "no standard FITS"),
+    ("dist_lookup.fits.gz", 0, r"holds no data; .* 1 SCI \(100×100\), 2 D2IMARR \(1×4096\)"),
+    ("not_actually_fits.fits", 0, "begins with b'<!DOCT'; expected FITS"),
+    ("issue49test.fits", 0, r"holds no data; .* 1 Data \(a table\)"),
+    ("issue49test.fits", 1, "holds a table"),
+    ("flat-mef.fits", 0, r"holds no data; .* 1 \(10×10\)"),
+    ("science-mef.fits", 0, r"holds no data; .* 1 \(10×10\)"),
+    ("floyds_crcleaned_named_fits_is_fz.fits", 0, r"holds no data; .* 1 SCI \(512×2079\)"),
+    ("derived_truncated_data.fits", 0, "the file is cut, 237472 of 537472 bytes are missing"),
+    ("derived_truncated_header.fits", 0, "header has no END"),
+    ("derived_zero_bytes.fits", 0, "the file is empty"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_gets_out():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def read_by_astropy(path, hdu):
+    """Give astropy's values, and the rounding of its float32 sums."""
+    with warnings.catch_warnings(action="ignore"), fits.open(path) as hdus:
+        rounding = 2e-7 * abs(hdus[hdu].header.get("BZERO", 0))
+        return np.squeeze(hdus[hdu].data), rounding
+
+
+def test_every_file_of_the_index_is_here():
+    with (FILES / "index.csv").open() as lines:
+        listed = {row["file"] for row in csv.DictReader(lines)}
+    assert {name for name, *_ in [*READ, *REFUSED]} == listed
+
+
+@pytest.mark.parametrize(("name", "hdu", "shape", "exposure"), READ)
+def test_values_are_those_of_astropy(name, hdu, shape, exposure):
+    frame = open_frame(FILES / name, hdu)
+    values = frame.pixels.values
+    assert (frame.shape, frame.exposure) == (shape, exposure)
+    expected, rounding = read_by_astropy(FILES / name, hdu)
+    np.testing.assert_allclose(np.squeeze(values), expected, rtol=2e-7, atol=rounding)
+    np.testing.assert_array_equal(frame.pixels.mask, ~np.isfinite(values))
+
+
+@pytest.mark.parametrize(("name", "hdu", "words"), REFUSED)
+def test_what_is_no_image_is_refused_with_the_reason(name, hdu, words):
+    with pytest.raises(FrameError, match=re.escape(name) + r".*" + words):
+        open_frame(FILES / name, hdu)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in REFUSED}))
+def test_no_hdu_of_a_refused_file_breaks_the_reader(name):
+    for hdu in (*range(5), "SCI", "", -1):
+        with suppress(PipelineError):
+            assert open_frame(FILES / name, hdu).pixels.values.ndim == 2
+
+
+@pytest.mark.parametrize(("name", "hdu", "shape", "exposure"), READ)
+def test_a_product_of_each_keeps_pixels_and_exposure(tmp_path, name, hdu, shape, exposure):
+    """What is written is valid and says the same, whatever the first header was like."""
+    frame = open_frame(FILES / name, hdu)
+    write(attach_header(frame), tmp_path / "a.fits")
+    back = open_frame(tmp_path / "a.fits")
+    assert (back.shape, back.exposure) == (shape, exposure)
+    np.testing.assert_array_equal(back.pixels.values, frame.pixels.values)
+    np.testing.assert_array_equal(back.pixels.flags, frame.pixels.flags)
+    with fits.open(tmp_path / "a.fits", checksum=True) as hdus:
+        hdus.verify("exception")
+
+
+@pytest.mark.parametrize("name", ["m13_gzip.fits", "m13_rice.fits"])
+def test_lossless_tiles_give_the_pixels_of_the_plain_file(name):
+    plain, tiles = open_frame(FILES / "m13.fits").pixels, open_frame(FILES / name, 1).pixels
+    assert tiles == plain
+
+
+def test_quantised_tiles_are_within_their_quantisation():
+    plain, tiles = open_frame(FILES / "m13.fits").pixels, open_frame(FILES / "m13real_rice.fits", 1).pixels
+    assert 0 < np.abs(plain.values - tiles.values).max() < plain.values.std() / 16
+
+
+def test_cards_of_every_sort_are_kept():
+    eso = open_frame(FILES / "fixed-1890.fits").header
+    assert sum(card.keyword.startswith("ESO ") for card in eso) > 100
+    sip = open_frame(FILES / "sip-wcs.fit").header
+    assert {"CTYPE1", "A_ORDER", "BP_ORDER"} <= {card.keyword for card in sip}
