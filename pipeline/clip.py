@@ -89,21 +89,27 @@ Judge: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 
 
 def kept_values(stack: Array, clip: Clip, judge: Judge) -> Array:
-    """Tell which values of a stack (frames, pixels) a clip keeps; NaN is never kept."""
+    """Tell which values of a stack (frames, pixels) a clip keeps; NaN is never kept.
+
+    As in astropy.stats.sigma_clip, a value left out comes back if it lies within the limits of the last round.
+    """
     keep = np.isfinite(stack)
+    limits = np.empty((2, stack.shape[1]))
     columns = np.arange(stack.shape[1])
     left = clip.iterations
     while columns.size and (left is None or left > 0):
         values, kept = stack[:, columns], keep[:, columns]
         middle, sigma = judge(np.where(kept, values, np.nan), columns)
         with np.errstate(invalid="ignore"):
-            outside = kept & ((values < middle - clip.low * sigma) | (values > middle + clip.high * sigma))
+            low, high = limits[:, columns] = middle - clip.low * sigma, middle + clip.high * sigma
+            outside = kept & ((values < low) | (values > high))
         now = kept & ~outside
         _keep_nearest(now, kept, values, middle)
         keep[:, columns] = now
         columns = columns[(now != kept).any(axis=0)]
         left = None if left is None else left - 1
-    return keep
+    kept_or_back: Array = keep | ((stack >= limits[0]) & (stack <= limits[1]))
+    return kept_or_back
 
 
 def _keep_nearest(now: Array, before: Array, values: Array, middle: Array) -> None:

@@ -1,0 +1,75 @@
+"""What the property tests draw: pixels, stacks of raw frames, clips, and detectors' sizes."""
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline import Clip, Flag, FrameSet, Image, Noise, Pixels
+
+quick = settings(max_examples=60, deadline=None)
+
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
+few = st.integers(1, 8)
+seeds = st.integers(0, 2**32 - 1)
+reasons = st.sampled_from([0, 0, 0, *Flag, Flag.BAD | Flag.SATURATED])
+
+OWN_SPREAD = (
+    Clip("std", low=1.5, high=2.0),
+    Clip("std", low=1.2, high=1.2, centre="mean", iterations=2),
+    Clip("mad", low=3.0, high=4.0),
+    Clip("mad", low=0.5, high=0.5, iterations=1),
+)
+GIVEN_NOISE = (Clip(noise=Noise(a=30.7)), Clip(noise=Noise(a=20.7, b=0.5, c=0.01, d=0.3, base=90.0)))
+CLIPS = (None, Clip(), Clip(low=3.0, high=2.0), *GIVEN_NOISE, *OWN_SPREAD)
+"""Every rule of spread, and none."""
+
+
+def planes(shape, dtype):
+    """Draw values with some NaN and infinities where the type has them."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        return arrays.arrays(dtype, shape)
+    width = 8 * dtype.itemsize
+    usual = st.floats(-(2.0**16), 2.0**16, width=width, allow_subnormal=False)
+    return arrays.arrays(dtype, shape, elements=usual | st.sampled_from([np.nan, np.inf, 0.0]))
+
+
+@st.composite
+def pixels(draw, shape=(3, 4), dtypes=("uint16", "float32", "float64")):
+    """Draw pixels with flags, and a variance or none."""
+    values = draw(planes(shape, draw(st.sampled_from(dtypes))))
+    flags = draw(arrays.arrays(np.uint8, shape, elements=reasons.map(int)))
+    known = st.none() | arrays.arrays(np.float32, shape, elements=st.floats(0, 2.0**10, width=32))
+    return Pixels.of(values, flags, draw(known))
+
+
+@st.composite
+def stacks(draw, dtype="uint16", frames=few, shape=shapes):
+    """Draw frames of one scene that differ in level, by noise, and by hits of any height: (frames, rows, columns)."""
+    rng = np.random.default_rng(draw(seeds))
+    size = (draw(frames), *draw(shape))
+    scene = np.where(rng.random(size[1:]) < draw(st.sampled_from([0.0, 0.5])), rng.uniform(0, 2000, size[1:]), 100.0)
+    stack = (
+        scene
+        + rng.normal(0, draw(st.sampled_from([0.0, 1.0, 5.0])), size)
+        + rng.choice([0.0, 3.0, 8.0], (size[0], 1, 1))
+    )
+    stack = np.where(rng.random(size) < 0.05, stack + 10 ** rng.uniform(1, 4.7, size), stack)
+    return stack.clip(0, 65_535).astype(dtype)
+
+
+@st.composite
+def flags_of(draw, stack):
+    """Draw flags for a stack: most values good."""
+    rng = np.random.default_rng(draw(seeds))
+    return rng.choice(np.array([0] * 20 + [int(flag) for flag in Flag] * 2, np.uint8), stack.shape)
+
+
+def frames_of(stack, flags=None, *, kind="light", exposure=10.0):
+    """Make a FrameSet of a stack."""
+    flags = np.zeros(stack.shape, np.uint8) if flags is None else flags
+    return FrameSet(
+        Image.of(Pixels.of(plane, bits), kind=kind, exposure=exposure, name=f"{kind}{number}.fits")
+        for number, (plane, bits) in enumerate(zip(stack, flags, strict=True))
+    )

@@ -1,0 +1,343 @@
+"""The laws of combining: what changes nothing, what commutes, and what is refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import CLIPS, OWN_SPREAD, flags_of, frames_of, quick, seeds, stacks
+
+from pipeline import (
+    Clip,
+    Flag,
+    FrameSet,
+    Image,
+    MasterBias,
+    Noise,
+    Pixels,
+    combine,
+    each,
+    open_frame,
+    running,
+    subtract_bias,
+)
+from pipeline.errors import AssumptionWarning, ShapeError, StepError
+
+pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
+
+methods = st.sampled_from(["mean", "median"])
+clips = st.sampled_from(CLIPS)
+kinds = st.sampled_from(["bias", "dark", "flat", "light", "arc"])
+
+
+def column(values, kind="light", **settings):
+    """Combine frames that are the same all over: one number a frame."""
+    return combine(frames_of(np.array([np.full((5, 5), value) for value in values]), kind=kind), **settings)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@quick
+@given(stack=stacks() | stacks(dtype="int32"), kind=kinds, method=methods, data=st.data())
+def test_the_order_of_frames_changes_nothing(stack, kind, method, clip, data):
+    flags = data.draw(flags_of(stack))
+    order = data.draw(st.permutations(range(len(stack))))
+    here = combine(frames_of(stack, flags, kind=kind), method=method, clip=clip)
+    there = combine(frames_of(stack[order], flags[order], kind=kind), method=method, clip=clip)
+    assert here.pixels == there.pixels
+    assert there.found.rejected == tuple(here.found.rejected[i] for i in order)
+    assert there.found.noise == here.found.noise
+
+
+@quick
+@given(stacks(dtype="float64"), kinds, methods, st.sampled_from([None, *OWN_SPREAD]), st.data())
+def test_the_order_of_float_frames_changes_four_ulp_at_most(stack, kind, method, clip, data):
+    stack = stack * np.pi
+    order = data.draw(st.permutations(range(len(stack))))
+    here, there = (
+        combine(frames_of(s, kind=kind), method=method, clip=clip).pixels for s in (stack, stack[list(order)])
+    )
+    assert within_four_ulp(here.values, there.values, stack)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@quick
+@given(stack=stacks(), kind=kinds, method=methods, rows=st.integers(1, 3), data=st.data())
+def test_the_size_of_tiles_changes_nothing(stack, kind, method, clip, rows, data):
+    frames = frames_of(stack, data.draw(flags_of(stack)), kind=kind)
+    with running(memory=max(2**10, rows * stack[:, 0].size * 64)):
+        tiled = combine(frames, method=method, clip=clip)
+    assert tiled == combine(frames, method=method, clip=clip)
+
+
+def test_tiles_are_as_small_as_the_memory_asks_for():
+    told = []
+    with running(memory=2**10, progress=lambda done, total: told.append((done, total))):
+        combine(frames_of(np.ones((2, 4, 9), "u2")))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@quick
+@given(stack=stacks() | stacks(dtype="float32"), kind=kinds, method=methods, clip=clips)
+def test_memory_or_disk_changes_nothing(tmp_path_factory, stack, kind, method, clip):
+    folder = tmp_path_factory.mktemp("frames")
+    for number, plane in enumerate(stack):
+        fits.writeto(folder / f"{number}.fits", plane, fits.Header({"EXPTIME": 10.0}))
+    on_disk = FrameSet(open_frame(folder / f"{number}.fits", kind=kind) for number in range(len(stack)))
+    there = combine(on_disk, method=method, clip=clip)
+    here = combine(frames_of(stack, kind=kind), method=method, clip=clip)
+    assert (there.pixels, there.found) == (here.pixels, here.found)
+
+
+@quick
+@given(stacks(frames=st.just(1)) | stacks(dtype="float64", frames=st.just(1)), kinds, methods, clips, st.data())
+def test_one_image_gives_its_values_and_flags(stack, kind, method, clip, data):
+    frames = frames_of(np.where(stack > 40_000, np.nan, stack / 3), data.draw(flags_of(stack)), kind=kind)
+    image = combine(frames, method=method, clip=clip)
+    assert image.pixels == frames.frames[0].pixels
+    assert image.found.rejected == (0,)
+
+
+@quick
+@given(stacks(dtype="float64") | stacks(), st.booleans())
+def test_without_a_clip_mean_and_median_are_numpys(stack, holes):
+    stack = np.where(stack % 7 == 3, np.nan, stack / 3) if holes else stack
+    stack = stack[:, :, np.isfinite(stack).any(axis=(0, 1))]
+    stack = np.where(np.isfinite(stack).any(axis=0), stack, 1.0)
+    if not stack.size:
+        return
+    for method, numpys in (("mean", np.nanmean), ("median", np.nanmedian)):
+        got = combine(frames_of(stack), method=method, clip=None).pixels.values
+        assert within_four_ulp(got, numpys(stack, axis=0), stack)
+
+
+def within_four_ulp(a, b, operand):
+    """Compare to 4 ulp of the largest operand, in the precision that the values have."""
+    eps = np.finfo(a.dtype).eps
+    largest = np.nanmax(np.abs(operand), initial=1.0)
+    return np.array_equal(np.isnan(a), np.isnan(b)) and np.nanmax(np.abs(a - b), initial=0.0) <= 4 * eps * largest
+
+
+noises = st.sampled_from([None, Noise(a=30.7), Noise(a=7.3)])
+
+
+@quick
+@given(stacks(dtype="float64"), kinds, methods, noises, seeds)
+def test_combining_commutes_with_subtracting_a_constant_image(stack, kind, method, noise, seed):
+    constant = np.random.default_rng(seed).uniform(0, 1000, stack.shape[1:])
+    clip = None if noise is None else Clip(noise=noise)
+    bias = MasterBias.of(Image.of(constant, kind="bias"))
+    frames = frames_of(stack, kind=kind)
+    first = combine(each(subtract_bias(bias=bias))(frames), method=method, clip=clip).pixels.values
+    last = subtract_bias(combine(frames, method=method, clip=clip), bias=bias).pixels.values
+    assert within_four_ulp(first, last, np.concatenate([stack, constant[None]]))
+
+
+scaling_noises = noises | st.sampled_from(
+    [Noise(a=20.7, b=0.51, c=0.013, d=0.31, base=90.3), Noise(a=0.0, b=1.37), Noise(a=1.1, c=0.053, base=900.7)]
+)
+
+
+@quick
+@given(stacks(dtype="float64"), kinds, methods, scaling_noises, st.floats(0.1, 10))
+def test_combining_commutes_with_scaling(stack, kind, method, noise, factor):
+    here, there = (None, None) if noise is None else (Clip(noise=noise), Clip(noise=noise.scaled(factor)))
+    first = combine(frames_of(stack * factor, kind=kind), method=method, clip=there).pixels.values
+    last = combine(frames_of(stack, kind=kind), method=method, clip=here).pixels.times(factor).values
+    assert within_four_ulp(first, last, stack * factor)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((0, 0, 0), 0),
+        ((Flag.SATURATED, 0, 0), Flag.SATURATED),
+        ((Flag.BAD, 0, Flag.HOT), 0),
+        ((Flag.BAD, Flag.HOT, Flag.HOT), Flag.BAD | Flag.HOT),
+        ((Flag.BAD | Flag.SATURATED, 0, 0), Flag.SATURATED),
+        ((Flag.BAD, Flag.BAD, Flag.BAD | Flag.SATURATED), Flag.BAD | Flag.SATURATED),
+    ],
+)
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_saturation_sticks_and_other_flags_stay_only_where_no_good_value_is_left(flags, expected, method):
+    stack = np.full((3, 2, 2), 100.0)
+    image = combine(
+        frames_of(stack, np.broadcast_to(np.array(flags, np.uint8)[:, None, None], stack.shape)), method=method
+    )
+    assert (image.pixels.flags == expected).all()
+    assert (image.pixels.values == 100).all()
+
+
+def test_a_flagged_value_does_not_count_and_a_saturated_one_does():
+    stack = np.array([np.full((2, 2), value) for value in (100.0, 102.0, 900.0)])
+    flags = np.zeros(stack.shape, np.uint8)
+    flags[2] = Flag.BAD
+    assert combine(frames_of(stack, flags), clip=None).pixels.values[0, 0] == 101
+    flags[2] = Flag.SATURATED
+    assert combine(frames_of(stack, flags), clip=None).pixels.values[0, 0] == pytest.approx(1102 / 3)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_a_pixel_that_is_nan_in_every_frame_stays_nan_and_is_flagged(clip, method):
+    stack = np.full((4, 5, 5), 100.0)
+    stack[:, 1, 2] = np.nan
+    pixels = combine(frames_of(stack), clip=clip, method=method).pixels
+    assert np.argwhere(np.isnan(pixels.values)).tolist() == np.argwhere(pixels.mask).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("kind", ["bias", "light"])
+@pytest.mark.parametrize("rows", [6, 12])
+def test_a_frame_that_is_bad_half_or_all_over_costs_no_more_than_its_own_values(kind, rows):
+    stack = np.random.default_rng(3).poisson(400, (6, 12, 12)).astype(float)
+    stack[2, :rows] = np.nan
+    values = combine(frames_of(stack, kind=kind)).pixels.values
+    np.testing.assert_allclose(values, np.nanmean(stack, axis=0), atol=8)
+
+
+@quick
+@given(stacks(), kinds, methods, clips)
+def test_frames_stay_as_they_were(stack, kind, method, clip):
+    frames = frames_of(stack, kind=kind)
+    before = pickle.dumps(frames)
+    combine(frames, method=method, clip=clip)
+    assert pickle.loads(before) == frames
+
+
+def test_mean_and_median_by_hand():
+    assert column([1, 2, 6], clip=None).pixels.values[0, 0] == 3
+    assert column([1, 2, 6], clip=None, method="median").pixels.values[0, 0] == 2
+    assert column([1, 2, 6, 9], clip=None, method="median").pixels.values[0, 0] == 4
+
+
+def test_frames_at_different_levels_are_no_outliers():
+    """A bias 15 ADU high keeps all its pixels."""
+    stack = np.random.default_rng(1).normal(300, 3, (9, 30, 30)).round()
+    stack[4] += 15
+    image = combine(frames_of(stack, kind="bias"))
+    assert sum(image.found.rejected) <= 1
+    assert image.found.offsets[4] == pytest.approx(15, abs=0.5)
+
+
+def test_a_hit_leaves_the_mean_of_frames_of_different_brightness_where_it_was():
+    """Factors 0.5, 1 and 2.1 of levels 100 and 200, and a hit on the faintest: the mean is still 200·3.6/3."""
+    scene = np.full((12, 12), 200.0)
+    scene[:6] = 100
+    stack = np.array([scene * factor for factor in (0.5, 1.0, 2.1)])
+    stack[0, 9, 9] = 9000
+    image = combine(frames_of(stack, kind="flat"))
+    assert image.found.rejected == (1, 0, 0)
+    assert image.pixels.values[9, 9] == pytest.approx(240)
+
+
+def without_bias(levels, exposures, variance=None):
+    """Make frames that are the same all over, their bias taken out."""
+    images = [
+        Image.of(Pixels.of(np.full((5, 5), level), variance=None if variance is None else np.full((5, 5), variance)),
+                 exposure=exposure, name=f"{exposure} s")
+        for level, exposure in zip(levels, exposures, strict=True)
+    ]  # fmt: skip
+    bias = MasterBias.of(Image.of(np.zeros((5, 5)), kind="bias"))
+    return each(subtract_bias(bias=bias))(FrameSet(images))
+
+
+def test_scale_by_exposure_by_hand():
+    """100 in 10 s and 315 in 30 s are 200 and 210 in 20 s; weighed by exposure (10·200 + 30·210)/40."""
+    frames = without_bias([100.0, 315.0], [10.0, 30.0])
+    plain = combine(frames, scale="exposure", clip=None)
+    assert plain.pixels.values[0, 0] == pytest.approx(205)
+    assert plain.exposure == 20
+    weighed = combine(frames, scale="exposure", weights="exposure", clip=None)
+    assert weighed.pixels.values[0, 0] == pytest.approx(207.5)
+
+
+def test_the_variance_of_a_scaled_and_weighed_mean_by_hand():
+    """Factors 2 and 2/3, weights 1/4 and 3/4: (2/4)²·8 + (2/4)²·8."""
+    frames = without_bias([100.0, 300.0], [10.0, 30.0], variance=8.0)
+    image = combine(frames, scale="exposure", weights="exposure", clip=None)
+    assert image.pixels.variance[0, 0] == pytest.approx(4.0)
+
+
+def test_scale_by_level_brings_all_to_the_mean_level():
+    image = combine(without_bias([100.0, 300.0], [5.0, 5.0]), scale="level", clip=None, method="median")
+    assert image.pixels.values[0, 0] == pytest.approx(200)
+
+
+def test_weights_by_exposure_by_hand():
+    """Exposures within 1 % count as equal: (100·1000 + 200·1005)/2005."""
+    frames = without_bias([100.0, 200.0], [1000.0, 1005.0])
+    assert combine(frames, weights="exposure", clip=None).pixels.values[0, 0] == pytest.approx(301_000 / 2005)
+
+
+def test_own_errors_average_down_and_shared_ones_do_not():
+    bias = MasterBias.of(
+        Image.of(Pixels.of(np.zeros((5, 5)), variance=np.full((5, 5), 3.0)).as_shared("bias"), kind="bias")
+    )
+    frame = Image.of(Pixels.of(np.full((5, 5), 9.0), variance=np.full((5, 5), 8.0)))
+    image = combine(each(subtract_bias(bias=bias))(FrameSet([frame] * 4)), clip=None)
+    assert image.pixels.total_variance[0, 0] == pytest.approx(8 / 4 + 3)
+
+
+def test_nothing_to_combine_is_refused():
+    with pytest.raises(StepError, match="no frames"):
+        combine(FrameSet())
+
+
+def test_kinds_are_not_mixed():
+    with pytest.raises(StepError, match=r"dark0\.fits is a dark.*light0\.fits a light"):
+        combine(FrameSet([*frames_of(np.ones((1, 2, 2)), kind="dark"), *frames_of(np.ones((1, 2, 2)))]))
+
+
+def test_frames_of_different_shapes_are_each_named():
+    planes = [np.ones(shape) for shape in ((2, 3), (2, 3), (3, 2))]
+    with pytest.raises(ShapeError) as error:
+        FrameSet(Image.of(plane, name=f"{number}.fits") for number, plane in enumerate(planes))
+    assert "0.fits: 2 rows × 3 columns" in str(error.value)
+    assert "1.fits: 2 rows × 3 columns" in str(error.value)
+    assert "2.fits: 3 rows × 2 columns" in str(error.value)
+
+
+def exposed(*seconds, kind="light"):
+    return FrameSet(Image.of(np.ones((2, 2)), kind=kind, exposure=s) for s in seconds)
+
+
+@pytest.mark.parametrize("kind", ["dark", "flat", "light", "arc"])
+def test_different_exposures_are_refused_unless_scaled(kind):
+    with pytest.raises(StepError, match=r"10 s, 11 s.*scale='exposure'"):
+        combine(exposed(10.0, 11.0, kind=kind))
+    with pytest.raises(StepError, match="different exposures"):
+        combine(exposed(10.0, None, kind=kind))
+
+
+def test_exposures_within_one_percent_are_equal_and_those_of_biases_do_not_matter():
+    assert combine(exposed(100.0, 100.9)).exposure == pytest.approx(100.45)
+    assert combine(exposed(0.0, 0.1, kind="bias")).kind == "bias"
+    with pytest.raises(StepError, match="different exposures"):
+        combine(exposed(100.0, 101.2))
+
+
+def test_frames_in_different_states_are_refused():
+    bias = MasterBias.of(Image.of(np.zeros((2, 2)), kind="bias"))
+    first, second = exposed(10.0, 10.0)
+    with pytest.raises(StepError, match="reduced differently: bias out, adu, adu"):
+        combine(FrameSet([subtract_bias(first, bias=bias), second]))
+
+
+@pytest.mark.parametrize("scale", ["exposure", "level"])
+def test_scaling_with_the_bias_in_is_refused(scale):
+    with pytest.raises(StepError, match="bias still in; take it out of each frame first"):
+        combine(exposed(10.0, 20.0), scale=scale)
+
+
+def test_scaling_where_there_is_said_to_be_no_bias_warns():
+    frames = each(subtract_bias(bias=None))(exposed(10.0, 20.0))
+    with pytest.warns(AssumptionWarning, match="no bias taken out"):
+        combine(frames, scale="exposure")
+
+
+def test_frames_without_exposure_or_light_cannot_be_scaled():
+    with pytest.raises(StepError, match="cannot be scaled"):
+        combine(without_bias([1.0, 1.0], [0.0, 10.0]), scale="exposure")
+    with pytest.raises(StepError, match="cannot be scaled"):
+        combine(without_bias([1.0, -1.0], [10.0, 10.0]), scale="level")
