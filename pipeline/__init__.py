@@ -6,12 +6,13 @@ The modules, in the order in which data flows and in which they may import (each
     pixels       values, flags and variance, and their arithmetic
     robust       the typical value of many with wild ones
     cards        a header that cannot change
+    state        what has been done to an image
+    keywords     what a header says
     frames       Image, FrameSet, and where their pixels come from
     running      how stages run: threads, memory, progress
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames
-    keywords     what a header says
     noise        how much equal exposures should differ
     clip         which values of a stack to leave out
     stacking     combine

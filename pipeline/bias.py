@@ -26,7 +26,7 @@ class MasterBias:
 
         :raises StepError: the image is no bias.
         """
-        return cls(image)
+        return cls(attrs.evolve(image, data=image.pixels.as_shared()))
 
     def __repr__(self) -> str:
         return f"MasterBias({self.image.short_name})"

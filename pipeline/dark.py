@@ -20,18 +20,24 @@ SAME_EXPOSURE = 1e-3
 """Ratios of exposures this near to 1 leave a bias in the dark where it belongs, within its noise."""
 
 
+def _typical_level(dark: MasterDark) -> float:
+    good = dark.image.pixels.values[~dark.image.pixels.mask]
+    return float(np.median(good)) if good.size else math.nan
+
+
 @attrs.frozen(repr=False)
 class MasterDark:
     """What subtract_dark needs: an image of kind dark, its exposure, and whether the bias is still in it.
 
     ``has_bias`` is False once the bias is out, True where the user says it is in, None where nobody says.
     ``scaled_to`` is the exposure that scale_dark was asked for: the image stays as it was exposed, so that scaling
-    twice is scaling once.
+    twice is scaling once.  ``level`` is the median over good pixels, what a bias in it could amount to.
     """
 
     image: Image
     has_bias: bool | None = None
     scaled_to: float | None = None
+    level: float = attrs.field(default=attrs.Factory(_typical_level, takes_self=True), eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.image.kind != "dark":
@@ -49,6 +55,7 @@ class MasterDark:
         :raises StepError: the image is no dark.
         :raises CalibrationError: its exposure is 0.
         """
+        image = attrs.evolve(image, data=image.pixels.as_shared())
         return cls(image, False if image.state.bias else has_bias)
 
     def __repr__(self) -> str:
@@ -151,9 +158,7 @@ def _check_bias(dark: MasterDark, name: str, ratio: float) -> None:
             f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
             f"for {name}; give bias frames, or a dark of the same exposure"
         )
-    pixels = dark.image.pixels
-    good = pixels.values[~pixels.mask]
-    error = abs(1 - ratio) * float(np.median(good)) if good.size else math.nan
+    error = abs(1 - ratio) * dark.level
     advise(
         f"{dark.image.name}: scaled by {ratio:g} for {name} with no bias taken out of it; if it holds the bias, the "
         f"result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say that it has none",

@@ -93,7 +93,7 @@ def normalise_flat(image: Image) -> MasterFlat:
     response = (pixels if finished else pixels.times(1 / mean)).flagged(dark, Flag.NO_FLAT)
     usable = np.isfinite(response.values) & (response.values > 0) & ~dark
     response = attrs.evolve(response, values=sealed(np.where(usable, response.values, 1).astype(response.values.dtype)))
-    return MasterFlat(attrs.evolve(image, data=response, state=attrs.evolve(image.state, unit="")))
+    return MasterFlat(attrs.evolve(image, data=response.as_shared(), state=attrs.evolve(image.state, unit="")))
 
 
 def _taken_out(image: Image) -> str:
@@ -106,7 +106,7 @@ def _sigma(image: Image, average: float) -> Array | float:
     variance, found = image.pixels.total_variance, image.found
     if variance is not None:
         return np.sqrt(variance)
-    if found is None or found.noise is None or not math.isfinite(found.level):
+    if found is None or found.noise is None or found.level is None:
         return 0.0
     unlit = np.array(found.level - average)  # what was taken out since: the noise knows levels with it in
     return math.sqrt(float(found.noise.variance(unlit)) / found.frames)

@@ -12,7 +12,10 @@ from toolz import concat, unique
 
 from pipeline.cards import Cards
 from pipeline.errors import FrameError, ShapeError, StepError
+from pipeline.keywords import exposure as exposure_of
+from pipeline.keywords import state as state_of
 from pipeline.pixels import Flag, Pixels
+from pipeline.state import State
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
 
@@ -46,17 +49,6 @@ class Location:
 
     def __str__(self) -> str:
         return self.path if self.hdu == 0 else f"{self.path}[{self.hdu}]"
-
-
-@attrs.frozen
-class State:
-    """What has been done to an image.  Each field says by what; empty is: not done."""
-
-    overscan: str = ""
-    bias: str = ""
-    dark: str = ""
-    flat: str = ""
-    unit: str = "adu"
 
 
 @attrs.frozen
@@ -98,7 +90,7 @@ class Image:
     header: Cards = attrs.field(default=Cards())
     sources: tuple[str, ...] = ()
     history: tuple[Ran, ...] = ()
-    state: State = State()
+    state: State = State()  # noqa: RUF009 - frozen
     added: tuple[tuple[str, Any, str], ...] = ()
     found: Any = None
 
@@ -108,17 +100,24 @@ class Image:
     ) -> Image:
         """Take an array, an astropy HDU, a CCDData or :class:`Pixels` as an image.
 
+        The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit and standard
+        deviation with a CCDData.
+
         :raises ShapeError: the pixels are no two-dimensional array of real numbers.
+        :raises HeaderError: the exposure in the header cannot be read.
         """
-        if header is None:
-            header = getattr(pixels, "header", None)
-        if not isinstance(pixels, Pixels):
-            masked = getattr(pixels, "mask", None)
-            values = pixels if isinstance(pixels, np.ndarray) else getattr(pixels, "data", pixels)
-            flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
-            pixels = Pixels.of(np.asarray(values), flags)
+        header = getattr(pixels, "header", None) if header is None else header
         cards = header if isinstance(header, Cards) else Cards.of(header)
-        return cls(kind, pixels, exposure, cards, sources=(name or f"{kind} array",))
+        state = state_of(cards)
+        unit = getattr(pixels, "unit", None)
+        return cls(
+            kind=kind,
+            data=pixels if isinstance(pixels, Pixels) else _pixels(pixels),
+            exposure=exposure_of(cards) if exposure is None else exposure,
+            header=cards,
+            sources=(name or f"{kind} array",),
+            state=state if unit is None else attrs.evolve(state, unit=str(unit)),
+        )
 
     def __repr__(self) -> str:
         where = f"{len(self.sources)} frames" if len(self.sources) > 1 else "".join(self.sources)
@@ -173,6 +172,19 @@ class Image:
     def lineage(self) -> Lineage:
         """What the image is made of."""
         return Lineage(self.kind, self.sources, self.history)
+
+
+def _pixels(thing: Any) -> Pixels:
+    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData."""
+    values = thing if isinstance(thing, np.ndarray) else getattr(thing, "data", thing)
+    masked = getattr(thing, "mask", None)
+    flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
+    uncertainty = getattr(thing, "uncertainty", None)
+    squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
+    if uncertainty is not None and squared is None:
+        raise ShapeError(f"the uncertainty is {uncertainty!r}; expected standard deviations or variances")
+    variance = None if squared is None else np.asarray(uncertainty.array, np.float64) ** squared
+    return Pixels.of(np.asarray(values), flags, variance)
 
 
 def _as_tuple(frames: Iterable[Image]) -> tuple[Image, ...]:

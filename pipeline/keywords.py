@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.cards import Cards
 from pipeline.errors import HeaderError
-from pipeline.frames import State
+from pipeline.state import State
 
 EXPOSURE = ("EXPTIME", "EXPOSURE", "XPOSURE", "EXP_TIME", "ITIME", "ESO DET WIN1 DIT1")
 """Exposure in seconds, the first that is there; not DARKTIME, which is 0 or far larger on many cameras."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from enum import IntFlag
 from typing import Any, TypeAlias
@@ -213,10 +214,14 @@ class Pixels:
             shared=tuple((key, sigma[window]) for key, sigma in self.shared),
         )
 
-    def as_shared(self, key: str) -> Pixels:
-        """Hand the pixels' own variance over to ``shared``: from here on it is one master's, under this key."""
+    def as_shared(self, key: str = "") -> Pixels:
+        """Hand the pixels' own variance over to ``shared``: from here on it is one master's, the same in all users.
+
+        :param key: what to call the master; by default what its pixels hash to.
+        """
         if self.variance is None:
             return self
+        key = key or hashlib.blake2b(self.values.tobytes() + self.variance.tobytes(), digest_size=8).hexdigest()
         sigma = sealed(np.sqrt(self.variance))
         return attrs.evolve(
             self,

@@ -42,7 +42,7 @@ class Found:
     offsets: tuple[float, ...]
     factors: tuple[float, ...]
     noise: Noise | None
-    level: float
+    level: float | None
     exposures: tuple[float | None, ...]
     begin: datetime | None = None
     end: datetime | None = None
@@ -357,7 +357,7 @@ def _described(frames: FrameSet, plan: _Plan, pixels: Pixels, rejected: Array) -
         offsets=tuple(plan.shifts.offsets[back].tolist()),
         factors=tuple(plan.shifts.factors[back].tolist()),
         noise=plan.noise,
-        level=float(np.nanmean(pixels.values)) if np.isfinite(pixels.values).any() else math.nan,
+        level=float(np.nanmean(pixels.values)) if np.isfinite(pixels.values).any() else None,
         exposures=exposures,
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),

@@ -372,3 +372,44 @@ def test_lights_of_different_exposure_are_refused():
         reduce(frames)
     almost = FrameSet(Image.of(full(1), exposure=t) for t in (10, 10.05))
     assert reduce(almost).header.get("EXPTIME") == 10.025
+
+
+# variance
+
+
+def test_a_bias_in_light_and_dark_is_not_counted_twice():
+    """Variances of light 9, raw dark 4, bias 2, and k = 1/4: 9 + 4/16 + (1 − 1/4)²·2 = 10.375."""
+
+    def image(value, variance, kind, exposure=None):
+        return attrs.evolve(
+            Image.of(full(value), kind=kind, exposure=exposure), data=Pixels.of(full(value), 0, full(variance))
+        )
+
+    bias = MasterBias.of(image(100, 2, "bias"))
+    dark = MasterDark.of(subtract_bias(image(140, 4, "dark", 40), bias=bias))
+    light = pipe(image(500, 9, "light", 10), subtract_bias(bias=bias), subtract_dark(dark=dark))
+    np.testing.assert_allclose(light.pixels.total_variance, 10.375)
+    np.testing.assert_allclose(light.pixels.values, 390)
+
+
+def test_a_ccddata_brings_its_header_mask_unit_and_uncertainty():
+    nddata = pytest.importorskip("astropy.nddata")
+    uncertainty = nddata.StdDevUncertainty(full(3))
+    mask = np.zeros(SHAPE, bool)
+    mask[1, 1] = True
+    ccd = nddata.CCDData(full(7), unit="electron", mask=mask, uncertainty=uncertainty, meta={"EXPTIME": 5})
+    image = Image.of(ccd)
+    assert (image.exposure, image.state.unit) == (5, "electron")
+    assert (image.pixels.flags[1, 1], image.pixels.mask.sum()) == (Flag.BAD, 1)
+    np.testing.assert_array_equal(image.pixels.variance, full(9))
+
+
+def test_a_lazy_dark_warns_of_the_same_error(tmp_path):
+    from astropy.io import fits
+
+    from pipeline import open_frame
+
+    fits.writeto(tmp_path / "light.fits", full(100), fits.Header({"EXPTIME": 10}))
+    frames = FrameSet([open_frame(tmp_path / "light.fits")])
+    with pytest.warns(AssumptionWarning, match="wrong by up to 25 adu"):
+        each(subtract_dark(dark=a_dark(full(50), 20, has_bias=None)))(frames)
