@@ -179,7 +179,7 @@ def _pixels(thing: Any) -> Pixels:
     values = thing if isinstance(thing, np.ndarray) else getattr(thing, "data", thing)
     masked = getattr(thing, "mask", None)
     flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
-    uncertainty = getattr(thing, "uncertainty", None)
+    uncertainty: Any = getattr(thing, "uncertainty", None)
     squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
     if uncertainty is not None and squared is None:
         raise ShapeError(f"the uncertainty is {uncertainty!r}; expected standard deviations or variances")
