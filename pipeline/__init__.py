@@ -24,7 +24,9 @@ The modules, in the order in which data flows and in which they may import (each
     header       ReducedImage, attach_header
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print
-    fits         open_frames, read_night, write
+    planes       the array of one HDU, read by rows
+    fits         open_frames, read_night
+    output       write
     simulate     a night whose truth is known
     cli          the command
 """
@@ -35,11 +37,12 @@ from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.filelist import parse_filelist
-from pipeline.fits import open_frame, open_frames, read_night, write
+from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.noise import Noise
+from pipeline.output import write
 from pipeline.overscan import subtract_overscan
 from pipeline.pixels import Flag, Pixels
 from pipeline.recipes import Masters, Recipe, make_masters, reduce

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from pipeline.errors import StepError
-from pipeline.frames import Image, Lineage, Ran
+from pipeline.errors import CalibrationError, StepError
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
 from pipeline.pixels import Pixels
 from pipeline.stages import stage
 
@@ -17,6 +17,7 @@ class MasterBias:
     image: Image
 
     def __attrs_post_init__(self) -> None:
+        check_image(self.image, "MasterBias")
         if self.image.kind != "bias":
             raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterBias is made of bias frames")
 
@@ -26,6 +27,7 @@ class MasterBias:
 
         :raises StepError: the image is no bias.
         """
+        check_image(image, "MasterBias")
         return cls(attrs.evolve(image, data=image.pixels.as_shared()))
 
     def __repr__(self) -> str:
@@ -51,17 +53,26 @@ class MasterBias:
 
 
 @stage(rows=True, does="bias")
-def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
 
     :param force: subtract it even if the header says that it has been done.
     :raises ShapeError: image and bias differ in shape.
     :raises StepError: the image is flat-fielded already.
+    :raises CalibrationError: image and bias differ in unit, or in whether the overscan is out.
     """
     if bias is None:
         return image
     if image.state.flat:
         raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the bias comes out before that")
+    check_shapes([image, bias.image])
+    check_units(image, bias.image)
+    if bool(image.state.overscan) != bool(bias.image.state.overscan) and not force:
+        without, has = (image, bias.image) if image.state.overscan else (bias.image, image)
+        raise CalibrationError(
+            f"{without.name}: its overscan is out ({without.state.overscan}), that of {has.name} is not; "
+            "treat both alike, or say force=True"
+        )
     by = f"Zero level correction image is {bias.image.short_name}"
     return attrs.evolve(
         image,

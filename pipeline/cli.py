@@ -6,31 +6,42 @@ Exit status: 0 done, 1 the data or the list is wrong, 2 the command line is wron
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from pipeline.bias import MasterBias
 from pipeline.clip import Clip
+from pipeline.dark import MasterDark
 from pipeline.errors import AssumptionWarning, OutputError, PipelineError, PipelineWarning, SettingError, StepError
-from pipeline.fits import open_frame, read_night, write
+from pipeline.fits import open_frame, paths_of, read_night
+from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet, Image
-from pipeline.header import ReducedImage, attach_header
+from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.noise import Noise
+from pipeline.output import check_writable, write
 from pipeline.pixels import Flag, Pixels
 from pipeline.recipes import Masters, Recipe, make_masters, reduce
 from pipeline.simulate import Night, simulate, write_night
 from pipeline.stacking import Found
+from pipeline.state import State
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no σ still gets its report
     options = _parser().parse_args(arguments)
     try:
         with _said_plainly(strict=options.strict):
@@ -77,14 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ccd-pipeline", description="CCD image reduction: raw frames in, a product out."
     )
+    parser.add_argument("--version", action="version", version=CREATOR)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     combining = _combining_options()
 
     demo = commands.add_parser("demo", help="simulate a night, reduce it, compare the result with the truth")
     demo.add_argument("directory", nargs="?", default="demo", type=Path, metavar="DIRECTORY", help="default: demo")
-    demo.add_argument("--seed", type=int, default=1, help="another night for every number (default: 1)")
+    demo.add_argument("--seed", type=_seed, default=1, help="another night for every number (default: 1)")
     demo.add_argument("--overwrite", action="store_true", help="write over files that are there")
-    demo.set_defaults(run=_demo, strict=False)
+    demo.set_defaults(run=_demo, strict=False, quiet=False)
 
     reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
     reduction.add_argument("-o", "--output", type=Path, default=Path("reduced.fits"), help="default: reduced.fits")
@@ -100,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("-o", "--output", type=Path, required=True)
     stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True)
     return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
 
 
 def _combining_options() -> argparse.ArgumentParser:
@@ -141,19 +159,36 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     )
 
 
-def _night(options: argparse.Namespace, outputs: Sequence[Path], say: Callable[[str], None]) -> FrameSet:
-    """Read the list, and see that nothing which must stay is in the way of the products."""
+def _night(options: argparse.Namespace) -> FrameSet:
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
     frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
-    inputs = {Path(name).resolve() for frame in frames for name in frame.sources} | {options.filelist.resolve()}
+    counts = [_counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
+    _speaker(options)(f"{options.filelist}: {', '.join(counts)}")
+    return frames
+
+
+def _check_outputs(options: argparse.Namespace, frames: FrameSet, outputs: Sequence[Path]) -> None:
+    """See, before any pixel is read, that every product can be written and none is written over another."""
+    inputs = {path.resolve() for path in (*paths_of(frames), options.filelist)}
     for output in outputs:
         if output.resolve() in inputs:
             raise OutputError(f"{output}: is one of the files to be read; choose another name")
-        if output.exists() and not options.overwrite:
-            raise OutputError(f"{output}: is there already; choose another name, or allow overwriting (--overwrite)")
-    counts = [_counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
-    say(f"{options.filelist}: {', '.join(counts)}")
-    return frames
+        check_writable(output, options.overwrite)
+    if len({output.resolve() for output in outputs}) < len(outputs):
+        raise OutputError(f"{options.output}: two products would have this name; choose another")
+
+
+def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
+    """Give what prints a line of the report; a reader that has gone away does not cost the reduction."""
+
+    def say(line: str) -> None:
+        if not options.quiet:
+            try:
+                print(line, flush=True)
+            except OSError:
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+
+    return say
 
 
 def _counted(frames: FrameSet) -> str:
@@ -163,48 +198,54 @@ def _counted(frames: FrameSet) -> str:
 
 
 def _reduce(options: argparse.Namespace) -> None:
-    recipe = _recipe(options)
-    say: Callable[[str], None] = (lambda _: None) if options.quiet else print
-    arc_path = _arc_path(options.output)
-    folder: Path | None = options.masters
-    wanted = [folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat")] if folder else []
-    frames = _night(options, [options.output, *wanted], say)
-    if frames.arc.frames and arc_path.exists() and not options.overwrite:
-        raise OutputError(f"{arc_path}: is there already; choose another name, or allow overwriting (--overwrite)")
+    recipe, say = _recipe(options), _speaker(options)
+    frames = _night(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
+    kinds = [(kind, path) for kind, path in _products(options.output) if frames.of_kind(kind).frames]
+    masters_paths = _master_paths(options.masters, frames)
+    _check_outputs(options, frames, [*(path for _, path in kinds), *masters_paths.values()])
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
-        say(f"master {kind}: {_words(master.found)}{_flag_words(master)}")
-    if folder:
+        say(f"master {kind}: {_words(master.image.found)}{_flag_words(master.image)}")
+    products = [(reduce(frames, recipe=recipe, masters=masters, kind=kind), path) for kind, path in kinds]
+    for kind, master in _made(masters):
+        if kind in masters_paths:
+            write(master, masters_paths[kind], overwrite=options.overwrite)
+    for product, path in products:
+        _deliver(product, path, options.overwrite, say)
+
+
+def _products(output: Path) -> tuple[tuple[Literal["light", "arc"], Path], ...]:
+    """Give the path of each product: the arc's follows the light's."""
+    stem, dot, suffixes = output.name.partition(".")
+    return ("light", output), ("arc", output.parent / f"{stem}_arc{dot}{suffixes}")
+
+
+def _master_paths(folder: Path | None, frames: FrameSet) -> dict[str, Path]:
+    """Name the masters to be written, and make their folder."""
+    if folder is None:
+        return {}
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, master in _made(masters):
-            write(attach_header(master), folder / f"master_{kind}.fits", overwrite=options.overwrite)
-    light = reduce(frames, recipe=recipe, masters=masters)
-    _deliver(light, options.output, options.overwrite, say)
-    if frames.arc.frames:
-        arc = reduce(frames, recipe=recipe, masters=masters, kind="arc")
-        _deliver(arc, arc_path, options.overwrite, say)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder for the masters: {error.strerror}") from error
+    return {kind: folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat") if frames.of_kind(kind).frames}
 
 
-def _arc_path(path: Path) -> Path:
-    stem, dot, suffixes = path.name.partition(".")
-    return path.with_name(f"{stem}_arc{dot}{suffixes}")
-
-
-def _made(masters: Masters) -> list[tuple[str, Image]]:
+def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
     every = (("bias", masters.bias), ("dark", masters.dark), ("flat", masters.flat))
-    return [(kind, master.image) for kind, master in every if master is not None]
+    return [(kind, master) for kind, master in every if master is not None]
 
 
 def _combine(options: argparse.Namespace) -> None:
     recipe = _recipe(options)
-    say: Callable[[str], None] = (lambda _: None) if options.quiet else print
-    frames = _night(options, [options.output], say).of_kind(options.kind)
-    if not frames.frames:
+    frames = _night(options)
+    _check_outputs(options, frames, [options.output])
+    if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
-    product = attach_header(recipe.combined(recipe.prepared(frames)))
-    _deliver(product, options.output, options.overwrite, say)
+    product = attach_header(recipe.combined(recipe.prepared(frames.of_kind(options.kind))))
+    _deliver(product, options.output, options.overwrite, _speaker(options))
 
 
 def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
@@ -223,12 +264,14 @@ def _words(found: Found | None) -> str:
 
 def _steps(product: ReducedImage) -> str:
     """Say what was taken out, and what was skipped and why."""
-    words = [word for keyword, word in (("OVERSCAN", "overscan out"), ("TRIM", "trimmed")) if keyword in product.header]
-    taken = {"subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
+    ours = {ran.stage for ran in product.history if not ran.skipped}
+    state = product.state if "subtract_overscan" in ours else State()
+    words = [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
+    taken = {"subtract_overscan": "overscan", "subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
     for ran in product.history:
-        if ran.skipped:
-            words.append(f"{ran.stage} skipped, done already ({ran.skipped})")
-        elif ran.stage in taken:
+        if ran.stage in taken and ran.skipped not in ("", "nothing to do"):
+            words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
+        elif ran.stage in taken and ran.stage != "subtract_overscan":
             words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
     return ", ".join(words) or "nothing else done"
 
@@ -242,17 +285,15 @@ def _flag_words(image: Image | ReducedImage) -> str:
 
 def _demo(options: argparse.Namespace) -> None:
     folder: Path = options.directory
-    outputs = [folder / "reduced.fits", folder / "reduced_arc.fits"]
-    there = [path for path in outputs if path.exists()]
-    if there and not options.overwrite:
-        raise OutputError(f"{there[0]}: is there already; name another folder, or allow overwriting (--overwrite)")
+    output = folder / "reduced.fits"
+    say = _speaker(options)
     night = simulate(seed=options.seed)
     filelist = write_night(night, folder, overwrite=options.overwrite)
-    command = ["reduce", str(filelist), "-o", str(outputs[0]), *(["--overwrite"] if options.overwrite else [])]
-    print(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
+    command = ["reduce", str(filelist), "-o", str(output), *(["--overwrite"] if options.overwrite else [])]
+    say(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
     parsed = _parser().parse_args(command)
     parsed.run(parsed)
-    print(_compared(night, open_frame(outputs[0]).pixels))
+    say(_compared(night, open_frame(output).pixels))
 
 
 def _compared(night: Night, pixels: Pixels) -> str:

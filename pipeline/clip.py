@@ -21,7 +21,7 @@ Spread: TypeAlias = Literal["noise", "std", "mad"]
 
 
 def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not value > 0:
+    if not isinstance(value, int | float | np.number) or not value > 0:
         raise SettingError(f"Clip: {attribute.name}={value}; expected a positive number of σ")
 
 
@@ -57,6 +57,10 @@ class Clip:
     iterations: int | None = attrs.field(default=None, validator=_whole)
     noise: Noise | None = None
     counting: Noise | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if math.isinf(self.low) and math.isinf(self.high):
+            raise SettingError("Clip: low and high are infinite; for no clip, say clip=None (--clip none)")
 
     def __repr__(self) -> str:
         said = {"low": self.low, "high": self.high} | {

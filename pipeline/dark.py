@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.frames import Image, Lineage, Ran
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
 from pipeline.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
@@ -40,6 +40,7 @@ class MasterDark:
     level: float = attrs.field(default=attrs.Factory(_typical_level, takes_self=True), eq=False)
 
     def __attrs_post_init__(self) -> None:
+        check_image(self.image, "MasterDark")
         if self.image.kind != "dark":
             raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterDark is made of dark frames")
         if not self.exposed > 0:
@@ -55,6 +56,7 @@ class MasterDark:
         :raises StepError: the image is no dark.
         :raises CalibrationError: its exposure is 0.
         """
+        check_image(image, "MasterDark")
         image = attrs.evolve(image, data=image.pixels.as_shared())
         return cls(image, False if image.state.bias else has_bias)
 
@@ -85,6 +87,17 @@ class MasterDark:
     def on_rows(self, start: int, stop: int) -> MasterDark:
         """Cut the master to some rows."""
         return attrs.evolve(self, image=self.image.rows(start, stop))
+
+    @property
+    def product(self) -> Image:
+        """The image to write: scaled as asked for, and saying that the bias is out where that is known."""
+        image = attrs.evolve(
+            self.image, data=self.pixels, exposure=self.exposure if self.scaled_to else self.image.exposure
+        )
+        said = self.has_bias is False and not image.state.bias
+        return (
+            attrs.evolve(image, added=(*image.added, ("ZEROCOR", "No bias in it, as was said", ""))) if said else image
+        )
 
     def recorded(self, ran: Ran) -> MasterDark:
         """Give the same master with one more step in its history."""
@@ -122,15 +135,17 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
             f"{image.name}: its bias is out ({image.state.bias}), and {dark.image.name} may still hold it; "
             "take the bias out of the dark too, or say MasterDark.of(..., has_bias=False)"
         )
+    check_shapes([image, dark.image])
+    check_units(image, dark.image)
     ratio = _ratio(image, dark)
     if not image.state.bias:
         _check_bias(dark, image.name, ratio)
     by = f"Dark count correction image is {dark.image.short_name} with scale={ratio:.8g}"
-    takes_bias = dark.has_bias and not image.state.bias
+    with_it = {True: by, None: f"perhaps, with the dark {dark.image.short_name}", False: ""}[dark.has_bias]
     return attrs.evolve(
         image,
         data=image.pixels.minus(dark.image.pixels, times=ratio),
-        state=attrs.evolve(image.state, dark=by, **({"bias": by} if takes_bias else {})),
+        state=attrs.evolve(image.state, dark=by, bias=image.state.bias or with_it),
         added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", ratio, "factor by which the dark was scaled")),
     )
 
@@ -140,10 +155,12 @@ def _ratio(image: Image, dark: MasterDark) -> float:
     seconds = NO_EXPOSURE if image.exposure is None else image.exposure
     ratio = seconds / dark.exposed
     silent = [which.name for which in (image, dark.image) if which.exposure is None]
+    if image.exposure == 0:
+        advise(f"{image.name}: 0 s in the header, so that no dark is taken out of it", AssumptionWarning)
     if silent:
         advise(
             f"{' and '.join(silent)}: no exposure in the header; taken for {NO_EXPOSURE:g} s, "
-            f"so that the dark is scaled by {ratio:g}; name the keyword if it has another",
+            f"so that the dark is scaled by {ratio:g}; where another card has it, name that (--exposure-key)",
             AssumptionWarning,
         )
     return ratio
@@ -161,6 +178,7 @@ def _check_bias(dark: MasterDark, name: str, ratio: float) -> None:
     error = abs(1 - ratio) * dark.level
     advise(
         f"{dark.image.name}: scaled by {ratio:g} for {name} with no bias taken out of it; if it holds the bias, the "
-        f"result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say that it has none",
+        f"result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say it has none "
+        "(MasterDark.of(..., has_bias=False), --dark-has-bias no)",
         AssumptionWarning,
     )

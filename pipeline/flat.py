@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import CalibrationError, StepError
-from pipeline.frames import Image, Lineage, Ran
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes
+from pipeline.keywords import RESPONSE
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.stages import stage
 
@@ -30,6 +31,7 @@ class MasterFlat:
     part: bool = False
 
     def __attrs_post_init__(self) -> None:
+        check_image(self.image, "MasterFlat")
         values = self.pixels.values
         if self.image.kind != "flat":
             raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterFlat is made of flat frames")
@@ -93,7 +95,14 @@ def normalise_flat(image: Image) -> MasterFlat:
     response = (pixels if finished else pixels.times(1 / mean)).flagged(dark, Flag.NO_FLAT)
     usable = np.isfinite(response.values) & (response.values > 0) & ~dark
     response = attrs.evolve(response, values=sealed(np.where(usable, response.values, 1).astype(response.values.dtype)))
-    return MasterFlat(attrs.evolve(image, data=response.as_shared(), state=attrs.evolve(image.state, unit="")))
+    return MasterFlat(
+        attrs.evolve(
+            image,
+            data=response.as_shared(),
+            state=attrs.evolve(image.state, unit=""),
+            added=(*image.added, (RESPONSE, True, "values without unit, of mean 1")),
+        )
+    )
 
 
 def _taken_out(image: Image) -> str:
@@ -121,6 +130,7 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     """
     if flat is None:
         return image
+    check_shapes([image, flat.image])
     by = f"Flat field image is {flat.image.short_name} with scale=1.0"
     return attrs.evolve(
         image,

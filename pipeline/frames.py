@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +12,7 @@ import numpy as np
 from toolz import concat, unique
 
 from pipeline.cards import Cards
-from pipeline.errors import FrameError, ShapeError, StepError
+from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.keywords import exposure as exposure_of
 from pipeline.keywords import state as state_of
 from pipeline.pixels import Flag, Pixels
@@ -74,6 +75,17 @@ class Ran:
         return f"{self.stage}({words})" + (f" skipped: {self.skipped}" if self.skipped else "")
 
 
+def _known_kind(_: object, __: object, kind: Any) -> None:
+    if kind not in KINDS:
+        raise SettingError(f"an image of kind {kind!r}; expected one of {', '.join(KINDS)}")
+
+
+def _seconds(_: object, __: object, exposure: Any) -> None:
+    number = isinstance(exposure, int | float | np.number) and not isinstance(exposure, bool)
+    if exposure is not None and not (number and 0 <= exposure < math.inf):
+        raise SettingError(f"an image with exposure={exposure!r}; expected seconds from 0, or None")
+
+
 @attrs.frozen
 class Image:
     """One exposure of one kind, from raw to nearly reduced.
@@ -84,9 +96,9 @@ class Image:
     steps have to add to the product's header.
     """
 
-    kind: str = attrs.field(validator=attrs.validators.in_(KINDS))
+    kind: str = attrs.field(validator=_known_kind)
     data: Pixels | Source | Location
-    exposure: float | None = None
+    exposure: float | None = attrs.field(default=None, validator=_seconds)
     header: Cards = attrs.field(default=Cards())
     sources: tuple[str, ...] = ()
     history: tuple[Ran, ...] = ()
@@ -176,8 +188,9 @@ class Image:
 
 def _pixels(thing: Any) -> Pixels:
     """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData."""
-    values = thing if isinstance(thing, np.ndarray) else getattr(thing, "data", thing)
-    masked = getattr(thing, "mask", None)
+    if isinstance(thing, np.ndarray):
+        return Pixels.of(thing)
+    values, masked = getattr(thing, "data", thing), getattr(thing, "mask", None)
     flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
     uncertainty: Any = getattr(thing, "uncertainty", None)
     squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
@@ -209,6 +222,9 @@ class FrameSet:
 
     def __iter__(self) -> Iterator[Image]:
         return iter(self.frames)
+
+    def __getitem__(self, index: int) -> Image:
+        return self.frames[index]
 
     def __repr__(self) -> str:
         counts = [f"{len(self.of_kind(kind))} {kind}" for kind in KINDS if self.of_kind(kind).frames]
@@ -249,6 +265,28 @@ class FrameSet:
         return tuple(unique(concat(frame.history for frame in self.frames)))
 
 
+def check_image(thing: object, maker: str) -> None:
+    """Refuse what is no image where a master is made of one.
+
+    :raises StepError: it is something else.
+    """
+    if not isinstance(thing, Image):
+        mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
+        raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
+
+
+def check_units(image: Image, master: Image) -> None:
+    """Refuse a master in another unit than the image.
+
+    :raises CalibrationError: they differ.
+    """
+    if image.state.unit != master.state.unit:
+        raise CalibrationError(
+            f"{image.name} is in {image.state.unit or 'no unit'}, {master.name} in {master.state.unit or 'no unit'}; "
+            "bring both to the same unit"
+        )
+
+
 def check_shapes(frames: Iterable[Image]) -> None:
     """Refuse frames that do not all have one shape, naming each with its own.
 
@@ -257,4 +295,4 @@ def check_shapes(frames: Iterable[Image]) -> None:
     shapes = [(frame.name, frame.shape) for frame in frames]
     if len({shape for _, shape in shapes}) > 1:
         listed = "\n  ".join(f"{name}: {height} rows × {width} columns" for name, (height, width) in shapes)
-        raise ShapeError(f"these frames should have one shape:\n  {listed}")
+        raise ShapeError(f"these should have one shape:\n  {listed}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pipeline.cards import Cards
 from pipeline.frames import Image, Lineage, Ran
 from pipeline.pixels import Flag, Pixels
 from pipeline.stages import stage
+from pipeline.state import State
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
@@ -24,6 +26,7 @@ CREATOR = "ccd-pipeline 0.1.0"
 _STALE = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|NEXTEND|PCOUNT|GCOUNT|GROUPS|XTENSION|EXTNAME|EXTVER|EXTLEVEL|INHERIT|END"
     r"|BSCALE|BZERO|BLANK|DATAMIN|DATAMAX|CHECKSUM|DATASUM|BUNIT|CREATOR"
+    r"|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT"
     r"|Z(IMAGE|TENSION|SIMPLE|EXTEND|BLOCKED|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|SCALE|ZERO|BLANK"
     r"|QUANTIZ|DITHER0|MASKCMP|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
     r"|TFIELDS|THEAP|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|DIM)\d+"
@@ -43,6 +46,7 @@ class ReducedImage:
     kind: str = "light"
     sources: tuple[str, ...] = ()
     history: tuple[Ran, ...] = ()
+    state: State = State()  # noqa: RUF009 - frozen
     found: Any = None
 
     def __repr__(self) -> str:
@@ -116,8 +120,9 @@ def attach_header(image: Image) -> ReducedImage:
     if image.state.unit:
         header["BUNIT"] = (image.state.unit, "unit of the pixel values")
     for keyword, value, comment in image.added:
-        header[keyword] = (value, comment) if comment else value
-    for keyword, value, comment in _times(image):
+        said = _plain(value) if isinstance(value, str) else value
+        header[keyword] = (said, comment) if comment else said
+    for keyword, value, comment in (*_exposures(image), *_times(image)):
         header[keyword] = (value, comment)
     for kind, names in _names(image).items():
         _add_names(header, kind, names)
@@ -126,7 +131,9 @@ def attach_header(image: Image) -> ReducedImage:
         header.add_history(_plain(str(ran)))
     if "CONTINUE" in str(header):
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
-    return ReducedImage(image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.found)
+    return ReducedImage(
+        image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.state, image.found
+    )
 
 
 def _still_holds(cards: Cards) -> fits.Header:
@@ -142,6 +149,16 @@ def _still_holds(cards: Cards) -> fits.Header:
             except (fits.VerifyError, ValueError):
                 header.add_comment(_plain(f"unreadable raw card: {card.rawkeyword} {card.rawvalue}"))
     return header
+
+
+def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:
+    found = image.found
+    yield "NCOMBINE", found.frames if found else 1, "number of frames combined"
+    if image.exposure is not None:
+        frames = tuple(seconds or 0.0 for seconds in found.exposures) if found else (image.exposure,)
+        yield "EXPTIME", image.exposure, "[s] exposure that a pixel value corresponds to"
+        yield "AXPOSURE", math.fsum(frames) / len(frames), "[s] mean exposure of the frames combined"
+        yield "XPOSURE", math.fsum(frames), "[s] total exposure of the frames combined"
 
 
 def _times(image: Image) -> Iterator[tuple[str, str, str]]:

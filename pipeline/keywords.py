@@ -20,12 +20,20 @@ END = ("DATE-END",)
 
 DONE = {
     "overscan": ("L1STATOV", "OVERSCAN"),
+    "trimmed": ("L1STATTR", "TRIM"),
     "bias": ("L1STATZE", "ZEROCOR"),
     "dark": ("L1STATDA", "DARKCOR"),
     "flat": ("L1STATFL", "FLATCOR"),
 }
 """Cards that say that a step has been done: the Liverpool Telescope's (1 is done; 0 and −1 are not), then IRAF's
 (true, or a sentence)."""
+
+RESPONSE = "RESPONSE"
+"""Our own card for a finished flat: values without unit, of mean 1."""
+
+UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fromkeys(
+    ("electron", "electrons", "e-", "e"), "electron"
+)
 
 _NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?)\s*(?:s|sec|secs|second|seconds)?\s*")
@@ -104,9 +112,12 @@ def section(cards: Cards, keyword: str) -> tuple[slice, slice] | None:
 
 def state(cards: Cards) -> State:
     """Tell what the header says has been done to the image, with the card that says so."""
+    if cards.get(RESPONSE) is True:
+        by = f"{RESPONSE} = T"
+        return State(overscan=by, bias=by, dark=by, unit="")
     done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
-    unit = str(cards.get("BUNIT", "adu")).strip().lower()
-    return State(**done, unit="electron" if unit in {"electron", "electrons", "e-", "e"} else "adu")
+    unit = str(cards.get("BUNIT", "adu")).strip()
+    return State(**done, unit=UNITS.get(unit.lower(), unit))
 
 
 def _said(cards: Cards, keyword: str) -> str:

@@ -14,13 +14,16 @@ import numpy as np
 
 from pipeline.errors import SettingError
 from pipeline.pixels import Array
-from pipeline.robust import robust_mean
+from pipeline.robust import MAD_TO_SIGMA, robust_mean
 
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
 
 SAMPLED_ROWS = 48
 FEW_PIXELS = 16
+FAINT = 10.0
+"""Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
+
 SIGNIFICANT = 4.0
 TELLING = 25.0
 FIT_ROUNDS = 6
@@ -164,7 +167,10 @@ def _median(values: Array) -> float:
 def _factors_alone(sample: Array, level: Array) -> Shifts:
     middle = robust_mean(level)
     excess = np.array([robust_mean(frame - level) for frame in sample])
-    factors = 1 + excess / middle if abs(middle) > 1 else np.ones(len(sample))
+    noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - level)))
+    if abs(middle) < FAINT * noise:
+        return Shifts(excess - np.median(excess), np.ones(len(sample)))
+    factors = 1 + excess / middle
     return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
 
 
@@ -215,10 +221,21 @@ def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, coun
     :param counting: the read and photon noise, where they are known.
     """
     sample = _sample(stacks, shifts)
+    if counting and kind == "bias":
+        return Noise(a=counting.a)
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:
         return counting or Noise(a=_pooled(sample))
-    noise = counting or _counting_noise(sample, smooth=kind in ("light", "arc"))
-    return _with_motion(noise, sample, fit_counting=counting is None) if kind in ("light", "arc") else noise
+    moving = kind in ("light", "arc")
+    noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, smooth=moving)
+    return _with_motion(noise, sample, fit_counting=counting is None) if moving else noise
+
+
+def _above_pedestal(counting: Noise, sample: _Sample) -> Noise:
+    """Fit the one thing that gain and read noise leave open: how much of the level is a bias, which has no noise."""
+    calm = sample.step <= np.quantile(sample.step, 0.5)
+    typical = _typical(sample.variance[calm], sample.degrees)
+    a = min(counting.a, typical - counting.b * float(np.median(sample.level[calm])))
+    return Noise(a=a, b=counting.b, floor=max(QUANTISATION, counting.a))
 
 
 def _pooled(sample: _Sample) -> float:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.cards import Cards
-from pipeline.errors import AssumptionWarning, CalibrationError
+from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError
 from pipeline.frames import Image
 from pipeline.keywords import section
 from pipeline.pixels import Pixels
@@ -30,7 +30,7 @@ def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -
     :param trim: keep the data section only; the WCS follows.
     :raises CalibrationError: the overscan lies outside the frame, or holds no good pixel.
     """
-    pixels, cards, by = None, image.header, ""
+    pixels, cards, by, words = None, image.header, "", ""
     overscan = _inside(image, "BIASSEC")
     added: list[tuple[str, object, str]] = []
     if overscan:
@@ -48,7 +48,6 @@ def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -
         pixels = (pixels or image.pixels).cut(*data)
         cards = trimmed(image.header, x=data[1].start, y=data[0].start)
         words = f"Trim data section is {image.header.get('TRIMSEC', image.header.get('DATASEC'))}"
-        by = by or words
         added.append(("TRIM", words, ""))
     if pixels is None:
         return image
@@ -56,19 +55,26 @@ def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -
         image,
         data=pixels,
         header=cards,
-        state=attrs.evolve(image.state, overscan=by),
+        state=attrs.evolve(image.state, overscan=by, trimmed=words),
         added=(*image.added, *added),
     )
 
 
 def declares_sections(image: Image) -> bool:
     """Tell whether a header has anything for subtract_overscan to do."""
-    return any(section(image.header, keyword) for keyword in ("BIASSEC", "TRIMSEC", "DATASEC"))
+    return any(_section(image, keyword) for keyword in ("BIASSEC", "TRIMSEC", "DATASEC"))
+
+
+def _section(image: Image, keyword: str) -> tuple[slice, slice] | None:
+    try:
+        return section(image.header, keyword)
+    except HeaderError as error:
+        raise HeaderError(f"{image.name}: {error}; or leave sections alone (overscan=False, --no-overscan)") from error
 
 
 def _inside(image: Image, keyword: str) -> tuple[slice, slice] | None:
     """Give a section card that fits the frame; one that does not is left from before an earlier trim."""
-    window = section(image.header, keyword)
+    window = _section(image, keyword)
     height, width = image.shape
     if window and (window[0].stop > height or window[1].stop > width):
         advise(
@@ -81,7 +87,8 @@ def _inside(image: Image, keyword: str) -> tuple[slice, slice] | None:
 
 
 def _constant(like: Pixels, level: float) -> Pixels:
-    return Pixels.of(np.full(like.shape, level))
+    exact = None if like.variance is None else np.zeros(like.shape)
+    return Pixels.of(np.full(like.shape, level), variance=exact)
 
 
 def trimmed(cards: Cards, *, x: int, y: int) -> Cards:

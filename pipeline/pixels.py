@@ -118,9 +118,17 @@ class Pixels:
 
     @classmethod
     def of(cls, values: Any, flags: Any = 0, variance: Any = None) -> Pixels:
-        """Take an array of any real type, in any byte order; what is not finite is flagged so."""
-        values = _seal_values(values)
-        flags = np.broadcast_to(np.asarray(flags, np.uint8), values.shape)
+        """Copy an array of any real type, in any byte order; what is masked or not finite is flagged so."""
+        masked = getattr(values, "mask", None)
+        values = np.asarray(values)
+        values = sealed(
+            np.array(values, working_dtype(values.dtype))
+        )  # always a copy: a caller may thaw what is frozen
+        flags = np.asarray(flags, np.uint8)
+        if flags.shape not in ((), values.shape):
+            raise ShapeError(f"values have the shape {values.shape}, flags {flags.shape}")
+        if masked is not None:
+            flags = flags | np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
         flags = sealed(flags | np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8))
         if variance is not None:
             variance = sealed(np.array(variance, values.dtype))
@@ -244,10 +252,8 @@ def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
-    if a is None:
-        return None
-    if b is None:
-        return a
+    if a is None or b is None:
+        return None  # half of an error is none
     return sealed(a + a.dtype.type(weight) * b)
 
 

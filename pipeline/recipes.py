@@ -11,17 +11,23 @@ from pipeline.bias import MasterBias, subtract_bias
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.dark import MasterDark, subtract_dark
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.overscan import declares_sections, subtract_overscan
+from pipeline.running import advise
 from pipeline.saturation import flag_saturated
 from pipeline.stacking import combine, exposures_differ
 from pipeline.stages import stage
 
 Method: TypeAlias = Literal["mean", "median"]
 Scale: TypeAlias = Literal["exposure", "level"]
+
+
+def _positive_level(_: object, __: object, level: float | None) -> None:
+    if level is not None and not level > 0:
+        raise SettingError(f"saturation={level}; expected a positive level in ADU")
 
 
 @attrs.frozen
@@ -38,7 +44,7 @@ class Recipe:
     method: Method = "mean"
     clip: Clip | None = Clip()  # noqa: RUF009 - frozen
     overscan: bool = True
-    saturation: float | None = None
+    saturation: float | None = attrs.field(default=None, validator=_positive_level)
     dark_has_bias: bool | None = None
 
     def prepared(self, frames: FrameSet) -> FrameSet:
@@ -89,6 +95,11 @@ def master_flat(
     """Combine the flats, where there are any, take out bias and dark, and normalise."""
     if not frames.flat.frames:
         return None
+    if bias is None and not any(frame.state.bias or frame.state.dark for frame in frames.flat):
+        advise(
+            f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
+            AssumptionWarning,
+        )
     unlit = chain(subtract_bias(bias=bias), subtract_dark(dark=dark))
     return pipe(_calibrated(recipe.prepared(frames.flat), unlit, recipe, scale="level"), normalise_flat)
 

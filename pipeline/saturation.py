@@ -25,7 +25,7 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     if limit is None:
         return image
     if image.state.bias or image.state.dark or image.state.flat:
-        if level is None:
-            return image  # the header's level was for the raw frame
+        if not any(ran.stage in ("subtract_bias", "subtract_dark", "divide") for ran in image.history):
+            return image  # reduced elsewhere: the level was for the raw frame
         raise StepError(f"{image.name}: saturation is judged on raw values; put flag_saturated first")
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import numbers
 import types
 import typing
 from collections.abc import Callable
@@ -91,6 +92,11 @@ class Stage(Generic[In, P, Out]):
         return {parameter.name: parameter.default for parameter in rest}
 
     @cached_property
+    def required(self) -> list[str]:
+        """The settings without a default."""
+        return [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
+
+    @cached_property
     def hints(self) -> dict[str, Any]:
         """The types of the record and the settings."""
         return typing.get_type_hints(self.function)
@@ -107,7 +113,7 @@ class Stage(Generic[In, P, Out]):
                 raise SettingError(f"{self.name} has no setting {name!r}{self._known(name)}")
             if not _fits(value, self.hints[name]):
                 raise SettingError(f"{self.name}: {name} should be {_words(self.hints[name])}, found {value!r}")
-        missing = [n for n, d in self.defaults.items() if d is inspect.Parameter.empty and n not in settings]
+        missing = [name for name in self.required if name not in settings]
         if missing:
             raise SettingError(
                 f"{self.name} needs {', '.join(missing)}: for none, say {missing[0]}=None"
@@ -146,7 +152,7 @@ class Step(Generic[In_contra, Out_co]):
             stage=stage.name,
             settings=tuple((name, repr(value)) for name, value in settings.items()),
             masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
-            skipped=done,
+            skipped=done or ("nothing to do" if result is record and not idle(stage, settings) else ""),
         )
         recorded: Out_co = result.recorded(ran)
         return recorded
@@ -165,15 +171,20 @@ class Step(Generic[In_contra, Out_co]):
         )
 
 
+def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:
+    """Tell whether a step was told that there is nothing to do, as by ``bias=None``."""
+    return bool(stage.required) and all(settings[name] is None for name in stage.required)
+
+
 def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> str:
     """Say by what a step's work has been done already; empty where it has not."""
-    required = [name for name, default in stage.defaults.items() if default is inspect.Parameter.empty]
-    idle = bool(required) and all(settings[name] is None for name in required)
-    if not stage.does or idle:
+    if not stage.does or idle(stage, settings):
         return ""
-    if any(ran.stage == stage.name and not ran.skipped and _worked(ran, required) for ran in record.history):
+    if any(ran.stage == stage.name and not ran.skipped and _worked(ran, stage.required) for ran in record.history):
         raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already")
     done: str = getattr(record.state, stage.does)
+    if done.startswith("perhaps") and not settings.get("force"):
+        raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")
     return "" if settings.get("force") else done
 
 
@@ -196,9 +207,16 @@ def _record_types(hint: Any) -> list[type]:
 
 
 def _fits(value: object, hint: Any) -> bool:
-    """Check settings that should be records; plain numbers and words are the stage's own business."""
+    """Check settings that should be records or numbers; words are the stage's own business."""
     options = _record_types(hint)
-    return not any(attrs.has(option) for option in options) or isinstance(value, tuple(options))
+    if any(attrs.has(option) for option in options):
+        return isinstance(value, tuple(options))
+    numeric = bool(options) and set(options) <= {float, int, types.NoneType}
+    return not numeric or (value is None and types.NoneType in options) or _is_number(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _words(hint: Any) -> str:

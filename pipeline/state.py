@@ -7,9 +7,14 @@ import attrs
 
 @attrs.frozen
 class State:
-    """What has been done to an image.  Each field says by what; empty is: not done."""
+    """What has been done to an image.  Each field says by what; empty is: not done.
+
+    A field that begins with "perhaps" tells of a step that nobody knows whether it was done.  ``unit`` is adu,
+    electron, what else a header says, or empty for a response, which has none.
+    """
 
     overscan: str = ""
+    trimmed: str = ""
     bias: str = ""
     dark: str = ""
     flat: str = ""

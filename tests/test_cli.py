@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import cli
+from pipeline import Image, MasterDark, cli, open_frame, scale_dark, write
 from pipeline.cli import main
 
 
@@ -198,3 +198,86 @@ def test_the_demo_reduces_a_simulated_night_and_compares_it_with_the_truth(tmp_p
     assert main(["demo"]) == 1
     assert "is there already" in capsys.readouterr().err
     assert main(["demo", "--overwrite"]) == 0
+
+
+def test_a_raw_arc_is_never_written_over(night):
+    (night / "out_arc.fits").write_bytes((night / "arc1.fits").read_bytes())
+    (night / "n.csv").write_text("light, light1.fits\narc, out_arc.fits")
+    before = (night / "out_arc.fits").read_bytes()
+    assert main(["reduce", "n.csv", "-o", "out.fits", "--overwrite"]) == 1
+    assert (night / "out_arc.fits").read_bytes() == before
+
+
+def test_a_file_named_with_its_hdu_is_an_input_too(night):
+    hdus = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((4, 4), np.float32))])
+    hdus.writeto(night / "mef.fits")
+    (night / "n.csv").write_text("light, mef.fits, 1")
+    before = (night / "mef.fits").read_bytes()
+    assert main(["reduce", "n.csv", "-o", "mef.fits", "--overwrite"]) == 1
+    assert (night / "mef.fits").read_bytes() == before
+
+
+@pytest.mark.parametrize("output", [".", "", "folder", "fifo"])
+def test_only_plain_files_are_written_over(night, capsys, output):
+    (night / "folder").mkdir()
+    os.mkfifo(night / "fifo")
+    assert main(["reduce", "night.csv", "-o", output, "--overwrite"]) == 1
+    assert "name a file" in (error := capsys.readouterr().err) or "no plain file" in error
+
+
+def test_products_of_one_name_are_refused(night, capsys):
+    assert main(["reduce", "night.csv", "--masters", "m", "-o", "m/master_bias.fits"]) == 1
+    assert "two products" in capsys.readouterr().err
+
+
+def test_masters_need_a_folder(night, capsys):
+    assert main(["reduce", "night.csv", "--masters", "night.csv"]) == 1
+    assert "cannot be made a folder" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_does_not_cost_the_reduction(night):
+    command = f"{sys.executable} -m pipeline reduce night.csv | head -0"
+    assert subprocess.run(["bash", "-o", "pipefail", "-c", command], check=False).returncode == 0
+    assert (night / "reduced.fits").exists()
+
+
+def test_a_terminal_that_knows_no_greek_gets_its_report(night):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "pipeline", "reduce", "night.csv"]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_a_name_in_any_alphabet(night):
+    (night / "bias1.fits").rename(night / "bíás.fits")
+    (night / "n.csv").write_text("bias, bíás.fits\nlight, light1.fits", encoding="utf-8")
+    assert main(["reduce", "n.csv"]) == 0
+    assert fits.getheader("reduced.fits")["BIAS1"] == "b??s.fits"
+
+
+def test_the_same_frame_twice_is_said_and_refused_under_strict(night, capsys):
+    (night / "n.csv").write_text("bias, bias1.fits\nlight, light1.fits\nlight, light1.fits")
+    assert main(["reduce", "n.csv"]) == 0
+    assert "light1.fits: listed 2 times, as light" in capsys.readouterr().err
+    assert main(["reduce", "n.csv", "-o", "b.fits", "--strict"]) == 1
+
+
+def test_an_exposure_key_that_no_frame_has_is_said(night, capsys):
+    assert main(["reduce", "night.csv", "--exposure-key", "EXPTYM"]) == 0
+    assert "no EXPTYM in the header" in capsys.readouterr().err
+
+
+def test_a_scaled_dark_is_written_as_it_is_scaled(tmp_path):
+    dark = MasterDark.of(Image.of(np.full((4, 4), 60.0), kind="dark", exposure=600), has_bias=False)
+    write(scale_dark(dark, exposure=60), tmp_path / "d.fits")
+    again = MasterDark.of(open_frame(tmp_path / "d.fits", kind="dark"))
+    assert (again.exposure, again.has_bias) == (60, False)
+    np.testing.assert_array_equal(again.pixels.values, 6)
+
+
+def test_a_finished_flat_of_ours_needs_no_dark(night):
+    """A response of mean 1 keeps its values whatever darks a later list has."""
+    (night / "one.csv").write_text("bias, bias1.fits\nflat, flat1.fits\nlight, light1.fits")
+    assert main(["reduce", "one.csv", "--masters", "m"]) == 0
+    (night / "two.csv").write_text("bias, bias1.fits\ndark, dark1.fits\nflat, m/master_flat.fits\nlight, light1.fits")
+    assert main(["reduce", "two.csv", "-o", "two.fits"]) == 0
+    assert (fits.getdata("two.fits") == 500).all()

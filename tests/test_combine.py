@@ -238,15 +238,18 @@ def without_bias(levels, exposures, variance=None):
                  exposure=exposure, name=f"{exposure} s")
         for level, exposure in zip(levels, exposures, strict=True)
     ]  # fmt: skip
-    bias = MasterBias.of(Image.of(np.zeros((5, 5)), kind="bias"))
+    bias = MasterBias.of(Image.of(Pixels.of(np.zeros((5, 5)), variance=np.zeros((5, 5))), kind="bias"))
     return each(subtract_bias(bias=bias))(FrameSet(images))
 
 
 def test_scale_by_exposure_by_hand():
-    """100 in 10 s and 315 in 30 s are 200 and 210 in 20 s; weighed by exposure (10·200 + 30·210)/40."""
+    """100 in 10 s and 315 in 30 s are 200 and 210 in 20 s.
+
+    The short frame's noise is scaled by 2, the long one's by 2/3: (1·200 + 9·210)/10; by exposure (10·200 + 30·210)/40.
+    """
     frames = without_bias([100.0, 315.0], [10.0, 30.0])
     plain = combine(frames, scale="exposure", clip=None)
-    assert plain.pixels.values[0, 0] == pytest.approx(205)
+    assert plain.pixels.values[0, 0] == pytest.approx(209)
     assert plain.exposure == 20
     weighed = combine(frames, scale="exposure", weights="exposure", clip=None)
     assert weighed.pixels.values[0, 0] == pytest.approx(207.5)

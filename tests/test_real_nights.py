@@ -48,7 +48,7 @@ def test_sprat_arc_is_finished_and_comes_back_unchanged(reduced, shared_data):
     np.testing.assert_allclose(arc, raw, rtol=1e-6, atol=2e-3)
     assert arc.mean(dtype=np.float64) == pytest.approx(628.0409, abs=0.01)
     assert np.median(arc) == pytest.approx(397.7290, abs=0.01)
-    assert "arc: 1 frame; no bias, subtract_dark skipped, done already (L1STATDA = 1)" in said
+    assert "arc: 1 frame; no bias, dark not taken out again, done already (L1STATDA = 1)" in said
 
 
 def test_sprat_standard(reduced):

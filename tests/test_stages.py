@@ -302,7 +302,7 @@ def test_a_step_that_needs_its_whole_image_reads_each_frame_once():
 
 def test_a_lazy_step_refuses_a_master_of_another_shape_when_it_is_asked_for():
     small = MasterBias.of(Image.of(np.ones((2, 5)), kind="bias"))
-    with pytest.raises(pipeline.errors.ShapeError, match=r"\(4, 5\).*\(2, 5\)"):
+    with pytest.raises(pipeline.errors.ShapeError, match=r"light0\.fits: 4 rows × 5 columns\n  bias array: 2 rows × 5"):
         each(subtract_bias(bias=small))(counted(NIGHT))
 
 

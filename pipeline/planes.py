@@ -1,0 +1,241 @@
+"""Edge: the array of one HDU, read by rows when asked."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import attrs
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+
+from pipeline.errors import FrameError, PipelineError
+from pipeline.pixels import Array, Pixels, working_dtype
+
+BLOCK = 2880
+_UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
+
+
+@attrs.frozen
+class Plane:
+    """The array of one HDU, read when asked.
+
+    It remembers size, modification time and inode of its file, and refuses to read a file changed since: the same
+    rows every time, or an error.
+    """
+
+    path: str
+    hdu: int
+    shape: tuple[int, int]
+    stored: str
+    offset: int
+    packing: str
+    signature: tuple[int, int, int]
+    bscale: float = 1.0
+    bzero: float = 0.0
+    blank: int | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values once BSCALE, BZERO and BLANK are applied."""
+        if self.exact:
+            return np.dtype(_UNSIGNED.get((self.stored, self.bzero), self.stored))
+        return working_dtype(self.stored)
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are stored as they are, or shifted by the one number that makes them unsigned."""
+        shifted = self.bzero != 0 and (self.stored, self.bzero) not in _UNSIGNED
+        return self.bscale == 1 and not shifted and self.blank is None
+
+    def read(self, start: int, stop: int) -> Array:
+        """Read some rows, counted as slices count, in native byte order, with BSCALE, BZERO and BLANK applied.
+
+        :raises FrameError: the file ends early, is damaged, or has changed since it was opened.
+        """
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        with reading(self.path, self.hdu), _opened(self.path, self.packing) as stream:
+            if _signature(os.fstat(stream.fileno())) != self.signature:
+                raise FrameError(f"{self.path}: changed since it was opened; open it again")
+            tiles = self.packing == "tiles"
+            return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
+
+    def _unpacked(self, stream: Any) -> Array:
+        with fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
+            whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
+        return whole
+
+    def _raw(self, stream: Any, start: int, stop: int) -> Array:
+        stored = np.dtype(self.stored).newbyteorder(">")
+        height, width = max(stop - start, 0), self.shape[1]
+        size = height * width * stored.itemsize
+        stream.seek(self.offset + start * width * stored.itemsize)
+        data = stream.read(size)
+        if len(data) < size:
+            raise FrameError(
+                f"{self.path}[{self.hdu}]: the file ends {size - len(data)} bytes short of row {stop}; get a whole copy"
+            )
+        raw: Array = np.frombuffer(data, stored).reshape(height, width)
+        return raw
+
+    def _scaled(self, raw: Array) -> Array:
+        if self.exact:
+            native = raw.astype(self.stored)
+            if not self.bzero:
+                return native
+            bits = native.view(f"u{native.itemsize}")
+            bits ^= bits.dtype.type(1 << (8 * native.itemsize - 1))  # BZERO is the sign bit's worth
+            return bits.view(self.dtype)
+        scaled = raw.astype(np.float64) * self.bscale + self.bzero
+        if self.blank is not None and raw.dtype.kind in "iu":
+            scaled[raw == self.blank] = np.nan
+        return scaled.astype(self.dtype)
+
+
+@attrs.frozen
+class FitsSource:
+    """The pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
+
+    values: Plane
+    flags: Plane | None = None
+    deviation: Plane | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return working_dtype(self.values.dtype)
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows."""
+        return Pixels.of(
+            self.values.read(start, stop),
+            flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
+            variance=None if self.deviation is None else self.deviation.read(start, stop) ** 2,
+        )
+
+    def loaded(self) -> FitsSource | Pixels:
+        """Give the same rows quick to read: a compressed file is unpacked once."""
+        return self.rows(0, self.shape[0]) if self.values.packing else self
+
+
+def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
+    """Give the array of an opened file's HDU.
+
+    :raises FrameError: the HDU holds no image of two axes, or the file is cut.
+    """
+    hdu = hdus[number]
+    header = hdu.header
+    what = f"{path}[{number}]"
+    content = _content(hdu)
+    if content[0] not in "0123456789":
+        raise FrameError(f"{what}: holds {content}; expected an image; the file has {contents(hdus)}")
+    axes = _axes(header)
+    shape = _two_axes(axes, what)
+    stored = _stored_type(int(header["BITPIX"]), what)
+    bscale, bzero = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
+    blank = header.get("BLANK") if stored[0] in "iu" else None
+    compressed = isinstance(hdu, fits.CompImageHDU)
+    place = hdu.fileinfo()
+    offset = int(place["datLoc"])
+    status = Path(path).stat()
+    if not packing:
+        # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
+        size = place["datSpan"] - BLOCK + 1 if compressed else shape[0] * shape[1] * np.dtype(stored).itemsize
+        _check_size(what, offset + size, status.st_size)
+    return Plane(
+        path=path,
+        hdu=number,
+        shape=shape,
+        stored=stored,
+        offset=offset,
+        packing="tiles" if compressed else packing,
+        signature=_signature(status),
+        bscale=bscale,
+        bzero=bzero,
+        blank=None if blank is None else int(blank),
+    )
+
+
+def contents(hdus: fits.HDUList) -> str:
+    """List the HDUs of a file for a message."""
+    return ", ".join(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in enumerate(hdus))
+
+
+def _content(hdu: Any) -> str:
+    if isinstance(hdu, fits.GroupsHDU):
+        return "random groups"
+    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+        return "a table"
+    if not isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
+        return "what is no standard FITS"
+    axes = _axes(hdu.header)
+    return "×".join(map(str, axes)) if axes and all(axes) else "no data"
+
+
+def _axes(header: fits.Header) -> list[int]:
+    """Give the axes as numpy orders them, rows before columns."""
+    return [int(header[f"NAXIS{axis}"]) for axis in range(int(header.get("NAXIS", 0)), 0, -1)]
+
+
+def _check_size(what: str, needed: int, size: int) -> None:
+    if size < needed:
+        missing = f"{needed - size} of {needed} bytes are missing"
+        raise FrameError(f"{what}: the file is cut, {missing}; get a whole copy")
+
+
+def _two_axes(axes: list[int], what: str) -> tuple[int, int]:
+    """Squeeze axes of length 1, the last FITS axes first, until two are left."""
+    while len(axes) > 2 and 1 in axes:
+        axes = [*axes[: axes.index(1)], *axes[axes.index(1) + 1 :]]
+    words = "×".join(map(str, axes))
+    if len(axes) == 1:
+        raise FrameError(f"{what}: is one-dimensional, {words} values; expected an image")
+    if len(axes) > 2:
+        raise FrameError(
+            f"{what}: is a cube, {words}; expected an image; choose a plane by writing it to a file of its own, or in "
+            "Python: Image.of(astropy.io.fits.getdata(path)[plane], kind=...)"
+        )
+    return axes[0], axes[1]
+
+
+def _stored_type(bitpix: int, what: str) -> str:
+    types = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+    if bitpix not in types:
+        raise FrameError(f"{what}: BITPIX = {bitpix}; FITS knows {', '.join(map(str, types))}")
+    return types[bitpix]
+
+
+def _signature(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
+    if packing == "gzip":
+        return gzip.open(path)
+    return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
+
+
+@contextmanager
+def reading(path: str, hdu: int | str) -> Iterator[None]:
+    """Turn what astropy says of a bad file into our own words."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            yield
+    except PipelineError:
+        raise
+    except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
+        why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
+        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error

@@ -1,0 +1,39 @@
+"""The samples of the README run as they stand, and do what it says they do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import read_night, reduce
+from pipeline.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = re.findall(r"^ccd-pipeline ([^#\n]*)", README, re.MULTILINE)
+
+
+@pytest.fixture
+def demo(tmp_path, monkeypatch, capsys):
+    """The folder in which the demonstration has run."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def test_the_chain_is_the_default_reduction_to_the_bit(demo):
+    short, written_out = SAMPLES
+    one, ten = {}, {}
+    exec(short, one)
+    exec(written_out, ten)
+    assert one["image"].pixels == ten["image"].pixels == reduce(read_night("demo/night.csv")).pixels
+    assert (demo / "mine.fits").exists()
+    body = written_out.split(")\n", 1)[1].strip()  # behind the import
+    assert len(body.splitlines()) == 10
+
+
+def test_the_commands_run_one_after_the_other(demo):
+    assert len(COMMANDS) >= 3
+    for command in COMMANDS:
+        assert main(command.split()) == 0, command
