@@ -15,6 +15,9 @@ The modules, in the order in which data flows and in which they may import (each
     filelist     the list of a night's frames
     noise        how much equal exposures should differ
     clip         which values of a stack to leave out
+    network      the middle values of a stack
+    screen       which pixels certainly lose nothing to a clip
+    tiles        combining the rows of a stack
     stacking     combine
     saturation   flag_saturated
     overscan     subtract_overscan

@@ -11,7 +11,7 @@ import toolz
 
 from pipeline.errors import StepError
 from pipeline.frames import FrameSet, Image
-from pipeline.pixels import Pixels
+from pipeline.pixels import Array, Pixels
 from pipeline.running import running
 from pipeline.stages import In_contra, Out_co, Stage, Step
 
@@ -196,6 +196,14 @@ class Waiting:
         """Read some rows and pass them through the step."""
         with running(quiet=True):
             return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
+
+    @property
+    def stored(self) -> None:
+        """What a step gives is not stored anywhere."""
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
 
     def loaded(self) -> Waiting:
         """Give the same, over a source that is quick to read."""

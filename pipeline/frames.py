@@ -15,7 +15,7 @@ from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.keywords import exposure as exposure_of
 from pipeline.keywords import state as state_of
-from pipeline.pixels import Flag, Pixels
+from pipeline.pixels import Array, Flag, Pixels
 from pipeline.state import State
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
@@ -35,6 +35,13 @@ class Source(Protocol):
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows."""
+
+    @property
+    def stored(self) -> tuple[str, float] | None:
+        """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, in native byte order."""
 
     def loaded(self) -> Source | Pixels:
         """Give the same rows in a form that is quick to read in any order."""

@@ -19,7 +19,8 @@ from pipeline.robust import MAD_TO_SIGMA, robust_mean
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
 
-SAMPLED_ROWS = 48
+MOVING = ("light", "arc")
+SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
@@ -100,9 +101,12 @@ def largest_step(level: Array) -> Array:
     return step
 
 
-def sampled_blocks(height: int) -> list[tuple[int, int]]:
-    """Choose rows to measure the noise on, in blocks of three so that neighbours are known: by the shape alone."""
-    blocks = max(1, min(SAMPLED_ROWS // 3, height // 3))
+def sampled_blocks(height: int, kind: str) -> list[tuple[int, int]]:
+    """Choose rows to measure the noise on, in blocks of three so that neighbours are known.
+
+    They depend on the shape and the kind alone; lights and arcs get more, so that no trace of a spectrum is missed.
+    """
+    blocks = max(1, min(SAMPLED_ROWS[kind in MOVING] // 3, height // 3))
     starts = np.unique(np.linspace(0, max(height - 3, 0), blocks).round().astype(int))
     return [(int(start), min(int(start) + 3, height)) for start in starts]
 
@@ -168,7 +172,7 @@ def _factors_alone(sample: Array, level: Array) -> Shifts:
     middle = robust_mean(level)
     excess = np.array([robust_mean(frame - level) for frame in sample])
     noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - level)))
-    if abs(middle) < FAINT * noise:
+    if abs(middle) <= FAINT * noise:
         return Shifts(excess - np.median(excess), np.ones(len(sample)))
     factors = 1 + excess / middle
     return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
@@ -225,9 +229,8 @@ def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, coun
         return Noise(a=counting.a)
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:
         return counting or Noise(a=_pooled(sample))
-    moving = kind in ("light", "arc")
-    noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, smooth=moving)
-    return _with_motion(noise, sample, fit_counting=counting is None) if moving else noise
+    noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, kind)
+    return _with_motion(noise, sample, fit_counting=counting is None) if kind in MOVING else noise
 
 
 def _above_pedestal(counting: Noise, sample: _Sample) -> Noise:
@@ -242,12 +245,13 @@ def _pooled(sample: _Sample) -> float:
     return max(float(np.median(sample.variance)), QUANTISATION) if sample.variance.size else QUANTISATION
 
 
-def _counting_noise(sample: _Sample, smooth: bool) -> Noise:
-    """Fit a + b·level; of lights and arcs to the calmer half of the pixels only."""
-    calm = sample.step <= np.quantile(sample.step, 0.5) if smooth else np.ones(sample.level.size, bool)
+def _counting_noise(sample: _Sample, kind: str) -> Noise:
+    """Fit a + b·level; of lights and arcs to the calmer half of the pixels only, and of bias frames a alone."""
+    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else np.ones(sample.level.size, bool)
     level, variance = sample.level[calm], sample.variance[calm]
     start = _binned(level, variance, sample.degrees)
-    a, b = _fit(np.stack([np.ones_like(level), level]), variance, start, sample.degrees)[0]
+    terms = [np.ones_like(level)] if kind == "bias" else [np.ones_like(level), level]
+    a, b = (*_fit(np.stack(terms), variance, start, sample.degrees)[0], 0.0)[:2]
     return Noise(a=a, b=b, base=float(np.median(sample.level)), floor=max(QUANTISATION, 0.5 * float(start.min())))
 
 

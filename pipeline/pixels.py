@@ -148,6 +148,11 @@ class Pixels:
         return height, width
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.values.dtype
+
+    @property
     def mask(self) -> Array:
         """True where a pixel is flagged for whatever reason."""
         mask: Array = self.flags != 0

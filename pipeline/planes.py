@@ -6,6 +6,7 @@ import bz2
 import gzip
 import os
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,38 @@ from pipeline.pixels import Array, Pixels, working_dtype
 
 BLOCK = 2880
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
+
+
+class Held:
+    """A file that stays open as long as this is referred to."""
+
+    open_now = 0
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+        Held.open_now += 1
+        weakref.finalize(self, Held._close, self.descriptor)
+
+    @staticmethod
+    def _close(descriptor: int) -> None:
+        os.close(descriptor)
+        Held.open_now -= 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+
+def hold(path: str) -> Held | None:
+    """Keep a file open, if a share of the files that the system lets a process open is left for it."""
+    if not hasattr(os, "pread"):
+        return None
+    try:
+        import resource
+
+        share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
+        return Held(path) if Held.open_now < share else None
+    except (ImportError, OSError):
+        return None
 
 
 @attrs.frozen
@@ -41,6 +74,7 @@ class Plane:
     bscale: float = 1.0
     bzero: float = 0.0
     blank: int | None = None
+    held: Held | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -62,10 +96,22 @@ class Plane:
         """
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         with reading(self.path, self.hdu), _opened(self.path, self.packing) as stream:
-            if _signature(os.fstat(stream.fileno())) != self.signature:
-                raise FrameError(f"{self.path}: changed since it was opened; open it again")
+            self._check_unchanged(stream.fileno())
             tiles = self.packing == "tiles"
             return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
+
+    def read_raw(self, start: int, stop: int) -> Array:
+        """Read some rows of a plain file as they are stored, big-endian."""
+        if self.held is not None:
+            self._check_unchanged(self.held.descriptor)
+            return self._raw(self.held, start, stop)
+        with _opened(self.path, self.packing) as stream:
+            self._check_unchanged(stream.fileno())
+            return self._raw(stream, start, stop)
+
+    def _check_unchanged(self, descriptor: int) -> None:
+        if _signature(os.fstat(descriptor)) != self.signature:
+            raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _unpacked(self, stream: Any) -> Array:
         with fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
@@ -76,8 +122,12 @@ class Plane:
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
-        stream.seek(self.offset + start * width * stored.itemsize)
-        data = stream.read(size)
+        place = self.offset + start * width * stored.itemsize
+        if isinstance(stream, Held):
+            data = os.pread(stream.descriptor, size, place)
+        else:
+            stream.seek(place)
+            data = stream.read(size)
         if len(data) < size:
             raise FrameError(
                 f"{self.path}[{self.hdu}]: the file ends {size - len(data)} bytes short of row {stop}; get a whole copy"
@@ -125,9 +175,22 @@ class FitsSource:
             variance=None if self.deviation is None else self.deviation.read(start, stop) ** 2,
         )
 
+    @property
+    def stored(self) -> tuple[str, float] | None:
+        """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
+        plane = self.values
+        small = plane.stored in ("u1", "i2") and plane.exact and not plane.packing
+        return (plane.stored, plane.bzero) if small and self.flags is None and self.deviation is None else None
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, in native byte order."""
+        np.copyto(into, self.values.read_raw(start, stop).reshape(-1))
+
     def loaded(self) -> FitsSource | Pixels:
-        """Give the same rows quick to read: a compressed file is unpacked once."""
-        return self.rows(0, self.shape[0]) if self.values.packing else self
+        """Give the same rows quick to read: a compressed file is unpacked once, a plain one stays open."""
+        if self.values.packing:
+            return self.rows(0, self.shape[0])
+        return attrs.evolve(self, values=attrs.evolve(self.values, held=hold(self.values.path)))
 
 
 def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
 import attrs
 import numpy as np
-from toolz import unique
 
-from pipeline.clip import Clip, by_noise, by_own_spread, centre, frames_needed, kept_values
+from pipeline.clip import Clip, frames_needed
 from pipeline.errors import AssumptionWarning, ClipWarning, SettingError, StepError
 from pipeline.frames import FrameSet, Image, check_shapes
 from pipeline.keywords import begin, end
-from pipeline.noise import (
-    Noise,
-    Shifts,
-    largest_step,
-    measure_shifts,
-    measure_stack_noise,
-    sampled_blocks,
-    typical_level,
-)
-from pipeline.pixels import STICKY, Array, Flag, Pixels, Shared, sealed
-from pipeline.running import advise, how_to_run
+from pipeline.noise import Noise, Shifts, measure_shifts, measure_stack_noise
+from pipeline.pixels import Array, Pixels
+from pipeline.running import advise
 from pipeline.stages import stage
+from pipeline.tiles import Plan, combine_rows, sample_rows
 
 NOISE_POWER = {None: 0, "exposure": 2, "level": 1}
 """The inverse variance of a scaled frame goes with this power of its size: dark frames are limited by read noise,
@@ -57,20 +48,6 @@ class Found:
         return len(self.rejected)
 
 
-@attrs.frozen
-class _Plan:
-    """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each."""
-
-    frames: tuple[Image, ...]
-    order: Array
-    method: str
-    clip: Clip | None
-    noise: Noise | None
-    shifts: Shifts
-    scale: Array
-    weights: Array
-
-
 @stage
 def combine(
     frames: FrameSet,
@@ -96,16 +73,7 @@ def combine(
     plan = _plan(frames, method, clip, scale, weights)
     if len(frames) == 1:
         return _described(frames, plan, plan.frames[0].pixels, np.zeros(1, int))
-    height, width = plan.frames[0].shape
-    tiles = [_combine_rows(plan, start, stop) for start, stop in _tiles(plan, height, width)]
-    pixels = Pixels(
-        values=sealed(np.concatenate([tile.values for tile, _ in tiles])),
-        flags=sealed(np.concatenate([tile.flags for tile, _ in tiles])),
-        variance=_joined([tile.variance for tile, _ in tiles]),
-        shared=_joined_shared([tile.shared for tile, _ in tiles]),
-    )
-    rejected = np.sum([rejected for _, rejected in tiles], axis=0)
-    return _described(frames, plan, pixels, rejected)
+    return _described(frames, plan, *combine_rows(plan))
 
 
 def measure_noise(frames: FrameSet) -> Noise:
@@ -115,7 +83,7 @@ def measure_noise(frames: FrameSet) -> Noise:
     """
     if len(frames) < 2:
         raise StepError(f"the noise of {len(frames)} frames cannot be measured; it takes two or more")
-    samples = _samples(frames.frames, np.ones(len(frames)))
+    samples = sample_rows(frames.frames, np.ones(len(frames)))
     kind = frames.frames[0].kind
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
@@ -186,7 +154,7 @@ def _check_exposures(frames: FrameSet, scale: str | None) -> None:
         )
 
 
-def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, weights: str | None) -> _Plan:
+def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, weights: str | None) -> Plan:
     ready = tuple(_loaded(frame) for frame in frames)
     factors = _scales(ready, scale)
     noise, shifts = None, Shifts.none(len(ready))
@@ -201,12 +169,12 @@ def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, w
             noise = clip.noise
             if noise is None:
                 kind = ready[0].kind
-                samples = _samples(ready, factors)
+                samples = sample_rows(ready, factors)
                 shifts = measure_shifts(samples, kind)
                 noise = measure_stack_noise(samples, shifts, kind, clip.counting)
     weighing = _weights(ready, weights, scale, 1 / factors)
     order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
-    return _Plan(
+    return Plan(
         frames=tuple(ready[i] for i in order),
         order=order,
         method=method,
@@ -230,7 +198,7 @@ def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
     if scale == "exposure":
         sizes = [_seconds(frame) for frame in frames]
     else:
-        samples = _samples(frames, np.ones(len(frames)))
+        samples = sample_rows(frames, np.ones(len(frames)))
         sizes = [float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames))]
     for frame, size in zip(frames, sizes, strict=True):
         if not size > 0:
@@ -248,134 +216,7 @@ def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, 
     return seconds
 
 
-def _samples(frames: tuple[Image, ...], scale: Array) -> list[Array]:
-    height, _ = frames[0].shape
-    return [_stack(frames, scale, start, stop)[0] for start, stop in sampled_blocks(height)]
-
-
-def _stack(frames: tuple[Image, ...], scale: Array, start: int, stop: int) -> tuple[Array, list[Pixels]]:
-    """Read rows of every frame: float64 (frames, rows, columns), NaN where a value is not to be used."""
-    parts = [frame.rows(start, stop).pixels for frame in frames]
-    good = np.stack([(part.flags & ~np.uint8(STICKY)) == 0 for part in parts])
-    values = np.stack([part.values for part in parts], dtype=np.float64) * scale[:, None, None]
-    hopeless = ~good.any(axis=0)
-    return np.where((good | hopeless) & np.isfinite(values), values, np.nan), parts
-
-
-def _tiles(plan: _Plan, height: int, width: int) -> Iterator[tuple[int, int]]:
-    how = how_to_run()
-    rows = max(1, how.memory // (len(plan.frames) * width * 64))
-    for start in range(0, height, rows):
-        yield start, min(start + rows, height)
-        if how.progress:
-            how.progress(min(start + rows, height), height)
-
-
-def _combine_rows(plan: _Plan, start: int, stop: int) -> tuple[Pixels, Array]:
-    """Combine some rows; give them, and the number of values rejected in each frame."""
-    stack, parts = _stack(plan.frames, plan.scale, start, stop)
-    shape = stack.shape[1:]
-    stack = stack.reshape(len(stack), -1)
-    offsets, factors = plan.shifts.offsets[:, None], plan.shifts.factors[:, None]
-    keep = _kept(plan, (stack - offsets) / factors, start, stop)
-    values = _mean(stack, keep, plan) if plan.method == "mean" else centre(np.where(keep, stack, np.nan), "median")
-    variance, shared = _errors(parts, keep, plan)
-    dtype = np.result_type(*(part.values for part in parts))
-    pixels = Pixels(
-        values=sealed(values.reshape(shape).astype(dtype)),
-        flags=_flags(parts, np.isfinite(values).reshape(shape)),
-        variance=None if variance is None else sealed(variance.reshape(shape).astype(dtype)),
-        shared=tuple((key, sealed(sigma.reshape(shape).astype(dtype))) for key, sigma in shared),
-    )
-    return pixels, (np.isfinite(stack) & ~keep).sum(axis=1)
-
-
-def _kept(plan: _Plan, even: Array, start: int, stop: int) -> Array:
-    if plan.clip is None:
-        return np.isfinite(even)
-    if plan.noise is None:
-        return kept_values(even, plan.clip, by_own_spread(plan.clip))
-    return kept_values(even, plan.clip, by_noise(plan.clip, plan.noise, _steps(plan, start, stop)))
-
-
-def _steps(plan: _Plan, start: int, stop: int) -> Array | float:
-    """Give the largest step to a neighbour where the noise asks for it, reading a row more above and below."""
-    if plan.noise is None or plan.noise.d == 0:
-        return 0.0
-    above, below = max(start - 1, 0), min(stop + 1, plan.frames[0].shape[0])
-    stack, _ = _stack(plan.frames, plan.scale, above, below)
-    even = (stack - plan.shifts.offsets[:, None, None]) / plan.shifts.factors[:, None, None]
-    step = largest_step(typical_level(even))
-    return np.nan_to_num(step[start - above : step.shape[0] - (below - stop)]).reshape(-1)
-
-
-def _mean(stack: Array, keep: Array, plan: _Plan) -> Array:
-    """Give the weighted mean over what is kept, as it would be had nothing been left out.
-
-    With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
-    frames Σ w (o + f m) / Σ w.
-    """
-    sums = {name: np.zeros(stack.shape[1]) for name in ("value", "offset", "factor")}
-    for frame, kept, weight, offset, factor in zip(
-        stack, keep, plan.weights, plan.shifts.offsets, plan.shifts.factors, strict=True
-    ):
-        sums["value"] += np.where(kept, frame * weight, 0.0)
-        sums["offset"] += np.where(kept, offset * weight, 0.0)
-        sums["factor"] += np.where(kept, factor * weight, 0.0)
-    total = plan.weights.sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = (sums["value"] - sums["offset"]) / sums["factor"]
-    mean_offset = np.sum(plan.weights * plan.shifts.offsets) / total
-    mean_factor = np.sum(plan.weights * plan.shifts.factors) / total
-    mean: Array = mean_offset + mean_factor * level
-    return mean
-
-
-def _errors(parts: list[Pixels], keep: Array, plan: _Plan) -> tuple[Array | None, Shared]:
-    """Propagate what variance the frames carry: own errors average down, shared ones do not."""
-    if any(part.variance is None for part in parts):
-        return None, ()
-    weight = np.where(keep, (plan.weights * plan.scale)[:, None], 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weight /= np.where(keep, plan.weights[:, None], 0.0).sum(axis=0)
-    count = keep.sum(axis=0)
-    spread = median_variance(count) if plan.method == "median" else 1.0
-    own = np.stack([part.variance for part in parts if part.variance is not None]).reshape(keep.shape)
-    shared: dict[str, Array] = {}
-    for part, share in zip(parts, weight, strict=True):
-        for key, sigma in part.shared:
-            shared[key] = shared.get(key, 0.0) + share * sigma.reshape(-1)
-    return spread * np.sum(weight**2 * own, axis=0), tuple(sorted(shared.items(), key=lambda item: item[0]))
-
-
-def median_variance(count: Array) -> Array:
-    """Give the variance of the median of ``count`` normal values, relative to that of their mean.
-
-    π/2 for many (Kenney and Keeping 1951); the small-sample terms are fitted to the exact values, within 0.5 %.
-    """
-    many: Array = np.pi / 2 * count / (count + np.where(count % 2, 0.49, 1.32))
-    return np.where(count > 2, many, 1.0)
-
-
-def _flags(parts: list[Pixels], finite: Array) -> Array:
-    flags = np.stack([part.flags for part in parts])
-    any_frame = np.bitwise_or.reduce(flags, axis=0)
-    hopeless = ((flags & ~np.uint8(STICKY)) != 0).all(axis=0)
-    combined = np.where(hopeless, any_frame, any_frame & np.uint8(STICKY))
-    return sealed(combined | np.where(finite, np.uint8(0), np.uint8(Flag.NONFINITE)))
-
-
-def _joined(parts: list[Array | None]) -> Array | None:
-    known = [part for part in parts if part is not None]
-    return sealed(np.concatenate(known)) if len(known) == len(parts) else None
-
-
-def _joined_shared(parts: list[Shared]) -> Shared:
-    keys = list(unique(key for part in parts for key, _ in part))
-    return tuple((key, sealed(np.concatenate([dict(part)[key] for part in parts]))) for key in keys)
-
-
-def _described(frames: FrameSet, plan: _Plan, pixels: Pixels, rejected: Array) -> Image:
+def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) -> Image:
     """Make the image of combined pixels: the first frame's header, and what combining found."""
     first = frames.frames[0]
     back = np.argsort(plan.order)
@@ -389,7 +230,7 @@ def _described(frames: FrameSet, plan: _Plan, pixels: Pixels, rejected: Array) -
         offsets=tuple(plan.shifts.offsets[back].tolist()),
         factors=tuple(plan.shifts.factors[back].tolist()),
         noise=plan.noise,
-        level=float(np.nanmean(pixels.values)) if np.isfinite(pixels.values).any() else None,
+        level=_mean_level(pixels),
         exposures=exposures,
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),
@@ -405,6 +246,14 @@ def _described(frames: FrameSet, plan: _Plan, pixels: Pixels, rejected: Array) -
         added=(*(card for card in first.added if all(card in f.added for f in frames)), *_cards(found)),
         found=found,
     )
+
+
+def _mean_level(pixels: Pixels) -> float | None:
+    mean = float(pixels.values.mean(dtype=np.float64))
+    if math.isfinite(mean):
+        return mean
+    good = pixels.values[np.isfinite(pixels.values)]
+    return float(good.mean(dtype=np.float64)) if good.size else None
 
 
 def _cards(found: Found) -> tuple[tuple[str, object, str], ...]:

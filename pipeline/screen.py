@@ -1,0 +1,116 @@
+"""Which pixels of a stack certainly lose nothing to a clip: nearly all, told from a few whole-frame operations.
+
+A pixel loses nothing if its largest and smallest value lie within the limits about its median.  Bounds of the median
+are enough for that: with frames taken three by three, at least two thirds of all values lie below the largest median
+of three, and two thirds above the smallest.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from pipeline.clip import Clip
+from pipeline.network import middles
+from pipeline.noise import Noise
+from pipeline.pixels import Array
+
+FEW_FRAMES = 8
+"""Up to so many frames the median itself is as cheap as bounds of it."""
+
+MARGIN = 1 - 1e-3
+"""Thresholds are lowered by this, more than single precision loses."""
+
+
+@attrs.frozen
+class Extremes:
+    """Of each pixel: smallest and largest value, and bounds of the lower and the upper middle value."""
+
+    low: Array
+    high: Array
+    median_low: Array
+    median_high: Array
+
+    @property
+    def span(self) -> Array:
+        """Largest less smallest value."""
+        return difference(self.high, self.low)
+
+
+def difference(high: Array, low: Array) -> Array:
+    """Subtract what is never larger; exact for whole numbers of any size."""
+    if high.dtype.kind == "i":
+        high, low = high.view(f"u{high.itemsize}"), low.view(f"u{low.itemsize}")
+    less: Array = np.subtract(high, low)
+    return less
+
+
+def extremes(stack: Array) -> Extremes:
+    """Find smallest, largest and median, or bounds of the median, of each pixel.
+
+    :param stack: (frames, pixels) of any one type.
+    """
+    if len(stack) <= FEW_FRAMES:
+        return Extremes(np.minimum.reduce(stack), np.maximum.reduce(stack), *middles(stack))
+    low, high = stack[0].copy(), stack[0].copy()
+    median_low = median_high = None
+    lesser, greater = np.empty_like(low), np.empty_like(low)
+    for first in range(0, len(stack) - len(stack) % 3, 3):
+        a, b, c = stack[first], stack[first + 1], stack[first + 2]
+        np.minimum(a, b, out=lesser)
+        np.maximum(a, b, out=greater)
+        np.minimum(low, lesser, out=low)
+        np.maximum(high, greater, out=high)
+        np.minimum(low, c, out=low)
+        np.maximum(high, c, out=high)
+        np.minimum(greater, c, out=greater)
+        np.maximum(greater, lesser, out=greater)  # the median of the three
+        if median_low is None or median_high is None:
+            median_low, median_high = greater.copy(), greater.copy()
+        else:
+            np.minimum(median_low, greater, out=median_low)
+            np.maximum(median_high, greater, out=median_high)
+    for left in stack[len(stack) - len(stack) % 3 :]:
+        np.minimum(low, left, out=low)
+        np.maximum(high, left, out=high)
+    if median_low is None or median_high is None:
+        raise AssertionError("more than FEW_FRAMES frames have a group of three")
+    return Extremes(low, high, median_low, median_high)
+
+
+def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur: float, tilt: float) -> Array:
+    """Tell which pixels certainly lose nothing to a clip by the noise of the stack.
+
+    :param zero: what to add to a stored value to have its level.
+    :param blur: by how much values may be shifted at any level, and ``tilt`` by what fraction of it.
+    """
+    up = difference(found.high, found.median_low)
+    down = difference(found.median_high, found.low)
+    if noise.b == 0 and tilt == 0:
+        sigma = float(np.sqrt(max(noise.a, noise.floor))) * MARGIN
+        safe: Array = (up <= clip.high * sigma - 2 * blur) & (down <= clip.low * sigma - 2 * blur)
+        return safe
+    level = found.median_low.astype(np.float32)
+    level += np.float32(zero)
+    shift: Array = np.float32(2 * blur) + np.float32(2 * tilt) * (np.abs(level) + found.span.astype(np.float32))
+    variance = np.maximum(np.float32(noise.a) + np.float32(noise.b) * (level - shift), np.float32(noise.floor))
+    sigma32 = np.sqrt(variance, out=variance)
+    sigma32 *= np.float32(MARGIN)
+    within: Array = (up + shift <= np.float32(clip.high) * sigma32) & (down + shift <= np.float32(clip.low) * sigma32)
+    return within
+
+
+def safe_from_std(stack: Array, found: Extremes, clip: Clip) -> Array:
+    """Tell which pixels certainly lose nothing to a clip by the standard deviation of their own values."""
+    total, squares = np.zeros(found.low.shape, np.float32), np.zeros(found.low.shape, np.float32)
+    for frame in stack:
+        above = difference(frame, found.low).astype(np.float32)
+        total += above
+        squares += np.multiply(above, above, out=above)
+    mean = total / np.float32(len(stack))
+    variance = squares / np.float32(len(stack)) - mean * mean
+    sigma = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
+    up = difference(found.high, found.median_low)
+    down = difference(found.median_high, found.low)
+    safe: Array = (up <= np.float32(clip.high) * sigma) & (down <= np.float32(clip.low) * sigma)
+    return safe

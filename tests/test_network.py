@@ -1,0 +1,43 @@
+"""Selection by whole-frame comparisons, against sorting."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.network import middles, selection
+from pipeline.screen import difference, extremes
+
+stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
+
+
+@given(stacks)
+def test_the_middle_values_are_those_of_sorting(stack):
+    lower, upper = middles(stack)
+    ordered = np.sort(stack, axis=0)
+    np.testing.assert_array_equal(lower, ordered[(len(stack) - 1) // 2])
+    np.testing.assert_array_equal(upper, ordered[len(stack) // 2])
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 20, 50, 101])
+def test_the_middle_of_many(count):
+    stack = np.random.default_rng(count).integers(-30_000, 30_000, (count, 500)).astype(np.int16)
+    before = stack.copy()
+    np.testing.assert_array_equal(np.mean(middles(stack), axis=0), np.median(stack, axis=0))
+    np.testing.assert_array_equal(stack, before)
+
+
+def test_twenty_frames_take_no_more_comparisons_than_a_known_network():
+    assert len(selection(20)) <= 97
+
+
+@given(stacks)
+def test_the_bounds_hold_the_median(stack):
+    found = extremes(stack)
+    ordered = np.sort(stack, axis=0)
+    np.testing.assert_array_equal(found.low, ordered[0])
+    np.testing.assert_array_equal(found.high, ordered[-1])
+    assert (found.median_low <= ordered[(len(stack) - 1) // 2]).all()
+    assert (found.median_high >= ordered[len(stack) // 2]).all()
+    np.testing.assert_array_equal(difference(found.high, found.low), found.high.astype(int) - found.low)
