@@ -22,6 +22,9 @@ QUANTISATION = 1 / 12
 MOVING = ("light", "arc")
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
+SPREAD = 10.0
+"""Levels that spread over fewer σ than this show no slope of the noise."""
+
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
 
@@ -246,13 +249,20 @@ def _pooled(sample: _Sample) -> float:
 
 
 def _counting_noise(sample: _Sample, kind: str) -> Noise:
-    """Fit a + b·level; of lights and arcs to the calmer half of the pixels only, and of bias frames a alone."""
+    """Fit a + b·level; of lights and arcs to the calmer half of the pixels only.
+
+    Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
+    the noise's own.
+    """
     calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else np.ones(sample.level.size, bool)
     level, variance = sample.level[calm], sample.variance[calm]
     start = _binned(level, variance, sample.degrees)
-    terms = [np.ones_like(level)] if kind == "bias" else [np.ones_like(level), level]
+    means = [float(level[part].mean()) for part in _bins(level)] or [0.0]
+    spread = max(means) - min(means) > SPREAD * np.sqrt(np.median(start))
+    terms = [np.ones_like(level), level] if spread and kind != "bias" else [np.ones_like(level)]
     a, b = (*_fit(np.stack(terms), variance, start, sample.degrees)[0], 0.0)[:2]
-    return Noise(a=a, b=b, base=float(np.median(sample.level)), floor=max(QUANTISATION, 0.5 * float(start.min())))
+    lowest = float(start.min()) if spread else a
+    return Noise(a=a, b=b, base=float(np.median(sample.level)), floor=max(QUANTISATION, 0.5 * lowest))
 
 
 def _with_motion(noise: Noise, sample: _Sample, fit_counting: bool) -> Noise:
@@ -295,7 +305,7 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
     expected = start
     used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
     for _ in range(FIT_ROUNDS):
-        kept = variance <= _chi_square_limit(degrees) * expected
+        kept = variance <= _chi_square(degrees, 4.0) * expected
         weight = kept / expected**2
         scale = np.sqrt(np.sum(weight * terms**2, axis=1))
         scale = np.where(scale > 0, scale, 1.0)
@@ -325,14 +335,18 @@ def _binned(by: Array, variance: Array, degrees: int) -> Array:
 
 
 def _typical(variance: Array, degrees: int) -> float:
-    """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows."""
-    typical = max(float(np.median(variance)) / (1 - 2 / (9 * degrees)) ** 3, QUANTISATION)
+    """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows.
+
+    It starts from the median or, where half of the pixels are quieter than the rest, from what a fifth exceeds.
+    """
+    middle, upper = np.quantile(variance, [0.5, 0.8])
+    typical = max(float(middle) / _chi_square(degrees, 0.0), float(upper) / _chi_square(degrees, 0.8416), QUANTISATION)
     for _ in range(5):
-        kept = variance[variance <= _chi_square_limit(degrees) * typical]
+        kept = variance[variance <= _chi_square(degrees, 4.0) * typical]
         typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
     return typical
 
 
-def _chi_square_limit(degrees: int) -> float:
-    """Give the chi-square quantile at 4 σ over the degrees of freedom (Wilson and Hilferty 1931)."""
-    return float((1 - 2 / (9 * degrees) + 4 * np.sqrt(2 / (9 * degrees))) ** 3)
+def _chi_square(degrees: int, sigma: float) -> float:
+    """Give the chi-square quantile that is ``sigma`` of a normal one, over its degrees (Wilson and Hilferty 1931)."""
+    return float((1 - 2 / (9 * degrees) + sigma * np.sqrt(2 / (9 * degrees))) ** 3)
