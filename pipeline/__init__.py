@@ -14,10 +14,13 @@ The modules, in the order in which data flows and in which they may import (each
     compose      pipe, chain, each
     filelist     the list of a night's frames
     noise        how much equal exposures should differ
+    shifts       what makes a frame differ as a whole
+    fitting      measuring the noise of a stack
     clip         which values of a stack to leave out
     network      the middle values of a stack
     screen       which pixels certainly lose nothing to a clip
-    tiles        combining the rows of a stack
+    rows         what the frames of a stack hold in some rows
+    tiles        combining them, tile by tile
     stacking     combine
     saturation   flag_saturated
     overscan     subtract_overscan

@@ -11,13 +11,16 @@ import numpy as np
 
 from pipeline.clip import Clip, frames_needed
 from pipeline.errors import AssumptionWarning, ClipWarning, SettingError, StepError
+from pipeline.fitting import measure_stack_noise
 from pipeline.frames import FrameSet, Image, check_shapes
 from pipeline.keywords import begin, end
-from pipeline.noise import Noise, Shifts, measure_shifts, measure_stack_noise
+from pipeline.noise import Noise
 from pipeline.pixels import Array, Pixels
+from pipeline.rows import Plan, sample_rows
 from pipeline.running import advise
+from pipeline.shifts import Shifts, measure_shifts
 from pipeline.stages import stage
-from pipeline.tiles import Plan, combine_rows, sample_rows
+from pipeline.tiles import combine_rows
 
 NOISE_POWER = {None: 0, "exposure": 2, "level": 1}
 """The inverse variance of a scaled frame goes with this power of its size: dark frames are limited by read noise,

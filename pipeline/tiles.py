@@ -12,10 +12,10 @@ import numpy as np
 from toolz import unique
 
 from pipeline.clip import Clip, by_noise, by_own_spread, centre, frames_needed, kept_values
-from pipeline.frames import Image
 from pipeline.network import middles
-from pipeline.noise import Noise, Shifts, largest_step, sampled_blocks, typical_level
-from pipeline.pixels import STICKY, Array, Flag, Pixels, Shared, sealed, working_dtype
+from pipeline.noise import Noise, largest_step, typical_level
+from pipeline.pixels import Array, Flag, Pixels, Shared, sealed
+from pipeline.rows import Plan, Rows, read_rows
 from pipeline.running import how_to_run
 from pipeline.screen import extremes, safe_from_noise, safe_from_std
 
@@ -30,116 +30,6 @@ LOOKED_AT = 8192
 
 BANDS = 8
 """Into so many bands of rows an image is cut, for threads to share."""
-
-UNTRUSTED = np.uint8(0xFF & ~STICKY)
-
-
-@attrs.frozen
-class Plan:
-    """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each.
-
-    ``order`` gives each frame's place in the list as it was given.
-    """
-
-    frames: tuple[Image, ...]
-    order: Array
-    method: str
-    clip: Clip | None
-    noise: Noise | None
-    shifts: Shifts
-    scale: Array
-    weights: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-        return self.frames[0].shape
-
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """The type of the result."""
-        return np.result_type(*(working_dtype(frame.source.dtype) for frame in self.frames))
-
-    @property
-    def plain(self) -> bool:
-        """Whether all frames count the same, as they are."""
-        return bool((self.scale == 1).all() and (self.weights == self.weights[0]).all())
-
-    @property
-    def whole_shifts(self) -> Array:
-        """What to take from each frame to bring it near the others, in whole units of its values."""
-        if self.noise is None:
-            return np.zeros(len(self.frames), int)
-        shift = self.shifts.offsets + (self.shifts.factors - 1) * self.noise.base
-        return np.round(shift).astype(int)
-
-
-@attrs.frozen
-class Rows:
-    """Rows of every frame in the type in which they are stored, (frames, pixels), and what is flagged in them.
-
-    A value is ``stored + zero``.  ``flags`` holds those of each frame, None where there are none.
-    """
-
-    stored: Array
-    zero: float
-    flags: tuple[Array | None, ...]
-    parts: tuple[Pixels, ...] | None = None
-
-    def columns(self, which: Array | slice) -> Array:
-        """Give the values of some pixels: float64 (frames, pixels), NaN where a value is not to be used.
-
-        A flagged value is used only where all frames are flagged.
-        """
-        values = self.stored[:, which].astype(np.float64)
-        values += self.zero
-        if any(flags is not None for flags in self.flags):
-            none = np.zeros(values.shape[1], np.uint8)
-            bad = np.stack([none if flags is None else flags[which] for flags in self.flags]) & UNTRUSTED != 0
-            values[bad & ~bad.all(axis=0)] = np.nan
-        if values.size and self.stored.dtype.kind == "f":
-            values[~np.isfinite(values)] = np.nan
-        return values
-
-    @property
-    def combined_flags(self) -> tuple[Array | None, Array | None]:
-        """Give the flags of the combination, and where a frame has a value that is not to be used."""
-        known = [flags for flags in self.flags if flags is not None]
-        if not known:
-            return None, None
-        any_frame = np.bitwise_or.reduce(known)
-        everywhere = np.bitwise_and.reduce([flags & UNTRUSTED != 0 for flags in known])
-        if len(known) < len(self.flags):
-            everywhere = np.zeros_like(everywhere)
-        sticky = any_frame & np.uint8(STICKY)
-        return np.where(everywhere, any_frame, sticky), any_frame & UNTRUSTED != 0
-
-
-def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
-    """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
-    sources = [frame.source for frame in frames]
-    stores = {None if isinstance(source, Pixels) else source.stored for source in sources}
-    store = stores.pop() if len(stores) == 1 else None
-    shape = (len(frames), (stop - start) * frames[0].shape[1])
-    if store is not None:
-        stored = np.empty(shape, store[0])
-        for row, source in zip(stored, sources, strict=True):
-            source.read_stored(start, stop, row)  # type: ignore[union-attr]
-        return Rows(stored, store[1], (None,) * len(frames))
-    parts = tuple(frame.rows(start, stop).pixels for frame in frames)
-    stored = np.stack([part.values.reshape(-1) for part in parts])
-    flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
-    return Rows(stored, 0.0, flags, parts)
-
-
-def sample_rows(frames: tuple[Image, ...], scale: Array) -> list[Array]:
-    """Read the rows on which noise is measured: blocks (frames, rows, columns), scaled, NaN where a value is bad."""
-    height, width = frames[0].shape
-    blocks = []
-    for start, stop in sampled_blocks(height, frames[0].kind):
-        values = read_rows(frames, start, stop).columns(slice(None)) * scale[:, None]
-        blocks.append(values.reshape(len(frames), stop - start, width))
-    return blocks
 
 
 def combine_rows(plan: Plan) -> tuple[Pixels, Array]:

@@ -1,0 +1,107 @@
+"""What makes each frame of a stack differ as a whole from the others: an offset, or a factor, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+import numpy as np
+
+from pipeline.noise import MOVING, typical_level
+from pipeline.pixels import Array
+from pipeline.robust import MAD_TO_SIGMA, robust_mean
+
+SAMPLED_ROWS = {False: 15, True: 48}
+FEW_PIXELS = 16
+FAINT = 10.0
+"""Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
+
+_QUANTILES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997, 0.999, 1.0])
+
+
+@attrs.frozen
+class Shifts:
+    """What each frame of a stack is expected to show: offset + factor·level."""
+
+    offsets: Array
+    factors: Array
+
+    @classmethod
+    def none(cls, frames: int) -> Shifts:
+        """Expect the same of every frame."""
+        return cls(np.zeros(frames), np.ones(frames))
+
+
+def sampled_blocks(height: int, kind: str) -> list[tuple[int, int]]:
+    """Choose rows to measure the noise on, in blocks of three so that neighbours are known.
+
+    They depend on the shape and the kind alone; lights and arcs get more, so that no trace of a spectrum is missed.
+    """
+    blocks = max(1, min(SAMPLED_ROWS[kind in MOVING] // 3, height // 3))
+    starts = np.unique(np.linspace(0, max(height - 3, 0), blocks).round().astype(int))
+    return [(int(start), min(int(start) + 3, height)) for start in starts]
+
+
+def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
+    """Measure what makes each frame of a stack differ as a whole from the median of all.
+
+    Bias and dark frames have an offset each; flats, lights and arcs a factor, and where the image spans levels
+    enough to tell, an offset too.
+
+    :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
+    """
+    sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
+    level = typical_level(sample)
+    good = np.isfinite(level)
+    sample, level = sample[:, good], level[good]
+    if len(sample) < 2 or level.size < FEW_PIXELS:
+        return Shifts.none(len(sample))
+    if kind in ("bias", "dark"):
+        offsets = np.array([robust_mean(frame - level) for frame in sample])
+        shifts = Shifts(offsets - np.nanmedian(offsets), np.ones(len(sample)))
+    else:
+        shifts = _lines(sample, level)
+    known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)  # a frame that is bad all over says nothing
+    return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
+
+
+def _lines(sample: Array, level: Array) -> Shifts:
+    """Fit offset + factor·level to each frame through medians in bins of level."""
+    bins = bins_of(level)
+    centres = np.array([np.median(level[part]) for part in bins])
+    if len(bins) < 3 or np.ptp(centres) < 0.1 * np.abs(centres).max():
+        return _factors_alone(sample, level)
+    heights = np.array([[_median(frame[part]) for part in bins] for frame in sample])
+    weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), 1)
+    weights = np.where(np.isfinite(heights), weights, 0.0)
+    heights = np.nan_to_num(heights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.sum(weights * centres, axis=1) / weights.sum(axis=1)
+        lever = weights * (centres - mean[:, None])
+        slopes = np.sum(heights * lever, axis=1) / np.sum(lever * (centres - mean[:, None]), axis=1)
+        factors = np.where(slopes > 0, slopes, 1.0)
+        return Shifts(np.sum(heights * weights, axis=1) / weights.sum(axis=1) - factors * mean, factors)
+
+
+def _median(values: Array) -> float:
+    """Give the median, ignoring NaN; NaN where nothing else is there."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _factors_alone(sample: Array, level: Array) -> Shifts:
+    middle = robust_mean(level)
+    excess = np.array([robust_mean(frame - level) for frame in sample])
+    noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - level)))
+    if abs(middle) <= FAINT * noise:
+        return Shifts(excess - np.median(excess), np.ones(len(sample)))
+    factors = 1 + excess / middle
+    return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
+
+
+def bins_of(level: Array) -> list[Array]:
+    """Split pixels by level, finely at the bright end, where the few pixels that show the slope are."""
+    order = np.argsort(level, kind="stable")
+    edges = np.unique((_QUANTILES * level.size).astype(int))
+    return [order[start:stop] for start, stop in pairwise(edges) if stop - start >= 8]
