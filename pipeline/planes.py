@@ -95,7 +95,7 @@ class Plane:
         :raises FrameError: the file ends early, is damaged, or has changed since it was opened.
         """
         start, stop, _ = slice(start, stop).indices(self.shape[0])
-        with reading(self.path, self.hdu), _opened(self.path, self.packing) as stream:
+        with _in_our_words(self.path, self.hdu), _opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             tiles = self.packing == "tiles"
             return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
@@ -105,7 +105,7 @@ class Plane:
         if self.held is not None:
             self._check_unchanged(self.held.descriptor)
             return self._raw(self.held, start, stop)
-        with _opened(self.path, self.packing) as stream:
+        with _in_our_words(self.path, self.hdu), _opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             return self._raw(stream, start, stop)
 
@@ -114,7 +114,10 @@ class Plane:
             raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _unpacked(self, stream: Any) -> Array:
-        with fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
+        with (
+            reading(self.path, self.hdu),
+            fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
+        ):
             whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
         return whole
 
@@ -292,13 +295,20 @@ def _opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
 
 @contextmanager
 def reading(path: str, hdu: int | str) -> Iterator[None]:
-    """Turn what astropy says of a bad file into our own words."""
+    """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""
+    with _in_our_words(path, hdu), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        yield
+
+
+@contextmanager
+def _in_our_words(path: str, hdu: int | str) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            yield
+        yield
     except PipelineError:
         raise
+    except FileNotFoundError as error:
+        raise FrameError(f"{path}: is gone since it was opened") from error
     except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
         why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
         raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error

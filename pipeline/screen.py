@@ -18,6 +18,7 @@ from pipeline.pixels import Array
 FEW_FRAMES = 8
 """Up to so many frames the median itself is as cheap as bounds of it."""
 
+SINGLE = 2e-7
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
 
@@ -82,7 +83,8 @@ def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur
     """Tell which pixels certainly lose nothing to a clip by the noise of the stack.
 
     :param zero: what to add to a stored value to have its level.
-    :param blur: by how much values may be shifted at any level, and ``tilt`` by what fraction of it.
+    :param blur: by how much values may still be shifted at the level ``noise.base``.
+    :param tilt: by what fraction of their distance from that level they may be shifted besides.
     """
     up = difference(found.high, found.median_low)
     down = difference(found.median_high, found.low)
@@ -92,8 +94,13 @@ def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur
         return safe
     level = found.median_low.astype(np.float32)
     level += np.float32(zero)
-    shift: Array = np.float32(2 * blur) + np.float32(2 * tilt) * (np.abs(level) + found.span.astype(np.float32))
-    variance = np.maximum(np.float32(noise.a) + np.float32(noise.b) * (level - shift), np.float32(noise.floor))
+    if tilt >= 1:
+        return np.zeros(level.shape, bool)
+    reach = np.abs(level - np.float32(noise.base)) + found.span.astype(np.float32) + np.float32(blur)
+    shift: Array = np.float32(2 * blur) + np.float32(2 * tilt / (1 - tilt)) * reach
+    rounding = np.float32(SINGLE) * (np.float32(abs(noise.a)) + np.float32(noise.b) * np.abs(level))
+    counted = np.float32(noise.a) + np.float32(noise.b) * (level - shift) - rounding
+    variance = np.maximum(counted, np.float32(noise.floor))
     sigma32 = np.sqrt(variance, out=variance)
     sigma32 *= np.float32(MARGIN)
     within: Array = (up + shift <= np.float32(clip.high) * sigma32) & (down + shift <= np.float32(clip.low) * sigma32)

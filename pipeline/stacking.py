@@ -216,7 +216,7 @@ def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, 
     seconds = np.array([_seconds(frame) for frame in frames])
     if not (seconds > 0).all():
         raise StepError(f"combine: {frames[int(seconds.argmin())].name} has 0 s; it cannot be weighed by exposure")
-    return seconds
+    return seconds / seconds[0] if np.ptp(seconds) == 0 else seconds
 
 
 def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) -> Image:

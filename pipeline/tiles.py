@@ -68,6 +68,7 @@ class _Done:
 
 def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array) -> _Done:
     """Combine a band of rows into ``values`` and ``flags``."""
+    how = how_to_run()
     rejected = np.zeros(len(plan.frames), int)
     errors: list[tuple[Array | None, Shared]] = []
     waiting: list[tuple[Array, Array, Array | float]] = []
@@ -81,13 +82,14 @@ def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array
         if rows.parts is not None and all(part.variance is not None for part in rows.parts):
             errors.append(_with_errors(plan, rows, first, last, values, rejected))
             continue
-        safe = _safe(plan, rows, untrusted)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
+            safe = _safe(plan, rows, untrusted)
         if safe is not None:
             flat[first * width : last * width] = _all_kept(plan, rows)
         look = np.arange(rows.stored.shape[1]) if safe is None else np.flatnonzero(~safe)
         if look.size:
             waiting.append((look + first * width, rows.columns(look), _steps(plan, first, last, look)))
-        if sum(columns.nbytes for _, columns, _ in waiting) * LOOK_BYTES // 8 > how_to_run().memory:
+        if sum(columns.size for _, columns, _ in waiting) * LOOK_BYTES > how.memory // how.threads:
             rejected += _look_closer(plan, waiting, flat)
             waiting = []
     return _Done(rejected + _look_closer(plan, waiting, flat), errors)
@@ -97,7 +99,7 @@ def _tiles(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Cut a band into tiles that fit the cache, and the memory that a closer look at all of it would take."""
     how = how_to_run()
     row = len(plan.frames) * plan.shape[1]
-    rows = max(1, min(TILE_BYTES // (2 * row), how.memory // (LOOK_BYTES * row)))
+    rows = max(1, min(TILE_BYTES // (2 * row), how.memory // (LOOK_BYTES * row * how.threads)))
     for first in range(start, stop, rows):
         yield first, min(first + rows, stop)
 
@@ -125,17 +127,17 @@ def _safe(plan: Plan, rows: Rows, untrusted: Array | None) -> Array | None:
 def _safe_from_noise(plan: Plan, rows: Rows, noise: Noise, clip: Clip) -> Array:
     shifts = plan.whole_shifts
     left = plan.shifts.offsets + (plan.shifts.factors - 1) * noise.base - shifts
-    tilt = float(np.abs(plan.shifts.factors - 1).max())
-    blur = float(np.abs(left).max()) + tilt * abs(noise.base)
+    blur, tilt = float(np.abs(left).max()), float(np.abs(plan.shifts.factors - 1).max())
     found = extremes(_shifted(rows.stored, shifts))
     return safe_from_noise(found, clip, noise, rows.zero, blur, tilt)
 
 
 def _shifted(stored: Array, shifts: Array) -> Array:
-    """Take whole numbers from each frame; what wraps around lies far out, and gets a closer look."""
+    """Take whole numbers from each frame, in a type that holds the result."""
     if not shifts.any():
         return stored
-    return np.stack([np.subtract(row, shift.astype(row.dtype)) for row, shift in zip(stored, shifts, strict=True)])
+    wide = np.int32 if stored.dtype.kind in "iu" else stored.dtype
+    return np.stack([np.subtract(row, shift, dtype=wide) for row, shift in zip(stored, shifts, strict=True)])
 
 
 def _all_kept(plan: Plan, rows: Rows) -> Array:
@@ -188,7 +190,7 @@ def _steps(plan: Plan, first: int, last: int, look: Array) -> Array | float:
         return 0.0
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
     rows = read_rows(plan.frames, above, below)
-    if rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
+    if plan.plain and rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
         lower, upper = middles(_shifted(rows.stored, plan.whole_shifts))
         level = lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
     else:
@@ -232,12 +234,13 @@ def _with_errors(
         weight /= np.where(keep, plan.weights[:, None], 0.0).sum(axis=0)
     parts = rows.parts or ()
     own = np.stack([part.variance for part in parts if part.variance is not None]).reshape(keep.shape)
+    own = np.where(keep, own, 0.0)
     spread = median_variance(keep.sum(axis=0)) if plan.method == "median" else 1.0
     variance = (spread * np.sum(weight**2 * own, axis=0)).reshape(shape)
     shared: dict[str, Array] = {}
     for part, share in zip(parts, weight, strict=True):
         for key, sigma in part.shared:
-            shared[key] = shared.get(key, 0.0) + (share * sigma.reshape(-1)).reshape(shape)
+            shared[key] = shared.get(key, 0.0) + np.where(share > 0, share * sigma.reshape(-1), 0.0).reshape(shape)
     return variance, tuple(sorted(shared.items(), key=lambda item: item[0]))
 
 

@@ -23,7 +23,7 @@ from pipeline import (
     running,
     subtract_bias,
 )
-from pipeline.errors import AssumptionWarning, ShapeError, StepError
+from pipeline.errors import AssumptionWarning, FrameError, ShapeError, StepError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -344,3 +344,52 @@ def test_frames_without_exposure_or_light_cannot_be_scaled():
         combine(without_bias([1.0, 1.0], [0.0, 10.0]), scale="exposure")
     with pytest.raises(StepError, match="cannot be scaled"):
         combine(without_bias([1.0, -1.0], [10.0, 10.0]), scale="level")
+
+
+def on_disk(tmp_path, frames):
+    """Write whole-number frames and open them."""
+    for number, frame in enumerate(frames):
+        header = fits.Header({} if frame.exposure is None else {"EXPTIME": frame.exposure})
+        fits.writeto(tmp_path / f"{number}.fits", frame.pixels.values.astype(np.uint16), header)
+    return FrameSet(open_frame(tmp_path / f"{n}.fits", kind=f.kind) for n, f in enumerate(frames))
+
+
+def test_values_at_the_ends_of_their_type_do_not_wrap_when_frames_are_shifted(tmp_path):
+    """A saturated hit in a stack with one bias 6 ADU low, clipped at the high side alone."""
+    values = np.random.default_rng(1).normal(1000, 2, (5, 40, 50)).round()
+    values[3] -= 6
+    values[1, 7, 9] = 65535
+    frames = FrameSet(Image.of(v.astype(np.uint16), kind="bias") for v in values)
+    clip = Clip(low=np.inf, high=5)
+    memory, disk = combine(frames, clip=clip), combine(on_disk(tmp_path, frames), clip=clip)
+    assert abs(disk.pixels.values[7, 9] - 1000) < 10
+    assert disk.pixels == memory.pixels
+    assert disk.found.rejected == memory.found.rejected
+
+
+def test_steps_to_neighbours_are_those_of_scaled_frames(tmp_path):
+    rng = np.random.default_rng(2)
+    scene = 100 + 400 * np.exp(-((np.arange(30) - 15) ** 2) / 18)[None] * np.ones((20, 1))
+    frames = FrameSet(Image.of(rng.poisson(scene * t / 10).astype(np.uint16), exposure=t) for t in (10.0, 20.0, 40.0))
+    clip = Clip(low=3, high=3, noise=Noise(a=9.0, b=1.0, d=0.06))
+
+    def scaled(frames):
+        with pytest.warns(AssumptionWarning):
+            return combine(each(subtract_bias(bias=None))(frames), scale="exposure", clip=clip)
+
+    memory, disk = scaled(frames), scaled(on_disk(tmp_path, frames))
+    assert disk.found.rejected == memory.found.rejected
+    assert disk.pixels == memory.pixels
+
+
+def test_the_variance_of_a_value_left_out_does_not_matter():
+    images = [Image.of(Pixels.of([[v, 10.0]], variance=[[w, 4.0]])) for v, w in ((10, 4), (12, 4), (np.nan, np.nan))]
+    combined = combine(FrameSet(images), clip=None).pixels
+    np.testing.assert_allclose(combined.variance, [[2, 4 / 3]])
+
+
+def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
+    frames = on_disk(tmp_path, FrameSet(Image.of(np.ones((4, 5), np.uint16), kind="bias") for _ in range(3)))
+    (tmp_path / "1.fits").unlink()
+    with pytest.raises(FrameError, match=r"1\.fits: is gone since it was opened"):
+        combine(frames)
