@@ -393,3 +393,45 @@ def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
     (tmp_path / "1.fits").unlink()
     with pytest.raises(FrameError, match=r"1\.fits: is gone since it was opened"):
         combine(frames)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 7, 9, 10, 20, 26])
+@pytest.mark.parametrize(
+    "clip",
+    [
+        Clip(),
+        Clip(low=3, high=4),
+        Clip(low=6, high=2.5),
+        Clip(noise=Noise(a=25.0), low=4, high=3),
+        Clip(noise=Noise(a=-75.0, b=0.1), low=3, high=4),
+        Clip("std", low=2, high=1.5),
+        Clip("std", low=np.inf, high=2),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", ["bias", "flat"])
+def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, frames, clip, kind):
+    """The screen may only pass pixels that lose nothing: with and without it the results are the same."""
+    rng = np.random.default_rng(frames)
+    stack = rng.normal(1000, 5, (frames, 30, 40))
+    stack += np.where(rng.random(stack.shape) < 0.03, rng.uniform(-80, 80, stack.shape), 0)
+    stack *= rng.normal(1, 0.002, (frames, 1, 1))
+    images = FrameSet(Image.of(frame.round().astype(np.uint16), kind=kind, exposure=1) for frame in stack)
+    screened = combine(images, clip=clip)
+    monkeypatch.setattr("pipeline.tiles._safe", lambda *_: None)
+    exact = combine(images, clip=clip)
+    assert screened.pixels == exact.pixels
+    assert screened.found.rejected == exact.found.rejected
+    assert frames < 7 or sum(exact.found.rejected) > 0
+
+
+def test_steps_to_neighbours_reach_over_the_edges_of_tiles():
+    """Rows 1000 ADU apart: a tile of one row that did not see its neighbours would take the shift for a hit."""
+    scene = 1000.0 * (np.arange(40) % 2)[:, None] * np.ones((1, 9)) + 500
+    frames = FrameSet(Image.of(scene + shift, exposure=1) for shift in (0, 0, 90))
+    clip = Clip(noise=Noise(a=1.0, d=0.1))
+    with running(memory=1024):
+        rowwise = combine(frames, clip=clip)
+    assert sum(rowwise.found.rejected) == 0
+    assert rowwise.pixels == combine(frames, clip=clip).pixels
+    assert sum(combine(frames, clip=Clip(noise=Noise(a=1.0))).found.rejected) == scene.size
