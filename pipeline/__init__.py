@@ -30,10 +30,12 @@ The modules, in the order in which data flows and in which they may import (each
     header       ReducedImage, attach_header
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print
+    files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
     fits         open_frames, read_night
     output       write
     simulate     a night whose truth is known
+    report       what the command says
     cli          the command
 """
 

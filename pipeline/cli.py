@@ -16,23 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
 from pipeline.errors import AssumptionWarning, OutputError, PipelineError, PipelineWarning, SettingError, StepError
 from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
-from pipeline.frames import KINDS, FrameSet, Image
+from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.noise import Noise
 from pipeline.output import check_writable, write
-from pipeline.pixels import Flag, Pixels
 from pipeline.recipes import Masters, Recipe, make_masters, reduce
-from pipeline.simulate import Night, simulate, write_night
-from pipeline.stacking import Found
-from pipeline.state import State
+from pipeline.report import combined_words, compared, counted, flag_words, step_words
+from pipeline.simulate import simulate, write_night
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -162,7 +158,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 def _night(options: argparse.Namespace) -> FrameSet:
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
     frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
-    counts = [_counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
+    counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
     _speaker(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames
 
@@ -191,12 +187,6 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
     return say
 
 
-def _counted(frames: FrameSet) -> str:
-    seconds = sorted({frame.exposure for frame in frames if frame.exposure is not None})
-    words = "/".join(f"{number:g}" for number in seconds) + " s" if seconds else "no exposure"
-    return f"{len(frames)} {frames.frames[0].kind} ({words})"
-
-
 def _reduce(options: argparse.Namespace) -> None:
     recipe, say = _recipe(options), _speaker(options)
     frames = _night(options)
@@ -207,7 +197,7 @@ def _reduce(options: argparse.Namespace) -> None:
     _check_outputs(options, frames, [*(path for _, path in kinds), *masters_paths.values()])
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
-        say(f"master {kind}: {_words(master.image.found)}{_flag_words(master.image)}")
+        say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
     products = [(reduce(frames, recipe=recipe, masters=masters, kind=kind), path) for kind, path in kinds]
     for kind, master in _made(masters):
         if kind in masters_paths:
@@ -251,36 +241,8 @@ def _combine(options: argparse.Namespace) -> None:
 def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
     write(product, path, overwrite=overwrite)
     height, width = product.pixels.shape
-    say(f"{product.kind}: {_words(product.found)}; {_steps(product)}")
-    say(f"wrote {path}: {height} rows × {width} columns{_flag_words(product)}")
-
-
-def _words(found: Found | None) -> str:
-    if found is None or found.frames == 1:
-        return "1 frame"
-    clip = "no clip" if found.clip is None else f"{found.clip.spread} clip {found.clip.low:g}/{found.clip.high:g} σ"
-    return f"{found.method} of {found.frames} frames, {clip}, {sum(found.rejected)} values rejected"
-
-
-def _steps(product: ReducedImage) -> str:
-    """Say what was taken out, and what was skipped and why."""
-    ours = {ran.stage for ran in product.history if not ran.skipped}
-    state = product.state if "subtract_overscan" in ours else State()
-    words = [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
-    taken = {"subtract_overscan": "overscan", "subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
-    for ran in product.history:
-        if ran.stage in taken and ran.skipped not in ("", "nothing to do"):
-            words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
-        elif ran.stage in taken and ran.stage != "subtract_overscan":
-            words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
-    return ", ".join(words) or "nothing else done"
-
-
-def _flag_words(image: Image | ReducedImage) -> str:
-    flags = image.pixels.flags
-    counts = [(flag.name or "", int(np.count_nonzero(flags & flag))) for flag in Flag]
-    words = [f"{count} {name.lower().replace('_', ' ')}" for name, count in counts if count]
-    return f"; flagged: {', '.join(words)}" if words else "; no pixel flagged"
+    say(f"{product.kind}: {combined_words(product.found)}; {step_words(product)}")
+    say(f"wrote {path}: {height} rows × {width} columns{flag_words(product)}")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -293,16 +255,4 @@ def _demo(options: argparse.Namespace) -> None:
     say(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
     parsed = _parser().parse_args(command)
     parsed.run(parsed)
-    say(_compared(night, open_frame(output).pixels))
-
-
-def _compared(night: Night, pixels: Pixels) -> str:
-    """Say how far a reduced image is from the truth, in units of what noise alone would do."""
-    good = ~pixels.mask
-    pull = ((pixels.values - night.light) / night.sigma)[good]
-    return (
-        f"compared with the truth: {good.mean():.2%} of pixels good; reduced − truth is {pull.mean():+.3f} σ on average"
-        f" with a scatter of {pull.std():.3f} σ,\nwhere σ is what the noise of the frames alone leaves (0 and 1 are "
-        f"perfect); {np.mean(np.abs(pull) > 5):.1e} of pixels lie beyond 5 σ,\nafter {night.hits} pixels of the lights "
-        "had been hit by cosmic rays"
-    )
+    say(compared(night, open_frame(output).pixels))

@@ -14,9 +14,10 @@ from pipeline import keywords
 from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, PipelineError
 from pipeline.filelist import parse_rows
+from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
-from pipeline.planes import FitsSource, contents, plane_of, reading
+from pipeline.planes import FitsSource, contents, plane_of
 from pipeline.running import advise
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}

@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import os
-import warnings
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import attrs
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
-from pipeline.errors import FrameError, PipelineError
+from pipeline.errors import FrameError
+from pipeline.files import Held, hold, in_our_words, opened, reading, signature_of
 from pipeline.pixels import Array, Pixels, working_dtype
 
 BLOCK = 2880
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
-
-
-class Held:
-    """A file that stays open as long as this is referred to."""
-
-    open_now = 0
-
-    def __init__(self, path: str) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY)
-        Held.open_now += 1
-        weakref.finalize(self, Held._close, self.descriptor)
-
-    @staticmethod
-    def _close(descriptor: int) -> None:
-        os.close(descriptor)
-        Held.open_now -= 1
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()
-
-
-def hold(path: str) -> Held | None:
-    """Keep a file open, if a share of the files that the system lets a process open is left for it."""
-    if not hasattr(os, "pread"):
-        return None
-    try:
-        import resource
-
-        share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
-        return Held(path) if Held.open_now < share else None
-    except (ImportError, OSError):
-        return None
 
 
 @attrs.frozen
@@ -95,7 +57,7 @@ class Plane:
         :raises FrameError: the file ends early, is damaged, or has changed since it was opened.
         """
         start, stop, _ = slice(start, stop).indices(self.shape[0])
-        with _in_our_words(self.path, self.hdu), _opened(self.path, self.packing) as stream:
+        with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             tiles = self.packing == "tiles"
             return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
@@ -105,12 +67,12 @@ class Plane:
         if self.held is not None:
             self._check_unchanged(self.held.descriptor)
             return self._raw(self.held, start, stop)
-        with _in_our_words(self.path, self.hdu), _opened(self.path, self.packing) as stream:
+        with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             return self._raw(stream, start, stop)
 
     def _check_unchanged(self, descriptor: int) -> None:
-        if _signature(os.fstat(descriptor)) != self.signature:
+        if signature_of(os.fstat(descriptor)) != self.signature:
             raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _unpacked(self, stream: Any) -> Array:
@@ -227,7 +189,7 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
         stored=stored,
         offset=offset,
         packing="tiles" if compressed else packing,
-        signature=_signature(status),
+        signature=signature_of(status),
         bscale=bscale,
         bzero=bzero,
         blank=None if blank is None else int(blank),
@@ -281,34 +243,3 @@ def _stored_type(bitpix: int, what: str) -> str:
     if bitpix not in types:
         raise FrameError(f"{what}: BITPIX = {bitpix}; FITS knows {', '.join(map(str, types))}")
     return types[bitpix]
-
-
-def _signature(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
-    if packing == "gzip":
-        return gzip.open(path)
-    return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
-
-
-@contextmanager
-def reading(path: str, hdu: int | str) -> Iterator[None]:
-    """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""
-    with _in_our_words(path, hdu), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
-        yield
-
-
-@contextmanager
-def _in_our_words(path: str, hdu: int | str) -> Iterator[None]:
-    try:
-        yield
-    except PipelineError:
-        raise
-    except FileNotFoundError as error:
-        raise FrameError(f"{path}: is gone since it was opened") from error
-    except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
-        why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
-        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error

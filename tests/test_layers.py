@@ -12,7 +12,7 @@ import pipeline
 
 PACKAGE = Path(pipeline.__file__).parent
 ORDER = re.findall(r"^    (\w+) {2,}", pipeline.__doc__, re.MULTILINE)
-EDGE = ORDER[ORDER.index("planes") :]
+EDGE = ORDER[ORDER.index("files") :]
 
 
 def imports(module):

@@ -1,0 +1,83 @@
+"""Edge: files that are open, and what goes wrong with them in our own words."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from astropy.utils.exceptions import AstropyWarning
+
+from pipeline.errors import FrameError, PipelineError
+
+
+class Held:
+    """A file that stays open as long as this is referred to."""
+
+    open_now = 0
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+        Held.open_now += 1
+        weakref.finalize(self, Held._close, self.descriptor)
+
+    @staticmethod
+    def _close(descriptor: int) -> None:
+        os.close(descriptor)
+        Held.open_now -= 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+
+def hold(path: str) -> Held | None:
+    """Keep a file open, if a share of the files that the system lets a process open is left for it."""
+    if not hasattr(os, "pread"):
+        return None
+    try:
+        import resource
+
+        share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
+        return Held(path) if Held.open_now < share else None
+    except (ImportError, OSError):
+        return None
+
+
+def signature_of(status: os.stat_result) -> tuple[int, int, int]:
+    """Give what tells that a file has not changed: size, modification time and inode."""
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
+    """Open a file as its packing asks."""
+    if packing == "gzip":
+        return gzip.open(path)
+    return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
+
+
+@contextmanager
+def reading(path: str, hdu: int | str) -> Iterator[None]:
+    """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""
+    with in_our_words(path, hdu), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        yield
+
+
+@contextmanager
+def in_our_words(path: str, hdu: int | str) -> Iterator[None]:
+    """Turn what goes wrong with a file into a FrameError that names it."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except FileNotFoundError as error:
+        raise FrameError(f"{path}: is gone since it was opened") from error
+    except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
+        why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
+        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error

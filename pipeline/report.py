@@ -1,0 +1,61 @@
+"""What the command says of a reduction: plain words about records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.frames import FrameSet, Image
+from pipeline.header import ReducedImage
+from pipeline.pixels import Flag, Pixels
+from pipeline.simulate import Night
+from pipeline.stacking import Found
+from pipeline.state import State
+
+
+def counted(frames: FrameSet) -> str:
+    """Count the frames of one kind, with their exposures."""
+    seconds = sorted({frame.exposure for frame in frames if frame.exposure is not None})
+    words = "/".join(f"{number:g}" for number in seconds) + " s" if seconds else "no exposure"
+    return f"{len(frames)} {frames.frames[0].kind} ({words})"
+
+
+def combined_words(found: Found | None) -> str:
+    """Say how frames were combined."""
+    if found is None or found.frames == 1:
+        return "1 frame"
+    clip = "no clip" if found.clip is None else f"{found.clip.spread} clip {found.clip.low:g}/{found.clip.high:g} σ"
+    return f"{found.method} of {found.frames} frames, {clip}, {sum(found.rejected)} values rejected"
+
+
+def step_words(product: ReducedImage) -> str:
+    """Say what was taken out, and what was skipped and why."""
+    ours = {ran.stage for ran in product.history if not ran.skipped}
+    state = product.state if "subtract_overscan" in ours else State()
+    words = [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
+    taken = {"subtract_overscan": "overscan", "subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
+    for ran in product.history:
+        if ran.stage in taken and ran.skipped not in ("", "nothing to do"):
+            words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
+        elif ran.stage in taken and ran.stage != "subtract_overscan":
+            words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
+    return ", ".join(words) or "nothing else done"
+
+
+def flag_words(image: Image | ReducedImage) -> str:
+    """Count flagged pixels by reason."""
+    flags = image.pixels.flags
+    counts = [(flag.name or "", int(np.count_nonzero(flags & flag))) for flag in Flag]
+    words = [f"{count} {name.lower().replace('_', ' ')}" for name, count in counts if count]
+    return f"; flagged: {', '.join(words)}" if words else "; no pixel flagged"
+
+
+def compared(night: Night, pixels: Pixels) -> str:
+    """Say how far a reduced image is from the truth, in units of what noise alone would do."""
+    good = ~pixels.mask
+    pull = ((pixels.values - night.light) / night.sigma)[good]
+    return (
+        f"compared with the truth: {good.mean():.2%} of pixels good; reduced − truth is {pull.mean():+.3f} σ on average"
+        f" with a scatter of {pull.std():.3f} σ,\nwhere σ is what the noise of the frames alone leaves (0 and 1 are "
+        f"perfect); {np.mean(np.abs(pull) > 5):.1e} of pixels lie beyond 5 σ,\nafter {night.hits} pixels of the lights "
+        "had been hit by cosmic rays"
+    )
