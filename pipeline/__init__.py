@@ -13,14 +13,19 @@ The modules, in the order in which data flows and in which they may import (each
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames
+    order        the values of each pixel in order of size
     noise        how much equal exposures should differ
     shifts       what makes a frame differ as a whole
     fitting      measuring the noise of a stack
-    clip         which values of a stack to leave out
+    clip         which values of a stack to leave out, as a setting
+    survivors    which values of a stack a clip keeps
     network      the middle values of a stack
     screen       which pixels certainly lose nothing to a clip
     rows         what the frames of a stack hold in some rows
-    tiles        combining them, tile by tile
+    bulk         pixels that keep all their values
+    closer       a closer look at the others
+    propagation  the variance of combined frames
+    tiles        combining a stack, tile by tile
     stacking     combine
     saturation   flag_saturated
     overscan     subtract_overscan

@@ -1,4 +1,4 @@
-"""Which values of a stack to leave out: the clip, and its rules of spread."""
+"""The clip: which values of a stack to leave out, as a setting."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ import numpy as np
 
 from pipeline.errors import SettingError
 from pipeline.noise import Noise
-from pipeline.pixels import Array
-from pipeline.robust import MAD_TO_SIGMA
-
-EQUALLY_NEAR = 1e-9
-"""Distances from the centre that differ by less than this fraction are equal: the two values around a median are."""
 
 Spread: TypeAlias = Literal["noise", "std", "mad"]
 
@@ -87,87 +82,3 @@ def frames_needed(clip: Clip) -> int:
     if clip.centre == "mean":
         return max(math.floor(k * k) + 2, 3)
     return next(n for n in itertools.count(3) if (n * (n + 3) / (n + 1) if n % 2 else n * (n + 4) / (n + 2)) > k * k)
-
-
-Judge: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
-"""Gives centre and σ of pixels from the values that are left of them (NaN elsewhere) and their column numbers."""
-
-
-def kept_values(stack: Array, clip: Clip, judge: Judge) -> Array:
-    """Tell which values of a stack (frames, pixels) a clip keeps; NaN is never kept.
-
-    As in astropy.stats.sigma_clip, a value left out comes back if it lies within the limits of the last round.
-    """
-    keep = np.isfinite(stack)
-    limits = np.empty((2, stack.shape[1]))
-    columns = np.arange(stack.shape[1])
-    left = clip.iterations
-    while columns.size and (left is None or left > 0):
-        values, kept = stack[:, columns], keep[:, columns]
-        middle, sigma = judge(np.where(kept, values, np.nan), columns)
-        with np.errstate(invalid="ignore"):  # an infinite limit of a pixel without spread
-            low, high = limits[:, columns] = middle - clip.low * sigma, middle + clip.high * sigma
-            outside = kept & ((values < low) | (values > high))
-        now = kept & ~outside
-        _keep_nearest(now, kept, values, middle)
-        keep[:, columns] = now
-        columns = columns[(now != kept).any(axis=0)]
-        left = None if left is None else left - 1
-    kept_or_back: Array = keep | ((stack >= limits[0]) & (stack <= limits[1]))
-    return kept_or_back
-
-
-def _keep_nearest(now: Array, before: Array, values: Array, middle: Array) -> None:
-    """Where a clip would leave nothing of a pixel, keep the values nearest to its centre."""
-    emptied = np.flatnonzero(before.any(axis=0) & ~now.any(axis=0))
-    if emptied.size:
-        distance = np.where(before[:, emptied], np.abs(values[:, emptied] - middle[emptied]), np.inf)
-        now[:, emptied] = distance <= distance.min(axis=0) * (1 + EQUALLY_NEAR)
-
-
-def centre(stack: Array, method: str) -> Array:
-    """Give the mean or median over frames, ignoring NaN; NaN where nothing else is there."""
-    count = np.isfinite(stack).sum(axis=0)
-    if method == "mean":
-        total = np.zeros(stack.shape[1:])
-        for frame in stack:  # frame by frame: the same order of additions whatever the shape of the tile
-            total += np.where(np.isfinite(frame), frame, 0.0)
-        with np.errstate(invalid="ignore"):
-            return total / np.where(count > 0, count, np.nan)
-    ordered = np.sort(stack, axis=0)  # NaN last
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
-    high = np.take_along_axis(ordered, (count // 2).clip(max=len(stack) - 1)[None], axis=0)[0]
-    middle: Array = np.where(low == high, low, 0.5 * low + 0.5 * high)
-    return middle
-
-
-def by_own_spread(clip: Clip) -> Judge:
-    """Judge each pixel by the spread of its own values: standard deviation, or median absolute deviation."""
-
-    def judge(values: Array, _columns: Array) -> tuple[Array, Array]:
-        values = np.sort(values, axis=0)  # so that no sum depends on the order of the frames
-        if clip.spread == "std":
-            sigma = np.sqrt(centre((values - centre(values, "mean")) ** 2, "mean"))
-        else:
-            sigma = centre(np.abs(values - centre(values, "median")), "median") * MAD_TO_SIGMA
-        return centre(values, clip.centre), sigma
-
-    return judge
-
-
-def by_noise(clip: Clip, noise: Noise, step: Array | float) -> Judge:
-    """Judge each pixel by the noise of the whole stack.
-
-    Where two values are left they are judged against each other, and the lower one holds: cosmic rays only add.
-
-    :param step: the largest step to a neighbour, of each column of the stack.
-    """
-
-    def judge(values: Array, columns: Array) -> tuple[Array, Array]:
-        values = np.sort(values, axis=0)
-        pair = np.isfinite(values).sum(axis=0) == 2
-        middle = np.where(pair, values[0], centre(values, clip.centre))
-        there = step[columns] if isinstance(step, np.ndarray) else step
-        return middle, np.sqrt(noise.variance(middle, there) * np.where(pair, 2.0, 1.0))
-
-    return judge

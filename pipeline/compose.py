@@ -201,7 +201,7 @@ class Waiting:
     def stored(self) -> None:
         """What a step gives is not stored anywhere."""
 
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
+    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
         """Refuse: see :attr:`stored`."""
         raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
 

@@ -38,7 +38,7 @@ class Held:
 
 def hold(path: str) -> Held | None:
     """Keep a file open, if a share of the files that the system lets a process open is left for it."""
-    if not hasattr(os, "pread"):
+    if not hasattr(os, "preadv"):
         return None
     try:
         import resource

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.noise import MOVING, QUANTISATION, Noise, largest_step, typical_level
+from pipeline.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
+from pipeline.order import Window
 from pipeline.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts, bins_of
 
@@ -37,14 +38,14 @@ def _sample(stacks: Sequence[Array], shifts: Shifts) -> _Sample:
     levels, steps, variances, freedom = [], [], [], []
     for stack in stacks:
         even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
-        count = np.isfinite(even).sum(axis=0)
-        level = typical_level(even)
-        enough = count > 1
+        window = Window.of(even.reshape(len(even), -1))
+        level = typical_of(window).reshape(stack.shape[1:])
+        enough = (window.size > 1).reshape(level.shape)
         levels.append((_beside(level) if len(stack) == 2 else level)[enough])
         steps.append(largest_step(level)[enough])
-        even = np.sort(even[:, enough], axis=0)  # sorted: the sum does not depend on the order of the frames
-        variances.append(np.nanvar(even, axis=0, ddof=1))
-        freedom.append(count[enough] - 1)
+        left = window.of_columns(np.flatnonzero(enough))
+        variances.append(left.mean_of((left.ordered - left.mean) ** 2) * left.size / (left.size - 1))
+        freedom.append(left.size - 1)
     level, step, variance = (np.concatenate(parts) for parts in (levels, steps, variances))
     return _Sample(level, step, variance, int(np.median(np.concatenate(freedom))) if level.size else 0)
 
@@ -89,15 +90,17 @@ def _counting_noise(sample: _Sample, kind: str) -> Noise:
     Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
     the noise's own.
     """
-    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else np.ones(sample.level.size, bool)
+    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else slice(None)
     level, variance = sample.level[calm], sample.variance[calm]
-    start = _binned(level, variance, sample.degrees)
-    means = [float(level[part].mean()) for part in bins_of(level)] or [0.0]
-    spread = max(means) - min(means) > SPREAD * np.sqrt(np.median(start))
-    terms = [np.ones_like(level), level] if spread and kind != "bias" else [np.ones_like(level)]
-    a, b = (*_fit(np.stack(terms), variance, start, sample.degrees)[0], 0.0)[:2]
-    lowest = float(start.min()) if spread else a
-    return Noise(a=a, b=b, base=float(np.median(sample.level)), floor=max(QUANTISATION, 0.5 * lowest))
+    base = float(np.median(sample.level))
+    bins = [] if kind == "bias" else bins_of(level)
+    start = _binned(bins, variance, sample.degrees)
+    means = [float(level[part].mean()) for part in bins] or [0.0]
+    if max(means) - min(means) <= SPREAD * np.sqrt(np.median(start)):
+        (a,), _ = _fit(np.ones((1, level.size)), variance, start, sample.degrees)
+        return Noise(a=a, base=base, floor=max(QUANTISATION, 0.5 * a))
+    (a, b), _ = _fit(np.stack([np.ones_like(level), level]), variance, start, sample.degrees)
+    return Noise(a=a, b=b, base=base, floor=max(QUANTISATION, 0.5 * float(start.min())))
 
 
 def _with_motion(noise: Noise, sample: _Sample, fit_counting: bool) -> Noise:
@@ -110,7 +113,7 @@ def _with_motion(noise: Noise, sample: _Sample, fit_counting: bool) -> Noise:
     level, step2 = sample.level, sample.step**2
     noise = attrs.evolve(noise, base=float(np.median(level)))
     bright2 = (level - noise.base) ** 2
-    start = np.maximum(_binned(level, sample.variance, sample.degrees), _binned(step2, sample.variance, sample.degrees))
+    start = np.maximum(*(_binned(bins_of(by), sample.variance, sample.degrees) for by in (level, step2)))
     if fit_counting:
         terms = np.stack([np.ones_like(level), level, step2, bright2])
         (a, b, *moved), errors = _fit(terms, sample.variance, start, sample.degrees)
@@ -161,10 +164,10 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
     return factors.tolist(), errors.tolist()
 
 
-def _binned(by: Array, variance: Array, degrees: int) -> Array:
-    """Give each pixel the typical variance of those that are alike in ``by``."""
-    typical = np.full(by.shape, max(_typical(variance, degrees), QUANTISATION))
-    for part in bins_of(by):
+def _binned(bins: list[Array], variance: Array, degrees: int) -> Array:
+    """Give each pixel the typical variance of those in its bin."""
+    typical = np.full(variance.shape, max(_typical(variance, degrees), QUANTISATION))
+    for part in bins:
         typical[part] = max(_typical(variance[part], degrees), QUANTISATION)
     return typical
 

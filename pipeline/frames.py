@@ -40,8 +40,8 @@ class Source(Protocol):
     def stored(self) -> tuple[str, float] | None:
         """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
 
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Read some rows as they are stored, in native byte order."""
+    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
+        """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
 
     def loaded(self) -> Source | Pixels:
         """Give the same rows in a form that is quick to read in any order."""

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
+from pipeline.order import Window
 from pipeline.pixels import Array
 
 QUANTISATION = 1 / 12
@@ -78,9 +79,10 @@ def largest_step(level: Array) -> Array:
 
 def typical_level(stack: Array) -> Array:
     """Give the median over frames, ignoring NaN; of two values the lower one, because cosmic rays only add."""
-    ordered = np.sort(stack, axis=0)
-    count = np.isfinite(stack).sum(axis=0)
-    low = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
-    high = np.take_along_axis(ordered, np.minimum(count // 2, len(stack) - 1)[None], axis=0)[0]
-    level: Array = np.where(count == 2, low, 0.5 * low + 0.5 * high)
+    return typical_of(Window.of(stack.reshape(len(stack), -1))).reshape(stack.shape[1:])
+
+
+def typical_of(window: Window) -> Array:
+    """Give the median of what is left of each pixel; of two values the lower one."""
+    level: Array = np.where(window.size == 2, window.lowest, window.median)
     return level

@@ -62,11 +62,11 @@ class Plane:
             tiles = self.packing == "tiles"
             return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
 
-    def read_raw(self, start: int, stop: int) -> Array:
-        """Read some rows of a plain file as they are stored, big-endian."""
+    def read_raw(self, start: int, stop: int, spare: Array) -> Array:
+        """Read some rows of a plain file as they are stored, big-endian, perhaps into ``spare``."""
         if self.held is not None:
             self._check_unchanged(self.held.descriptor)
-            return self._raw(self.held, start, stop)
+            return self._raw(self.held, start, stop, spare)
         with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             return self._raw(stream, start, stop)
@@ -83,19 +83,22 @@ class Plane:
             whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
         return whole
 
-    def _raw(self, stream: Any, start: int, stop: int) -> Array:
+    def _raw(self, stream: Any, start: int, stop: int, spare: Array | None = None) -> Array:
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
         place = self.offset + start * width * stored.itemsize
-        if isinstance(stream, Held):
-            data = os.pread(stream.descriptor, size, place)
+        data: Any
+        if isinstance(stream, Held) and spare is not None:
+            data = spare[:size]
+            found = os.preadv(stream.descriptor, [data], place)
         else:
             stream.seek(place)
             data = stream.read(size)
-        if len(data) < size:
+            found = len(data)
+        if found < size:
             raise FrameError(
-                f"{self.path}[{self.hdu}]: the file ends {size - len(data)} bytes short of row {stop}; get a whole copy"
+                f"{self.path}[{self.hdu}]: the file ends {size - found} bytes short of row {stop}; get a whole copy"
             )
         raw: Array = np.frombuffer(data, stored).reshape(height, width)
         return raw
@@ -147,9 +150,9 @@ class FitsSource:
         small = plane.stored in ("u1", "i2") and plane.exact and not plane.packing
         return (plane.stored, plane.bzero) if small and self.flags is None and self.deviation is None else None
 
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Read some rows as they are stored, in native byte order."""
-        np.copyto(into, self.values.read_raw(start, stop).reshape(-1))
+    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
+        """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
+        np.copyto(into, self.values.read_raw(start, stop, spare).reshape(-1))
 
     def loaded(self) -> FitsSource | Pixels:
         """Give the same rows quick to read: a compressed file is unpacked once, a plain one stays open."""

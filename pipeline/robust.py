@@ -26,5 +26,7 @@ def robust_mean(values: Array) -> float:
         return float("nan")
     middle = np.median(good)
     distance = np.abs(good - middle)
-    sigma = max(MAD_TO_SIGMA * float(np.median(distance)), 1.0 if not (good % 1).any() else 0.0)
+    sigma = MAD_TO_SIGMA * float(np.median(distance))
+    if sigma < 1 and not (good % 1).any():
+        sigma = 1.0
     return float(good[distance <= WILD * sigma].mean(dtype=np.float64))

@@ -9,7 +9,7 @@ from pipeline.clip import Clip
 from pipeline.frames import Image
 from pipeline.noise import Noise
 from pipeline.pixels import STICKY, Array, Pixels, working_dtype
-from pipeline.shifts import Shifts, sampled_blocks
+from pipeline.shifts import Shifts, sampled
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
 
@@ -71,7 +71,8 @@ class Rows:
 
         A flagged value is used only where all frames are flagged.
         """
-        values = self.stored[:, which].astype(np.float64)
+        stored = self.stored[:, which] if isinstance(which, slice) else self.stored.take(which, axis=1)
+        values = stored.astype(np.float64)
         values += self.zero
         if any(flags is not None for flags in self.flags):
             none = np.zeros(values.shape[1], np.uint8)
@@ -95,28 +96,48 @@ class Rows:
         return np.where(everywhere, any_frame, sticky), any_frame & UNTRUSTED != 0
 
 
+@attrs.define
+class Reader:
+    """Reads rows of every frame again and again into the same memory: what it gave last is then overwritten."""
+
+    frames: tuple[Image, ...]
+    memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
+
+    def read(self, start: int, stop: int) -> Rows:
+        """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
+        sources = [frame.source for frame in self.frames]
+        stores = {None if isinstance(source, Pixels) else source.stored for source in sources}
+        store = stores.pop() if len(stores) == 1 else None
+        if store is None:
+            parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
+            stored = np.stack([part.values.reshape(-1) for part in parts])
+            flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
+            return Rows(stored, 0.0, flags, parts)
+        dtype = np.dtype(store[0])
+        row = (stop - start) * self.frames[0].shape[1] * dtype.itemsize
+        if self.memory.size < row * (len(sources) + 1):
+            self.memory = np.empty(row * (len(sources) + 1), np.uint8)
+        stored, spare = (
+            self.memory[row : row * (len(sources) + 1)].view(dtype).reshape(len(sources), -1),
+            self.memory[:row],
+        )
+        for into, source in zip(stored, sources, strict=True):
+            source.read_stored(start, stop, into, spare)  # type: ignore[union-attr]
+        return Rows(stored, store[1], (None,) * len(sources))
+
+
 def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
-    """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
-    sources = [frame.source for frame in frames]
-    stores = {None if isinstance(source, Pixels) else source.stored for source in sources}
-    store = stores.pop() if len(stores) == 1 else None
-    shape = (len(frames), (stop - start) * frames[0].shape[1])
-    if store is not None:
-        stored = np.empty(shape, store[0])
-        for row, source in zip(stored, sources, strict=True):
-            source.read_stored(start, stop, row)  # type: ignore[union-attr]
-        return Rows(stored, store[1], (None,) * len(frames))
-    parts = tuple(frame.rows(start, stop).pixels for frame in frames)
-    stored = np.stack([part.values.reshape(-1) for part in parts])
-    flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
-    return Rows(stored, 0.0, flags, parts)
+    """Read some rows of every frame."""
+    return Reader(frames).read(start, stop)
 
 
 def sample_rows(frames: tuple[Image, ...], scale: Array) -> list[Array]:
-    """Read the rows on which noise is measured: blocks (frames, rows, columns), scaled, NaN where a value is bad."""
+    """Read the pixels on which noise is measured: blocks (frames, rows, columns), scaled, NaN where a value is bad."""
     height, width = frames[0].shape
     blocks = []
-    for start, stop in sampled_blocks(height, frames[0].kind):
-        values = read_rows(frames, start, stop).columns(slice(None)) * scale[:, None]
-        blocks.append(values.reshape(len(frames), stop - start, width))
+    rows, columns = sampled(height, width, frames[0].kind, len(frames))
+    for start, stop in rows:
+        every = np.arange((stop - start) * width).reshape(-1, width)[:, columns]
+        values = read_rows(frames, start, stop).columns(every.reshape(-1)) * scale[:, None]
+        blocks.append(values.reshape(len(frames), *every.shape))
     return blocks

@@ -46,37 +46,25 @@ def difference(high: Array, low: Array) -> Array:
     return less
 
 
-def extremes(stack: Array) -> Extremes:
+def extremes(stack: Array, middle: tuple[Array, Array] | None = None) -> Extremes:
     """Find smallest, largest and median, or bounds of the median, of each pixel.
 
     :param stack: (frames, pixels) of any one type.
+    :param middle: the lower and upper middle values, where they are known.
     """
-    if len(stack) <= FEW_FRAMES:
-        return Extremes(np.minimum.reduce(stack), np.maximum.reduce(stack), *middles(stack))
-    low, high = stack[0].copy(), stack[0].copy()
-    median_low = median_high = None
-    lesser, greater = np.empty_like(low), np.empty_like(low)
-    for first in range(0, len(stack) - len(stack) % 3, 3):
-        a, b, c = stack[first], stack[first + 1], stack[first + 2]
-        np.minimum(a, b, out=lesser)
-        np.maximum(a, b, out=greater)
-        np.minimum(low, lesser, out=low)
-        np.maximum(high, greater, out=high)
-        np.minimum(low, c, out=low)
-        np.maximum(high, c, out=high)
-        np.minimum(greater, c, out=greater)
-        np.maximum(greater, lesser, out=greater)  # the median of the three
-        if median_low is None or median_high is None:
-            median_low, median_high = greater.copy(), greater.copy()
-        else:
-            np.minimum(median_low, greater, out=median_low)
-            np.maximum(median_high, greater, out=median_high)
-    for left in stack[len(stack) - len(stack) % 3 :]:
-        np.minimum(low, left, out=low)
-        np.maximum(high, left, out=high)
-    if median_low is None or median_high is None:
-        raise AssertionError("more than FEW_FRAMES frames have a group of three")
-    return Extremes(low, high, median_low, median_high)
+    if middle or len(stack) <= FEW_FRAMES:
+        return Extremes(np.minimum.reduce(stack), np.maximum.reduce(stack), *(middle or middles(stack)))
+    thirds = len(stack) // 3 * 3
+    a, b, c = stack[0:thirds:3], stack[1:thirds:3], stack[2:thirds:3]
+    lesser, greater = np.minimum(a, b), np.maximum(a, b)
+    median = np.minimum(greater, c)
+    np.maximum(median, lesser, out=median)
+    low = np.minimum.reduce(np.minimum(lesser, c, out=lesser))
+    high = np.maximum.reduce(np.maximum(greater, c, out=greater))
+    for frame in stack[thirds:]:
+        np.minimum(low, frame, out=low)
+        np.maximum(high, frame, out=high)
+    return Extremes(low, high, np.minimum.reduce(median), np.maximum.reduce(median))
 
 
 def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur: float, tilt: float) -> Array:

@@ -14,6 +14,12 @@ from pipeline.robust import MAD_TO_SIGMA, robust_mean
 
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
+ENOUGH_PIXELS = 16_384
+"""Around so many pixels tell the noise of a whole frame to a percent, were there but three frames."""
+
+ENOUGH_TO_SHIFT = 4096
+"""And so many how a whole frame lies to a sixtieth of its noise."""
+
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
 
@@ -33,14 +39,18 @@ class Shifts:
         return cls(np.zeros(frames), np.ones(frames))
 
 
-def sampled_blocks(height: int, kind: str) -> list[tuple[int, int]]:
-    """Choose rows to measure the noise on, in blocks of three so that neighbours are known.
+def sampled(height: int, width: int, kind: str, frames: int) -> tuple[list[tuple[int, int]], slice]:
+    """Choose rows to measure the noise on, in blocks of three so that neighbours are known, and columns of them.
 
-    They depend on the shape and the kind alone; lights and arcs get more, so that no trace of a spectrum is missed.
+    They depend on the shape, the kind and the number of frames alone.  Lights and arcs get more rows, so that no
+    trace of a spectrum is missed, and of those and of pairs of frames all columns, for the neighbours' sake.
     """
-    blocks = max(1, min(SAMPLED_ROWS[kind in MOVING] // 3, height // 3))
+    moving = kind in MOVING
+    blocks = max(1, min(SAMPLED_ROWS[moving] // 3, height // 3))
     starts = np.unique(np.linspace(0, max(height - 3, 0), blocks).round().astype(int))
-    return [(int(start), min(int(start) + 3, height)) for start in starts]
+    rows = [(int(start), min(int(start) + 3, height)) for start in starts]
+    step = 1 if moving or frames == 2 else -(-3 * blocks * width // ENOUGH_PIXELS)
+    return rows, slice(None, None, step | 1)  # odd: detectors read odd and even columns apart
 
 
 def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
@@ -58,7 +68,8 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
     if len(sample) < 2 or level.size < FEW_PIXELS:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
-        offsets = np.array([robust_mean(frame - level) for frame in sample])
+        thin = max(1, level.size // ENOUGH_TO_SHIFT) | 1
+        offsets = np.array([robust_mean(frame) for frame in sample[:, ::thin] - level[::thin]])
         shifts = Shifts(offsets - np.nanmedian(offsets), np.ones(len(sample)))
     else:
         shifts = _lines(sample, level)

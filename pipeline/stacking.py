@@ -252,11 +252,11 @@ def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) ->
 
 
 def _mean_level(pixels: Pixels) -> float | None:
-    mean = float(pixels.values.mean(dtype=np.float64))
+    mean = float(pixels.values.mean())
     if math.isfinite(mean):
         return mean
     good = pixels.values[np.isfinite(pixels.values)]
-    return float(good.mean(dtype=np.float64)) if good.size else None
+    return float(good.mean()) if good.size else None
 
 
 def _cards(found: Found) -> tuple[tuple[str, object, str], ...]:

@@ -1,0 +1,116 @@
+"""A closer look at pixels that may lose values: each judged as the clip asks."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from pipeline.bulk import shifted
+from pipeline.network import middles
+from pipeline.noise import largest_step, typical_level
+from pipeline.order import Window
+from pipeline.pixels import Array, Flag
+from pipeline.rows import Plan, Rows, read_rows
+from pipeline.survivors import by_noise, by_own_spread, kept_values
+
+VALUES = 2**17
+"""So many values are looked at together: few enough for the cache, enough to be worth a call."""
+
+LOOK_BYTES = 64
+"""What a closer look takes for each value."""
+
+
+@attrs.define
+class Looked:
+    """Pixels of a band that wait for a closer look, looked at together when there are enough of them.
+
+    ``values`` and ``flags`` are those of the whole image, flattened; ``rejected`` counts the values left out of
+    each frame.
+    """
+
+    plan: Plan
+    values: Array
+    flags: Array
+    rejected: Array
+    at_once: int
+    waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
+
+    def add(self, rows: Rows, look: Array, first: int, last: int) -> None:
+        """Let some pixels of the rows from ``first`` to before ``last`` wait."""
+        place = look + first * self.plan.shape[1]
+        steps = steps_of(self.plan, first, last)
+        chunk = max(1, self.at_once // len(self.plan.frames))
+        for start in range(0, look.size, chunk):
+            part = slice(start, start + chunk)
+            step = steps[look[part]] if isinstance(steps, np.ndarray) else steps
+            self.waiting.append((place[part], rows.columns(look[part]), step))
+            if sum(columns.size for _, columns, _ in self.waiting) >= self.at_once:
+                self.look()
+
+    def look(self) -> None:
+        """Combine all that wait."""
+        if not self.waiting:
+            return
+        places, columns, steps = zip(*self.waiting, strict=True)
+        self.waiting = []
+        place, stack = np.concatenate(places), np.concatenate(columns, axis=1)
+        stack *= self.plan.scale[:, None]
+        keep = kept(self.plan, stack, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
+        combined = combine_kept(self.plan, stack, keep)
+        self.values[place] = combined
+        nonfinite = ~np.isfinite(combined)
+        if nonfinite.any():
+            self.flags[place[nonfinite]] |= np.uint8(Flag.NONFINITE)
+        self.rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
+
+
+def kept(plan: Plan, stack: Array, step: Array | float) -> Array:
+    """Tell which values of a stack (frames, pixels) the clip of a plan keeps."""
+    if plan.clip is None:
+        return np.isfinite(stack)
+    if plan.noise is None:
+        return kept_values(stack, plan.clip, by_own_spread(plan.clip))
+    even = (stack - plan.shifts.offsets[:, None]) / plan.shifts.factors[:, None]
+    return kept_values(even, plan.clip, by_noise(plan.clip, plan.noise, step))
+
+
+def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
+    """Give the mean or median of what is kept."""
+    return _mean(stack, keep, plan) if plan.method == "mean" else Window.of(np.where(keep, stack, np.nan)).median
+
+
+def steps_of(plan: Plan, first: int, last: int) -> Array | float:
+    """Give each pixel's largest step to a neighbour where the noise asks for it; a row more is read on each side."""
+    if plan.noise is None or plan.noise.d == 0:
+        return 0.0
+    above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
+    rows = read_rows(plan.frames, above, below)
+    if plan.plain and rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
+        lower, upper = middles(shifted(rows.stored, plan.whole_shifts))
+        level = lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
+    else:
+        columns = rows.columns(slice(None)) * plan.scale[:, None] - plan.whole_shifts[:, None]
+        level = typical_level(columns)
+    step = largest_step(level.reshape(below - above, -1))
+    steps: Array = np.nan_to_num(step[first - above : step.shape[0] - (below - last)]).reshape(-1)
+    return steps
+
+
+def _mean(stack: Array, keep: Array, plan: Plan) -> Array:
+    """Give the weighted mean over what is kept, as it would be had nothing been left out.
+
+    With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
+    frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
+    """
+    value, offset, factor = (np.zeros(stack.shape[1]) for _ in range(3))
+    for frame, kept, w, o, f in zip(stack, keep, plan.weights, plan.shifts.offsets, plan.shifts.factors, strict=True):
+        value += np.where(kept, frame * w, 0.0)
+        offset += np.where(kept, o * w, 0.0)
+        factor += np.where(kept, f * w, 0.0)
+    total = plan.weights.sum()
+    mean_offset = np.sum(plan.weights * plan.shifts.offsets) / total
+    mean_factor = np.sum(plan.weights * plan.shifts.factors) / total
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = (value - offset) / factor
+        mean: Array = np.where(keep.all(axis=0), value / total, mean_offset + mean_factor * level)
+    return mean
