@@ -17,6 +17,7 @@ The modules, in the order in which data flows and in which they may import (each
     noise        how much equal exposures should differ
     shifts       what makes a frame differ as a whole
     fitting      measuring the noise of a stack
+    amplifiers   parts of a detector with a noise of their own
     clip         which values of a stack to leave out, as a setting
     survivors    which values of a stack a clip keeps
     network      the middle values of a stack

@@ -5,14 +5,15 @@ Whole numbers are compared and added as they are stored, in blocks that stay in 
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 
+from pipeline.amplifiers import which_of
 from pipeline.clip import Clip, frames_needed
 from pipeline.network import middles
-from pipeline.noise import Noise
 from pipeline.pixels import Array
 from pipeline.rows import Plan
-from pipeline.screen import FEW_FRAMES, Extremes, extremes, safe_from_noise, safe_from_std
+from pipeline.screen import Extremes, extremes, safe_from_noise, safe_from_std
 
 BLOCK = 16_384
 """So many pixels of all frames are worked on together."""
@@ -21,7 +22,7 @@ EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
 
 
-def combine_bulk(plan: Plan, stored: Array, zero: float, out: Array) -> Array | None:
+def combine_bulk(plan: Plan, stored: Array, zero: float, first_row: int, out: Array) -> Array | None:
     """Combine each pixel of ``stored`` (frames, pixels) into ``out``; tell where that is right: nothing is left out.
 
     None where it cannot be told of any pixel.
@@ -29,11 +30,17 @@ def combine_bulk(plan: Plan, stored: Array, zero: float, out: Array) -> Array | 
     if not plan.plain or not _can_tell(plan):
         return None
     safe = np.empty(stored.shape[1], bool)
-    shifts = plan.whole_shifts
-    for first in range(0, safe.size, BLOCK):
-        part = slice(first, first + BLOCK)
-        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
-            safe[part] = _combine_block(plan, shifts, stored[:, part], zero, out[part])
+    which = which_of(plan.amplifiers, np.arange(safe.size) + first_row * plan.shape[1], plan.shape[1])
+    block = _Block(plan, plan.whole_shifts, zero)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
+        for first in range(0, safe.size, BLOCK):
+            part = slice(first, first + BLOCK)
+            safe[part] = block.combine(stored[:, part], which[part], out[part])
+        rest = np.flatnonzero(~safe)
+        if rest.size:
+            again = np.empty(rest.size, out.dtype)
+            safe[rest] = block.combine(stored.take(rest, axis=1), which[rest], again, exact=True)
+            out[rest] = again
     return safe
 
 
@@ -41,38 +48,53 @@ def _can_tell(plan: Plan) -> bool:
     clip = plan.clip
     if clip is None or _keeps_all(clip, len(plan.frames)):
         return True
-    return clip.centre == "median" and (clip.spread == "std" or plan.noise is not None)
+    return clip.centre == "median" and (clip.spread == "std" or bool(plan.amplifiers))
 
 
 def _keeps_all(clip: Clip, frames: int) -> bool:
     return clip.spread == "std" and frames_needed(clip) > frames
 
 
-def _combine_block(plan: Plan, shifts: Array, stored: Array, zero: float, out: Array) -> Array | bool:
-    clip, whole = plan.clip, stored.dtype.kind in "iu"
-    if clip is None or _keeps_all(clip, len(stored)):
-        out[:] = _median(middles(stored), zero) if plan.method == "median" else _mean(stored, zero)
-        return True if whole else _finite(stored)
-    even = shifted(stored, shifts)
-    exact = plan.method == "median" and not shifts.any() and len(stored) > FEW_FRAMES
-    found = extremes(even, middles(even) if exact else None)
-    if clip.spread == "noise" and plan.noise is not None:
-        safe = _safe_from_noise(plan, shifts, found, zero, plan.noise, clip)
-    else:
-        safe = safe_from_std(even, found, clip)
-    if plan.method == "median":
-        out[:] = _median((found.median_low, found.median_high) if exact else middles(stored), zero)
-    elif whole and even.itemsize == 2 and len(stored) <= EXACT_IN_SINGLE and _near(found, safe, len(stored)):
-        out[:] = _mean_of_near(even, found.low, zero, int(shifts.sum()))
-    else:
-        out[:] = _mean(stored, zero)
-    return safe if whole else safe & _finite(stored)
+@attrs.frozen
+class _Block:
+    """How to combine a block of pixels: what to take from each frame first, and what to add to a value stored."""
 
+    plan: Plan
+    shifts: Array
+    zero: float
 
-def _safe_from_noise(plan: Plan, shifts: Array, found: Extremes, zero: float, noise: Noise, clip: Clip) -> Array:
-    left = plan.shifts.offsets + (plan.shifts.factors - 1) * noise.base - shifts
-    blur, tilt = float(np.abs(left).max()), float(np.abs(plan.shifts.factors - 1).max())
-    return safe_from_noise(found, clip, noise, zero, blur, tilt)
+    def combine(self, stored: Array, which: Array, out: Array, exact: bool = False) -> Array:
+        """Combine, and tell which pixels are safe: from bounds of the median, or exactly."""
+        clip, whole = self.plan.clip, stored.dtype.kind in "iu"
+        median = self.plan.method == "median"
+        if clip is None or _keeps_all(clip, len(stored)):
+            out[:] = _median(middles(stored), self.zero) if median else _mean(stored, self.zero)
+            return np.ones(out.size, bool) if whole else _finite(stored)
+        even = shifted(stored, self.shifts)
+        shared = median and not self.shifts.any()
+        found = extremes(even, middles(even) if exact or shared else None)
+        safe = self.safe_from_noise(found, which, clip) if self.plan.amplifiers else safe_from_std(even, found, clip)
+        if median:
+            out[:] = _median((found.median_low, found.median_high) if shared else middles(stored), self.zero)
+        elif whole and even.itemsize == 2 and len(stored) <= EXACT_IN_SINGLE and _near(found, safe, len(stored)):
+            out[:] = _mean_of_near(even, found.low, self.zero, int(self.shifts.sum()))
+        else:
+            out[:] = _mean(stored, self.zero)
+        return safe if whole else safe & _finite(stored)
+
+    def safe_from_noise(self, found: Extremes, which: Array, clip: Clip) -> Array:
+        """Tell which pixels are safe, each by the noise of the amplifier that reads it."""
+        shifts, amplifiers = self.plan.shifts, self.plan.amplifiers
+        tilt = float(np.abs(shifts.factors - 1).max())
+        safe = np.zeros(which.shape, bool)
+        for number, one in enumerate(amplifiers):
+            left = shifts.offsets + (shifts.factors - 1) * one.noise.base - self.shifts
+            blur = float(np.abs(left).max())
+            own = safe_from_noise(found, clip, one.noise, self.zero, blur, tilt)
+            if len(amplifiers) == 1:
+                return own
+            safe |= own & (which == number)
+        return safe
 
 
 def shifted(stored: Array, shifts: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from pipeline.amplifiers import variance_of, which_of
 from pipeline.bulk import shifted
 from pipeline.network import middles
 from pipeline.noise import largest_step, typical_level
@@ -55,7 +56,7 @@ class Looked:
         self.waiting = []
         place, stack = np.concatenate(places), np.concatenate(columns, axis=1)
         stack *= self.plan.scale[:, None]
-        keep = kept(self.plan, stack, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
+        keep = kept(self.plan, stack, place, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
         combined = combine_kept(self.plan, stack, keep)
         self.values[place] = combined
         nonfinite = ~np.isfinite(combined)
@@ -64,14 +65,15 @@ class Looked:
         self.rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
 
 
-def kept(plan: Plan, stack: Array, step: Array | float) -> Array:
-    """Tell which values of a stack (frames, pixels) the clip of a plan keeps."""
+def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:
+    """Tell which values of a stack (frames, pixels) the clip of a plan keeps; ``place`` is that of each pixel."""
     if plan.clip is None:
         return np.isfinite(stack)
-    if plan.noise is None:
+    if not plan.amplifiers:
         return kept_values(stack, plan.clip, by_own_spread(plan.clip))
     even = (stack - plan.shifts.offsets[:, None]) / plan.shifts.factors[:, None]
-    return kept_values(even, plan.clip, by_noise(plan.clip, plan.noise, step))
+    which = which_of(plan.amplifiers, place, plan.shape[1])
+    return kept_values(even, plan.clip, by_noise(plan.clip, variance_of(plan.amplifiers, which, step)))
 
 
 def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
@@ -81,7 +83,7 @@ def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
 
 def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     """Give each pixel's largest step to a neighbour where the noise asks for it; a row more is read on each side."""
-    if plan.noise is None or plan.noise.d == 0:
+    if all(one.noise.d == 0 for one in plan.amplifiers):
         return 0.0
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
     rows = read_rows(plan.frames, above, below)
@@ -102,15 +104,20 @@ def _mean(stack: Array, keep: Array, plan: Plan) -> Array:
     With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
     frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
     """
-    value, offset, factor = (np.zeros(stack.shape[1]) for _ in range(3))
-    for frame, kept, w, o, f in zip(stack, keep, plan.weights, plan.shifts.offsets, plan.shifts.factors, strict=True):
-        value += np.where(kept, frame * w, 0.0)
-        offset += np.where(kept, o * w, 0.0)
-        factor += np.where(kept, f * w, 0.0)
-    total = plan.weights.sum()
-    mean_offset = np.sum(plan.weights * plan.shifts.offsets) / total
-    mean_factor = np.sum(plan.weights * plan.shifts.factors) / total
+    weights, offsets, factors = plan.weights, plan.shifts.offsets, plan.shifts.factors
+    whole = np.sum(weights)
+    mean: Array = _sum(np.where(keep, stack, 0.0), weights) / whole
+    short = np.flatnonzero(~keep.all(axis=0))
+    left = keep.take(short, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        level = (value - offset) / factor
-        mean: Array = np.where(keep.all(axis=0), value / total, mean_offset + mean_factor * level)
+        level = (mean[short] * whole - _sum(left, weights * offsets)) / _sum(left, weights * factors)
+    mean[short] = np.sum(weights * offsets) / whole + np.sum(weights * factors) / whole * level
     return mean
+
+
+def _sum(rows: Array, factors: Array) -> Array:
+    """Add rows times their factors, row by row: numpy's own sum changes its order with the number of columns."""
+    total = np.zeros(rows.shape[1])
+    for row, factor in zip(rows, factors.tolist(), strict=True):
+        total += row * factor if factor != 1 else row
+    return total

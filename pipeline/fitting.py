@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import attrs
 import numpy as np
@@ -21,11 +22,14 @@ SIGNIFICANT = 4.0
 TELLING = 25.0
 """Motion is measured where it could show as so many times the other noise."""
 
+CUT_OFF = 0.05
+"""Where so many of all values are the lowest one, they were cut off there."""
+
 FIT_ROUNDS = 6
 
 
 @attrs.frozen
-class _Sample:
+class Sample:
     """Sampled pixels: their level, largest step to a neighbour, and variance over frames with degrees of freedom."""
 
     level: Array
@@ -34,20 +38,22 @@ class _Sample:
     degrees: int
 
 
-def _sample(stacks: Sequence[Array], shifts: Shifts) -> _Sample:
+def sample_of(stacks: Sequence[Array], shifts: Shifts, every: bool = False) -> Sample:
+    """Measure level, step and variance of each pixel that has two values or more, or of every one."""
     levels, steps, variances, freedom = [], [], [], []
     for stack in stacks:
         even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
         window = Window.of(even.reshape(len(even), -1))
         level = typical_of(window).reshape(stack.shape[1:])
-        enough = (window.size > 1).reshape(level.shape)
+        enough = (window.size > 1).reshape(level.shape) | every
         levels.append((_beside(level) if len(stack) == 2 else level)[enough])
         steps.append(largest_step(level)[enough])
         left = window.of_columns(np.flatnonzero(enough))
-        variances.append(left.mean_of((left.ordered - left.mean) ** 2) * left.size / (left.size - 1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variances.append(left.mean_of((left.ordered - left.mean) ** 2) * left.size / (left.size - 1))
         freedom.append(left.size - 1)
     level, step, variance = (np.concatenate(parts) for parts in (levels, steps, variances))
-    return _Sample(level, step, variance, int(np.median(np.concatenate(freedom))) if level.size else 0)
+    return Sample(level, step, variance, int(np.median(np.concatenate(freedom))) if level.size else 0)
 
 
 def _beside(level: Array) -> Array:
@@ -63,16 +69,18 @@ def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, coun
     :param stacks: as for :func:`measure_shifts`.
     :param counting: the read and photon noise, where they are known.
     """
-    sample = _sample(stacks, shifts)
+    sample = sample_of(stacks, shifts)
     if counting and kind == "bias":
         return Noise(a=counting.a)
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:
         return counting or Noise(a=_pooled(sample))
     noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, kind)
+    if noise.b == 0 and not counting:
+        noise = attrs.evolve(noise, a=max(noise.a, _seen_from_above(stacks)))
     return _with_motion(noise, sample, fit_counting=counting is None) if kind in MOVING else noise
 
 
-def _above_pedestal(counting: Noise, sample: _Sample) -> Noise:
+def _above_pedestal(counting: Noise, sample: Sample) -> Noise:
     """Fit the one thing that gain and read noise leave open: how much of the level is a bias, which has no noise."""
     calm = sample.step <= np.quantile(sample.step, 0.5)
     typical = _typical(sample.variance[calm], sample.degrees)
@@ -80,11 +88,11 @@ def _above_pedestal(counting: Noise, sample: _Sample) -> Noise:
     return Noise(a=a, b=counting.b, floor=max(QUANTISATION, counting.a))
 
 
-def _pooled(sample: _Sample) -> float:
+def _pooled(sample: Sample) -> float:
     return max(float(np.median(sample.variance)), QUANTISATION) if sample.variance.size else QUANTISATION
 
 
-def _counting_noise(sample: _Sample, kind: str) -> Noise:
+def _counting_noise(sample: Sample, kind: str) -> Noise:
     """Fit a + b·level; of lights and arcs to the calmer half of the pixels only.
 
     Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
@@ -103,7 +111,27 @@ def _counting_noise(sample: _Sample, kind: str) -> Noise:
     return Noise(a=a, b=b, base=base, floor=max(QUANTISATION, 0.5 * float(start.min())))
 
 
-def _with_motion(noise: Noise, sample: _Sample, fit_counting: bool) -> Noise:
+def _seen_from_above(stacks: Sequence[Array]) -> float:
+    """Give the variance as the upper values alone tell it, where many lie on the lowest of all; 0 where few do.
+
+    Unsigned frames without a pedestal are cut off at 0, and their scatter with them.  What lies one and two σ above
+    the middle is not: the distance between those quantiles, over that of the same fractions of a normal distribution.
+    """
+    values = np.concatenate([stack.reshape(-1) for stack in stacks])
+    values = values[np.isfinite(values)]
+    if not values.size or np.count_nonzero(values == values.min()) < CUT_OFF * values.size:
+        return 0.0
+    values = np.sort(values)
+    edges = np.quantile(values, [0.8413, 0.9772], method="higher")
+    above = 1 - np.searchsorted(values, edges, side="right") / values.size
+    if edges[0] <= values[0] or not above[0] > above[1] > 0:
+        return 0.0
+    middle = (edges + values[np.searchsorted(values, edges, side="right")]) / 2
+    normal = NormalDist()
+    return float(((middle[1] - middle[0]) / (normal.inv_cdf(1 - above[1]) - normal.inv_cdf(1 - above[0]))) ** 2)
+
+
+def _with_motion(noise: Noise, sample: Sample, fit_counting: bool) -> Noise:
     """Add what shifts and changes of flux or seeing do at steep and bright places, where it can be told from 0.
 
     All terms are fitted together, lest the photon noise of a bright trace be taken for motion.  Motion that shows is

@@ -15,7 +15,8 @@ def combine_with_errors(
 ) -> tuple[Array | None, Shared]:
     """Combine a tile whose frames carry variance, and propagate that: own errors average down, shared ones do not."""
     stack = rows.columns(slice(None)) * plan.scale[:, None]
-    keep = kept(plan, stack, steps_of(plan, first, last))
+    place = np.arange(first * plan.shape[1], last * plan.shape[1])
+    keep = kept(plan, stack, place, steps_of(plan, first, last))
     shape = (last - first, plan.shape[1])
     values[first:last] = combine_kept(plan, stack, keep).reshape(shape)
     rejected += (np.isfinite(stack) & ~keep).sum(axis=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from pipeline.amplifiers import Amplifier, Sampled
 from pipeline.clip import Clip
 from pipeline.frames import Image
-from pipeline.noise import Noise
 from pipeline.pixels import STICKY, Array, Pixels, working_dtype
 from pipeline.shifts import Shifts, sampled
 
@@ -18,14 +18,15 @@ UNTRUSTED = np.uint8(0xFF & ~STICKY)
 class Plan:
     """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each.
 
-    ``order`` gives each frame's place in the list as it was given.
+    ``amplifiers`` hold the noise to judge by: none where pixels are judged by their own spread.  ``order`` gives each
+    frame's place in the list as it was given.
     """
 
     frames: tuple[Image, ...]
     order: Array
     method: str
     clip: Clip | None
-    noise: Noise | None
+    amplifiers: tuple[Amplifier, ...]
     shifts: Shifts
     scale: Array
     weights: Array
@@ -48,9 +49,9 @@ class Plan:
     @property
     def whole_shifts(self) -> Array:
         """What to take from each frame to bring it near the others, in whole units of its values."""
-        if self.noise is None:
+        if not self.amplifiers:
             return np.zeros(len(self.frames), int)
-        shift = self.shifts.offsets + (self.shifts.factors - 1) * self.noise.base
+        shift = self.shifts.offsets + (self.shifts.factors - 1) * self.amplifiers[0].noise.base
         return np.round(shift).astype(int)
 
 
@@ -131,13 +132,14 @@ def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
     return Reader(frames).read(start, stop)
 
 
-def sample_rows(frames: tuple[Image, ...], scale: Array) -> list[Array]:
-    """Read the pixels on which noise is measured: blocks (frames, rows, columns), scaled, NaN where a value is bad."""
+def sample_rows(frames: tuple[Image, ...], scale: Array) -> Sampled:
+    """Read the pixels on which noise is measured: scaled, NaN where a value is bad."""
     height, width = frames[0].shape
+    rows, thin = sampled(height, width, frames[0].kind, len(frames))
+    columns = np.arange(width)[thin]
     blocks = []
-    rows, columns = sampled(height, width, frames[0].kind, len(frames))
     for start, stop in rows:
-        every = np.arange((stop - start) * width).reshape(-1, width)[:, columns]
-        values = read_rows(frames, start, stop).columns(every.reshape(-1)) * scale[:, None]
-        blocks.append(values.reshape(len(frames), *every.shape))
-    return blocks
+        places = (np.arange(stop - start)[:, None] * width + columns).reshape(-1)
+        values = read_rows(frames, start, stop).columns(places) * scale[:, None]
+        blocks.append(values.reshape(len(frames), stop - start, columns.size))
+    return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns)

@@ -7,6 +7,8 @@ of three, and two thirds above the smallest.
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 
@@ -78,8 +80,7 @@ def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur
     down = difference(found.median_high, found.low)
     if noise.b == 0 and tilt == 0:
         sigma = float(np.sqrt(max(noise.a, noise.floor))) * MARGIN
-        safe: Array = (up <= clip.high * sigma - 2 * blur) & (down <= clip.low * sigma - 2 * blur)
-        return safe
+        return _below(up, clip.high * sigma - 2 * blur) & _below(down, clip.low * sigma - 2 * blur)
     level = found.median_low.astype(np.float32)
     level += np.float32(zero)
     if tilt >= 1:
@@ -93,6 +94,16 @@ def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur
     sigma32 *= np.float32(MARGIN)
     within: Array = (up + shift <= np.float32(clip.high) * sigma32) & (down + shift <= np.float32(clip.low) * sigma32)
     return within
+
+
+def _below(span: Array, limit: float) -> Array:
+    """Compare in the type of the spans: whole numbers stay whole."""
+    if limit < 0:
+        return np.zeros(span.shape, bool)
+    if span.dtype.kind == "u":
+        limit = min(math.floor(min(limit, 2.0**62)), int(np.iinfo(span.dtype).max))
+    below: Array = span <= span.dtype.type(limit)
+    return below
 
 
 def safe_from_std(stack: Array, found: Extremes, clip: Clip) -> Array:

@@ -9,6 +9,7 @@ from typing import Literal
 import attrs
 import numpy as np
 
+from pipeline.amplifiers import Amplifier, amplifiers_of
 from pipeline.clip import Clip, frames_needed
 from pipeline.errors import AssumptionWarning, ClipWarning, SettingError, StepError
 from pipeline.fitting import measure_stack_noise
@@ -39,7 +40,7 @@ class Found:
     rejected: tuple[int, ...]
     offsets: tuple[float, ...]
     factors: tuple[float, ...]
-    noise: Noise | None
+    amplifiers: tuple[Amplifier, ...]
     level: float | None
     exposures: tuple[float | None, ...]
     begin: datetime | None = None
@@ -49,6 +50,11 @@ class Found:
     def frames(self) -> int:
         """The number of frames."""
         return len(self.rejected)
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise by which values were judged; where amplifiers differ, that of the noisiest."""
+        return max((one.noise for one in self.amplifiers), key=lambda noise: noise.a, default=None)
 
 
 @stage
@@ -86,7 +92,7 @@ def measure_noise(frames: FrameSet) -> Noise:
     """
     if len(frames) < 2:
         raise StepError(f"the noise of {len(frames)} frames cannot be measured; it takes two or more")
-    samples = sample_rows(frames.frames, np.ones(len(frames)))
+    samples = sample_rows(frames.frames, np.ones(len(frames))).blocks
     kind = frames.frames[0].kind
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
@@ -160,7 +166,8 @@ def _check_exposures(frames: FrameSet, scale: str | None) -> None:
 def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, weights: str | None) -> Plan:
     ready = tuple(_loaded(frame) for frame in frames)
     factors = _scales(ready, scale)
-    noise, shifts = None, Shifts.none(len(ready))
+    amplifiers: tuple[Amplifier, ...] = ()
+    shifts = Shifts.none(len(ready))
     if clip and len(ready) > 1:
         if frames_needed(clip) > len(ready):
             advise(
@@ -169,12 +176,12 @@ def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, w
                 ClipWarning,
             )
         if clip.spread == "noise":
-            noise = clip.noise
-            if noise is None:
-                kind = ready[0].kind
-                samples = sample_rows(ready, factors)
-                shifts = measure_shifts(samples, kind)
-                noise = measure_stack_noise(samples, shifts, kind, clip.counting)
+            if clip.noise is None:
+                sampled = sample_rows(ready, factors)
+                shifts = measure_shifts(sampled.blocks, ready[0].kind)
+                amplifiers = amplifiers_of(sampled, ready[0].shape, shifts, ready[0].kind, clip.counting)
+            else:
+                amplifiers = (Amplifier((0, ready[0].shape[0]), (0, ready[0].shape[1]), clip.noise),)
     weighing = _weights(ready, weights, scale, 1 / factors)
     order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
     return Plan(
@@ -182,7 +189,7 @@ def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, w
         order=order,
         method=method,
         clip=clip if len(ready) > 1 else None,
-        noise=noise,
+        amplifiers=amplifiers,
         shifts=Shifts(shifts.offsets[order], shifts.factors[order]),
         scale=factors[order],
         weights=weighing[order],
@@ -201,7 +208,7 @@ def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
     if scale == "exposure":
         sizes = [_seconds(frame) for frame in frames]
     else:
-        samples = sample_rows(frames, np.ones(len(frames)))
+        samples = sample_rows(frames, np.ones(len(frames))).blocks
         sizes = [float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames))]
     for frame, size in zip(frames, sizes, strict=True):
         if not size > 0:
@@ -232,7 +239,7 @@ def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) ->
         rejected=tuple(rejected[back].tolist()),
         offsets=tuple(plan.shifts.offsets[back].tolist()),
         factors=tuple(plan.shifts.factors[back].tolist()),
-        noise=plan.noise,
+        amplifiers=plan.amplifiers,
         level=_mean_level(pixels),
         exposures=exposures,
         begin=min((time for time in begins if time), default=None),

@@ -12,7 +12,6 @@ from typing import TypeAlias
 import numpy as np
 
 from pipeline.clip import Clip
-from pipeline.noise import Noise
 from pipeline.order import Window
 from pipeline.pixels import Array
 from pipeline.robust import MAD_TO_SIGMA
@@ -79,18 +78,17 @@ def by_own_spread(clip: Clip) -> Judge:
     return judge
 
 
-def by_noise(clip: Clip, noise: Noise, step: Array | float) -> Judge:
+def by_noise(clip: Clip, variance: Callable[[Array, Array], Array]) -> Judge:
     """Judge each pixel by the noise of the whole stack.
 
     Where two values are left they are judged against each other, and the lower one holds: cosmic rays only add.
 
-    :param step: the largest step to a neighbour, of each column of the stack.
+    :param variance: gives σ² of pixels from their level and their places in the stack.
     """
 
     def judge(left: Window, columns: Array) -> tuple[Array, Array]:
         pair = left.size == 2
         middle = np.where(pair, left.lowest, left.median if clip.centre == "median" else left.mean)
-        there = step[columns] if isinstance(step, np.ndarray) else step
-        return middle, np.sqrt(noise.variance(middle, there) * np.where(pair, 2.0, 1.0))
+        return middle, np.sqrt(variance(middle, columns) * np.where(pair, 2.0, 1.0))
 
     return judge

@@ -72,7 +72,7 @@ def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array
         if rows.parts is not None and all(part.variance is not None for part in rows.parts):
             errors.append(combine_with_errors(plan, rows, first, last, values, rejected))
             continue
-        safe = combine_bulk(plan, rows.stored, rows.zero, values[first:last].reshape(-1))
+        safe = combine_bulk(plan, rows.stored, rows.zero, first, values[first:last].reshape(-1))
         if safe is not None and untrusted is not None:
             safe &= ~untrusted
         look = np.arange(rows.stored.shape[1]) if safe is None else np.flatnonzero(~safe)

@@ -39,7 +39,9 @@ def columns(draw):
 
 
 def kept_by(clip, stack):
-    judge = by_noise(clip, clip.noise, 0.0) if clip.spread == "noise" else by_own_spread(clip)
+    judge = (
+        by_noise(clip, lambda level, _: clip.noise.variance(level)) if clip.spread == "noise" else by_own_spread(clip)
+    )
     return kept_values(np.asarray(stack, float), clip, judge)
 
 
