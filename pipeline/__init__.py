@@ -10,6 +10,7 @@ The modules, in the order in which data flows and in which they may import (each
     keywords     what a header says
     frames       Image, FrameSet, and where their pixels come from
     running      how stages run: threads, memory, progress
+    spool        memory beyond the budget, in an anonymous file
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames

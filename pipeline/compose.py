@@ -13,6 +13,7 @@ from pipeline.errors import StepError
 from pipeline.frames import FrameSet, Image
 from pipeline.pixels import Array, Pixels
 from pipeline.running import running
+from pipeline.spool import within_budget
 from pipeline.stages import In_contra, Out_co, Stage, Step
 
 A = TypeVar("A")
@@ -147,10 +148,17 @@ class Each:
         if not isinstance(frames, FrameSet):
             raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
         parts = _parts(self.step)
-        return FrameSet(toolz.pipe(frame, *parts) for frame in frames)
+        return FrameSet(_run(frame, parts, len(frames)) for frame in frames)
 
     def __repr__(self) -> str:
         return f"each({self.step!r})"
+
+
+def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Image:
+    """Run steps on one of so many frames: what was read from disk and needed its whole image may go back to disk."""
+    result: Image = toolz.pipe(frame, *parts)
+    fresh = isinstance(result, Image) and not isinstance(frame.data, Pixels)
+    return within_budget(result, frames) if fresh else result
 
 
 def _parts(step: Callable[[Image], Image]) -> list[Callable[[Image], Image]]:

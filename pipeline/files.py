@@ -32,6 +32,10 @@ class Held:
         os.close(descriptor)
         Held.open_now -= 1
 
+    def read_into(self, memory: Any, place: int) -> int:
+        """Fill memory with the bytes from a place on; give how many there were."""
+        return os.preadv(self.descriptor, [memory], place)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()
 

@@ -13,6 +13,7 @@ from astropy.io import fits
 from pipeline.errors import FrameError
 from pipeline.files import Held, hold, in_our_words, opened, reading, signature_of
 from pipeline.pixels import Array, Pixels, working_dtype
+from pipeline.spool import Spool, put
 
 BLOCK = 2880
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
@@ -37,6 +38,7 @@ class Plane:
     bzero: float = 0.0
     blank: int | None = None
     held: Held | None = attrs.field(default=None, eq=False, repr=False)
+    spool: Spool | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -57,19 +59,27 @@ class Plane:
         :raises FrameError: the file ends early, is damaged, or has changed since it was opened.
         """
         start, stop, _ = slice(start, stop).indices(self.shape[0])
-        with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
-            self._check_unchanged(stream.fileno())
-            tiles = self.packing == "tiles"
-            return self._scaled(self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop))
+        return self._scaled(self.read_raw(start, stop))
 
-    def read_raw(self, start: int, stop: int, spare: Array) -> Array:
-        """Read some rows of a plain file as they are stored, big-endian, perhaps into ``spare``."""
+    def read_raw(self, start: int, stop: int, spare: Array | None = None) -> Array:
+        """Read some rows as they are stored, big-endian, perhaps into ``spare``."""
         if self.held is not None:
             self._check_unchanged(self.held.descriptor)
             return self._raw(self.held, start, stop, spare)
+        if self.spool is not None:
+            return self._raw(self.spool, start, stop, spare)
         with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
-            return self._raw(stream, start, stop)
+            tiles = self.packing == "tiles"
+            return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
+
+    def loaded(self) -> Plane:
+        """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
+        if not self.packing:
+            return attrs.evolve(self, held=hold(self.path))
+        stored = np.dtype(self.stored).newbyteorder(">")
+        spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
+        return attrs.evolve(self, packing="", offset=place, spool=spool)
 
     def _check_unchanged(self, descriptor: int) -> None:
         if signature_of(os.fstat(descriptor)) != self.signature:
@@ -83,18 +93,19 @@ class Plane:
             whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
         return whole
 
-    def _raw(self, stream: Any, start: int, stop: int, spare: Array | None = None) -> Array:
+    def _raw(self, source: Any, start: int, stop: int, spare: Array | None = None) -> Array:
+        """Read from what is held open, from the spool, or from a stream."""
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
         place = self.offset + start * width * stored.itemsize
         data: Any
-        if isinstance(stream, Held) and spare is not None:
-            data = spare[:size]
-            found = os.preadv(stream.descriptor, [data], place)
+        if isinstance(source, Held | Spool):
+            data = np.empty(size, np.uint8) if spare is None else spare[:size]
+            found = source.read_into(data, place)
         else:
-            stream.seek(place)
-            data = stream.read(size)
+            source.seek(place)
+            data = source.read(size)
             found = len(data)
         if found < size:
             raise FrameError(
@@ -154,11 +165,10 @@ class FitsSource:
         """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
         np.copyto(into, self.values.read_raw(start, stop, spare).reshape(-1))
 
-    def loaded(self) -> FitsSource | Pixels:
-        """Give the same rows quick to read: a compressed file is unpacked once, a plain one stays open."""
-        if self.values.packing:
-            return self.rows(0, self.shape[0])
-        return attrs.evolve(self, values=attrs.evolve(self.values, held=hold(self.values.path)))
+    def loaded(self) -> FitsSource:
+        """Give the same rows quick to read."""
+        planes = (None if plane is None else plane.loaded() for plane in (self.values, self.flags, self.deviation))
+        return FitsSource(*planes)  # type: ignore[arg-type]
 
 
 def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:

@@ -1,0 +1,150 @@
+"""Memory beyond the budget: arrays kept in an anonymous file that nobody else sees and that goes with its readers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import weakref
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline.errors import OutputError
+from pipeline.frames import Image
+from pipeline.pixels import Array, Pixels, Shared
+from pipeline.running import how_to_run
+
+
+class Spool:
+    """An anonymous file to which arrays are added; it lives as long as something refers to it."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="ccd-pipeline-")  # noqa: SIM115 - closed when nothing refers to it
+        self._lock = threading.Lock()
+        self._size = 0
+
+    def add(self, array: Array) -> int:
+        """Add the bytes of an array; give their place."""
+        with self._lock:
+            place = self._size
+            self._file.seek(place)
+            self._file.write(np.ascontiguousarray(array).data)
+            self._file.flush()
+            self._size += array.nbytes
+        return place
+
+    def read_into(self, memory: Any, place: int) -> int:
+        """Fill memory with the bytes from a place on; give how many there were."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [memory], place)
+        with self._lock:
+            self._file.seek(place)
+            return self._file.readinto(memory)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("pixels kept in an anonymous file cannot be pickled; raise the memory of running()")
+
+
+_spools: weakref.WeakValueDictionary[int, Spool] = weakref.WeakValueDictionary()
+_spools_lock = threading.Lock()
+
+
+def put(array: Array) -> tuple[Spool, int]:
+    """Add an array, as its bytes are, to the spool of this process; give the spool and the array's place in it.
+
+    :raises OutputError: there is no room for it.
+    """
+    with _spools_lock:
+        spool = _spools.get(os.getpid())
+        if spool is None:
+            spool = _spools[os.getpid()] = Spool()
+    try:
+        return spool, spool.add(array)
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: no room for {array.nbytes} bytes of frames that memory does not hold: "
+            f"{error.strerror}; set TMPDIR to a folder with room"
+        ) from error
+
+
+@attrs.frozen(eq=False)
+class Kept:
+    """One array in the spool, read by rows."""
+
+    spool: Spool
+    place: int
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, array: Array) -> Kept:
+        """Keep an array."""
+        spool, place = put(array)
+        return cls(spool, place, (array.shape[0], array.shape[1]), array.dtype)
+
+    def read(self, start: int, stop: int) -> Array:
+        """Read some rows."""
+        rows: Array = np.empty((max(stop - start, 0), self.shape[1]), self.dtype)
+        self.spool.read_into(rows, self.place + start * self.shape[1] * self.dtype.itemsize)
+        return rows
+
+
+@attrs.frozen(eq=False)
+class Spooled:
+    """Pixels in the spool: a source."""
+
+    values: Kept
+    flags: Kept
+    variance: Kept | None
+    shared: tuple[tuple[str, Kept], ...]
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Spooled:
+        """Keep pixels."""
+        return cls(
+            Kept.of(pixels.values),
+            Kept.of(pixels.flags),
+            None if pixels.variance is None else Kept.of(pixels.variance),
+            tuple((key, Kept.of(sigma)) for key, sigma in pixels.shared),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.values.dtype
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows."""
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        shared: Shared = tuple((key, sigma.read(start, stop)) for key, sigma in self.shared)
+        variance = None if self.variance is None else self.variance.read(start, stop)
+        return Pixels(self.values.read(start, stop), self.flags.read(start, stop), variance, shared)
+
+    @property
+    def stored(self) -> None:
+        """What a step gives is no whole number as a detector stores it."""
+
+    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise TypeError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
+
+    def loaded(self) -> Spooled:
+        """Give itself: it is quick to read."""
+        return self
+
+
+def within_budget(image: Image, frames: int) -> Image:
+    """Keep the pixels of an image in memory if those of so many frames have room in the budget, else in the spool."""
+    pixels = image.data
+    if not isinstance(pixels, Pixels):
+        return image
+    planes = [pixels.values, pixels.flags, pixels.variance, *(sigma for _, sigma in pixels.shared)]
+    size = sum(plane.nbytes for plane in planes if plane is not None)
+    return attrs.evolve(image, data=Spooled.of(pixels)) if size * frames > how_to_run().memory else image
