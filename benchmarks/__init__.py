@@ -13,4 +13,9 @@ One table, one file::
     shared/      frames with hits, whole processes timed, interleaved runs, judging a result
     peers/       how each peer is driven, one file each
     scripts/     what runs inside a peer's process
+
+Peers that are not installed are left out, and said.  All of them, on Debian::
+
+    apt install siril gnuastro iraf fitsh libcplcore26
+    pip install ccdproc
 """

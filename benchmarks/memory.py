@@ -1,6 +1,5 @@
 """(f) Peak memory of combining by our command, above an interpreter with numpy and astropy imported."""
 
-import shutil
 import statistics
 import sys
 
@@ -23,14 +22,14 @@ def table(scale, folder):
     costs, failed = interleave(jobs, scale.runs)
     peaks = {name: statistics.median(run.peak for run in usage) / MEBIBYTE for name, usage in costs.items()}
     promise = (FIXED + PER_PIXEL * scale.memory_size**2) / MEBIBYTE
-    print(f"interpreter with numpy and astropy: {peaks.pop('interpreter'):.0f} MB" if "interpreter" in peaks else "")
-    base = statistics.median(run.peak for run in costs["interpreter"]) / MEBIBYTE
+    base = peaks.pop("interpreter")
+    print(f"interpreter with numpy and astropy: {base:.0f} MB")
     print(f"{'frames':>8}{'peak MB':>10}{'above':>9}{'promised':>10}")
     for count, peak in peaks.items():
         print(f"{count:8}{peak:10.0f}{peak - base:9.0f}{promise:10.0f}")
     for name, reason in failed.items():
         print(f"{name} frames: failed: {reason}")
-    shutil.rmtree(folder / "memory")
+    return failed
 
 
 def interpreter(work):

@@ -11,7 +11,7 @@ from benchmarks.shared.stacks import first, make_stack
 
 def table(scale, folder):
     most = make_stack(folder / "rejection", max(scale.rejection_counts), scale.rejection_size)
-    makers = peers.rules()
+    makers, failed = peers.rules(), {}
     for count in scale.rejection_counts:
         stack = first(most, count)
         heading(f"(d) mean of {stack.name}, 5 σ, hits of 10 to 200 σ on 5e-4 of each frame's pixels")
@@ -21,7 +21,9 @@ def table(scale, folder):
             try:
                 run(job)
             except RunError as error:
-                print(f"\r{name:28} failed: {error}")
+                note("")
+                print(f"{name:28} failed: {error}")
+                failed[name] = error
                 continue
             result = image(job)
             note("")
@@ -30,3 +32,4 @@ def table(scale, folder):
         "found, good lost: what is left out is inferred from the result alone, for all in the same way.\n"
         "noise: of the result about the truth, in σ, over that of the plain mean of all values that are not hit."
     )
+    return failed

@@ -11,11 +11,13 @@ from benchmarks.shared.process import folder
 PEERS = (astropy_stats, ccdproc, siril, iraf, gnuastro, fitsh, cpl)
 
 
+def missing():
+    """Say why each peer that is not here is not."""
+    return [reason for peer in PEERS if (reason := peer.missing())]
+
+
 def installed():
-    """Give the peers that are here, after saying which are not."""
-    for peer in PEERS:
-        if reason := peer.missing():
-            print(f"left out: {reason}")
+    """Give the peers that are here."""
     return [peer for peer in PEERS if not peer.missing()]
 
 

@@ -13,7 +13,8 @@ def left_out(values, result, sigma):
     """Tell which values (frames, pixels) a clipped mean (pixels) has left out.
 
     A clip leaves out the lowest few values and the highest few.  Where the result is not the mean of all, the
-    numbers (low, high) are taken whose mean comes nearest; one value more must explain a quarter of σ more.
+    numbers (low, high) are taken whose mean comes nearest; one value more must explain a quarter of σ more,
+    and values that cancel, one low and one high, go unseen.
     """
     n = len(values)
     gone = np.zeros(values.shape, bool)

@@ -37,16 +37,16 @@ FULL = Scale(
 )
 
 SHORT = Scale(
-    runs=2,
+    runs=1,
     size=1024,
-    counts=(20,),
+    counts=(10,),
     growth_counts=(5, 20, 50),
     growth_sizes=(512, 1024, 2048),
     growth_size=1024,
     growth_count=5,
     rejection_counts=(3, 25),
     rejection_size=512,
-    night=(20, 10, 10, 3),
+    night=(5, 3, 3, 3),
     memory_counts=(5, 20),
     memory_size=1024,
 )

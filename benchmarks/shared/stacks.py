@@ -1,5 +1,6 @@
 """Stacks of frames with hits, whose ideal combination is known."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,7 @@ class Stack:
 
     def values(self, rows=slice(None)):
         """Read rows of all frames: (frames, ny, nx), uint16."""
-        return np.stack([fits.getdata(path)[rows] for path in self.paths])
+        return np.stack([_rows(path, rows) for path in self.paths])
 
     @cached_property
     def hit(self):
@@ -67,6 +68,11 @@ class Stack:
         return np.vstack([np.median(self.values(rows), axis=0) for rows in bands])
 
 
+def _rows(path, rows):
+    with fits.open(path) as hdus:
+        return hdus[0].section[rows]
+
+
 def make_stack(folder, count, size, *, level=1000.0, sigma=5.0, offsets=None, hits=HIT_FRACTION, seed=1):
     """Write frames of normal noise with hits of 10 to 200 σ, rounded to uint16."""
     folder.mkdir(parents=True)
@@ -84,6 +90,7 @@ def make_stack(folder, count, size, *, level=1000.0, sigma=5.0, offsets=None, hi
         paths.append(folder / f"frame_{number:05}.fits")
         fits.writeto(paths[-1], values.round().clip(0, 65535).astype(np.uint16))
         struck.append(where)
+    os.sync()  # nothing is left to be written while others are timed
     return Stack(folder, paths, size, level, sigma, offsets, struck)
 
 
