@@ -6,7 +6,7 @@ from benchmarks.shared.rounds import interleave, ratios, spread
 
 MEBIBYTE = 2**20
 COSTS = ("CPU s", "wall s", "peak MB", "CPU, times ours")
-WIDTHS = "{:26}{:>20}{:>20}{:>9}{:>24}"
+WIDTHS = "{:26}{:>24}{:>24}{:>9}{:>24}"
 
 
 def compare(jobs, runs, judged, judge):
