@@ -1,0 +1,21 @@
+"""What reducing costs and what it finds, measured beside the peers: ``python -m benchmarks``.
+
+One table, one file::
+
+    combine      (a) combining: whole processes, ours and every peer that is installed
+    floor        (b) combining in one process, beside a pass that only reads
+    growth       (c) how the time grows with frames and pixels
+    rejection    (d) hits found, good values lost, noise of the master: every rule, every peer
+    variants     (d) the same for ours where a stack is difficult
+    night        (e) a whole night
+    memory       (f) peak memory
+    ------------
+    shared/      frames with hits, whole processes timed, interleaved runs, judging a result
+    peers/       how each peer is driven, one file each
+    scripts/     what runs inside a peer's process
+
+Peers that are not installed are left out, and said.  All of them, on Debian::
+
+    apt install siril gnuastro iraf fitsh libcplcore26
+    pip install ccdproc
+"""

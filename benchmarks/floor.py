@@ -1,0 +1,84 @@
+"""(b) Combining in one process, beside the floor: one pass that reads the same pixels and swaps their bytes."""
+
+import importlib.util
+import time
+import warnings
+
+import numpy as np
+from astropy.io import fits
+from astropy.stats import sigma_clip
+
+from benchmarks.shared.rounds import heading, interleave, ratios, spread
+from benchmarks.shared.stacks import first, make_stack
+from pipeline import Clip, FrameSet, combine, open_frame
+from pipeline.errors import ClipWarning
+
+HEADER = 2880  # bytes: our frames have one block of it
+ROWS = 64  # read at a time
+
+
+def table(scale, folder):
+    most = make_stack(folder / "floor", max(scale.counts), scale.size)
+    for count in scale.counts:
+        compare(first(most, count), scale.runs)
+
+
+def compare(stack, runs):
+    heading(f"(b) {stack.name}, in one process, 5 σ; median (range) of {runs}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ClipWarning)  # that std rejects nothing from 20 frames
+        costs, _ = interleave(dict(contenders(stack)), runs, measure=seconds)
+    print(f"{'':28}{'seconds':>22}{'times the floor':>26}")
+    for name, times in costs.items():
+        print(f"{name:28}{spread(times, '.3f'):>22}{spread(ratios(times, costs['floor']), '.2f'):>26}")
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def contenders(stack):
+    frames = opened(stack)
+    yield "floor", floor(stack)
+    yield "ours, mean, noise clip", lambda: combine(frames).pixels.values.sum()
+    yield "ours, median, noise clip", lambda: combine(frames, method="median").pixels.values.sum()
+    yield "ours, mean, std clip", lambda: combine(frames, clip=Clip("std")).pixels.values.sum()
+    yield "ours, mean, no clip", lambda: combine(frames, clip=None).pixels.values.sum()
+    yield "astropy.stats.sigma_clip", lambda: astropy_mean(stack.paths)
+    if importlib.util.find_spec("ccdproc"):
+        yield "ccdproc.Combiner", lambda: ccdproc_mean(stack.paths)
+
+
+def opened(stack, kind="bias"):
+    """Open the frames of a stack as ours."""
+    return FrameSet(open_frame(path, kind=kind) for path in stack.paths)
+
+
+def floor(stack):
+    """Read all pixels, some rows at a time, and swap their bytes; files are opened outside the clock."""
+    streams = [path.open("rb") for path in stack.paths]
+    native = np.empty((ROWS, stack.size), np.int16)
+    size = native.nbytes
+
+    def run():
+        for start in range(HEADER, HEADER + 2 * stack.size**2, size):
+            for stream in streams:
+                stream.seek(start)
+                np.copyto(native, np.frombuffer(stream.read(size), ">i2").reshape(native.shape))
+
+    return run
+
+
+def astropy_mean(paths):
+    stack = np.stack([fits.getdata(path) for path in paths])
+    return np.ma.mean(sigma_clip(stack, sigma=5, maxiters=None, axis=0), axis=0).sum()
+
+
+def ccdproc_mean(paths):
+    import ccdproc
+
+    combiner = ccdproc.Combiner([ccdproc.CCDData.read(path, unit="adu") for path in paths])
+    combiner.sigma_clipping(5, 5, func=np.ma.median)
+    return combiner.average_combine().data.sum()

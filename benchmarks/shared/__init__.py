@@ -1,0 +1,1 @@
+"""Frames with hits, whole processes timed, interleaved runs, judging a result."""

@@ -1,0 +1,110 @@
+"""The benchmarks run, and judge results as they should."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import combine
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    """Make the benchmarks importable, with no peers but astropy."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    import benchmarks.__main__
+    from benchmarks import peers
+
+    monkeypatch.setattr(peers, "PEERS", (peers.astropy_stats,))
+    yield benchmarks
+    for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def tiny(benchmarks):
+    from benchmarks.shared.scale import Scale
+
+    return Scale(
+        runs=1,
+        size=128,
+        counts=(3,),
+        growth_counts=(3, 5),
+        growth_sizes=(64, 128),
+        growth_size=64,
+        growth_count=3,
+        rejection_counts=(3,),
+        rejection_size=128,
+        night=(3, 3, 3, 3),
+        memory_counts=(3,),
+        memory_size=64,
+    )
+
+
+@pytest.mark.parametrize(("lows", "highs"), [(0, 0), (0, 1), (1, 0), (2, 1), (0, 3)])
+def test_what_a_mean_left_out_is_seen_in_the_mean(benchmarks, lows, highs):
+    from benchmarks.shared.judge import left_out
+
+    values = np.random.default_rng(3).normal(1000, 5, (8, 50)).round()
+    values[:lows] -= 300 * np.arange(1, lows + 1)[:, None]
+    values[8 - highs :] += 500 * np.arange(1, highs + 1)[:, None]
+    gone = left_out(values, values[lows : 8 - highs].mean(axis=0), np.full(50, 5.0))
+    expected = np.zeros(8, bool)
+    expected[:lows] = expected[8 - highs :] = True
+    np.testing.assert_array_equal(gone, np.repeat(expected[:, None], 50, axis=1))
+
+
+@pytest.mark.parametrize("frames", [2, 3, 10])
+def test_the_judge_sees_what_combine_says_it_rejected(benchmarks, tmp_path, frames):
+    from benchmarks.floor import opened
+    from benchmarks.shared.judge import Verdict
+    from benchmarks.shared.stacks import make_stack
+
+    stack = make_stack(tmp_path / "stack", frames, 128)
+    master = combine(opened(stack))
+    verdict = Verdict(stack, master.pixels.values.astype(float))
+    np.testing.assert_array_equal(verdict.gone.sum(axis=1), master.found.rejected)
+    assert verdict.found == 1
+    assert sum(master.found.rejected) > 0
+
+
+def test_the_judge_calls_a_mean_with_its_hits_what_it_is(benchmarks, tmp_path):
+    from benchmarks.shared.judge import Verdict
+    from benchmarks.shared.stacks import make_stack
+
+    stack = make_stack(tmp_path / "stack", 5, 128)
+    plain, ideal = stack.means
+    assert (Verdict(stack, plain).found, Verdict(stack, ideal).found) == (0, 1)
+    assert Verdict(stack, plain).noise > 1.5
+    assert Verdict(stack, ideal).noise == 1
+
+
+@pytest.mark.parametrize("name", ["combine", "floor", "growth", "rejection", "variants", "night", "memory"])
+def test_every_table_runs(benchmarks, tiny, tmp_path, capsys, name):
+    assert not benchmarks.__main__.TABLES[name].table(tiny, tmp_path)
+    printed = capsys.readouterr().out
+    assert "failed" not in printed
+    assert len(printed.splitlines()) > 3
+
+
+def test_a_process_that_fails_is_said(benchmarks, tmp_path):
+    from benchmarks.shared.process import Job, RunError, run
+
+    job = Job([sys.executable, "-c", "raise SystemExit('no such frame')"], tmp_path, tmp_path / "out.fits")
+    with pytest.raises(RunError, match=r"wrote no out.fits: no such frame"):
+        run(job)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="orphans are only adopted on Linux")
+def test_a_process_costs_what_its_children_and_orphans_cost(benchmarks, tmp_path):
+    from benchmarks.shared.process import Job, run
+
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    parent = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {burn!r}])\nopen('out', 'w')"
+    assert run(Job([sys.executable, "-c", parent], tmp_path, tmp_path / "out")).cpu > 0.5
+    (tmp_path / "out").unlink()
+    hungry = "held = bytearray(10**8)\nopen('out', 'w')"
+    assert 100e6 < run(Job([sys.executable, "-c", hungry], tmp_path, tmp_path / "out")).peak < 150e6
