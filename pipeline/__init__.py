@@ -42,6 +42,7 @@ The modules, in the order in which data flows and in which they may import (each
     fits         open_frames, read_night
     output       write
     simulate     a night whose truth is known
+    progress     a bar on a terminal
     report       what the command says
     cli          the command
 """

@@ -26,8 +26,10 @@ from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.noise import Noise
 from pipeline.output import check_writable, write
+from pipeline.progress import progress_bar
 from pipeline.recipes import Masters, Recipe, make_masters, reduce
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
+from pipeline.running import running
 from pipeline.simulate import simulate, write_night
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that knows no σ still gets its report
     options = _parser().parse_args(arguments)
     try:
-        with _said_plainly(strict=options.strict):
+        with _said_plainly(strict=options.strict), running(progress=None if options.quiet else progress_bar()):
             options.run(options)
     except SettingError as error:
         return _failed(str(error), WRONG_COMMAND)

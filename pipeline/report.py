@@ -44,6 +44,7 @@ def step_words(product: ReducedImage) -> str:
 def flag_words(image: Image | ReducedImage) -> str:
     """Count flagged pixels by reason."""
     flags = image.pixels.flags
+    flags = flags[flags != 0]
     counts = [(flag.name or "", int(np.count_nonzero(flags & flag))) for flag in Flag]
     words = [f"{count} {name.lower().replace('_', ' ')}" for name, count in counts if count]
     return f"; flagged: {', '.join(words)}" if words else "; no pixel flagged"
