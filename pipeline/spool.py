@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, StepError
 from pipeline.frames import Image
 from pipeline.pixels import Array, Pixels, Shared
 from pipeline.running import how_to_run
@@ -44,7 +44,7 @@ class Spool:
             return self._file.readinto(memory)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("pixels kept in an anonymous file cannot be pickled; raise the memory of running()")
+        raise StepError("pixels kept in an anonymous file cannot be pickled; raise the memory of running()")
 
 
 _spools: weakref.WeakValueDictionary[int, Spool] = weakref.WeakValueDictionary()
@@ -133,7 +133,7 @@ class Spooled:
 
     def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
         """Refuse: see :attr:`stored`."""
-        raise TypeError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
+        raise StepError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
 
     def loaded(self) -> Spooled:
         """Give itself: it is quick to read."""
