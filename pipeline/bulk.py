@@ -131,8 +131,9 @@ def _mean_of_near(even: Array, low: Array, zero: float, shift: int) -> Array:
     total = low.astype(np.float32)
     total += np.float32(zero)
     total *= np.float32(count)
-    total += excess
-    total += np.float32(shift)
+    total += excess.astype(np.float32)
+    if shift:
+        total += np.float32(shift)
     total /= np.float32(count)  # of a whole number below 2^24: rounded once, as if it were divided in double
     return total
 

@@ -101,7 +101,7 @@ def _below(span: Array, limit: float) -> Array:
     if limit < 0:
         return np.zeros(span.shape, bool)
     if span.dtype.kind == "u":
-        limit = min(math.floor(min(limit, 2.0**62)), int(np.iinfo(span.dtype).max))
+        limit = math.floor(min(limit, 2.0 ** (8 * span.itemsize - 1) - 1))
     below: Array = span <= span.dtype.type(limit)
     return below
 
