@@ -7,7 +7,10 @@ The modules, in the order in which data flows and in which they may import (each
     robust       the typical value of many with wild ones
     cards        a header that cannot change
     state        what has been done to an image
-    keywords     what a header says
+    tables       which keywords say what
+    values       the value of one card, read strictly
+    exposures    the exposure that a header gives
+    keywords     what a header says besides
     frames       Image, FrameSet, and where their pixels come from
     running      how stages run: threads, memory, progress
     spool        memory beyond the budget, in an anonymous file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -10,8 +11,6 @@ from typing import Any
 import attrs
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
-
-from pipeline.errors import HeaderError
 
 CARD = 80
 COMMENTARY = ("COMMENT", "HISTORY", "")
@@ -50,17 +49,22 @@ class Cards:
     def get(self, keyword: str, default: Any = None) -> Any:
         """Give the value of a card; an empty or undefined one counts as none.
 
-        :raises HeaderError: the card is there and its value cannot be read.
+        A value that breaks the standard, such as a word without quotes, is given as the text that stands there.
         """
         try:
             value = _parsed(self.text).get(keyword)
-        except fits.VerifyError as error:
-            raise HeaderError(
-                f"{keyword}: its card breaks the FITS standard ({error}); write its value as a number or a 'string'"
-            ) from error
+        except fits.VerifyError:
+            value = _written(self.text, keyword)
         if value is None or isinstance(value, fits.card.Undefined):
             return default
         return default if isinstance(value, str) and not value.strip() else value
+
+    def comment(self, keyword: str) -> str:
+        """Give the comment of a card; empty where there is none."""
+        try:
+            return str(_parsed(self.text).comments[keyword])
+        except (KeyError, fits.VerifyError):
+            return ""
 
     def to_header(self) -> fits.Header:
         """Give a fresh astropy header."""
@@ -72,6 +76,15 @@ class Cards:
         above = [card for card in primary if card.keyword not in own]
         silent = {card.keyword for card in above} - set(COMMENTARY)
         return Cards(_as_text([*above, *(card for card in self if card.keyword not in silent)]))
+
+
+def _written(text: str, keyword: str) -> str:
+    """Give what is written in the place of a card's value."""
+    for at in range(0, len(text), CARD):
+        name, _, rest = text[at : at + CARD].partition("=")
+        if name.strip().upper() in (keyword.upper(), f"HIERARCH {keyword.upper()}"):
+            return re.split(r"\s/|$", rest.strip(), maxsplit=1)[0].strip()
+    return ""
 
 
 def _as_text(cards: Iterable[fits.Card]) -> str:

@@ -128,7 +128,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--sigma-low", type=float, metavar="K", help="below; default: as --sigma")
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
-    add("--exposure-key", metavar="KEY", help="keyword of the exposure in seconds, looked for first")
+    add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
     add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by, else it is measured")
     add("--read-noise", type=float, metavar="R", help="e-")
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")

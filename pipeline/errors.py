@@ -15,6 +15,7 @@
     PipelineWarning               the reduction goes on
     ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
     ├── SkippedWarning            ... without a step that had been done before
+    ├── HeaderWarning             ... with cards that contradict each other, or that were mended or set aside
     └── ClipWarning               ... with a clip that cannot do what was asked of it
 
 A message says where, what was found, what was expected, and what to do.
@@ -82,6 +83,10 @@ class AssumptionWarning(PipelineWarning):
 
 class SkippedWarning(PipelineWarning):
     """A step was left out, having been done before."""
+
+
+class HeaderWarning(PipelineWarning):
+    """Cards that contradict each other, or that break the standard and were mended or set aside."""
 
 
 class ClipWarning(PipelineWarning):

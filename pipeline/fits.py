@@ -12,7 +12,8 @@ from astropy.io import fits
 
 from pipeline import keywords
 from pipeline.cards import Cards
-from pipeline.errors import AssumptionWarning, FileListError, FrameError, PipelineError
+from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
+from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
 from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
@@ -28,10 +29,12 @@ def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | No
     """Read a file list and open its frames.  Paths in it are relative to the list.
 
     :param delimiter: what stands between cells.
-    :param exposure_key: the keyword of the exposure in seconds, looked for first.
+    :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
     :raises FileListError: with every problem of the list and of the files it names, by line.
     """
     path = Path(path)
+    if exposure_key:
+        key_of(exposure_key)  # a mistake in it is not every file's
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -110,20 +113,31 @@ def open_frame(
     if not isinstance(frame.data, Location):
         return frame
     where = frame.data
-    source, cards = _open_location(where)
+    source, headers = _open_location(where)
+    cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
-        exposure, state = keywords.exposure(cards, exposure_key), keywords.state(cards)
-    except PipelineError as error:
-        raise type(error)(f"{where}: {error}") from error
-    if exposure_key and exposure is not None and cards.get(exposure_key) is None:
+        said, state = exposure_reading(*headers, keyword=exposure_key), keywords.state(cards)
+    except HeaderError as error:
+        raise HeaderError(f"{where}: {error}") from error
+    if said is not None:
+        _tell_of(said, where, exposure_key)
+    seconds = None if said is None else said.value
+    return attrs.evolve(frame, data=source, exposure=seconds, header=cards, state=state)
+
+
+def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
+    """Say where an exposure comes from, if that is not plain."""
+    if exposure_key and said.card != key_of(exposure_key).keyword:
         advise(
-            f"{where}: no {exposure_key} in the header; the exposure is another card's, {exposure:g} s",
+            f"{where}: no {exposure_key} in the header; the exposure is that of {said.card}, {said.value:g} s",
             AssumptionWarning,
         )
-    return attrs.evolve(frame, data=source, exposure=exposure, header=cards, state=state)
+    if said.note:
+        advise(f"{where}: {said.note}", HeaderWarning)
 
 
-def _open_location(where: Location) -> tuple[FitsSource, Cards]:
+def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
+    """Open an HDU: where its pixels are, its header, and behind it the primary one."""
     packing = _packing(where.path)
     with (
         reading(where.path, where.hdu),
@@ -132,7 +146,7 @@ def _open_location(where: Location) -> tuple[FitsSource, Cards]:
     ):
         number = _number(hdus, where)
         plane = plane_of(hdus, number, where.path, packing)
-        cards = Cards.of(hdus[number].header)
+        headers = tuple(Cards.of(hdus[index].header) for index in ((number, 0) if number else (0,)))
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
         names = [str(other.name) for other in hdus] if ours and number == 0 else []
         flags, deviation = (
@@ -142,9 +156,7 @@ def _open_location(where: Location) -> tuple[FitsSource, Cards]:
         for beside in (flags, deviation):
             if beside and beside.shape != plane.shape:
                 raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
-        if number > 0:
-            cards = cards.under(Cards.of(hdus[0].header))
-    return FitsSource(plane, flags, deviation), cards
+    return FitsSource(plane, flags, deviation), headers
 
 
 def _packing(path: str) -> str:

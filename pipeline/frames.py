@@ -13,7 +13,7 @@ from toolz import concat, unique
 
 from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
-from pipeline.keywords import exposure as exposure_of
+from pipeline.exposures import exposure as exposure_of
 from pipeline.keywords import state as state_of
 from pipeline.pixels import Array, Flag, Pixels
 from pipeline.state import State

@@ -1,20 +1,20 @@
-"""What a header says: exposure, gain, read noise, saturation, dates, sections, and what was done before."""
+"""What a header says besides the exposure: the detector, the sky, dates, sections, and what was done before."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
+from pipeline import tables
 from pipeline.cards import Cards
 from pipeline.errors import HeaderError
+from pipeline.exposures import exposure
 from pipeline.state import State
+from pipeline.tables import Key
+from pipeline.values import is_nothing, number
 
-EXPOSURE = ("EXPTIME", "EXPOSURE", "XPOSURE", "EXP_TIME", "ITIME", "ESO DET WIN1 DIT1")
-"""Exposure in seconds, the first that is there; not DARKTIME, which is 0 or far larger on many cameras."""
-
-SATURATION = ("SATURATE",)
 BEGIN = ("DATE-BEG", "DATE-OBS")
 END = ("DATE-END",)
 
@@ -35,40 +35,149 @@ UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fr
     ("electron", "electrons", "e-", "e"), "electron"
 )
 
+MOST_GAIN = 50.0
+"""e⁻/ADU: a GAIN above this is the number of a setting."""
+
+HOTTEST = 100.0
+"""°C: a temperature above this is in K."""
+
+_AMATEUR = (
+    r"n\.?i\.?n\.?a\b|sharpcap|sequence generator|\bapt\b|asiair|asi ?cap|kstars|\bekos|firecapture|zwo|qhy|asi ?\d"
+)
+_MODE = re.compile(r"(?!nan$|[-+]?inf)[a-z_].*", re.IGNORECASE)
 _NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
-_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?)\s*(?:s|sec|secs|second|seconds)?\s*")
 
 
-def exposure(cards: Cards, keyword: str | None = None) -> float | None:
-    """Give the exposure in seconds; None where no card says it.
-
-    :param keyword: where to look first.
-    :raises HeaderError: a card is there and is not a number of seconds from 0.
-    """
-    for key in (*([keyword] if keyword else []), *EXPOSURE):
-        value = cards.get(key)
-        if value is not None:
-            return _seconds(key, value)
-    return None
+def gain(*headers: Cards) -> float | None:
+    """Give the gain in e⁻/ADU; None where no card says it, or GAIN is the number of a setting."""
+    return _first(headers, tables.GAIN, _gain_of)
 
 
-def _seconds(keyword: str, value: Any) -> float:
-    text = _NUMBER.fullmatch(value) if isinstance(value, str) else None
-    number = re.sub("[Dd]", "e", text[1]) if text else value
-    try:
-        seconds = math.nan if isinstance(value, bool) else float(number)
-    except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise HeaderError(f"{keyword} = {value!r}; expected an exposure in seconds, a number from 0")
-    return seconds
+def _gain_of(cards: Cards, key: Key) -> float | None:
+    value = _positive(cards, key)
+    comment = cards.comment(key.keyword).lower()
+    if value is None or (key.keyword == "GAIN" and (value > MOST_GAIN or _is_setting(cards, comment))):
+        return None
+    inverse = re.search(r"(adu|dn|counts?)\s*(/|per)\s*e", comment) or key.unit == "ADU/e"
+    return 1 / value if inverse else value
+
+
+def _is_setting(cards: Cards, comment: str) -> bool:
+    """Tell whether GAIN is the number of a setting: its comment says so, or an amateur camera's software wrote it."""
+    said = re.search(r"index|setting|gain set|sensor gain|camera gain|\biso\b|\bdb\b|mode", comment)
+    software = " ".join(str(cards.get(key, "")) for key in ("SWCREATE", "PROGRAM", "CREATOR", "SOFTWARE", "INSTRUME"))
+    return bool(said or re.search(_AMATEUR, software, re.IGNORECASE))
+
+
+def read_noise(*headers: Cards) -> float | None:
+    """Give the read noise in e⁻; None where no card says it."""
+
+    def of(cards: Cards, key: Key) -> float | None:
+        value = _positive(cards, key)
+        in_adu = re.search(r"\badu\b|\bdn\b", cards.comment(key.keyword).lower())
+        factor = gain(*headers) if in_adu else 1.0
+        return None if value is None or factor is None else value * factor
+
+    return _first(headers, tables.READ_NOISE, of)
 
 
 def saturation(cards: Cards) -> float | None:
     """Give the level in ADU from which raw values are saturated; None where no card says it."""
-    values = [cards.get(key) for key in SATURATION]
-    levels = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    return next((level for level in levels if level > 0), None)
+    return _first([cards], [Key(keyword) for keyword in tables.SATURATION], _positive)
+
+
+def airmass(*headers: Cards) -> float | None:
+    """Give the airmass, a number from 1; None where no card says it."""
+    return _first(headers, tables.AIRMASS, lambda cards, key: _between(cards, key, 0.999, 100.0))
+
+
+def seeing(*headers: Cards) -> float | None:
+    """Give the seeing in seconds of arc; None where no card says it."""
+    return _first(headers, tables.SEEING, lambda cards, key: _between(cards, key, 0.01, 100.0))
+
+
+def temperature(*headers: Cards) -> float | None:
+    """Give the temperature of the detector in °C; None where no card says it."""
+
+    def of(cards: Cards, key: Key) -> float | None:
+        value = number(cards.get(key.keyword)).value
+        kelvin = value > HOTTEST or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(key.keyword).lower())
+        celsius = value - 273.15 if kelvin else value
+        return celsius if -273.15 <= celsius <= HOTTEST else None
+
+    return _first(headers, tables.TEMPERATURE, of)
+
+
+def dispersion_axis(*headers: Cards) -> int | None:
+    """Give the axis along which a spectrum is dispersed, 1 along rows or 2 along columns; None where no card does."""
+
+    def of(cards: Cards, key: Key) -> float | None:
+        axis = number(cards.get(key.keyword)).value
+        return axis if axis in (1, 2) else None
+
+    found = _first(headers, [Key(keyword) for keyword in tables.DISPERSION], of)
+    return None if found is None else int(found)
+
+
+def filter_name(*headers: Cards) -> str | None:
+    """Give the name of the filter; None where no card says it."""
+    return next(_words(headers, tables.FILTER), None)
+
+
+def image_type(*headers: Cards) -> str | None:
+    """Give the kind of image that the header says it is: bias, dark, flat, light or arc; None where it does not.
+
+    A dark of 0 s is a bias.  A file list goes before what headers say.
+    """
+    for word in _words(headers, tables.IMAGE_TYPE):
+        said = re.sub(r"^(master|lamp|dome)[ _,-]*(?=flat|arc|dark|bias)", "", word.lower())
+        kind = next((kind for kind, starts in tables.KIND_WORDS if said.startswith(starts)), None)
+        if kind:
+            return "bias" if kind == "dark" and exposure(*headers) == 0 else kind
+    return None
+
+
+def binning(*headers: Cards) -> tuple[int, int] | None:
+    """Give the binning along x and y; None where no card says it."""
+    for cards in headers:
+        for pair in tables.BINNING:
+            text = " ".join(str(cards.get(keyword, "")) for keyword in pair if keyword)
+            found = re.fullmatch(r"\D*([1-9]\d*)\D+([1-9]\d*)\D*|([1-9])", re.sub(r"\.0*\b", "", text).strip())
+            if found:
+                return int(found[1] or found[3]), int(found[2] or found[3])
+    return None
+
+
+def _words(headers: Sequence[Cards], keywords: Sequence[str]) -> Iterator[str]:
+    for cards in headers:
+        for value in (cards.get(keyword) for keyword in keywords):
+            if isinstance(value, str) and not is_nothing(value):
+                yield value.strip()
+
+
+def _between(cards: Cards, key: Key, low: float, high: float) -> float | None:
+    """Read a number; outside its range it stands for something that was not measured."""
+    value = number(cards.get(key.keyword)).value
+    return value if low <= value <= high else None
+
+
+def _first(headers: Sequence[Cards], keys: Sequence[Key], read: Callable[[Cards, Key], float | None]) -> float | None:
+    values = (read(cards, key) for cards in headers for key in keys if not is_nothing(cards.get(key.keyword)))
+    return next((value for value in values if value is not None), None)
+
+
+def _positive(cards: Cards, key: Key) -> float | None:
+    """Read a number above 0.  0 says that nobody knows; so does a word, which is the name of a mode.
+
+    :raises HeaderError: the card holds a number that cannot be read, or is negative.
+    """
+    value = cards.get(key.keyword)
+    read = number(value).value
+    if read == 0 or isinstance(value, bool) or (isinstance(value, str) and _MODE.fullmatch(value.strip())):
+        return None
+    if not 0 < read < math.inf:
+        raise HeaderError(f"{key.keyword} = {value!r}; expected a number above 0")
+    return read
 
 
 def begin(cards: Cards) -> datetime | None:

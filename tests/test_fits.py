@@ -316,11 +316,6 @@ def test_an_exposure_that_cannot_be_read_is_refused_with_its_card(tmp_path, expo
         open_frame(path)
 
 
-@pytest.mark.parametrize(("card", "level"), [(60_000, 60_000.0), (True, None), (0, None), ("high", None)])
-def test_saturation_is_a_number_above_0(card, level):
-    assert keywords.saturation(Cards.of({"SATURATE": card})) == level
-
-
 @pytest.mark.parametrize(
     ("seconds", "end"), [(60.0, datetime(2018, 8, 10, 0, 1)), (None, datetime(2018, 8, 10)), (1e300, None)]
 )
