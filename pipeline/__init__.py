@@ -37,6 +37,8 @@ The modules, in the order in which data flows and in which they may import (each
     bias         MasterBias, subtract_bias
     dark         MasterDark, scale_dark, subtract_dark
     flat         MasterFlat, normalise_flat, divide
+    standard     what the FITS standard asks of a card
+    keeping      what becomes of each card of a raw header
     header       ReducedImage, attach_header
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print

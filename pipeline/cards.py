@@ -37,6 +37,26 @@ class Cards:
             known.update(header)
         return cls(_as_text(known.cards))
 
+    @classmethod
+    def read(cls, raw: bytes) -> Cards:
+        """Take the bytes of a header as they stand in a file, as far as END; what is no ASCII is taken for Latin-1."""
+        text = raw.decode("latin-1")
+        starts = range(0, len(text) - CARD + 1, CARD)
+        end = next((at for at in starts if text[at : at + CARD].rstrip() == "END"), len(text) // CARD * CARD)
+        return cls(text[:end])
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The text of each card, a long string with the CONTINUE cards that hold the rest of it."""
+        lines = [self.text[at : at + CARD].ljust(CARD) for at in range(0, len(self.text), CARD)]
+        images: list[str] = []
+        for line in lines:
+            if line.startswith("CONTINUE  ") and images and "'" in images[-1]:
+                images[-1] += line
+            else:
+                images.append(line)
+        return tuple(images)
+
     def __contains__(self, keyword: str) -> bool:
         return keyword in _parsed(self.text)
 
@@ -53,7 +73,7 @@ class Cards:
         """
         try:
             value = _parsed(self.text).get(keyword)
-        except fits.VerifyError:
+        except (ValueError, fits.VerifyError):
             value = _written(self.text, keyword)
         if value is None or isinstance(value, fits.card.Undefined):
             return default
@@ -63,7 +83,7 @@ class Cards:
         """Give the comment of a card; empty where there is none."""
         try:
             return str(_parsed(self.text).comments[keyword])
-        except (KeyError, fits.VerifyError):
+        except (KeyError, ValueError, fits.VerifyError):
             return ""
 
     def to_header(self) -> fits.Header:
@@ -72,10 +92,21 @@ class Cards:
 
     def under(self, primary: Cards) -> Cards:
         """Put the primary header's cards before these; where both say something, these win."""
-        own = {card.keyword for card in self if self.get(card.keyword) is not None} - set(COMMENTARY)
-        above = [card for card in primary if card.keyword not in own]
-        silent = {card.keyword for card in above} - set(COMMENTARY)
-        return Cards(_as_text([*above, *(card for card in self if card.keyword not in silent)]))
+        mine, above = self.images, primary.images
+        own = {keyword_of(image) for image in mine if self.get(keyword_of(image)) is not None} - set(COMMENTARY)
+        kept = [image for image in above if keyword_of(image) not in own]
+        silent = {keyword_of(image) for image in kept} - set(COMMENTARY)
+        return Cards("".join([*kept, *(image for image in mine if keyword_of(image) not in silent)]))
+
+
+def keyword_of(image: str) -> str:
+    """Give the keyword of a card in capitals; that of a HIERARCH card is all that stands before the equals sign."""
+    head = image[:CARD].upper()
+    if head.startswith("HIERARCH ") and "=" in head:
+        return " ".join(head[9:].split("=")[0].split())
+    if head[8:9] == "=" or head[:8].rstrip() in COMMENTARY or "=" not in head:
+        return head[:8].strip()
+    return " ".join(head.split("=")[0].split())
 
 
 def _written(text: str, keyword: str) -> str:
@@ -90,7 +121,14 @@ def _written(text: str, keyword: str) -> str:
 def _as_text(cards: Iterable[fits.Card]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
-        return "".join(str(card) for card in cards)
+        return "".join(map(_as_image, cards))
+
+
+def _as_image(card: fits.Card) -> str:
+    try:
+        return str(card)
+    except (ValueError, fits.VerifyError):  # astropy gives no text of a card that it cannot mend
+        return f"COMMENT a card that cannot be read: {card.keyword}".ljust(CARD)[:CARD]
 
 
 @lru_cache(maxsize=1024)

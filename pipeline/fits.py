@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import attrs
 from astropy.io import fits
@@ -15,7 +16,7 @@ from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
-from pipeline.files import reading
+from pipeline.files import opened, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
 from pipeline.planes import FitsSource, contents, plane_of
@@ -146,7 +147,7 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
     ):
         number = _number(hdus, where)
         plane = plane_of(hdus, number, where.path, packing)
-        headers = tuple(Cards.of(hdus[index].header) for index in ((number, 0) if number else (0,)))
+        headers = tuple(_cards(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
         names = [str(other.name) for other in hdus] if ours and number == 0 else []
         flags, deviation = (
@@ -157,6 +158,16 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
             if beside and beside.shape != plane.shape:
                 raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers
+
+
+def _cards(hdu: Any, path: str, packing: str) -> Cards:
+    """Give the header of an HDU as it stands in the file; of a compressed image, that of the image."""
+    if isinstance(hdu, fits.CompImageHDU):
+        return Cards.of(hdu.header)
+    place = hdu.fileinfo()
+    with opened(path, packing) as stream:
+        stream.seek(place["hdrLoc"])
+        return Cards.read(stream.read(place["datLoc"] - place["hdrLoc"]))
 
 
 def _packing(path: str) -> str:

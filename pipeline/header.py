@@ -13,26 +13,19 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cards import Cards
+from pipeline.errors import HeaderWarning
 from pipeline.frames import Image, Lineage, Ran
+from pipeline.keeping import kept
 from pipeline.pixels import Flag, Pixels
+from pipeline.running import advise
 from pipeline.stages import stage
+from pipeline.standard import printable
 from pipeline.state import State
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
 
 CREATOR = "ccd-pipeline 0.1.0"
-
-_STALE = re.compile(
-    r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|NEXTEND|PCOUNT|GCOUNT|GROUPS|XTENSION|EXTNAME|EXTVER|EXTLEVEL|INHERIT|END"
-    r"|BSCALE|BZERO|BLANK|DATAMIN|DATAMAX|CHECKSUM|DATASUM|BUNIT|CREATOR"
-    r"|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT"
-    r"|Z(IMAGE|TENSION|SIMPLE|EXTEND|BLOCKED|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|SCALE|ZERO|BLANK"
-    r"|QUANTIZ|DITHER0|MASKCMP|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
-    r"|TFIELDS|THEAP|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|DIM)\d+"
-    r"|(LIGHT|BIAS|DARK|FLAT|ARC)\d+"
-)
-"""Cards that describe the raw file's own bytes, or that are written anew: a stale BZERO adds 32768 to every value."""
 
 _NAMED = ("light", "arc", "bias", "dark", "flat")
 
@@ -113,14 +106,16 @@ def _wcs(header: fits.Header) -> Any:
 def attach_header(image: Image) -> ReducedImage:
     """Make the product: the first frame's cards that still hold, and the record of the reduction.
 
-    Every card of the raw header is kept, verbatim and in order, but for those that describe the raw file's bytes
-    and those that steps write anew.
+    What becomes of each card of the raw header is told in :mod:`pipeline.keeping`.
     """
-    header = _still_holds(image.header)
+    raw = kept(image.header)
+    if raw.note:
+        advise(f"{image.name}: cards of its header {raw.note}", HeaderWarning)
+    header = raw.header
     if image.state.unit:
         header["BUNIT"] = (image.state.unit, "unit of the pixel values")
     for keyword, value, comment in image.added:
-        said = _plain(value) if isinstance(value, str) else value
+        said = printable(value) if isinstance(value, str) else value
         header[keyword] = (said, comment) if comment else said
     for keyword, value, comment in (*_exposures(image), *_times(image)):
         header[keyword] = (value, comment)
@@ -128,27 +123,12 @@ def attach_header(image: Image) -> ReducedImage:
         _add_names(header, kind, names)
     header["CREATOR"] = (CREATOR, "software that wrote this file")
     for ran in image.history:
-        header.add_history(_plain(str(ran)))
+        header.add_history(printable(str(ran)))
     if "CONTINUE" in str(header):
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
     return ReducedImage(
         image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.state, image.found
     )
-
-
-def _still_holds(cards: Cards) -> fits.Header:
-    header = fits.Header()
-    for card in cards:
-        if _STALE.fullmatch(card.keyword):
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-            try:
-                card.verify("silentfix+exception")
-                header.append(card, bottom=True)
-            except (fits.VerifyError, ValueError):
-                header.add_comment(_plain(f"unreadable raw card: {card.rawkeyword} {card.rawvalue}"))
-    return header
 
 
 def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:
@@ -190,14 +170,8 @@ def _masters(history: tuple[Ran, ...]) -> Iterator[Lineage]:
 def _add_names(header: fits.Header, kind: str, names: tuple[str, ...]) -> None:
     for number, name in enumerate(names, start=1):
         keyword = f"{kind.upper()}{number}"
-        short = _plain(re.split(r"[/\\]", name)[-1])
+        short = printable(re.split(r"[/\\]", name)[-1])
         if len(keyword) <= 8 and len(short) <= 60:
             header[keyword] = (short, f"{kind} frame")
         else:
-            header.add_history(f"{kind} {number}: {_plain(name)}")
-
-
-def _plain(text: str) -> str:
-    """Write a text in the characters that FITS knows, 32 to 126."""
-    swapped = text.replace("σ", "sigma").replace("×", "x").replace("−", "-")
-    return "".join(c if " " <= c <= "~" else "?" for c in swapped)
+            header.add_history(f"{kind} {number}: {printable(name)}")

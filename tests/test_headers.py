@@ -1,0 +1,310 @@
+"""The product's header: every raw card is kept, mended, set aside or dropped by a rule, and what is there is valid."""
+
+import re
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from header_text import headers_of
+from hypothesis import given
+from hypothesis import strategies as st
+from observatories import OBSERVATORIES, text
+from test_unusual_files import FILES, READ
+
+from pipeline import Cards, Image, attach_header, open_frame, write
+from pipeline.cards import COMMENTARY, keyword_of
+from pipeline.errors import HeaderWarning
+from pipeline.keeping import DROPPED, kept
+from pipeline.standard import check
+
+ANEW = {"BUNIT", "NCOMBINE", "EXPTIME", "AXPOSURE", "XPOSURE", "CREATOR", "DATE", "DATE-BEG", "DATE-AVG", "DATE-END"}
+fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.HeaderWarning")
+
+BROKEN = r"""
+OBJECT  = M 31 / unquoted
+OBJECT  = 12
+TELESCOP= T
+INSTRUME=
+OBSERVER= 'unclosed
+EQUINOX = '2000.0'
+EQUINOX = 'J2000'
+DATE-OBS= 20180810
+DATE-OBS= 'yesterday'
+DATE-OBS= '2018-08-10 12:00:00'
+DATE-OBS= '2018/8/1'
+DATE-OBS= '10/08/18'
+DATE-OBS= '10/08/05'
+DATE-OBS= '31/02/05'
+DATE-OBS= '2018-08-10T25:00:00'
+DATE-END= 'x'
+MJD-OBS = '58000.5'
+CRPIX1  = '1.0'
+CRVAL1  = 'abc'
+CTYPE1  = 12
+CRPIX1  = 1
+CDELT1  = 0.0
+CROTA1  = 0
+WCSAXES = 2
+WCSAXES = '3'
+LONPOLE = '180'
+RADESYS = 5
+RADESYS = 'fk5'
+RADESYS = 'mean'
+SPECSYS = 'x'
+lower   = 3
+Mixed   = 'abc'
+DOT.KEY = 3
+A B     = 3
+Å       = 3
+KEY+    = 3
+TOOLONGKEY= 3
+ LEAD   = 3
+NOSPACE =3
+LOWEXP  = 1.5e10
+DEXP    = 1.5D10
+NOSLASH = 3 comment
+STRNOSL = 'abc' comment
+CPLX    = (1,2)
+BADCPLX = (1,2
+NANVAL  = NaN
+TRUE    = true
+NONASC  = 'Å	x'
+COMMENT Ångström
+HIERARCH ESO DET A = abc def
+HIERARCH ESO DET B = 'x
+HIERARCH lower case = 3
+HIERARCH = 3
+CONTINUE 'orphan'
+CONTINUE  'orphan'
+CONTINUE = 3
+LONGSTR = 'abc&'
+COMMENT = 'with value'
+        = 'blank keyword'
+no value at all
+TTYPE1  = 'x'
+TCTYP1  = 'x'
+TCRVL1  = 3.0
+PTYPE1  = 'x'
+GROUPS  = T
+XTENSION= 'IMAGE'
+EPOCH   = 2000.0
+EPOCH   = 'J2000'
+BLOCKED = T
+PC1_1   = 1.0
+CD1_1   = 1.0
+CROTA2  = 1.0
+CRPIX3  = 1.0
+CD3_3   = 1.0
+PC002002= 1.0
+PV1_1   = 'a'
+PS1_1   = 3
+CTYPE2B = 'x'
+NAXIS3  = 3
+SIMPLE  = F
+BUNIT   = 3
+LONGSTRN= 3
+INHERIT = 'x'
+DATAMIN = 'x'
+OBSGEO-X= 'a'
+CHECKSUM= 3
+ZIMAGE  = T
+HEX     = 0x10
+QUOTES  = 'it''s'
+QUOTE2  = 'it's'
+DP1     = 'NAXES: 2'
+DP1     = 'AXIS.1: 1'
+""".strip("\n").splitlines()
+
+
+def product(cards):
+    """Make a product of an image with a raw header."""
+    return attach_header(Image.of(np.ones((3, 4), "f4"), header=cards, exposure=1.0, name="a.fits"))
+
+
+def words_of(image):
+    """Give the characters of a card without blanks, to be found again in comments that were cut."""
+    return re.sub(r"\s", "", re.sub(r"[^ -~]", "?", image))
+
+
+def assert_nothing_is_lost(raw, made):
+    """See that each raw card is in the product, is said there in a comment, or goes by a documented rule."""
+    written = set(made.header.images)
+    comments = "".join(words_of(image[8:]) for image in made.header.images if image.startswith("COMMENT"))
+    notes = " ".join(kept(raw).mended)
+    for image in raw.images:
+        name = keyword_of(image)
+        dropped = any(re.fullmatch(pattern, name) for pattern, _ in DROPPED)
+        again = [other for other in raw.images if keyword_of(other) == name and words_of(other) == words_of(image)]
+        set_aside = words_of(image) in comments or all(words_of(part) in comments for part in image.split("CONTINUE"))
+        fates = (image in written, dropped, name in ANEW, f"{name} (" in notes, set_aside, len(again) > 1)
+        assert any(fates) or name in COMMENTARY or "EPOCH" in name, (image, notes)
+
+
+def assert_valid(made):
+    """Judge a header by astropy and by our own rules."""
+    header = made.header.to_header()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.to_hdulist().verify("exception")
+    for image in made.header.images:
+        assert check(image).image == image
+    names = [name for name in header if name not in COMMENTARY]
+    assert len(names) == len(set(names))
+
+
+def assert_verified(made, folder):
+    """Ask fitsverify: no errors, no warnings, and checksums that hold."""
+    write(made, folder / "a.fits", overwrite=True)
+    found = subprocess.run(["fitsverify", folder / "a.fits"], capture_output=True, text=True, check=False)
+    assert "0 warning(s) and 0 error(s)" in found.stdout, found.stdout + found.stderr
+    with fits.open(folder / "a.fits", checksum=True) as hdus:
+        assert all("CHECKSUM" in hdu.header and "DATASUM" in hdu.header for hdu in hdus)
+
+
+# ---- the laws ----
+
+lines = st.sampled_from(BROKEN) | st.sampled_from([line for row in OBSERVATORIES for line in row[1].splitlines()])
+anything = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=80)
+
+
+@given(st.lists(lines | anything, max_size=12))
+def test_whatever_the_raw_cards_the_product_is_valid_and_nothing_is_lost(raw):
+    cards = Cards("".join(line.ljust(80) for line in raw))
+    made = product(cards)
+    assert_valid(made)
+    assert_nothing_is_lost(cards, made)
+
+
+@given(st.lists(lines, max_size=12))
+def test_a_product_is_kept_as_it_is(raw):
+    """What was mended once stands: a product of a product has the same cards."""
+    once = product(Cards("".join(line.ljust(80) for line in raw)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HeaderWarning)
+        again = attach_header(Image.of(once.pixels, header=once.header, exposure=1.0, name="a.fits"))
+    assert set(again.header.images) == set(once.header.images)
+
+
+def test_good_cards_are_kept_verbatim_and_in_order():
+    raw = [
+        "OBJECT  = 'M 31    '           / the target",
+        "COMMENT   two  blanks",
+        "NUMBER  =   1.50E+00/no blank before the slash",
+        "HIERARCH ESO DET CHIP1 NAME = 'x' / long keyword",
+        "        a blank keyword",
+        "LONG    = 'a long string that does not end here &'",
+        "CONTINUE  'but there' / with its comment",
+        "CRPIX1  = 100.5",
+        "CRPIX2  = 200.5",
+        "CRVAL1  = 10.0",
+        "CRVAL2  = 20.0",
+        "CTYPE1  = 'RA---TAN'",
+        "CTYPE2  = 'DEC--TAN'",
+    ]
+    cards = Cards("".join(line.ljust(80) for line in raw))
+    assert kept(cards).note == ""
+    assert product(cards).header.text.startswith(cards.text)
+
+
+# ---- single rules ----
+
+
+@pytest.mark.parametrize(
+    ("raw", "keyword", "value"),
+    [
+        ("OBJECT  = M 31 / unquoted", "OBJECT", "M 31"),
+        ("OBJECT  = 12", "OBJECT", "12"),
+        ("lower   = 3", "LOWER", 3),
+        ("DOT.KEY = 3", None, None),
+        ("LOWEXP  = 1.5e10", "LOWEXP", 1.5e10),
+        ("EQUINOX = '2000.0'", "EQUINOX", 2000.0),
+        ("EPOCH   = 1950.0", "EQUINOX", 1950.0),
+        ("DATE-OBS= '2018-08-10 12:00:00'", "DATE-OBS", "2018-08-10T12:00:00"),
+        ("DATE-OBS= '2025/01/09'", "DATE-OBS", "2025-01-09"),
+        ("DATE-OBS= '08/05/10'", "DATE-OBS", "2010-05-08"),
+        ("DATE-OBS= '08/05/95'", "DATE-OBS", "08/05/95"),
+        ("RADESYS = 'fk5'", "RADESYS", "FK5"),
+        ("TOOLONGKEY= 3", None, None),
+        ("NONASC  = 'Å'", "NONASC", "?"),
+    ],
+)
+def test_what_is_clear_is_mended(raw, keyword, value):
+    cards = Cards(raw.ljust(80))
+    if keyword:
+        assert product(cards).header.get(keyword) == value
+    else:
+        assert f"COMMENT breaks the standard: {raw}" in product(cards).header.text
+
+
+def test_what_was_done_is_said():
+    raw = "OBSTYPE = 'DARK'\nOBSTYPE = 'BIAS'\nSEEING  =\nOBJECT  = M 31"
+    words = (
+        r"a\.fits: .* mended: OBJECT \(written anew\); kept as COMMENT: OBSTYPE \(given again\), SEEING \(no value\)"
+    )
+    with pytest.warns(HeaderWarning, match=words):
+        header = product(Cards(text(raw))).header.to_header()
+    assert header["OBSTYPE"] == "DARK"
+    assert list(header["COMMENT"]) == ["given again: OBSTYPE = 'BIAS'", "no value: SEEING  ="]
+
+
+def test_axes_that_the_image_does_not_have_are_counted():
+    header = product(Cards(text("CRPIX3  = 5.0\nCRVAL3  = 1.0\nCTYPE3  = 'FREQ'"))).header.to_header()
+    assert next(iter(header)) == "WCSAXES"
+    assert header["WCSAXES"] == 3
+    assert (header["CRPIX1"], header["CRVAL2"], header["CTYPE1"]) == (0.0, 0.0, "")
+
+
+def test_a_pc_matrix_stays_and_what_contradicts_it_is_set_aside():
+    header = product(Cards(text("CD1_1   = 2.0\nPC1_1   = 1.0\nCROTA2  = 3.0"))).header.to_header()
+    assert header["PC1_1"] == 1.0
+    assert not {"CD1_1", "CROTA2"} & set(header)
+
+
+# ---- by fitsverify ----
+
+
+@fitsverify
+@pytest.mark.parametrize("number", range(0, len(BROKEN), 12))
+def test_fitsverify_is_silent_about_broken_raw_cards(tmp_path, number):
+    for line in BROKEN[number : number + 12]:
+        assert_verified(product(Cards(line.ljust(80))), tmp_path)
+
+
+@fitsverify
+@pytest.mark.parametrize(("name", "hdu"), [row[:2] for row in READ])
+def test_fitsverify_is_silent_about_the_product_of_every_readable_file(tmp_path, name, hdu):
+    if not FILES.is_dir():
+        pytest.skip("the unusual files are not beside the project")
+    frame = open_frame(FILES / name, hdu)
+    made = attach_header(frame)
+    assert_verified(made, tmp_path)
+    assert_nothing_is_lost(frame.header, made)
+
+
+@fitsverify
+def test_fitsverify_is_silent_about_products_with_real_headers(shared_data, tmp_path):
+    paths = sorted((shared_data / "headers").glob("*.txt"))
+    assert len(paths) == 64
+    for path in paths:
+        own, *primary = headers_of(path.read_text(errors="replace"))
+        cards = own.under(primary[0]) if primary else own
+        made = product(cards)
+        assert_verified(made, tmp_path)
+        assert_valid(made)
+        assert_nothing_is_lost(cards, made)
+
+
+def test_a_header_is_read_as_it_stands_in_the_file(tmp_path):
+    path = Path(tmp_path / "a.fits")
+    fits.PrimaryHDU(np.ones((3, 4), "i2"), fits.Header({"OBJECT": "abcdefgh", "B": 3})).writeto(path)
+    path.write_bytes(path.read_bytes().replace(b"'abcdefgh'", b"'abcd\xc5\t\nh'").replace(b"B       =", b"b       ="))
+    frame = open_frame(path)
+    assert "'abcdÅ\t\nh'" in frame.header.text
+    assert "b       =" in frame.header.text
+    header = attach_header(frame).header
+    assert (header.get("OBJECT"), header.get("B")) == ("abcd???h", 3)
