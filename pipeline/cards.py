@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 CARD = 80
+_WILD = re.compile(r"[*?]|\.\.\.")
 COMMENTARY = ("COMMENT", "HISTORY", "")
 
 
@@ -72,7 +73,8 @@ class Cards:
         A value that breaks the standard, such as a word without quotes, is given as the text that stands there.
         """
         try:
-            value = _parsed(self.text).get(keyword)
+            wild = _WILD.search(keyword)  # to astropy a pattern
+            value = _written(self.text, keyword) if wild else _parsed(self.text).get(keyword)
         except (ValueError, fits.VerifyError):
             value = _written(self.text, keyword)
         if value is None or isinstance(value, fits.card.Undefined):

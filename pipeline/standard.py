@@ -90,10 +90,11 @@ def _stands(image: str) -> bool:
 def _rebuilt(image: str) -> Fate:
     """Write a card anew from what can be read of it."""
     keyword = printable(keyword_of(image))
-    text = printable(image)
-    cards = Cards(text)
+    if not _NAME.fullmatch(keyword) or keyword in ("CONTINUE", "HIERARCH"):
+        return Fate(None, "breaks the standard")
+    cards = Cards(printable(image))
     value, comment = cards.get(keyword), cards.comment(keyword)
-    if value is None or not _NAME.fullmatch(keyword) or keyword in ("CONTINUE", "HIERARCH"):
+    if value is None:
         return Fate(None, "breaks the standard")
     if isinstance(value, str):
         value = value.strip().strip("'")

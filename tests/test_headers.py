@@ -19,7 +19,7 @@ from pipeline import Cards, Image, attach_header, open_frame, write
 from pipeline.cards import COMMENTARY, keyword_of
 from pipeline.errors import HeaderWarning
 from pipeline.keeping import DROPPED, kept
-from pipeline.standard import check
+from pipeline.standard import check, printable
 
 ANEW = {"BUNIT", "NCOMBINE", "EXPTIME", "AXPOSURE", "XPOSURE", "CREATOR", "DATE", "DATE-BEG", "DATE-AVG", "DATE-END"}
 fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
@@ -128,7 +128,7 @@ def product(cards):
 
 def words_of(image):
     """Give the characters of a card without blanks, to be found again in comments that were cut."""
-    return re.sub(r"\s", "", re.sub(r"[^ -~]", "?", image))
+    return re.sub(r"\s", "", printable(image))
 
 
 def assert_nothing_is_lost(raw, made):
