@@ -46,6 +46,7 @@ The modules, in the order in which data flows and in which they may import (each
     planes       the array of one HDU, read by rows
     fits         open_frames, read_night
     output       write
+    record       the record of a reduction, and repeating it
     simulate     a night whose truth is known
     progress     a bar on a terminal
     report       what the command says

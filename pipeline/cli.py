@@ -11,15 +11,23 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
-from pipeline.errors import AssumptionWarning, OutputError, PipelineError, PipelineWarning, SettingError, StepError
+from pipeline.errors import (
+    AssumptionWarning,
+    OutputError,
+    PipelineError,
+    PipelineWarning,
+    ReplayError,
+    SettingError,
+    StepError,
+)
 from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet
@@ -28,6 +36,7 @@ from pipeline.noise import Noise
 from pipeline.output import check_writable, write
 from pipeline.progress import progress_bar
 from pipeline.recipes import Masters, Recipe, make_masters, reduce
+from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
 from pipeline.simulate import simulate, write_night
@@ -109,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
     stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True)
+    again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
+    again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
+    again.set_defaults(run=_replay, strict=False, quiet=False)
     return parser
 
 
@@ -135,6 +147,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed")
     add("--overwrite", action="store_true", help="write over files that are there")
+    add("--record", action="store_true", help="also write what it takes to repeat this: reduced.json for reduced.fits")
     add("--quiet", action="store_true", help="print notes and errors only")
     return options
 
@@ -196,7 +209,7 @@ def _reduce(options: argparse.Namespace) -> None:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     kinds = [(kind, path) for kind, path in _products(options.output) if frames.of_kind(kind).frames]
     masters_paths = _master_paths(options.masters, frames)
-    _check_outputs(options, frames, [*(path for _, path in kinds), *masters_paths.values()])
+    _check_outputs(options, frames, [*(path for _, path in kinds), *masters_paths.values(), *_records(options)])
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
@@ -206,6 +219,7 @@ def _reduce(options: argparse.Namespace) -> None:
             write(master, masters_paths[kind], overwrite=options.overwrite)
     for product, path in products:
         _deliver(product, path, options.overwrite, say)
+    _record("reduce", options, frames, products)
 
 
 def _products(output: Path) -> tuple[tuple[Literal["light", "arc"], Path], ...]:
@@ -233,11 +247,12 @@ def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterF
 def _combine(options: argparse.Namespace) -> None:
     recipe = _recipe(options)
     frames = _night(options)
-    _check_outputs(options, frames, [options.output])
+    _check_outputs(options, frames, [options.output, *_records(options)])
     if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
     product = attach_header(recipe.combined(recipe.prepared(frames.of_kind(options.kind))))
     _deliver(product, options.output, options.overwrite, _speaker(options))
+    _record("combine", options, frames, [(product, options.output)])
 
 
 def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
@@ -245,6 +260,39 @@ def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[
     height, width = product.pixels.shape
     say(f"{product.kind}: {combined_words(product.found)}; {step_words(product)}")
     say(f"wrote {path}: {height} rows × {width} columns{flag_words(product)}")
+
+
+def _records(options: argparse.Namespace) -> list[Path]:
+    """Name the record, where one is asked for."""
+    stem = options.output.name.partition(".")[0]
+    return [options.output.with_name(f"{stem}.json")] if options.record else []
+
+
+def _record(
+    command: str, options: argparse.Namespace, frames: FrameSet, products: Sequence[tuple[ReducedImage, Path]]
+) -> None:
+    for path in _records(options):
+        used = dict(vars(options))
+        write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
+        _speaker(options)(f"wrote {path}: repeat this with ccd-pipeline replay {path}")
+
+
+def _replay(options: argparse.Namespace) -> None:
+    say = _speaker(options)
+    for name in replay(options.record, _run_again):
+        say(f"{name}: the same pixels, bit for bit")
+
+
+def _run_again(command: str, settings: Mapping[str, Any], filelist: Path, output: Path) -> None:
+    if command not in ("reduce", "combine"):
+        raise ReplayError(f"a record of the command {command!r}; expected reduce or combine")
+    kind = ["--type", str(settings.get("kind"))] if command == "combine" else []
+    parsed = _parser().parse_args([command, str(filelist), "-o", str(output), *kind])
+    unknown = sorted(set(settings) - set(vars(parsed)))
+    if unknown:
+        raise ReplayError(f"settings that this version does not know: {', '.join(unknown)}; use the version it names")
+    again = argparse.Namespace(**{**vars(parsed), **settings, "quiet": True})
+    again.run(again)
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -10,7 +10,8 @@
     ├── SettingError              a setting that is unknown, missing, or makes no sense
     ├── StepError                 a step in the wrong place: wrong record, wrong order, asked for twice
     ├── CalibrationError          a calibration that would give a wrong image
-    └── OutputError               a product that cannot be written
+    ├── OutputError               a product that cannot be written
+    └── ReplayError               a record that cannot be repeated, or gives other pixels
 
     PipelineWarning               the reduction goes on
     ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
@@ -71,6 +72,10 @@ class CalibrationError(PipelineError):
 
 class OutputError(PipelineError):
     """A product that cannot be written."""
+
+
+class ReplayError(PipelineError):
+    """A record that cannot be repeated, or that gives other pixels."""
 
 
 class PipelineWarning(UserWarning):

@@ -30,7 +30,7 @@ def write(
     product = record if isinstance(record, ReducedImage) else attach_header(_image_of(record))
     hdus = product.to_hdulist()
     hdus[0].header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC at which this file was written")
-    with _whole_file(Path(path), overwrite) as temporary:
+    with whole_file(Path(path), overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)
 
 
@@ -43,7 +43,7 @@ def _image_of(record: MasterBias | MasterDark | MasterFlat) -> Image:
 
 
 @contextmanager
-def _whole_file(path: Path, overwrite: bool) -> Iterator[Path]:
+def whole_file(path: Path, overwrite: bool) -> Iterator[Path]:
     """Give a path to write to, and put the file in its place once it is on disk."""
     check_writable(path, overwrite)
     temporary = path.with_name(f".{os.getpid()}.tmp-{path.name}")

@@ -1,0 +1,206 @@
+"""Edge: the record of a reduction beside its product, and repeating a reduction from its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import astropy
+import numpy as np
+from astropy.io import fits
+
+from pipeline.errors import FileListError, FrameError, ReplayError
+from pipeline.files import signature_of
+from pipeline.frames import FrameSet, Ran
+from pipeline.header import CREATOR, ReducedImage
+from pipeline.output import whole_file
+from pipeline.pixels import Array
+from pipeline.planes import FitsSource
+
+FORMAT = 1
+NOT_SETTINGS = {"run", "filelist", "output", "overwrite", "quiet", "record", "delimiter"}
+"""Options of the command that say where and how to run it, not what to do."""
+
+Run = Callable[[str, Mapping[str, Any], Path, Path], None]
+"""Runs a command with settings on a file list, into an output."""
+
+
+def write_record(
+    path: Path,
+    *,
+    command: str,
+    options: Mapping[str, Any],
+    frames: FrameSet,
+    products: Sequence[tuple[ReducedImage, Path]],
+    overwrite: bool = False,
+) -> None:
+    """Write the record of a reduction whose products have been written: a JSON file, whole or not at all.
+
+    It holds versions, settings, each input with its HDU, size and SHA-256, and each product with its steps and the
+    SHA-256 of its pixels.
+
+    :raises FrameError: an input has changed since it was read.
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
+    folder = path.resolve().parent
+    settings = {name: value for name, value in options.items() if name not in NOT_SETTINGS}
+    record = {
+        "record": FORMAT,
+        "creator": CREATOR,
+        "versions": versions(),
+        "command": command,
+        "settings": {name: _plain(value, folder) for name, value in settings.items()},
+        "inputs": [_input(frame.kind, frame.data, folder) for frame in frames if isinstance(frame.data, FitsSource)],
+        "products": [
+            {"name": file.name, "pixels": digests(file), "steps": [_step(ran) for ran in product.history]}
+            for product, file in products
+        ],
+    }
+    with whole_file(path, overwrite) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what the pixels depend on."""
+    return {
+        "ccd-pipeline": CREATOR.split()[-1],
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "astropy": astropy.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def digests(path: Path) -> dict[str, str]:
+    """Give the SHA-256 of the pixels of each HDU of a product: of their type and shape, and then of their bytes."""
+    with fits.open(path, memmap=False) as hdus:
+        return {hdu.name: _digest(np.asarray(hdu.data)) for hdu in hdus}
+
+
+def _digest(values: Array) -> str:
+    said = f"{values.dtype.name} {values.shape} ".encode()
+    return hashlib.sha256(said + values.astype(values.dtype.newbyteorder(">")).tobytes()).hexdigest()
+
+
+def _step(ran: Ran) -> dict[str, Any]:
+    masters = [{"kind": made.kind, "steps": [_step(step) for step in made.history]} for made in ran.masters]
+    return {"stage": ran.stage, "settings": dict(ran.settings), "skipped": ran.skipped, "masters": masters}
+
+
+def _input(kind: str, source: FitsSource, folder: Path) -> dict[str, Any]:
+    plane = source.values
+    if signature_of(Path(plane.path).stat()) != plane.signature:
+        raise FrameError(f"{plane.path}: changed since it was opened; reduce again")
+    return {"type": kind, "hdu": plane.hdu, **_file(Path(plane.path), folder)}
+
+
+def _file(path: Path, folder: Path) -> dict[str, Any]:
+    path = path.resolve()
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"path": str(path), "relative": _relative(path, folder), "size": path.stat().st_size, "sha256": digest}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        return str(path)
+
+
+def _plain(value: Any, folder: Path) -> Any:
+    """Write a setting as JSON: a file that is read with its digest; a file or folder that is written not at all."""
+    if isinstance(value, Path):
+        return {"file": _file(value, folder)} if value.is_file() else None
+    return value
+
+
+def replay(path: Path, run: Run) -> list[str]:
+    """Repeat the reduction of a record; give the names of its products, whose pixels are the same bit for bit.
+
+    :raises ReplayError: it is no record, or the pixels differ.
+    :raises FileListError: with every input that is gone or changed.
+    """
+    record = _read(path)
+    with tempfile.TemporaryDirectory(prefix="ccd-pipeline-") as folder:
+        filelist, outputs = Path(folder, "list.csv"), Path(folder, "products")
+        outputs.mkdir()
+        filelist.write_text(_list_of(record["inputs"], path), encoding="utf-8")
+        names = [product["name"] for product in record["products"]]
+        run(record["command"], _settings(record["settings"], path), filelist, outputs / names[0])
+        differ = [
+            f"{product['name']}[{hdu}]"
+            for product in record["products"]
+            for hdu, found in _compared(product["pixels"], outputs / product["name"])
+            if not found
+        ]
+    if differ:
+        raise ReplayError(f"{path}: other pixels in {', '.join(differ)}{_other_versions(record['versions'])}")
+    return names
+
+
+def _compared(expected: Mapping[str, str], made: Path) -> list[tuple[str, bool]]:
+    found = digests(made) if made.exists() else {}
+    return [(hdu, expected.get(hdu) == found.get(hdu)) for hdu in {**expected, **found}]
+
+
+def _other_versions(then: Mapping[str, str]) -> str:
+    now = versions()
+    words = [f"{name} {then.get(name, '?')}, now {now[name]}" for name in now if then.get(name) != now[name]]
+    return f"; it was made with {'; '.join(words)}" if words else "; the versions are the same"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    wanted = f"expected a record that --record wrote, of format {FORMAT}"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReplayError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ReplayError(f"{path}: is no JSON ({error}); {wanted}") from error
+    parts = {"command", "settings", "inputs", "products", "versions"}
+    if not isinstance(record, dict) or record.get("record") != FORMAT or not parts <= set(record):
+        raise ReplayError(f"{path}: is something else; {wanted}")
+    return record
+
+
+def _list_of(inputs: Sequence[Mapping[str, Any]], record: Path) -> str:
+    """Write the inputs as a file list, having seen that each is what it was."""
+    found = [_found(file, record.resolve().parent) for file in inputs]
+    problems = tuple(place for place in found if isinstance(place, str))
+    if problems:
+        raise FileListError(str(record), tuple(dict.fromkeys(problems)))
+    rows = zip(inputs, found, strict=True)
+    return "".join(f'{file["type"]},"{_quoted(place)}",{file["hdu"]}\n' for file, place in rows)
+
+
+def _quoted(place: Path | str) -> str:
+    return str(place).replace('"', '""')
+
+
+def _found(file: Mapping[str, Any], folder: Path) -> Path | str:
+    """Find an input where it was, or where it was as seen from the record; or say what is wrong with it."""
+    places = [place for place in (Path(file["path"]), folder / file["relative"]) if place.is_file()]
+    same = [place for place in places if _file(place, folder)["sha256"] == file["sha256"]]
+    if same:
+        return same[0]
+    return f"{file['path']}: {'has changed since' if places else 'is gone, and not beside the record either'}"
+
+
+def _settings(settings: Mapping[str, Any], record: Path) -> dict[str, Any]:
+    made = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            place = _found(value["file"], record.resolve().parent)
+            if isinstance(place, str):
+                raise FileListError(str(record), (place,))
+            made[name] = place
+        else:
+            made[name] = value
+    return made
