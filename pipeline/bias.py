@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from pipeline.errors import CalibrationError, StepError
-from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units, taken_as
 from pipeline.pixels import Pixels
 from pipeline.stages import stage
 
@@ -27,6 +27,7 @@ class MasterBias:
 
         :raises StepError: the image is no bias.
         """
+        image = taken_as("bias", image)
         check_image(image, "MasterBias")
         return cls(attrs.evolve(image, data=image.pixels.as_shared()))
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units, taken_as
 from pipeline.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
@@ -56,6 +56,7 @@ class MasterDark:
         :raises StepError: the image is no dark.
         :raises CalibrationError: its exposure is 0.
         """
+        image = taken_as("dark", image)
         check_image(image, "MasterDark")
         image = attrs.evolve(image, data=image.pixels.as_shared())
         return cls(image, False if image.state.bias else has_bias)

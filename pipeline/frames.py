@@ -115,16 +115,32 @@ class Image:
 
     @classmethod
     def of(
-        cls, pixels: Any, *, kind: str = "light", exposure: float | None = None, header: Any = None, name: str = ""
+        cls,
+        pixels: Any,
+        *,
+        kind: str | None = None,
+        exposure: float | None = None,
+        header: Any = None,
+        name: str = "",
     ) -> Image:
-        """Take an array, an astropy HDU, a CCDData or :class:`Pixels` as an image.
+        """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image.
 
         The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit and standard
-        deviation with a CCDData.
+        deviation with a CCDData.  A ReducedImage is taken as if it were read back from a file.
 
+        :param kind: by default light, or what a ReducedImage is.
         :raises ShapeError: the pixels are no two-dimensional array of real numbers.
         :raises HeaderError: the exposure in the header cannot be read.
         """
+        if hasattr(pixels, "to_image"):
+            image: Image = pixels.to_image()
+            return attrs.evolve(
+                image,
+                kind=kind or image.kind,
+                exposure=image.exposure if exposure is None else exposure,
+                sources=(name,) if name else image.sources,
+            )
+        kind = kind or "light"
         header = getattr(pixels, "header", None) if header is None else header
         cards = header if isinstance(header, Cards) else Cards.of(header)
         state = state_of(cards)
@@ -207,8 +223,14 @@ def _pixels(thing: Any) -> Pixels:
     return Pixels.of(np.asarray(values), flags, variance)
 
 
-def _as_tuple(frames: Iterable[Image]) -> tuple[Image, ...]:
-    return tuple(frames)
+def is_frame(thing: object) -> bool:
+    """Tell whether something that is no Image can be taken as one: an array, an HDU, a CCDData or a ReducedImage."""
+    with_header = hasattr(thing, "data") and hasattr(thing, "header") and not isinstance(thing, Image)
+    return isinstance(thing, np.ndarray) or hasattr(thing, "to_image") or with_header
+
+
+def _as_tuple(frames: Iterable[Any]) -> tuple[Image, ...]:
+    return tuple(Image.of(frame) if is_frame(frame) else frame for frame in frames)
 
 
 @attrs.frozen
@@ -220,7 +242,7 @@ class FrameSet:
     def __attrs_post_init__(self) -> None:
         strangers = [frame for frame in self.frames if not isinstance(frame, Image)]
         if strangers:
-            raise StepError(f"a FrameSet holds Images; found {strangers[0]!r}: wrap arrays and HDUs in Image.of")
+            raise StepError(f"a FrameSet holds Images; found {strangers[0]!r}")
         for kind in KINDS:
             check_shapes([f for f in self.frames if f.kind == kind and not isinstance(f.data, Location)])
 
@@ -280,6 +302,11 @@ def check_image(thing: object, maker: str) -> None:
     if not isinstance(thing, Image):
         mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
         raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
+
+
+def taken_as(kind: str, thing: Any) -> Any:
+    """Take an array, an HDU, a CCDData or a ReducedImage as an image of a kind; pass on anything else."""
+    return Image.of(thing, kind=kind) if is_frame(thing) else thing
 
 
 def check_units(image: Image, master: Image) -> None:

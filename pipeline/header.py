@@ -14,6 +14,7 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.errors import HeaderWarning
+from pipeline.exposures import exposure
 from pipeline.frames import Image, Lineage, Ran
 from pipeline.keeping import kept
 from pipeline.pixels import Flag, Pixels
@@ -49,6 +50,18 @@ class ReducedImage:
     def recorded(self, ran: Ran) -> ReducedImage:
         """Give the same image with one more step in its history."""
         return attrs.evolve(self, history=(*self.history, ran))
+
+    def to_image(self) -> Image:
+        """Give the image as if it were read back from a file: what was done to it is its state, not its history."""
+        return Image(
+            kind=self.kind,
+            data=self.pixels,
+            exposure=exposure(self.header),
+            header=self.header,
+            sources=self.sources,
+            state=self.state,
+            found=self.found,
+        )
 
     def to_hdu(self, *, fill: float | None = None) -> fits.PrimaryHDU:
         """Give an astropy PrimaryHDU with a fresh array.
@@ -93,13 +106,13 @@ class ReducedImage:
 
 def _wcs(header: fits.Header) -> Any:
     """Give the celestial or spectral WCS of a header; None where it has none."""
-    if not any(f"CTYPE{axis}" in header for axis in (1, 2)):
+    if not any(header.get(f"CTYPE{axis}") for axis in (1, 2)):
         return None
     from astropy.wcs import WCS
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return WCS(header)
+        return WCS(header, naxis=2)  # of a squeezed image the header counts more axes
 
 
 @stage

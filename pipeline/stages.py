@@ -18,7 +18,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 import attrs
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.frames import Ran
+from pipeline.frames import Image, Ran, is_frame
 from pipeline.running import advise
 
 P = ParamSpec("P")
@@ -141,6 +141,8 @@ class Step(Generic[In_contra, Out_co]):
         :raises StepError: the record is of the wrong type, or has gone through this step before.
         """
         stage = self.stage
+        if stage.takes is Image and is_frame(record):
+            record = Image.of(record)  # type: ignore[assignment]
         if not isinstance(record, stage.takes):
             raise StepError(f"{stage.name} takes {_words(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)

@@ -464,7 +464,7 @@ def test_a_flat_with_no_bias_to_take_out_is_said():
     ("make", "word"),
     [
         (lambda: MasterBias.of(FrameSet([Image.of(full(1), kind="bias")])), "combine the frames first"),
-        (lambda: MasterDark.of(full(1)), "wrap it in Image.of"),
+        (lambda: MasterDark.of("dark.fits"), "wrap it in Image.of"),
         (lambda: Image.of(full(1), kind="lights"), "expected one of bias"),
         (lambda: Image.of(full(1), exposure=-5), "expected seconds from 0"),
         (lambda: Image.of(full(1), exposure="30"), "expected seconds from 0"),
