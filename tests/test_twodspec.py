@@ -5,7 +5,9 @@ ASPIRED 0.5.1 wants an environment of its own, and this test runs there::
     pip install "aspired==0.5.1" "setuptools<81" "numpy<2.4" pytest hypothesis . && pytest tests/test_twodspec.py
 """
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +63,15 @@ def test_the_standard_is_far_above_its_noise(night):
         pytest.skip("this is not the standard star")
     _, counts, errors = spectrum_of(routes[0])
     assert np.median(counts / errors) > 140
+
+
+def test_the_recipe_of_the_readme_runs(shared_data):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^```py\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    made = {}
+    exec(recipe.replace("demo/night.csv", str(shared_data / "lt_sprat/filelist.csv")), made)
+    assert (made["spec"].exptime, made["spec"].gain, made["spec"].bad_mask.dtype) == (120.0, 2.45, bool)
+    np.testing.assert_array_equal(made["spec"].arc, made["arc"].pixels.values)
 
 
 def test_flagged_pixels_go_in_as_a_mask_and_the_arc_beside(night):
