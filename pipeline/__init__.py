@@ -32,7 +32,12 @@ The modules, in the order in which data flows and in which they may import (each
     propagation  the variance of combined frames
     tiles        combining a stack, tile by tile
     stacking     combine
-    saturation   flag_saturated
+    arcs         those of several lamps: add
+    instrument   how frames were set, and whether alike
+    declared     take_as
+    masks        Mask, flag_bad, grow_flags
+    saturation   flag_saturated, spare_saturated
+    defects      flag_hot, flag_dead
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
     dark         MasterDark, scale_dark, subtract_dark
@@ -40,36 +45,48 @@ The modules, in the order in which data flows and in which they may import (each
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
     header       ReducedImage, attach_header
+    flagging     what a reduction flags
+    recipe       the settings of a reduction
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
+    repeats      frames that a list names more than once
     fits         open_frames, read_night
+    maskfile     read_mask
     output       write
     record       the record of a reduction, and repeating it
     simulate     a night whose truth is known
     progress     a bar on a terminal
     report       what the command says
+    options      its switches for flags and states
     cli          the command
 """
 
+from pipeline.arcs import add
 from pipeline.bias import MasterBias, subtract_bias
 from pipeline.cards import Cards
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
+from pipeline.declared import take_as
+from pipeline.defects import flag_dead, flag_hot
 from pipeline.filelist import parse_filelist
 from pipeline.fits import open_frame, open_frames, read_night
+from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
+from pipeline.maskfile import read_mask
+from pipeline.masks import Mask, flag_bad, grow_flags
 from pipeline.noise import Noise
 from pipeline.output import write
 from pipeline.overscan import subtract_overscan
 from pipeline.pixels import Flag, Pixels
-from pipeline.recipes import Masters, Recipe, make_masters, reduce
+from pipeline.recipe import Recipe
+from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.running import running
-from pipeline.saturation import flag_saturated
+from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 
@@ -77,8 +94,10 @@ __all__ = [
     "Cards",
     "Clip",
     "Flag",
+    "Flagging",
     "FrameSet",
     "Image",
+    "Mask",
     "MasterBias",
     "MasterDark",
     "MasterFlat",
@@ -89,12 +108,17 @@ __all__ = [
     "ReducedImage",
     "Stage",
     "Step",
+    "add",
     "attach_header",
     "chain",
     "combine",
     "divide",
     "each",
+    "flag_bad",
+    "flag_dead",
+    "flag_hot",
     "flag_saturated",
+    "grow_flags",
     "make_masters",
     "measure_noise",
     "normalise_flat",
@@ -102,13 +126,16 @@ __all__ = [
     "open_frames",
     "parse_filelist",
     "pipe",
+    "read_mask",
     "read_night",
     "reduce",
     "running",
     "scale_dark",
+    "spare_saturated",
     "stage",
     "subtract_bias",
     "subtract_dark",
     "subtract_overscan",
+    "take_as",
     "write",
 ]

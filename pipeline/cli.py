@@ -32,10 +32,13 @@ from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
+from pipeline.instrument import check_alike, check_target
 from pipeline.noise import Noise
+from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import check_writable, write
 from pipeline.progress import progress_bar
-from pipeline.recipes import Masters, Recipe, make_masters, reduce
+from pipeline.recipe import Recipe
+from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
@@ -112,12 +115,13 @@ def _parser() -> argparse.ArgumentParser:
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
     )
     reduction.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
+    add_reduction_options(reduction)
     reduction.set_defaults(run=_reduce)
 
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
-    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True)
+    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True, **UNUSED)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
     again.set_defaults(run=_replay, strict=False, quiet=False)
@@ -144,6 +148,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by, else it is measured")
     add("--read-noise", type=float, metavar="R", help="e-")
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
+    add_flag_options(options)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed")
     add("--overwrite", action="store_true", help="write over files that are there")
@@ -167,6 +172,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         overscan=not options.no_overscan,
         saturation=options.saturation,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
+        flagging=flagging_of(options),
+        declared=declared_of(options),
     )
 
 
@@ -180,7 +187,8 @@ def _night(options: argparse.Namespace) -> FrameSet:
 
 def _check_outputs(options: argparse.Namespace, frames: FrameSet, outputs: Sequence[Path]) -> None:
     """See, before any pixel is read, that every product can be written and none is written over another."""
-    inputs = {path.resolve() for path in (*paths_of(frames), options.filelist)}
+    given = [Path(options.mask)] if options.mask else []
+    inputs = {path.resolve() for path in (*paths_of(frames), options.filelist, *given)}
     for output in outputs:
         if output.resolve() in inputs:
             raise OutputError(f"{output}: is one of the files to be read; choose another name")
@@ -250,7 +258,10 @@ def _combine(options: argparse.Namespace) -> None:
     _check_outputs(options, frames, [options.output, *_records(options)])
     if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
-    product = attach_header(recipe.combined(recipe.prepared(frames.of_kind(options.kind))))
+    chosen = frames.of_kind(options.kind)
+    check_alike(chosen)
+    check_target(chosen.light)
+    product = attach_header(recipe.combined(recipe.prepared(chosen)))
     _deliver(product, options.output, options.overwrite, _speaker(options))
     _record("combine", options, frames, [(product, options.output)])
 

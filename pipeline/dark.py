@@ -77,8 +77,12 @@ class MasterDark:
     @property
     def pixels(self) -> Pixels:
         """Values in the frames' unit, for the whole exposure."""
-        same = self.exposure == self.exposed
-        return self.image.pixels if same else self.image.pixels.times(self.exposure / self.exposed)
+        ratio = self.ratio_to(self.exposure)
+        return self.image.pixels if ratio == 1 else self.image.pixels.times(ratio)
+
+    def ratio_to(self, seconds: float) -> float:
+        """Give the factor that brings the frames' values to another exposure: 1 for values per second."""
+        return 1.0 if self.image.state.per_second else seconds / self.exposed
 
     @property
     def lineage(self) -> Lineage:
@@ -114,7 +118,7 @@ def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
     """
     if not (exposure > 0 and math.isfinite(exposure)):
         raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
-    _check_bias(dark, dark.image.name, exposure / dark.exposed)
+    _check_bias(dark, dark.image.name, dark.ratio_to(exposure))
     return attrs.evolve(dark, scaled_to=float(exposure))
 
 
@@ -153,8 +157,9 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
 
 def _ratio(image: Image, dark: MasterDark) -> float:
     """Give how much longer the image was exposed than the dark."""
-    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
-    ratio = seconds / dark.exposed
+    ratio = dark.ratio_to(NO_EXPOSURE if image.exposure is None else image.exposure)
+    if image.state.per_second:
+        return ratio
     silent = [which.name for which in (image, dark.image) if which.exposure is None]
     if image.exposure == 0:
         advise(f"{image.name}: 0 s in the header, so that no dark is taken out of it", AssumptionWarning)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from pipeline.files import opened, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
 from pipeline.planes import FitsSource, contents, plane_of
+from pipeline.repeats import without_repeats
 from pipeline.running import advise
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}
@@ -49,15 +49,7 @@ def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | No
     frames, problems = _opened_frames(parsed.frames, exposure_key)
     if parsed.problems or problems:
         raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
-    _look_for_repeats(frames)
     return frames
-
-
-def _look_for_repeats(frames: FrameSet) -> None:
-    for name, count in Counter(name for frame in frames for name in frame.sources).items():
-        if count > 1:
-            kinds = " and ".join(sorted({frame.kind for frame in frames if name in frame.sources}))
-            advise(f"{name}: listed {count} times, as {kinds}; taken as it is listed", AssumptionWarning)
 
 
 def _line(problem: str) -> int:
@@ -84,16 +76,20 @@ def open_frames(frames: FrameSet, *, exposure_key: str | None = None) -> FrameSe
 
 def _opened_frames(frames: FrameSet, exposure_key: str | None) -> tuple[FrameSet, tuple[str, ...]]:
     opened: list[Image] = []
+    lines: list[int | None] = []
     problems: list[str] = []
     for frame in frames:
         where = frame.data
         try:
             opened.append(open_frame(frame, exposure_key=exposure_key))
+            lines.append(where.line if isinstance(where, Location) else None)
         except PipelineError as error:
             line = f"line {where.line}: " if isinstance(where, Location) and where.line else ""
             problems.append(f"{line}{error}")
+    single, repeats = without_repeats(opened, lines)
+    problems += repeats
     try:
-        return FrameSet(opened), tuple(problems)
+        return FrameSet(single), tuple(problems)
     except PipelineError as error:
         return FrameSet(), (*problems, str(error))
 

@@ -16,6 +16,9 @@ from pipeline.stages import stage
 POSITIVE_SIGMA = 5.0
 """A response is positive when it is this many standard deviations above 0."""
 
+FAINTEST = 3.0
+"""ADU on average of which no response can be made, and which finished flats have, of mean or maximum 1."""
+
 MEAN_TOLERANCE = 1e-3
 FINISHED = 1e-6
 
@@ -80,11 +83,7 @@ def normalise_flat(image: Image) -> MasterFlat:
     if not known.any():
         raise CalibrationError(f"{image.name}: the flat has no good pixel")
     average = float(pixels.values[known].mean(dtype=np.float64))
-    if not average > 0:
-        raise CalibrationError(
-            f"{image.name}: the flat is {average:.4g} {image.state.unit} on average after {_taken_out(image)}; "
-            "a flat should be positive: was it finished already, or is the dark or bias of another detector?"
-        )
+    _check_lit(image, average)
     with np.errstate(invalid="ignore"):
         dark = ~(pixels.values > POSITIVE_SIGMA * _sigma(image, average))
     good = known & ~dark
@@ -102,6 +101,18 @@ def normalise_flat(image: Image) -> MasterFlat:
             state=attrs.evolve(image.state, unit=""),
             added=(*image.added, (RESPONSE, True, "values without unit, of mean 1")),
         )
+    )
+
+
+def _check_lit(image: Image, average: float) -> None:
+    """Refuse a flat that has no light left in it, or as little as only a finished one has."""
+    ours = any(ran.masters and not ran.skipped for ran in image.history) and not image.state.per_second
+    if average > (FAINTEST if ours else 0):
+        return
+    should = "should be positive" if average <= 0 else f"that is raw has far more than {FAINTEST:g}"
+    raise CalibrationError(
+        f"{image.name}: the flat is {average:.4g} {image.state.unit} on average after {_taken_out(image)}; a flat "
+        f"{should}: was it finished already (--finished flat), or is the dark or bias of another detector?"
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.exposures import exposure as exposure_of
 from pipeline.keywords import state as state_of
+from pipeline.keywords import unit as unit_of
 from pipeline.pixels import Array, Flag, Pixels
 from pipeline.state import State
 
@@ -151,7 +152,7 @@ class Image:
             exposure=exposure_of(cards) if exposure is None else exposure,
             header=cards,
             sources=(name or f"{kind} array",),
-            state=state if unit is None else attrs.evolve(state, unit=str(unit)),
+            state=state if unit is None else attrs.evolve(state, unit=unit_of(str(unit))),
         )
 
     def __repr__(self) -> str:

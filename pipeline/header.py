@@ -17,7 +17,7 @@ from pipeline.errors import HeaderWarning
 from pipeline.exposures import exposure
 from pipeline.frames import Image, Lineage, Ran
 from pipeline.keeping import kept
-from pipeline.pixels import Flag, Pixels
+from pipeline.pixels import Array, Flag, Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
 from pipeline.standard import printable
@@ -83,10 +83,7 @@ class ReducedImage:
             uncertainty = fits.ImageHDU(np.sqrt(variance), name="UNCERT")
             uncertainty.header["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
             extensions.append(uncertainty)
-        flags = fits.ImageHDU(self.pixels.flags.copy(), name="FLAGS")
-        for flag in Flag:
-            flags.header[f"FLAG{flag.bit_length() - 1}"] = (str(flag.name), f"bit of value {int(flag)}")
-        return fits.HDUList([self.to_hdu(), *extensions, flags])
+        return fits.HDUList([self.to_hdu(), *extensions, flags_hdu(self.pixels.flags)])
 
     def to_ccddata(self) -> CCDData:
         """Give an astropy CCDData with unit, mask, uncertainty and header."""
@@ -102,6 +99,14 @@ class ReducedImage:
             header=header,
             wcs=_wcs(header),
         )
+
+
+def flags_hdu(flags: Array) -> fits.ImageHDU:
+    """Give the HDU that says for each pixel, bit by bit, why it should not be trusted."""
+    hdu = fits.ImageHDU(flags.copy(), name="FLAGS")
+    for flag in Flag:
+        hdu.header[f"FLAG{flag.bit_length() - 1}"] = (str(flag.name), f"bit of value {int(flag)}")
+    return hdu
 
 
 def _wcs(header: fits.Header) -> Any:

@@ -19,14 +19,17 @@ BEGIN = ("DATE-BEG", "DATE-OBS")
 END = ("DATE-END",)
 
 DONE = {
-    "overscan": ("L1STATOV", "OVERSCAN"),
-    "trimmed": ("L1STATTR", "TRIM"),
-    "bias": ("L1STATZE", "ZEROCOR"),
-    "dark": ("L1STATDA", "DARKCOR"),
-    "flat": ("L1STATFL", "FLATCOR"),
+    "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),
+    "trimmed": ("L1STATTR", "TRIM", "TRIMIM", "TRIMMED"),
+    "bias": ("L1STATZE", "L1STATBI", "ZEROCOR", "SUBBIAS", "BIASCORR"),
+    "dark": ("L1STATDA", "DARKCOR", "SUBDARK", "DARKCORR"),
+    "flat": ("L1STATFL", "FLATCOR", "FLATCORR"),
 }
-"""Cards that say that a step has been done: the Liverpool Telescope's (1 is done; 0 and −1 are not), then IRAF's
-(true, or a sentence)."""
+"""Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
+are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
+
+CALIBRATED = {"bias": "B", "dark": "D", "flat": "F"}
+"""The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
 
 RESPONSE = "RESPONSE"
 """Our own card for a finished flat: values without unit, of mean 1."""
@@ -34,6 +37,10 @@ RESPONSE = "RESPONSE"
 UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fromkeys(
     ("electron", "electrons", "e-", "e"), "electron"
 )
+_PER_SECOND = re.compile(
+    r"(.+?)\s*(?:(?:/|\bper\b)\s*(?:s|secs?|seconds?)|[\s.*](?:s|secs?)\s*(?:\^|\*\*)?\s*\(?-1\)?)", re.IGNORECASE
+)
+_FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 MOST_GAIN = 50.0
 """e⁻/ADU: a GAIN above this is the number of a setting."""
@@ -225,14 +232,42 @@ def state(cards: Cards) -> State:
         by = f"{RESPONSE} = T"
         return State(overscan=by, bias=by, dark=by, unit="")
     done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
-    unit = str(cards.get("BUNIT", "adu")).strip()
-    return State(**done, unit=UNITS.get(unit.lower(), unit))
+    for step, letter in CALIBRATED.items():
+        done[step] = done[step] or _lettered(cards, letter)
+    return State(**done, unit=unit(str(cards.get("BUNIT", "adu"))))
+
+
+def without_states(cards: Cards) -> Cards:
+    """Give the cards without those that say what has been done to the image."""
+    header = cards.to_header()
+    for keyword in (RESPONSE, "CALSTAT", *(key for keys in DONE.values() for key in keys)):
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    return Cards.of(header)
+
+
+def unit(text: str) -> str:
+    """Give a unit in one spelling: adu, electron, either per second, or what else the text says.
+
+    >>> unit("Counts"), unit("e-/sec"), unit("ADU s**-1"), unit("Jy")
+    ('adu', 'electron/s', 'adu/s', 'Jy')
+    """
+    rate = _PER_SECOND.fullmatch(text.strip())
+    word = rate[1] if rate else text.strip()
+    return UNITS.get(word.lower(), word) + ("/s" if rate else "")
+
+
+def _lettered(cards: Cards, letter: str) -> str:
+    """Read CALSTAT, which is nothing but letters of its own."""
+    text = str(cards.get("CALSTAT", "")).strip().upper()
+    return f"CALSTAT = {text}" if letter in text and re.fullmatch("[BDFMO]+", text) else ""
 
 
 def _said(cards: Cards, keyword: str) -> str:
     value = cards.get(keyword)
     if keyword.startswith("L1STAT"):
-        done = value == 1 and not isinstance(value, bool)
+        done = not isinstance(value, bool) and (value == 1 or (isinstance(value, str) and value.strip() == "1"))
+    elif keyword.endswith("CORR") or keyword in ("OVERSUB", "TRIMMED"):
+        done = isinstance(value, str) and bool(_FINISHED_AT.fullmatch(value.strip().upper()))
     else:
         done = value is True or (isinstance(value, str) and value.strip().upper() not in _NOT_DONE)
     return f"{keyword} = {'T' if value is True else value}" if done else ""

@@ -16,30 +16,34 @@ from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
 from pipeline.errors import OutputError, StepError
 from pipeline.flat import MasterFlat
-from pipeline.frames import Image
 from pipeline.header import ReducedImage, attach_header
+from pipeline.maskfile import hdus_of
+from pipeline.masks import Mask
 
 
 def write(
-    record: ReducedImage | MasterBias | MasterDark | MasterFlat, path: str | Path, *, overwrite: bool = False
+    record: ReducedImage | MasterBias | MasterDark | MasterFlat | Mask, path: str | Path, *, overwrite: bool = False
 ) -> None:
     """Write a product to a FITS file, whole or not at all.
 
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    product = record if isinstance(record, ReducedImage) else attach_header(_image_of(record))
-    hdus = product.to_hdulist()
+    hdus = hdus_of(record) if isinstance(record, Mask) else _product_of(record).to_hdulist()
     hdus[0].header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC at which this file was written")
     with whole_file(Path(path), overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)
 
 
-def _image_of(record: MasterBias | MasterDark | MasterFlat) -> Image:
+def _product_of(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> ReducedImage:
+    if isinstance(record, ReducedImage):
+        return record
     if isinstance(record, MasterDark):
-        return record.product
+        return attach_header(record.product)
     if not isinstance(record, MasterBias | MasterFlat):
-        raise StepError(f"write takes a ReducedImage or a master, found {record!r}; pass it through attach_header")
-    return record.image
+        raise StepError(
+            f"write takes a ReducedImage, a master or a Mask, found {record!r}; pass it through attach_header"
+        )
+    return attach_header(record.image)
 
 
 @contextmanager

@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import attrs
 
+from pipeline.arcs import add, by_lamp
 from pipeline.bias import MasterBias, subtract_bias
-from pipeline.clip import Clip
-from pipeline.compose import chain, each, pipe
+from pipeline.compose import chain, pipe
 from pipeline.dark import MasterDark, subtract_dark
+from pipeline.defects import flag_dead, flag_hot
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
-from pipeline.overscan import declares_sections, subtract_overscan
+from pipeline.instrument import check_alike, check_target
+from pipeline.masks import grow_flags
+from pipeline.recipe import Recipe, scale_of
 from pipeline.running import advise
-from pipeline.saturation import flag_saturated
-from pipeline.stacking import combine, exposures_differ
 from pipeline.stages import stage
 
-Method: TypeAlias = Literal["mean", "median"]
-Scale: TypeAlias = Literal["exposure", "level"]
-
-
-def _positive_level(_: object, __: object, level: float | None) -> None:
-    if level is not None and not level > 0:
-        raise SettingError(f"saturation={level}; expected a positive level in ADU")
-
-
-@attrs.frozen
-class Recipe:
-    """The settings of the default reduction.
-
-    :param method: how frames are combined.
-    :param clip: what is left out of a combination; None for nothing.
-    :param overscan: take out the overscan that headers declare, and trim.
-    :param saturation: level in ADU from which raw values are flagged; by default what headers say.
-    :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
-    """
-
-    method: Method = "mean"
-    clip: Clip | None = Clip()  # noqa: RUF009 - frozen
-    overscan: bool = True
-    saturation: float | None = attrs.field(default=None, validator=_positive_level)
-    dark_has_bias: bool | None = None
-
-    def prepared(self, frames: FrameSet) -> FrameSet:
-        """Do to raw frames what comes before combining."""
-        flagged = each(flag_saturated(level=self.saturation))(frames)
-        return each(subtract_overscan)(flagged) if self.overscan and any(map(declares_sections, flagged)) else flagged
-
-    def combined(self, frames: FrameSet, scale: Scale | None = None) -> Image:
-        """Combine frames that are prepared."""
-        return combine(frames, method=self.method, clip=self.clip, scale=scale)
+UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
+"""What nobody does to a frame that is to be a calibration."""
 
 
 @attrs.frozen
@@ -65,9 +34,15 @@ class Masters:
     dark: MasterDark | None = None
     flat: MasterFlat | None = None
 
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of those that there are."""
+        return tuple(master.image for master in (self.bias, self.dark, self.flat) if master is not None)
 
-def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:
+
+def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
+    check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
     bias = master_bias(frames, recipe)
     dark = master_dark(frames, bias, recipe)
     return Masters(bias, dark, master_flat(frames, bias, dark, recipe))
@@ -77,7 +52,7 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     """Combine the bias frames, where there are any."""
     if not frames.bias.frames:
         return None
-    return pipe(frames.bias, recipe.prepared, recipe.combined, MasterBias.of)
+    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, MasterBias.of)
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
@@ -85,8 +60,9 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
     if not frames.dark.frames:
         return None
     without_bias = subtract_bias(bias=None if recipe.dark_has_bias is False else bias)
-    image = _calibrated(recipe.prepared(frames.dark), without_bias, recipe, scale="exposure")
-    return MasterDark.of(image, has_bias=recipe.dark_has_bias)
+    image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
+    hot = recipe.flagging.hot
+    return MasterDark.of(image if hot is None else flag_hot(image, sigma=hot), has_bias=recipe.dark_has_bias)
 
 
 def master_flat(
@@ -95,34 +71,44 @@ def master_flat(
     """Combine the flats, where there are any, take out bias and dark, and normalise."""
     if not frames.flat.frames:
         return None
-    if bias is None and not any(frame.state.bias or frame.state.dark for frame in frames.flat):
+    prepared = _expected(recipe.prepared(frames.flat))
+    if bias is None and not any(frame.state.bias or frame.state.dark for frame in prepared):
         advise(
             f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
             AssumptionWarning,
         )
-    unlit = chain(subtract_bias(bias=bias), subtract_dark(dark=dark))
-    return pipe(_calibrated(recipe.prepared(frames.flat), unlit, recipe, scale="level"), normalise_flat)
+    image = recipe.calibrated(prepared, chain(subtract_bias(bias=bias), subtract_dark(dark=dark)))
+    dead = recipe.flagging.dead
+    return normalise_flat(image if dead is None else flag_dead(image, below=dead))
 
 
-def _calibrated(frames: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe, scale: Scale) -> Image:
-    """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled."""
-    if not exposures_differ(frames):
-        return pipe(frames, recipe.combined, calibrate)
-    return recipe.combined(each(calibrate)(frames), scale=scale)
+def _expected(frames: FrameSet) -> FrameSet:
+    """Say where a header tells of a step that nobody does to such a calibration."""
+    for frame in frames:
+        done = [by for step in UNEXPECTED[frame.kind] if (by := getattr(frame.state, step))]
+        if done:
+            advise(
+                f"{frame.name}: stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as "
+                "it is: is it another kind of frame, or say that it is raw (--raw)",
+                AssumptionWarning,
+            )
+    return frames
 
 
 @stage
 def reduce(
     frames: FrameSet,
     *,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = Recipe(),  # noqa: B008 - an immutable record
     kind: Literal["light", "arc"] = "light",
     masters: Masters | None = None,
 ) -> ReducedImage:
     """Reduce a night's lights, or its arcs, to one image.
 
-    Lights: overscan out and trimmed, combined, bias out, dark out, divided by the flat.  Arcs the same without
-    the flat.  What a header says has been done already is skipped, and said.
+    Lights: overscan out and trimmed, combined, bias out, dark out, divided by the flat.  Lights of several
+    exposures are calibrated each, scaled to their mean exposure, and weighed by exposure.  Arcs the same without
+    the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  What a header
+    says has been done already is skipped, and said.
 
     :param masters: the calibrations; by default they are made from the night's own frames.
     :raises StepError: the night has no frames of this kind.
@@ -133,11 +119,42 @@ def reduce(
     if not chosen.frames:
         raise StepError(f"reduce: no {kind} frames in {frames!r}; give at least one")
     made = masters or make_masters(frames, recipe)
-    return pipe(
-        recipe.prepared(chosen),
-        recipe.combined,
+    light = frames.light.frames[:1] if kind == "arc" else ()
+    check_alike(chosen, with_others=(*made.images, *light))
+    calibrate = chain(
         subtract_bias(bias=made.bias),
         subtract_dark(dark=made.dark),
         divide(flat=made.flat if kind == "light" else None),
-        attach_header,
     )
+    image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
+    by = recipe.flagging.grow
+    return attach_header(grow_flags(image, by=by, diagonals=recipe.flagging.diagonals) if by else image)
+
+
+def _lights(lights: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:
+    check_target(lights)
+    if scale_of(lights):
+        advise(
+            f"lights of several exposures, {_seconds_of(lights)}: each is calibrated, and all are combined at their "
+            "mean exposure, weighed by exposure",
+            AssumptionWarning,
+        )
+    return recipe.calibrated(lights, calibrate)
+
+
+def _arcs(arcs: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:
+    groups = by_lamp(arcs)
+    parts = [pipe(group, recipe.combined, calibrate) for group in groups]
+    if len(parts) == 1:
+        return parts[0]
+    listed = "; ".join(", ".join(arc.name for arc in group) for group in groups)
+    advise(
+        f"arcs of {len(groups)} lamps or exposures by their headers ({listed}): combined by lamp and exposure, "
+        "and added",
+        AssumptionWarning,
+    )
+    return add(FrameSet(parts))
+
+
+def _seconds_of(frames: FrameSet) -> str:
+    return ", ".join(f"{seconds:g} s" for seconds in sorted({frame.exposure or 0.0 for frame in frames}))

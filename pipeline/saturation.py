@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 
+from pipeline.compose import each
 from pipeline.errors import SettingError, StepError
-from pipeline.frames import Image
+from pipeline.frames import FrameSet, Image, Ran
 from pipeline.keywords import saturation
-from pipeline.pixels import Flag
+from pipeline.masks import Mask
+from pipeline.pixels import Array, Flag, sealed
 from pipeline.stages import stage
 
 
@@ -24,8 +27,58 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     limit = saturation(image.header) if level is None else level
     if limit is None:
         return image
+    changed = next((ran.stage for ran in image.history if _changes_values(ran)), "")
+    if changed or (image.found and image.found.frames > 1):
+        by = changed or "combine"
+        raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
     if image.state.bias or image.state.dark or image.state.flat:
-        if not any(ran.stage in ("subtract_bias", "subtract_dark", "divide") for ran in image.history):
-            return image  # reduced elsewhere: the level was for the raw frame
-        raise StepError(f"{image.name}: saturation is judged on raw values; put flag_saturated first")
+        return image  # reduced elsewhere: the level was for the raw frame
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
+
+
+def _changes_values(ran: Ran) -> bool:
+    return not ran.skipped and bool(ran.masters or ran.stage in ("subtract_overscan", "to_electrons"))
+
+
+def spare_saturated(frames: FrameSet, *, fraction: float) -> FrameSet:
+    """Where fewer than a fraction of the frames are saturated, leave their values out instead of the pixel.
+
+    For masters of frames that saturate one by one: by cosmic rays, or twilight flats.  Combined, a pixel is
+    flagged from that fraction of saturated frames up; below, it is made of the other frames alone.
+
+    :raises SettingError: the fraction does not lie above 0 and up to 1.
+    """
+    check_fraction(fraction)
+    share = saturated_share(frames)
+    few = np.where((share > 0) & (share < fraction), np.uint8(Flag.SATURATED), np.uint8(0))
+    spared = Mask(sealed(few), f"saturated in less than {fraction:g} of the frames")
+    return each(set_aside(where=spared))(frames) if spared.flags.any() else frames
+
+
+def check_fraction(fraction: float) -> None:
+    """Refuse what is no fraction of frames.
+
+    :raises SettingError: it does not lie above 0 and up to 1.
+    """
+    if not 0 < fraction <= 1:
+        raise SettingError(f"a pixel saturated in {fraction} of the frames; expected a fraction above 0 and up to 1")
+
+
+def saturated_share(frames: FrameSet) -> Array:
+    """Give the fraction of frames in which each pixel is saturated, (ny, nx)."""
+    count = np.zeros(frames[0].shape)
+    for frame in frames:
+        count += frame.pixels.flags & Flag.SATURATED != 0
+    return count / len(frames)
+
+
+@stage(rows=True)
+def set_aside(image: Image, *, where: Mask) -> Image:
+    """Take saturated values at some pixels for merely bad ones: combining then uses the other frames' values.
+
+    The one stage that takes a flag away, and puts BAD in its place.
+    """
+    flags = image.pixels.flags
+    spared = (flags & Flag.SATURATED != 0) & (where.flags != 0)
+    changed = np.where(spared, flags & ~np.uint8(Flag.SATURATED) | np.uint8(Flag.BAD), flags)
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=sealed(changed)))

@@ -112,6 +112,16 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
             "combine: there are no frames of this kind; where a night has none, say so to the step that would use "
             "them, as in subtract_dark(dark=None)"
         )
+    check_alike_reduced(frames)
+    _check_exposures(frames, scale)
+
+
+def check_alike_reduced(frames: FrameSet) -> None:
+    """Refuse frames of different kinds, states, units or shapes.
+
+    :raises StepError: they differ in kind, state or unit.
+    :raises ShapeError: they differ in shape.
+    """
     first = frames.frames[0]
     for frame in frames.frames:
         if frame.kind != first.kind:
@@ -122,7 +132,6 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
                 f"{_done(frame) or 'raw'}; bring them to the same state first"
             )
     check_shapes(frames.frames)
-    _check_exposures(frames, scale)
 
 
 def _done(image: Image) -> str:
@@ -135,8 +144,11 @@ def _seconds(frame: Image) -> float:
 
 
 def exposures_differ(frames: FrameSet) -> bool:
-    """Tell whether the exposures of frames differ by more than 1 %; none in the header is 1 s, as in subtract_dark."""
-    seconds = [_seconds(frame) for frame in frames]
+    """Tell whether the exposures of frames differ by more than 1 %, and so their values.
+
+    None in the header is 1 s, as in subtract_dark; values per second do not depend on the exposure.
+    """
+    seconds = [_seconds(frame) for frame in frames if not frame.state.per_second]
     return bool(seconds) and max(seconds) - min(seconds) > EQUAL_EXPOSURES * max(seconds)
 
 
@@ -150,9 +162,10 @@ def _check_exposures(frames: FrameSet, scale: str | None) -> None:
         )
     if scale is None and first.kind != "bias" and exposures_differ(frames):
         listed = ", ".join(sorted({f"{f.exposure:g} s" if f.exposure is not None else "none" for f in frames}))
+        mend = "where another card has it name that (--exposure-key), or " if silent else ""
         raise StepError(
-            f"combine: the {first.kind} frames have different exposures ({listed}); put them in separate lists, or in "
-            "Python take the bias out of each and combine with scale='exposure' or scale='level'"
+            f"combine: the {first.kind} frames have different exposures ({listed}); {mend}put them in separate lists, "
+            "or in Python take the bias out of each and combine with scale='exposure' or scale='level'"
         )
     if scale is not None and not all(frame.state.bias for frame in frames):
         if not all(any(ran.stage == "subtract_bias" for ran in frame.history) for frame in frames):
@@ -164,7 +177,7 @@ def _check_exposures(frames: FrameSet, scale: str | None) -> None:
 
 
 def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, weights: str | None) -> Plan:
-    ready = tuple(_loaded(frame) for frame in frames)
+    ready = loaded(frames).frames
     factors = _scales(ready, scale)
     amplifiers: tuple[Amplifier, ...] = ()
     shifts = Shifts.none(len(ready))
@@ -196,20 +209,23 @@ def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, w
     )
 
 
-def _loaded(frame: Image) -> Image:
-    source = frame.source
-    return frame if isinstance(source, Pixels) else attrs.evolve(frame, data=source.loaded())
+def loaded(frames: FrameSet) -> FrameSet:
+    """Give the same frames in a form that is quick to read in any order: packed ones are unpacked once."""
+    sources = [(frame, frame.source) for frame in frames]
+    return FrameSet(f if isinstance(s, Pixels) else attrs.evolve(f, data=s.loaded()) for f, s in sources)
+
+
+def levels(frames: FrameSet) -> tuple[float, ...]:
+    """Give the median level of each frame, from a few rows of it."""
+    samples = sample_rows(frames.frames, np.ones(len(frames))).blocks
+    return tuple(float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames)))
 
 
 def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
     """Give the factor that brings each frame to the mean exposure or level."""
     if scale is None:
         return np.ones(len(frames))
-    if scale == "exposure":
-        sizes = [_seconds(frame) for frame in frames]
-    else:
-        samples = sample_rows(frames, np.ones(len(frames))).blocks
-        sizes = [float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames))]
+    sizes = [_seconds(frame) for frame in frames] if scale == "exposure" else list(levels(FrameSet(frames)))
     for frame, size in zip(frames, sizes, strict=True):
         if not size > 0:
             raise StepError(f"combine: {frame.name} has the {scale} {size:g}; it cannot be scaled")
@@ -253,9 +269,19 @@ def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) ->
         sources=tuple(name for frame in frames for name in frame.sources),
         history=frames.history,
         state=first.state,
-        added=(*(card for card in first.added if all(card in f.added for f in frames)), *_cards(found)),
+        added=(*_shared_cards(frames), *_cards(found)),
         found=found,
     )
+
+
+def _shared_cards(frames: FrameSet) -> tuple[tuple[str, object, str], ...]:
+    """Give the cards that the steps of all frames ask for: sentences in the first one's words, numbers that agree."""
+    kept = []
+    for card in frames[0].added:
+        told = [[other for other in frame.added if other[0] == card[0]] for frame in frames]
+        if all(told) and (isinstance(card[1], str) or all(card in other for other in told)):
+            kept.append(card)
+    return tuple(kept)
 
 
 def _mean_level(pixels: Pixels) -> float | None:

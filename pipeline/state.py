@@ -10,7 +10,7 @@ class State:
     """What has been done to an image.  Each field says by what; empty is: not done.
 
     A field that begins with "perhaps" tells of a step that nobody knows whether it was done.  ``unit`` is adu,
-    electron, what else a header says, or empty for a response, which has none.
+    electron, either of them per second, what else a header says, or empty for a response, which has none.
     """
 
     overscan: str = ""
@@ -19,3 +19,8 @@ class State:
     dark: str = ""
     flat: str = ""
     unit: str = "adu"
+
+    @property
+    def per_second(self) -> bool:
+        """Whether values are rates: the exposure is divided out of them, and a dark needs no scaling."""
+        return self.unit.endswith("/s")

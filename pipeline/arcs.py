@@ -1,0 +1,91 @@
+"""Arcs of several lamps and exposures: each combined with its like, and all of them added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from toolz import concat
+
+from pipeline.errors import StepError
+from pipeline.frames import FrameSet, Image
+from pipeline.pixels import Pixels
+from pipeline.stacking import Found, check_alike_reduced, exposures_differ
+from pipeline.stages import stage
+
+
+def lamps(image: Image) -> tuple[Any, ...]:
+    """Give what a header says of the lamps that were on: OBJECT, and the cards with LAMP in their keyword.
+
+    Numbers with a fraction are left out: they are currents and positions.
+    """
+    cards = [(card.keyword, image.header.get(card.keyword)) for card in image.header if "LAMP" in card.keyword]
+    named = tuple((keyword, value) for keyword, value in cards if not isinstance(value, float))
+    return (str(image.header.get("OBJECT", "")).strip(), *named)
+
+
+def by_lamp(arcs: FrameSet) -> tuple[FrameSet, ...]:
+    """Split arcs into those of one lamp and one exposure, in the order in which they are listed."""
+    groups: list[list[Image]] = []
+    for arc in arcs:
+        like = (g for g in groups if lamps(g[0]) == lamps(arc) and not exposures_differ(FrameSet([g[0], arc])))
+        home = next(like, None)
+        if home is None:
+            groups.append([arc])
+        else:
+            home.append(arc)
+    return tuple(map(FrameSet, groups))
+
+
+@stage
+def add(frames: FrameSet) -> Image:
+    """Add images of one kind, pixel by pixel; so do their exposures.
+
+    Arcs of several lamps become one image with the lines of all.  They are different scenes, so no clip may
+    compare them: it would take the lines that only one lamp has for cosmic rays.  A flag in any image stays.
+
+    :raises StepError: there are no frames, or frames of different kinds, states or units.
+    :raises ShapeError: the frames differ in shape.
+    """
+    if not frames.frames:
+        raise StepError("add: there are no frames; give at least one")
+    check_alike_reduced(frames)
+    first, *others = frames.frames
+    total: Pixels = first.pixels
+    for other in others:
+        total = total.minus(other.pixels, times=-1.0)
+    seconds = [frame.exposure for frame in frames if frame.exposure is not None]
+    found = _found(frames)
+    cards: list[tuple[str, Any, str]] = [
+        ("COMBTYPE", "sum", "how frames were combined, those of a lamp by a mean first")
+    ]
+    if found:
+        cards.append(("NREJECT", sum(found.rejected), "number of values left out"))
+    return attrs.evolve(
+        first,
+        data=total,
+        exposure=sum(seconds) if seconds else None,
+        sources=tuple(concat(frame.sources for frame in frames)),
+        history=frames.history,
+        added=(*first.added, *cards),
+        found=found,
+    )
+
+
+def _found(frames: FrameSet) -> Found | None:
+    """Put together what combining found of each image."""
+    found = [frame.found for frame in frames if frame.found]
+    if len(found) < len(frames):
+        return None
+    return Found(
+        method="sum",
+        clip=found[0].clip,
+        rejected=tuple(concat(part.rejected for part in found)),
+        offsets=tuple(concat(part.offsets for part in found)),
+        factors=tuple(concat(part.factors for part in found)),
+        amplifiers=(),
+        level=None,
+        exposures=tuple(concat(part.exposures for part in found)),
+        begin=min((part.begin for part in found if part.begin), default=None),
+        end=max((part.end for part in found if part.end), default=None),
+    )

@@ -1,0 +1,50 @@
+"""What the user says has been done to a frame, where its header says otherwise or nothing."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+from pipeline.errors import SettingError, StepError
+from pipeline.frames import Image
+from pipeline.keywords import without_states
+from pipeline.stages import stage
+from pipeline.state import State
+
+Declared: TypeAlias = Literal["raw", "finished"]
+
+SAID = "as was said"
+FINISHED = {
+    "bias": ("overscan",),
+    "dark": ("overscan", "bias"),
+    "flat": ("overscan", "bias", "dark"),
+    "light": ("overscan", "bias", "dark", "flat"),
+    "arc": ("overscan", "bias", "dark"),
+}
+"""What has been done to a finished frame of each kind."""
+
+CARDS = {"overscan": "OVERSCAN", "bias": "ZEROCOR", "dark": "DARKCOR", "flat": "FLATCOR"}
+
+
+@stage
+def take_as(image: Image, *, state: Declared) -> Image:
+    """Take a frame as raw, or as finished, whatever its header says has been done to it.
+
+    Finished is: overscan, bias and dark are out, and a light is flat-fielded; a finished bias or dark has had its
+    overscan out, and a dark its bias.  The unit stays what the header says.
+
+    :raises StepError: a step of ours has changed the image already.
+    """
+    if state not in ("raw", "finished"):
+        raise SettingError(f"take_as: state={state!r}; expected 'raw' or 'finished'")
+    if any(not ran.skipped and (ran.masters or ran.stage == "subtract_overscan") for ran in image.history):
+        raise StepError(f"{image.name}: take_as comes before the first step that changes values; put it first")
+    if state == "raw":
+        return attrs.evolve(image, state=State(unit=image.state.unit), header=without_states(image.header))
+    steps = [step for step in FINISHED[image.kind] if not getattr(image.state, step)]
+    return attrs.evolve(
+        image,
+        state=attrs.evolve(image.state, **dict.fromkeys(steps, SAID)),
+        added=(*image.added, *((CARDS[step], f"Done before, {SAID}", "") for step in steps)),
+    )

@@ -1,0 +1,127 @@
+"""Bad-pixel masks: the user's own, those of products, and flags grown over their neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline.errors import AssumptionWarning, SettingError, ShapeError
+from pipeline.frames import Image
+from pipeline.pixels import Array, Flag, Pixels, same_array, seal, sealed
+from pipeline.running import advise
+from pipeline.stages import stage
+
+TOO_MANY = 0.5
+"""A mask with more of its pixels bad than this was perhaps meant the other way round."""
+
+
+@attrs.frozen(repr=False)
+class Mask:
+    """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint8 of Flag bits, 0 is good."""
+
+    flags: Array = attrs.field(converter=seal, eq=attrs.cmp_using(eq=same_array))
+    name: str = "array"
+
+    @classmethod
+    def of(cls, bad: Any, *, name: str = "array") -> Mask:
+        """Take an array or an astropy HDU, in which whatever is not 0 is bad, or the flags of :class:`Pixels`.
+
+        :raises ShapeError: it is no two-dimensional array of numbers.
+        """
+        if isinstance(bad, Pixels):
+            return cls(bad.flags, name)
+        values = np.asarray(getattr(bad, "data", bad) if not isinstance(bad, np.ndarray) else bad)
+        if values.ndim != 2 or values.dtype.kind not in "biuf":
+            raise ShapeError(
+                f"mask {name}: {values.dtype} of the shape {values.shape}; expected numbers on two axes, 0 where good"
+            )
+        flags = np.where(values != 0, np.uint8(Flag.BAD), np.uint8(0))
+        if np.count_nonzero(flags) > TOO_MANY * flags.size:
+            advise(
+                f"mask {name}: {np.count_nonzero(flags) / flags.size:.0%} of its pixels are not 0, and so bad; "
+                "if 1 is good in it, turn it round",
+                AssumptionWarning,
+            )
+        return cls(sealed(flags), name)
+
+    def __reduce__(self) -> tuple[Callable[..., Mask], tuple[Any, ...]]:
+        return Mask, (self.flags, self.name)
+
+    def __repr__(self) -> str:
+        return f"Mask({self.name}, {np.count_nonzero(self.flags)} bad)"
+
+    def __or__(self, other: Mask) -> Mask:
+        """Give the mask of what is bad in either.
+
+        :raises ShapeError: they differ in shape.
+        """
+        if self.shape != other.shape:
+            raise ShapeError(f"mask {self.name} is {self.shape}, mask {other.name} {other.shape}, (rows, columns)")
+        return Mask(sealed(self.flags | other.flags), f"{self.name} | {other.name}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        height, width = self.flags.shape
+        return height, width
+
+    def grown(self, by: int = 1, *, diagonals: bool = True) -> Mask:
+        """Give the mask grown by ``by`` pixels: see :func:`grow_flags`."""
+        return attrs.evolve(self, flags=spread(self.flags, by, diagonals=diagonals))
+
+    def on_rows(self, start: int, stop: int) -> Mask:
+        """Cut the mask to some rows."""
+        return attrs.evolve(self, flags=self.flags[start:stop])
+
+
+@stage(rows=True)
+def flag_bad(image: Image, *, mask: Mask | None) -> Image:
+    """Flag what a mask says is bad, for the reason it gives; ``mask=None`` says that there is none.
+
+    :raises ShapeError: image and mask differ in shape.
+    """
+    if mask is None:
+        return image
+    if mask.shape != image.shape:
+        raise ShapeError(f"{image.name} is {image.shape}, mask {mask.name} {mask.shape}, (rows, columns)")
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=sealed(image.pixels.flags | mask.flags)))
+
+
+@stage
+def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
+    """Flag the neighbours of flagged pixels too, for the same reasons: charge bleeds, and hits have faint rims.
+
+    :param by: out to so many pixels: in a square with ``diagonals``, else as steps along rows and columns count.
+    :raises SettingError: the number is no whole number from 0.
+    """
+    if by == 0:
+        return image
+    flags = spread(image.pixels.flags, by, diagonals=diagonals)
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=flags))
+
+
+def spread(flags: Array, by: int, *, diagonals: bool) -> Array:
+    """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint8.
+
+    >>> spread(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
+    array([[1, 1, 1]], dtype=uint8)
+    """
+    if not isinstance(by, int | np.integer) or by < 0:
+        raise SettingError(f"growing by {by!r} pixels; expected a whole number from 0")
+    grown = np.array(flags)
+    for _ in range(by):
+        before = grown.copy()
+        _towards(grown, before, axis=1)
+        _towards(grown, grown.copy() if diagonals else before, axis=0)
+    return sealed(grown)
+
+
+def _towards(grown: Array, before: Array, axis: int) -> None:
+    """Add to each pixel the flags of its two neighbours along an axis."""
+    ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+    ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+    grown[tuple(ahead)] |= before[tuple(behind)]
+    grown[tuple(behind)] |= before[tuple(ahead)]

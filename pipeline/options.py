@@ -1,0 +1,59 @@
+"""Edge: the command's switches for flags and states."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.declared import Declared
+from pipeline.flagging import Flagging
+from pipeline.frames import KINDS
+from pipeline.maskfile import read_mask
+
+
+def add_flag_options(parser: argparse.ArgumentParser) -> None:
+    """Add the switches that say what is flagged in any combination."""
+    add = parser.add_argument
+    add("--mask", metavar="FILE[HDU]", help="bad pixels: an image that is not 0 where they are, or a product of ours")
+    add(
+        "--saturated-fraction",
+        type=float,
+        metavar="F",
+        help="flag a bias, dark or flat pixel saturated in this fraction of frames; in fewer, use the others alone "
+        "(default: in any)",
+    )
+
+
+def add_reduction_options(parser: argparse.ArgumentParser) -> None:
+    """Add the switches that need masters or a product: defects, grown flags, and states."""
+    add = parser.add_argument
+    add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
+    add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
+    add("--grow", type=int, default=0, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
+    add("--no-diagonals", action="store_true", help="grow along rows and columns only")
+    add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
+    add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
+
+
+def flagging_of(options: argparse.Namespace) -> Flagging:
+    """Make settings of the switches.
+
+    :raises FrameError: the mask cannot be read.
+    """
+    return Flagging(
+        fraction=options.saturated_fraction,
+        mask=None if options.mask is None else read_mask(options.mask),
+        hot=options.hot,
+        dead=options.dead,
+        grow=options.grow,
+        diagonals=not options.no_diagonals,
+    )
+
+
+def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
+    """Give what the user says of the states of frames."""
+    raw: list[tuple[str, Declared]] = [(kind, "raw") for kind in options.raw]
+    return (*raw, *((kind, "finished") for kind in options.finished))
+
+
+UNUSED = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
+"""Where there is no reduction, none of its switches is set."""

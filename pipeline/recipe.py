@@ -1,0 +1,118 @@
+"""The settings of the default reduction, and how frames of one kind are put together by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from pipeline.clip import Clip
+from pipeline.compose import each, pipe
+from pipeline.declared import Declared, take_as
+from pipeline.errors import SettingError, StepError
+from pipeline.flagging import Flagging
+from pipeline.frames import KINDS, FrameSet, Image
+from pipeline.masks import flag_bad
+from pipeline.overscan import declares_sections, subtract_overscan
+from pipeline.pixels import Flag
+from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.stacking import combine, exposures_differ, levels, loaded
+
+Method: TypeAlias = Literal["mean", "median"]
+Scale: TypeAlias = Literal["exposure", "level"]
+
+UNEVEN = 0.1
+"""Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
+do not fade with it."""
+
+
+def _positive_level(_: object, __: object, level: float | None) -> None:
+    if level is not None and not level > 0:
+        raise SettingError(f"saturation={level}; expected a positive level in ADU")
+
+
+def _known_kinds(_: object, __: object, declared: tuple[tuple[str, Declared], ...]) -> None:
+    for kind, state in declared:
+        if kind not in KINDS or state not in ("raw", "finished"):
+            raise SettingError(f"declared: {kind!r} as {state!r}; expected {', '.join(KINDS)} as 'raw' or 'finished'")
+
+
+@attrs.frozen
+class Recipe:
+    """The settings of the default reduction.
+
+    :param method: how frames are combined.
+    :param clip: what is left out of a combination; None for nothing.
+    :param overscan: take out the overscan that headers declare, and trim.
+    :param saturation: level in ADU from which raw values are flagged; by default what headers say.
+    :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
+    :param flagging: what else is flagged.
+    :param declared: kinds of frames that are raw, or finished, whatever their headers say.
+    """
+
+    method: Method = "mean"
+    clip: Clip | None = Clip()  # noqa: RUF009 - frozen
+    overscan: bool = True
+    saturation: float | None = attrs.field(default=None, validator=_positive_level)
+    dark_has_bias: bool | None = None
+    flagging: Flagging = Flagging()  # noqa: RUF009 - frozen
+    declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
+
+    def prepared(self, frames: FrameSet) -> FrameSet:
+        """Do to raw frames what comes before combining."""
+        for kind, state in self.declared:
+            frames = FrameSet(take_as(frame, state=state) if frame.kind == kind else frame for frame in frames)
+        flagged = each(flag_saturated(level=self.saturation))(frames)
+        if not (self.overscan and any(map(declares_sections, flagged))):
+            return flagged
+        mask = self.flagging.mask
+        if mask is not None and mask.shape == flagged[0].shape:  # before the frame is trimmed and the mask is not
+            flagged = each(flag_bad(mask=mask))(flagged)
+        return each(subtract_overscan)(flagged)
+
+    def combined(
+        self, frames: FrameSet, scale: Scale | None = None, weights: Literal["exposure"] | None = None
+    ) -> Image:
+        """Combine frames that are prepared, and flag what the mask says is bad."""
+        put_together = combine(
+            method=self.method, clip=self.clip, scale=scale, weights=None if self.method == "median" else weights
+        )
+        image, fraction, mask = put_together(frames), self.flagging.fraction, self.flagging.mask
+        if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
+            image = put_together(spare_saturated(frames, fraction=fraction))
+        masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
+        return image if masked else flag_bad(image, mask=mask)
+
+    def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
+        """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
+
+        :raises StepError: lights of several exposures hold a pedestal that does not grow with time.
+        """
+        frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
+        scale = scale_of(frames)
+        if scale is None:
+            return pipe(frames, self.combined, calibrate)
+        ready = each(calibrate)(frames)
+        if frames[0].kind != "light":
+            return self.combined(ready, scale)
+        for light in ready:
+            if not (light.state.bias or light.state.overscan):
+                raise StepError(
+                    f"{light.name}: lights of several exposures are scaled, and its bias, which does not grow with "
+                    "time, is still in; give bias frames, or put lights of each exposure in a list of their own"
+                )
+        return self.combined(ready, scale, "exposure")
+
+
+def scale_of(frames: FrameSet) -> Scale | None:
+    """Tell by what frames have to be scaled to be alike; None where they are."""
+    kind = frames[0].kind
+    if exposures_differ(frames):
+        unknown = kind == "light" and any(frame.exposure is None for frame in frames)
+        return None if unknown else ("level" if kind == "flat" else "exposure")
+    if kind != "flat" or len(frames) == 1:
+        return None
+    found = np.array(levels(frames))
+    return "level" if np.ptp(found) > UNEVEN * found.max() > 0 else None
