@@ -75,6 +75,8 @@ class Plane:
 
     def loaded(self) -> Plane:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
+        if self.held is not None or self.spool is not None:
+            return self
         if not self.packing:
             return attrs.evolve(self, held=hold(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")

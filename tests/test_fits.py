@@ -487,3 +487,12 @@ def test_what_dead_processes_left_of_this_product_is_removed(tmp_path):
         (tmp_path / name).write_text("left")
     write(product(), tmp_path / "a.fits")
     assert {*files(tmp_path)} == {"a.fits", *kept}
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.fits.gz", "a.fits.bz2"])
+def test_loading_twice_is_loading_once(tmp_path, name):
+    values = np.random.default_rng(3).integers(0, 65_536, (50, 40)).astype(np.uint16)
+    fits.writeto(tmp_path / name, values)
+    once = open_frame(tmp_path / name).source.loaded()
+    assert once.loaded() == once
+    np.testing.assert_array_equal(once.loaded().rows(0, 50).values, values)
