@@ -1,15 +1,19 @@
 """Real frames, reduced by the command, against numbers worked out independently."""
 
+import re
 import shutil
 import subprocess
 import warnings
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from pipeline import MasterDark, normalise_flat, open_frame, subtract_dark
 from pipeline.cli import main
+from pipeline.errors import CalibrationError
 
 
 @pytest.fixture
@@ -54,6 +58,27 @@ def test_sprat_arc_is_finished_and_comes_back_unchanged(reduced, shared_data):
 def test_sprat_standard(reduced):
     values, _, _ = reduced("lt_sprat/filelist_standard.csv", "--method", "median", "--clip", "none")
     assert_figures(values, 1025.3104, 910.9466, 903.6085)
+
+
+def test_sprat_flat_taken_as_raw_is_refused_with_the_reason(shared_data, tmp_path, capsys):
+    """Finished, the flat has a mean of 0.991; less the dark of 11.23 scaled by 8/600 it has 0.84, which is no flat."""
+    command = ["reduce", str(shared_data / "lt_sprat/filelist.csv"), "-o", str(tmp_path / "a.fits")]
+    assert main([*command, "--raw", "flat"]) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"v_slit_red_1\.fits\.gz: the flat is 0\.8\d* adu on average after .*Dark count correction", said)
+    assert "was it finished already (--finished flat)" in said
+    assert not (tmp_path / "a.fits").exists()
+
+
+def test_sprat_flat_less_the_whole_dark_is_negative(shared_data):
+    """Unscaled, the dark leaves 0.99 − 11.23: an error, and never an image."""
+    raw = shared_data / "lt_sprat/raw"
+    dark = MasterDark.of(attrs.evolve(open_frame(raw / "v_dark_1.fits.gz", kind="dark"), exposure=8.0), has_bias=False)
+    flat = subtract_dark(open_frame(raw / "v_slit_red_1.fits.gz", kind="flat"), dark=dark, force=True)
+    with pytest.raises(
+        CalibrationError, match=r"the flat is -10\.\d* adu .*should be positive: was it finished already"
+    ):
+        normalise_flat(flat)
 
 
 def test_sprat_product_opens_everywhere(reduced):
