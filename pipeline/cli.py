@@ -187,7 +187,7 @@ def _night(options: argparse.Namespace) -> FrameSet:
 
 def _check_outputs(options: argparse.Namespace, frames: FrameSet, outputs: Sequence[Path]) -> None:
     """See, before any pixel is read, that every product can be written and none is written over another."""
-    given = [Path(options.mask)] if options.mask else []
+    given = [options.mask] if options.mask else []
     inputs = {path.resolve() for path in (*paths_of(frames), options.filelist, *given)}
     for output in outputs:
         if output.resolve() in inputs:

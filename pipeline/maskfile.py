@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,13 @@ from pipeline.pixels import sealed
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:
     """Read a bad-pixel mask: an image that is 0 where a pixel is good, or the flags of a product of ours.
 
-    :param hdu: by default FLAGS of our own products and masks, else MASK, else the first HDU; ``path`` may end in
-        it, as in ``reduced.fits[MASK]``.
+    :param hdu: by default FLAGS of our own products and masks, else MASK, else the first HDU.
     :raises FrameError: there is no such image.
     """
-    text = str(path)
-    ending = re.fullmatch(r"(.+)\[(\w+)\]", text)
-    if hdu is None and ending and not Path(text).exists():
-        text, hdu = ending[1], int(ending[2]) if ending[2].isdecimal() else ending[2]
-    ours, named = _named(text) if hdu is None or hdu == "FLAGS" else (False, None)
+    ours, named = _named(path) if hdu is None or hdu == "FLAGS" else (False, None)
     where = named if hdu is None else hdu
-    values = open_frame(text, 0 if where is None else where).pixels.values
-    name = text if where is None else f"{text}[{where}]"
+    values = open_frame(path, 0 if where is None else where).pixels.values
+    name = str(path) if where is None else f"{path}[{where}]"
     return Mask(sealed(values.astype(np.uint8)), name) if ours and where == "FLAGS" else Mask.of(values, name=name)
 
 
@@ -41,11 +35,11 @@ def hdus_of(mask: Mask) -> fits.HDUList:
     return fits.HDUList([primary, flags_hdu(mask.flags)])
 
 
-def _named(path: str) -> tuple[bool, str | None]:
+def _named(path: str | Path) -> tuple[bool, str | None]:
     """Tell whether a file is ours, and which of the HDUs FLAGS and MASK it is to be read from."""
     if not Path(path).is_file():
         return False, None  # open_frame says what is wrong
-    with reading(path, 0), Path(path).open("rb") as stream, fits.open(stream, memmap=False) as hdus:
+    with reading(str(path), 0), Path(path).open("rb") as stream, fits.open(stream, memmap=False) as hdus:
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
         names = [str(hdu.name) for hdu in hdus]
     return ours, next((name for name in (("FLAGS", "MASK") if ours else ("MASK",)) if name in names), None)

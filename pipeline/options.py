@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from pipeline.declared import Declared
+from pipeline.errors import SettingError
 from pipeline.flagging import Flagging
 from pipeline.frames import KINDS
 from pipeline.maskfile import read_mask
+from pipeline.masks import Mask
 
 
 def add_flag_options(parser: argparse.ArgumentParser) -> None:
     """Add the switches that say what is flagged in any combination."""
     add = parser.add_argument
-    add("--mask", metavar="FILE[HDU]", help="bad pixels: an image that is not 0 where they are, or a product of ours")
+    add("--mask", type=Path, metavar="FILE", help="bad pixels: an image that is not 0 there, or a product of ours")
+    add("--mask-hdu", metavar="HDU", help="number or EXTNAME (default: FLAGS of our own products, MASK, or the first)")
     add(
         "--saturated-fraction",
         type=float,
@@ -41,12 +45,21 @@ def flagging_of(options: argparse.Namespace) -> Flagging:
     """
     return Flagging(
         fraction=options.saturated_fraction,
-        mask=None if options.mask is None else read_mask(options.mask),
+        mask=_mask(options),
         hot=options.hot,
         dead=options.dead,
         grow=options.grow,
         diagonals=not options.no_diagonals,
     )
+
+
+def _mask(options: argparse.Namespace) -> Mask | None:
+    hdu: str | None = options.mask_hdu
+    if options.mask is None:
+        if hdu is not None:
+            raise SettingError("--mask-hdu without --mask; give the file too")
+        return None
+    return read_mask(options.mask, int(hdu) if hdu and hdu.isdecimal() else hdu)
 
 
 def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:

@@ -160,7 +160,7 @@ def test_the_flags_of_a_product_are_a_mask(tmp_path):
     product = reduce(FrameSet([Image.of(Pixels.of(full(3), at((1, 1), value=8)), exposure=1)]))
     write(product, tmp_path / "p.fits")
     assert read_mask(tmp_path / "p.fits").flags[1, 1] == Flag.HOT
-    assert read_mask(f"{tmp_path}/p.fits[MASK]").flags[1, 1] == Flag.BAD
+    assert read_mask(tmp_path / "p.fits", "MASK").flags[1, 1] == Flag.BAD
     assert read_mask(tmp_path / "p.fits").flags.sum() == Flag.HOT
 
 
@@ -173,14 +173,14 @@ def test_masks_of_others(tmp_path):
     for mask in (
         read_mask(tmp_path / "plain.fits"),
         read_mask(tmp_path / "ccd.fits"),
-        read_mask(f"{tmp_path}/ccd.fits[1]"),
+        read_mask(tmp_path / "ccd.fits", 1),
         read_mask(tmp_path / "ccd.fits", "FLAGS"),
     ):
         np.testing.assert_array_equal(mask.flags, bad // 4 * Flag.BAD)
     with pytest.raises(FrameError, match=r"absent\.fits: cannot be read"):
         read_mask(tmp_path / "absent.fits")
     with pytest.raises(FrameError, match="has no HDU 'BPM'"):
-        read_mask(f"{tmp_path}/ccd.fits[BPM]")
+        read_mask(tmp_path / "ccd.fits", "BPM")
 
 
 # saturation in a fraction of frames
@@ -362,7 +362,16 @@ def test_the_command_flags_defects_masks_and_neighbours(night):
     assert product_flags("--mask", "raw.fits", "--grow", "1", "--no-diagonals") == edge
     assert product_flags("--mask", "raw.fits", "--grow", "1") == edge | {(2, 1): 64, (4, 1): 64}
     Path("p.fits").rename("earlier.fits")
+    assert product_flags("--mask", "earlier.fits", "--mask-hdu", "MASK") == edge | {(2, 1): 64, (4, 1): 64}
+    assert product_flags("--mask", "earlier.fits", "--mask-hdu", "1") == edge | {(2, 1): 64, (4, 1): 64}
     assert product_flags("--mask", "earlier.fits") == edge | {(2, 1): 64, (4, 1): 64}
+
+
+def test_what_is_flagged_is_replayed(night):
+    write(Mask.of(at((3, 4), shape=(20, 24))), "m.fits")
+    options = ["--mask", "m.fits", "--hot", "8", "--dead", "0.5", "--grow", "1", "--no-diagonals", "--raw", "dark"]
+    assert main(["reduce", "night.csv", "-o", "p.fits", "--record", "--quiet", *options]) == 0
+    assert main(["replay", "p.json"]) == 0
 
 
 def test_the_command_combines_with_a_mask(night):
@@ -376,6 +385,7 @@ def test_the_command_combines_with_a_mask(night):
     [
         (["--mask", "absent.fits"], 1, "absent.fits: cannot be read"),
         (["--mask", "small.fits"], 1, "mask small.fits (2, 2)"),
+        (["--mask-hdu", "1"], 2, "--mask-hdu without --mask"),
         (["--hot", "-1"], 2, "expected a positive number"),
         (["--dead", "2"], 2, "expected a fraction between 0 and 1"),
         (["--grow", "-1"], 2, "expected a whole number"),
