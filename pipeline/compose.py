@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -206,12 +207,24 @@ class Waiting:
             return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
 
     @property
-    def stored(self) -> None:
-        """What a step gives is not stored anywhere."""
+    def stored(self) -> tuple[str, float] | None:
+        """What a step gives is not stored anywhere, unless all it does is to flag values from a ceiling up."""
+        source = self.image.source
+        return None if self.step.stage.ceiling is None or isinstance(source, Pixels) else source.stored
 
-    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
+    @property
+    def ceiling(self) -> float:
+        """The lower of the step's own ceiling and that of what it waits for."""
+        source, own = self.image.source, self.step.stage.ceiling
+        below = math.inf if isinstance(source, Pixels) else source.ceiling
+        return below if own is None else min(below, own(self.image, **dict(self.step.settings)))
+
+    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
+        """Read some rows as they are stored, where they are: see :attr:`stored`."""
+        source = self.image.source
+        if self.stored is None or isinstance(source, Pixels):
+            raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
+        source.read_stored(start, stop, into, spare)
 
     def loaded(self) -> Waiting:
         """Give the same, over a source that is quick to read."""

@@ -41,6 +41,10 @@ class Source(Protocol):
     def stored(self) -> tuple[str, float] | None:
         """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
 
+    @property
+    def ceiling(self) -> float:
+        """The value from which stored values are flagged as saturated; infinite for none."""
+
     def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
         """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
 

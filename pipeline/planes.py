@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,11 @@ class FitsSource:
         plane = self.values
         small = plane.stored in ("u1", "i2") and plane.exact and not plane.packing
         return (plane.stored, plane.bzero) if small and self.flags is None and self.deviation is None else None
+
+    @property
+    def ceiling(self) -> float:
+        """Nothing is flagged as saturated yet, or all of it is."""
+        return math.inf
 
     def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
         """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""

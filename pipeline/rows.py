@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 
 from pipeline.amplifiers import Amplifier, Sampled
 from pipeline.clip import Clip
 from pipeline.frames import Image
-from pipeline.pixels import STICKY, Array, Pixels, working_dtype
+from pipeline.pixels import STICKY, Array, Flag, Pixels, working_dtype
 from pipeline.shifts import Shifts, sampled
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
@@ -124,7 +126,15 @@ class Reader:
         )
         for into, source in zip(stored, sources, strict=True):
             source.read_stored(start, stop, into, spare)  # type: ignore[union-attr]
-        return Rows(stored, store[1], (None,) * len(sources))
+        ceilings = (source.ceiling - store[1] for source in sources)  # type: ignore[union-attr]
+        return Rows(stored, store[1], tuple(map(_saturated, stored, ceilings)))
+
+
+def _saturated(stored: Array, ceiling: float) -> Array | None:
+    """Flag values from a ceiling up; None where all lie below."""
+    if ceiling == math.inf or not stored.size or stored.max() < ceiling:
+        return None
+    return np.where(stored >= ceiling, np.uint8(Flag.SATURATED), np.uint8(0))
 
 
 def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:

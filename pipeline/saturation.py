@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 
@@ -14,7 +16,13 @@ from pipeline.pixels import Array, Flag, sealed
 from pipeline.stages import stage
 
 
-@stage(rows=True)
+def _ceiling(image: Image, *, level: float | None = None) -> float:
+    limit = saturation(image.header) if level is None else level
+    reduced = image.state.bias or image.state.dark or image.state.flat  # elsewhere: the level was for the raw frame
+    return math.inf if limit is None or reduced else limit
+
+
+@stage(rows=True, ceiling=_ceiling)
 def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     """Flag values from ``level`` up, in ADU of the raw frame; by default from its header's SATURATE card.
 
@@ -24,15 +32,15 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     """
     if level is not None and not level > 0:
         raise SettingError(f"flag_saturated: level={level}; expected a positive level in ADU")
-    limit = saturation(image.header) if level is None else level
-    if limit is None:
+    if level is None and saturation(image.header) is None:
         return image
     changed = next((ran.stage for ran in image.history if _changes_values(ran)), "")
     if changed or (image.found and image.found.frames > 1):
         by = changed or "combine"
         raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
-    if image.state.bias or image.state.dark or image.state.flat:
-        return image  # reduced elsewhere: the level was for the raw frame
+    limit = _ceiling(image, level=level)
+    if limit == math.inf:
+        return image
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
 
 

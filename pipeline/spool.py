@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import threading
@@ -130,6 +131,11 @@ class Spooled:
     @property
     def stored(self) -> None:
         """What a step gives is no whole number as a detector stores it."""
+
+    @property
+    def ceiling(self) -> float:
+        """Nothing is flagged as saturated yet, or all of it is."""
+        return math.inf
 
     def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
         """Refuse: see :attr:`stored`."""

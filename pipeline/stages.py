@@ -32,9 +32,11 @@ Out_co = TypeVar("Out_co", covariant=True)
 def stage(function: Callable[Concatenate[In, P], Out], /) -> Stage[In, P, Out]: ...
 @overload
 def stage(
-    *, rows: bool = False, does: str = ""
+    *, rows: bool = False, does: str = "", ceiling: Callable[..., float] | None = None
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
-def stage(function: Any = None, /, *, rows: bool = False, does: str = "") -> Any:
+def stage(
+    function: Any = None, /, *, rows: bool = False, does: str = "", ceiling: Callable[..., float] | None = None
+) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
     :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
@@ -42,20 +44,29 @@ def stage(function: Any = None, /, *, rows: bool = False, does: str = "") -> Any
     :param does: the field of :class:`~pipeline.frames.State` that the stage fills.  An image whose header says
         that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
         the same); asked for twice in one chain, it is refused.
+    :param ceiling: all that the stage does is to flag values as saturated from the level that this function gives,
+        of the image and the settings: frames on disk can then still be combined as they are stored.
     """
     if function is None:
-        return lambda function: Stage(function, rows, does)
-    return Stage(function, rows, does)
+        return lambda function: Stage(function, rows, does, ceiling)
+    return Stage(function, rows, does, ceiling)
 
 
 class Stage(Generic[In, P, Out]):
     """A function of one record with settings, made by :func:`stage`."""
 
-    def __init__(self, function: Callable[Concatenate[In, P], Out], rows: bool, does: str) -> None:
+    def __init__(
+        self,
+        function: Callable[Concatenate[In, P], Out],
+        rows: bool,
+        does: str,
+        ceiling: Callable[..., float] | None = None,
+    ) -> None:
         update_wrapper(self, function)
         self.function = function
         self.rows = rows
         self.does = does
+        self.ceiling = ceiling
 
     @overload
     def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...

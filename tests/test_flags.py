@@ -3,6 +3,7 @@
 import pickle
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -25,6 +26,7 @@ from pipeline import (
     flag_hot,
     flag_saturated,
     grow_flags,
+    open_frame,
     read_mask,
     reduce,
     spare_saturated,
@@ -409,3 +411,21 @@ def test_lazy_frames_take_a_mask(tmp_path):
     image = combine(masked, clip=None)
     assert np.argwhere(image.pixels.mask).tolist() == [[8, 10]]
     assert (image.pixels.values == 1).all()
+
+
+@pytest.mark.parametrize("level", [None, 300.0, 1004.5, 40_000.0, 70_000.0])
+@pytest.mark.parametrize("card", [None, 1003, 50_000.5])
+def test_frames_flagged_on_disk_are_combined_as_they_are_in_memory(tmp_path, level, card):
+    """They are compared as they are stored: 16 bits with BZERO."""
+    values = np.random.default_rng(1).normal(1000, 3, (5, 30, 40)).round().astype(np.uint16)
+    values[2, 3, 4], values[1, 7, 8] = 65_535, 45_000
+    for number, frame in enumerate(values):
+        header = fits.Header({} if card is None else {"SATURATE": card})
+        fits.writeto(tmp_path / f"{number}.fits", frame, header)
+    disk = each(flag_saturated(level=level))(
+        FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(5))
+    )
+    memory = FrameSet(attrs.evolve(frame, data=frame.pixels) for frame in disk)
+    assert all(frame.source.stored == ("i2", 32768.0) for frame in disk)
+    for method in ("mean", "median"):
+        assert combine(disk, method=method).pixels == combine(memory, method=method).pixels
