@@ -26,7 +26,9 @@ CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "",
 
 LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
 
-_INK, _GRID, _BARS, _BAND = "#1c2733", "#dfe4ea", "#5b7fa8", "rgba(33,80,138,0.13)"
+_INK, _GRID, _LINE, _FILL, _BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(33,80,138,0.13)"
+_NONE = 0.5
+"""What stands for no pixels on an axis of logarithms."""
 _FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
@@ -120,15 +122,18 @@ def histogram(view: View, limits: dict[Limits, Range]) -> dict[str, Any]:
     width = (span.high - span.low) / BINS
     centres = span.low + width * (np.arange(BINS) + 0.5)
     return {
-        "type": "bar",
+        "type": "scatter",
+        "mode": "lines",
         "name": "histogram",
         "x": centres,
-        "y": counts,
-        "width": width,
+        "y": np.maximum(counts, _NONE),
+        "text": counts,
         "xaxis": "x2",
         "yaxis": "y2",
-        "marker": {"color": _BARS, "line": {"width": 0}},
-        "hovertemplate": f"%{{y}} pixels of %{{x:.5g}} {view.unit}<extra></extra>",
+        "fill": "tozeroy",
+        "fillcolor": _FILL,
+        "line": {"shape": "hvh", "color": _LINE, "width": 1},
+        "hovertemplate": f"%{{text}} pixels of %{{x:.5g}} {view.unit}<extra></extra>",
     }
 
 
@@ -158,7 +163,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
     whole = tall + 260
     chosen = limits[look.limits]
     span = _span(limits)
-    _, below, above = binned(view.good, span)
+    counts, below, above = binned(view.good, span)
     outside = f" · {below} pixels below, {above} above" if below or above else ""
     axis = {"color": _INK, "gridcolor": _GRID, "zeroline": False, "ticks": "outside", "linecolor": _INK}
     return {
@@ -168,7 +173,6 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         "plot_bgcolor": "#eceff2",
         "font": {"family": _FONT, "size": 13, "color": _INK},
         "showlegend": False,
-        "bargap": 0,
         "xaxis": {
             **axis, "title": {"text": "x (column, from 0)"}, "range": [-0.5, width - 0.5], "constrain": "domain",
             "showgrid": False, "anchor": "y", "domain": [0, 1],
@@ -189,6 +193,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         ],
         "yaxis2": {
             **axis, "title": {"text": "pixels"}, "type": "log", "dtick": 2, "anchor": "x2",
+            "range": [float(np.log10(_NONE)), float(np.log10(2 * max(counts.max(), 1)))],
             "domain": [0, 100 / whole], "exponentformat": "SI",
         },
         "coloraxis": {

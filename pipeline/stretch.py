@@ -35,7 +35,7 @@ LOG_SPAN, ASINH_BEND = 1000.0, 0.1
 """Of astropy's LogStretch and AsinhStretch: log(1 + 1000 t), and asinh(t / 0.1)."""
 
 SAMPLE = 1_000_000
-STOPS = 64
+STOPS = 32
 
 
 @attrs.frozen
@@ -108,9 +108,10 @@ def colours(name: str, places: Array) -> Array:
 def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
     """Give a plotly colour scale, from 0 to 1 in value, whose colours are stretched.
 
-    The stops lie at equal distances in colour, so that the map stays smooth where the stretch is steep.
+    The stops lie at equal distances in colour, so that the map stays smooth where the stretch is steep; they are few,
+    as plotly.js looks a colour up among them for each pixel.
     """
-    places = np.linspace(0, 1, STOPS)
+    places = np.linspace(0, 1, len(MAPS[name].split()) if stretch == "linear" else STOPS)
     at = unstretched(places, stretch)
     at[-1] = 1.0
     return [

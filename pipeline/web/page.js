@@ -23,7 +23,8 @@ async function decodedTile(tile, height, width) {
   const [offset, step, noise, rule, planes, data, odd] = tile;
   const octets = await inflated(data), count = height * width;
   const folded = new Uint32Array(count), values = new Float64Array(count);
-  for (let plane = 0; plane < planes; plane++)
+  folded.set(octets.subarray(0, count));
+  for (let plane = 1; plane < planes; plane++)
     for (let i = 0, from = plane * count, shift = 8 * plane; i < count; i++) folded[i] |= octets[from + i] << shift;
   if (rule === 3) values.set(new Float32Array(folded.buffer));
   else {
@@ -78,6 +79,7 @@ class Tiled {
       for (let column = Math.floor(x0 / side); column * side < x1; column++)
         jobs.push(this.tile(row, column).then((tile) => fill(part, tile, row * side, column * side)));
     await Promise.all(jobs);
+    if (part.reasons) part.masked.set(part.reasons.map(Boolean));
     return part;
   }
 }
@@ -97,6 +99,15 @@ function fill(part, tile, top, left) {
   part.step = Math.max(part.step, tile.step);
   const firstY = Math.max(part.y0, top), lastY = Math.min(part.y1, top + tile.height);
   const firstX = Math.max(part.x0, left), lastX = Math.min(part.x1, left + tile.width);
+  if (size === 1) {
+    for (let y = firstY; y < lastY; y++) {
+      const from = (y - top) * tile.width + firstX - left, to = from + lastX - firstX;
+      const at = (y - part.y0) * part.columns + firstX - part.x0;
+      part.mean.set(values.subarray(from, to), at);
+      if (flags) part.reasons.set(flags.subarray(from, to), at);
+    }
+    return;
+  }
   for (let y = firstY; y < lastY; y += size)
     for (let x = firstX; x < lastX; x += size) {
       let sum = 0, count = 0, all = 0, finite = 0, low = Infinity, high = -Infinity, masked = 0, area = 0;
@@ -115,7 +126,6 @@ function fill(part, tile, top, left) {
       const mean = count ? sum / count : all / finite;
       part.mean[at] = mean;
       part.masked[at] = masked / area;
-      if (size === 1) { part.reasons[at] = flags ? flags[(y - top) * tile.width + x - left] : 0; continue; }
       const extreme = high - mean >= mean - low ? high : low;
       if (Math.abs(extreme - mean) > STANDS_OUT * noise) part.extreme[at] = extreme;
     }
@@ -206,7 +216,7 @@ class Frame {
   // The layout for the room there is: a picture of its own proportions, the histogram below it.
   fitted() {
     const [height, width] = this.page.shape, room = this.element.clientWidth, narrow = room < 620;
-    const left = narrow ? 52 : 70, right = narrow ? 10 : 95, top = narrow ? 62 : 14, most = narrow ? 520 : 820;
+    const left = narrow ? 52 : 70, right = narrow ? 10 : 95, top = narrow ? 62 : 14, most = narrow ? 520 : 720;
     const wide = Math.min(room - left - right, (most * width) / height);
     const tall = Math.max(Math.min((wide * height) / width, most), 90), whole = tall + 190, bottom = 56;
     this.size = { wide, tall };
@@ -263,19 +273,21 @@ class Frame {
     if (turn !== this.asked) return;                           // another view was asked for meanwhile
     this.shown = want;
     const [values, masked] = [this.tracesOf(part, 0), this.tracesOf(part, 1)];
-    const both = {};
-    for (const key of Object.keys(values)) both[key] = [values[key], masked[key]];
-    await Plotly.restyle(this.plot, both, [0, 1]);
+    const both = {}, traces = this.page.masked ? [0, 1] : [0];
+    for (const key of Object.keys(values)) both[key] = traces.map((trace) => [values, masked][trace][key]);
+    await Plotly.restyle(this.plot, both, traces);
     this.element.dataset.ready = "yes";
   }
 
   // Give what a trace shows of a window: the values, or what is masked of them.
   tracesOf(part, trace) {
     const { size, rows, columns, x0, y0 } = part, z = [], { page, state } = this;
+    const none = trace === 1 && !part.masked.some(Boolean);    // one empty cell is drawn sooner than many
     const reasons = part.reasons && part.reasons.some(Boolean) ? [] : null;
-    for (let row = 0; row < rows; row++) {
+    for (let row = 0; row < (none ? 1 : rows); row++) {
       const from = row * columns, to = from + columns;
-      if (trace === 1) z.push(Array.from(part.masked.subarray(from, to), (m) => m || null));
+      if (none) z.push([null]);
+      else if (trace === 1) z.push(Array.from(part.masked.subarray(from, to), (m) => m || null));
       else {
         const line = part.mean.slice(from, to);
         if (state.outliers)
