@@ -65,7 +65,8 @@ def noise_map(values: Array) -> Array:
         for j in range(noise.shape[1]):
             square = bend[i * CELL // EVERY : (i + 1) * CELL // EVERY, j * CELL : (j + 1) * CELL].ravel()
             noise[i, j] = _median(square if np.isfinite(square).all() else square[np.isfinite(square)])
-    return noise * (MAD_TO_SIGMA / np.sqrt(6))
+    noise *= MAD_TO_SIGMA / np.sqrt(6)
+    return noise
 
 
 def _median(values: Array) -> float:
@@ -79,7 +80,7 @@ def in_blocks(values: Array, masked: Array | None, noise: Array, size: int) -> B
     :param noise: what :func:`noise_map` gives for the image.
     """
     if size == 1:
-        fraction = None if masked is None else masked.astype(np.float32)
+        fraction = None if masked is None else masked.astype(np.float64)
         known = np.where(np.isfinite(values), values, np.nan)
         return Blocks(1, known, np.full(values.shape, np.nan, values.dtype), fraction)
     mean = _means(values, masked, size)

@@ -39,7 +39,9 @@ def _plain(thing: Any, compact: bool) -> Any:
 
 def _as_list(array: Array) -> list[Any]:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return np.where(np.isfinite(array), array.astype(object), None).tolist()
+        listed = array.astype(object)
+        listed[~np.isfinite(array)] = None
+        return list(listed.tolist())
     return list(array.tolist())
 
 

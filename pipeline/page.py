@@ -15,12 +15,11 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline import codes, figures
+from pipeline import codes, figures, layout
 from pipeline.blocks import CELL, Blocks, noise_map
-from pipeline.figures import Look
 from pipeline.jsontext import as_json
 from pipeline.pixels import Array, Flag
-from pipeline.stretch import MASK_COLOUR
+from pipeline.stretch import MASK_COLOUR, Look
 from pipeline.views import View
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
@@ -49,20 +48,21 @@ def page(panel: Panel, plotlyjs: PlotlyJs = "embed") -> str:
 
 def iframe(text: str, title: str, height: int) -> str:
     """Give a page as a snippet to paste into another page: it runs by itself, without reach to that page."""
-    return (
+    snippet = (
         f'<iframe title="{html.escape(title)}" width="100%" height="{height}" loading="lazy" style="border:0"'
         f' sandbox="allow-scripts allow-downloads" srcdoc="{html.escape(text)}"></iframe>\n'
     )
+    return snippet.encode("ascii", "xmlcharrefreplace").decode("ascii")  # whatever the encoding of that page
 
 
 def whole_page(title: str, body: str, plotlyjs: PlotlyJs = "embed", style: str = "", script: str = "") -> str:
     """Put a page together: its own style and script, and plotly.js packed, beside it, or on plotly's server."""
-    return Template(_text("page.html")).substitute(
+    return Template(page_text("page.html")).substitute(
         title=html.escape(title),
-        style=_text("page.css") + style,
+        style=page_text("page.css") + style,
         plotly=_plotly_tag(plotlyjs),
         body=body,
-        script=_text("page.js") + script,
+        script=page_text("page.js") + script,
     )
 
 
@@ -91,10 +91,10 @@ def _settings(view: View, look: Look, blocks: Blocks) -> dict[str, Any]:
     for trace in data[:2]:
         del trace["z"]
     return {
-        "figure": {"data": data, "layout": figures.layout_of(view, look, limits), "config": figures.CONFIG},
+        "figure": {"data": data, "layout": layout.layout_of(view, look, limits), "config": figures.CONFIG},
         "choices": [
-            ["limits", figures.limit_choices(limits), look.limits],
-            ["stretch", figures.stretch_choices(look), look.stretch],
+            ["limits", layout.limit_choices(limits), look.limits],
+            ["stretch", layout.stretch_choices(look), look.stretch],
         ],
         "unit": view.unit,
         "masked": view.masked is not None,
@@ -133,7 +133,11 @@ def _lists(values: Array, noise: Array) -> list[list[Any]]:
 
 def _flag_tiles(flags: Array) -> list[str]:
     side = codes.TILE
-    tiles = (flags[y : y + side, x : x + side] for y in range(0, flags.shape[0], side) for x in range(0, flags.shape[1], side))
+    tiles = (
+        flags[y : y + side, x : x + side]
+        for y in range(0, flags.shape[0], side)
+        for x in range(0, flags.shape[1], side)
+    )
     return [codes.packed(tile) if tile.any() else "" for tile in tiles]
 
 
@@ -157,10 +161,12 @@ def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
     size, words = blocks.size, []
     if size > 1:
         words.append(
-            "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out by "
-            "5 σ of the noise, such as hot pixels and dead columns."
+            "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
+            "by 5 σ of the noise, such as hot pixels and dead columns."
         )
-        words.append("Zoom in (drag a box) for every pixel." if tiles else "The page holds blocks only, not every pixel.")
+        words.append(
+            "Zoom in (drag a box) for every pixel." if tiles else "The page holds blocks only, not every pixel."
+        )
     steps = _steps(tiles)
     if tiles and steps == [1.0]:
         words.append(f"Pixel values are exact, whole numbers of{unit or ' the unit'}.")
@@ -176,7 +182,8 @@ def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
 
 
 @cache
-def _text(name: str) -> str:
+def page_text(name: str) -> str:
+    """Give one of the files that pages are made of."""
     return files("pipeline").joinpath("web", name).read_text(encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 import numpy as np
@@ -25,7 +25,7 @@ MAPS = {
 """Colours at equal distances: perceptually even, and even without one of the three cones (van der Walt and Smith's
 viridis and magma, 2015; Nuñez, Anderton and Renslow's cividis, 2018)."""
 
-MASK_COLOUR = {"viridis": "#ff2a4d", "cividis": "#ff2a4d", "magma": "#2ee6ff", "grey": "#ff5a36"}
+MASK_COLOUR = {"viridis": "#bb00ff", "cividis": "#cc00ff", "magma": "#88eeff", "grey": "#ff7711"}
 """The colour of masked pixels on each map: far from every colour in it, for normal and for colour-blind eyes."""
 
 PERCENT = 99.5
@@ -117,3 +117,21 @@ def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
     return [
         (round(float(t), 7), "rgb({},{},{})".format(*rgb)) for t, rgb in zip(at, colours(name, places), strict=True)
     ]
+
+
+@attrs.frozen
+class Look:
+    """How a picture is to look: limits and stretch to begin with, and the colour map (see ``stretch.MAPS``)."""
+
+    limits: Limits = attrs.field(default="zscale")
+    stretch: Stretch = attrs.field(default="linear")
+    colours: str = attrs.field(default="viridis")
+
+    def __attrs_post_init__(self) -> None:
+        for name, value, known in (
+            ("limits", self.limits, get_args(Limits)),
+            ("stretch", self.stretch, get_args(Stretch)),
+            ("colours", self.colours, tuple(MASK_COLOUR)),
+        ):
+            if value not in known:
+                raise SettingError(f"{name}={value!r}; expected one of {', '.join(map(repr, known))}")

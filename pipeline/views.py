@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Any
 
@@ -65,7 +66,8 @@ def view_of(record: Any, name: str = "") -> View:
     :param name: what to call it, where its header does not say.
     :raises ShapeError: it is no two-dimensional array of real numbers.
     """
-    header, state, kind, sources = Cards(), State(unit=""), "", ()
+    header, state, kind = Cards(), State(unit=""), ""
+    sources: tuple[str, ...] = ()
     if isinstance(record, MasterBias | MasterFlat):
         record = record.image
     elif isinstance(record, MasterDark):
@@ -83,7 +85,7 @@ def view_of(record: Any, name: str = "") -> View:
 
 
 def _subtitle(header: Cards, kind: str, sources: tuple[str, ...], shape: tuple[int, int]) -> str:
-    exposure = _said(header, "EXPTIME")
+    exposure = re.sub(r"\.0*$", "", _said(header, "EXPTIME"))
     words = [
         f"{kind} of {len(sources)} frames" if len(sources) > 1 else kind,
         f"{exposure} s" if exposure else "",

@@ -362,7 +362,8 @@ async function startPage() {
   for (const frame of frames) await frame.start();
 }
 
-startPage().catch((error) => {
+const started = startPage();
+started.catch((error) => {
   document.querySelectorAll(".plot").forEach((plot) => { plot.textContent = `The figure cannot be drawn: ${error}`; });
   throw error;
 });
