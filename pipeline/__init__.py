@@ -58,8 +58,21 @@ The modules, in the order in which data flows and in which they may import (each
     record       the record of a reduction, and repeating it
     simulate     a night whose truth is known
     progress     a bar on a terminal
+    stretch      which colour a value gets
+    blocks       a large image in few cells
+    codes        pixel values in few bytes
+    views        what a figure shows of a record
+    jsontext     figures as JSON that every plotly reads
+    counts       the counts of a histogram
+    layout       how a figure is laid out
+    figures      figure
+    page         pages that zoom in on every pixel
+    painting     static images without a browser
+    export       export_figure
     report       what the command says
     options      its switches for flags and states
+    nightpage    the report of a night
+    inspection   the command's words about figures
     cli          the command
 """
 
@@ -71,6 +84,8 @@ from pipeline.compose import chain, each, pipe
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.export import Form, export_figure
+from pipeline.figures import figure
 from pipeline.filelist import parse_filelist
 from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
@@ -79,6 +94,7 @@ from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import read_mask
 from pipeline.masks import Mask, flag_bad, grow_flags
+from pipeline.nightpage import write_report
 from pipeline.noise import Noise
 from pipeline.output import write
 from pipeline.overscan import subtract_overscan
@@ -89,14 +105,17 @@ from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
+from pipeline.stretch import Look
 
 __all__ = [
     "Cards",
     "Clip",
     "Flag",
     "Flagging",
+    "Form",
     "FrameSet",
     "Image",
+    "Look",
     "Mask",
     "MasterBias",
     "MasterDark",
@@ -114,6 +133,8 @@ __all__ = [
     "combine",
     "divide",
     "each",
+    "export_figure",
+    "figure",
     "flag_bad",
     "flag_dead",
     "flag_hot",
@@ -138,4 +159,5 @@ __all__ = [
     "subtract_overscan",
     "take_as",
     "write",
+    "write_report",
 ]

@@ -32,6 +32,7 @@ from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
+from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
 from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
@@ -115,8 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
     )
     reduction.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
+    add_figure_options(reduction)
     add_reduction_options(reduction)
     reduction.set_defaults(run=_reduce)
+
+    add_inspect(commands)
 
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
@@ -217,7 +221,11 @@ def _reduce(options: argparse.Namespace) -> None:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     kinds = [(kind, path) for kind, path in _products(options.output) if frames.of_kind(kind).frames]
     masters_paths = _master_paths(options.masters, frames)
-    _check_outputs(options, frames, [*(path for _, path in kinds), *masters_paths.values(), *_records(options)])
+    _check_outputs(
+        options,
+        frames,
+        [*(path for _, path in kinds), *masters_paths.values(), *_records(options), *outputs_of(options)],
+    )
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
@@ -227,6 +235,7 @@ def _reduce(options: argparse.Namespace) -> None:
             write(master, masters_paths[kind], overwrite=options.overwrite)
     for product, path in products:
         _deliver(product, path, options.overwrite, say)
+    write_drawings(options, ([product for product, _ in products], masters, frames), say)
     _record("reduce", options, frames, products)
 
 

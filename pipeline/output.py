@@ -34,6 +34,15 @@ def write(
         hdus.writeto(temporary, checksum=True)
 
 
+def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
+    """Write bytes to a file, whole or not at all.
+
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
+    with whole_file(path, overwrite) as temporary:
+        temporary.write_bytes(content)
+
+
 def _product_of(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> ReducedImage:
     if isinstance(record, ReducedImage):
         return record

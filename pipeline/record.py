@@ -24,7 +24,24 @@ from pipeline.pixels import Array
 from pipeline.planes import FitsSource
 
 FORMAT = 1
-NOT_SETTINGS = {"run", "filelist", "output", "overwrite", "quiet", "record", "delimiter"}
+NOT_SETTINGS = {
+    "run",
+    "filelist",
+    "output",
+    "overwrite",
+    "quiet",
+    "record",
+    "delimiter",
+    "figure",
+    "report",
+    "limits",
+    "stretch",
+    "colours",
+    "plotlyjs",
+    "full",
+    "compact",
+    "browser",
+}
 """Options of the command that say where and how to run it, not what to do."""
 
 Run = Callable[[str, Mapping[str, Any], Path, Path], None]

@@ -1,0 +1,154 @@
+"""Edge: figures into files, of the kind that the name asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline import figures, layout
+from pipeline.errors import OutputError, SettingError
+from pipeline.figures import drawing
+from pipeline.jsontext import as_json
+from pipeline.output import write_whole
+from pipeline.page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
+from pipeline.painting import painted
+from pipeline.stretch import Look
+from pipeline.views import View, view_of
+
+JSON_CELLS = 1024
+"""JSON holds at most this number of blocks, squared, unless all pixels are asked for."""
+
+FULL = 10**6
+
+
+@attrs.frozen
+class Form:
+    """How a figure is to be written, where its kind of file leaves a choice.
+
+    :param plotlyjs: where a page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from plotly's
+        server.
+    :param full: JSON of every pixel.
+    :param compact: JSON with base64 arrays, which plotly.js before 2.28 and R's plotly draw as nothing.
+    :param browser: PNG and JPG through kaleido and Chromium, as SVG and PDF always are.
+    """
+
+    plotlyjs: PlotlyJs = attrs.field(default="embed")
+    full: bool = False
+    compact: bool = False
+    browser: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.plotlyjs not in ("embed", "cdn", "directory"):
+            raise SettingError(f"plotlyjs={self.plotlyjs!r}; expected 'embed', 'cdn' or 'directory'")
+
+
+def export_figure(
+    record: Any,
+    path: str | Path,
+    *,
+    look: Look = Look(),  # noqa: B008 - an immutable record
+    form: Form = Form(),
+    name: str = "",
+    overwrite: bool = False,
+) -> None:
+    """Write the figure of a record to a file, whole or not at all.
+
+    The name says what is written: .html a page that zooms in on every pixel, .iframe.html the same to paste into
+    another page, .png and .jpg a static image, .svg and .pdf the same by kaleido and Chromium, .json what any plotly
+    draws.
+
+    :raises OutputError: the name ends otherwise, the file is there and may not be overwritten, cannot be written, or
+        what its kind needs is not installed.
+    :raises ShapeError: the record is no two-dimensional array of real numbers.
+    """
+    path = Path(path)
+    make = check_name(path)
+    content = make(view_of(record, name), look, form, path)
+    if form.plotlyjs == "directory" and make in (_html, _iframe):
+        _write_beside(path.parent / SCRIPT_NAME)
+    write_whole(path, content, overwrite=overwrite)
+
+
+def _write_beside(path: Path) -> None:
+    """Put plotly.js beside the page, unless it lies there."""
+    script = plotly_script()
+    if path.is_file() and path.read_bytes() != script:
+        raise OutputError(f"{path}: is another version of plotly.js; choose another folder, or embed it in the page")
+    if not path.exists():
+        write_whole(path, script)
+
+
+def _html(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001 - one signature for all
+    return page(panel(view, look), form.plotlyjs).encode()
+
+
+def _iframe(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
+    height = layout.layout_of(view, look, figures.limits_of(view))["height"] + 160
+    return iframe(page(panel(view, look), form.plotlyjs), view.title, height).encode()
+
+
+def _json(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
+    spec = drawing(view, look, FULL if form.full else JSON_CELLS)
+    if not form.compact:
+        for trace in spec["data"][:2]:
+            trace["z"] = _to_the_noise(trace["z"], view.noise)
+    return (as_json(spec, compact=form.compact) + "\n").encode()
+
+
+def _to_the_noise(values: Any, noise: Any) -> Any:
+    """Round values to less than a thousandth of the noise: what is written as text should not be digits of nothing."""
+    positive = noise[noise > 0]
+    if not positive.size:
+        return values
+    return np.round(values.astype(np.float64), int(np.ceil(3 - np.log10(positive.min()))))
+
+
+def _static(view: View, look: Look, form: Form, path: Path) -> bytes:
+    kind = path.suffix[1:].lower().replace("jpeg", "jpg")
+    return _by_browser(view, look, kind) if form.browser or kind in ("svg", "pdf") else painted(view, look, kind)
+
+
+def _by_browser(view: View, look: Look, kind: str) -> bytes:
+    import plotly.graph_objects as go
+
+    spec = drawing(view, look, figures.CELLS)
+    spec["layout"] = {**spec["layout"], "updatemenus": [], "margin": {"l": 70, "r": 20, "t": 70, "b": 60}}
+    mend = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
+    try:
+        import kaleido  # noqa: F401 - plotly finds it by itself, and says little where it is missing
+    except ImportError as error:
+        raise OutputError(f"a {kind} figure needs kaleido, which is not installed: {mend}") from error
+    try:
+        content: bytes = go.Figure(spec).to_image(format=kind.replace("jpg", "jpeg"), width=1000, scale=1)
+    except Exception as error:  # kaleido's own classes differ by version
+        raise OutputError(f"a {kind} figure: kaleido and Chromium gave none ({_first_line(error)}): {mend}") from error
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+_Maker = Callable[[View, Look, Form, Path], bytes]
+
+_MAKERS: dict[str, _Maker] = {
+    ".iframe.html": _iframe,
+    ".html": _html,
+    ".json": _json,
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".svg", ".pdf"), _static),
+}
+
+
+def check_name(path: Path) -> _Maker:
+    """Give what makes a figure of the kind that a name asks for.
+
+    :raises OutputError: no kind of figure has such a name.
+    """
+    for ending, make in _MAKERS.items():
+        if path.name.lower().endswith(ending):
+            return make
+    raise OutputError(f"{path}: no kind of figure; end the name in {', '.join(sorted(_MAKERS))}")

@@ -1,0 +1,173 @@
+"""How a figure is laid out: picture, colour bar, histogram, title and buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.counts import binned, span_of
+from pipeline.stretch import STRETCHES, Limits, Look, Range, colour_scale
+from pipeline.views import View
+
+LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
+
+INK, GRID, LINE, FILL, BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(33,80,138,0.13)"
+NONE = 0.5
+"""What stands for no pixels on an axis of logarithms."""
+FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
+
+
+def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, Any]:
+    """Lay the figure out: the picture above, right way up with square pixels, and the histogram below it."""
+    height, width = view.shape
+    tall = min(max(880 * height / width, 240), 820)
+    whole = tall + 180
+    chosen = limits[look.limits]
+    span = span_of(limits)
+    counts, below, above = binned(view.good, span)
+    outside = f" · {below} pixels below, {above} above" if below or above else ""
+    axis = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
+    return {
+        "height": round(whole + 170),
+        "margin": {"l": 70, "r": 20, "t": 110, "b": 60},
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#eceff2",
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "showlegend": False,
+        "xaxis": {
+            **axis,
+            "title": {"text": "x (column, from 0)"},
+            "range": [-0.5, width - 0.5],
+            "constrain": "domain",
+            "showgrid": False,
+            "anchor": "y",
+            "domain": [0, 1],
+        },
+        "yaxis": {
+            **axis,
+            "title": {"text": "y (row, from 0)"},
+            "range": [-0.5, height - 0.5],
+            "constrain": "domain",
+            "showgrid": False,
+            "anchor": "x",
+            "domain": [180 / whole, 1],
+            "scaleanchor": "x",
+            "scaleratio": 1,
+        },
+        "xaxis2": {
+            **axis,
+            "title": {"text": f"{_value(view)}{outside}"},
+            "anchor": "y2",
+            "domain": [0, 1],
+            "range": [span.low, span.high],
+        },
+        "shapes": [
+            {
+                "type": "rect",
+                "xref": "x2",
+                "yref": "paper",
+                "x0": chosen.low,
+                "x1": chosen.high,
+                "y0": 0,
+                "y1": 100 / whole,
+                "layer": "below",
+                "line": {"width": 0},
+                "fillcolor": BAND,
+            }
+        ],
+        "yaxis2": {
+            **axis,
+            "title": {"text": "pixels"},
+            "type": "log",
+            "dtick": 2,
+            "anchor": "x2",
+            "range": [float(np.log10(NONE)), float(np.log10(2 * max(counts.max(), 1)))],
+            "domain": [0, 100 / whole],
+            "exponentformat": "SI",
+        },
+        "coloraxis": {
+            "colorscale": [[t, colour] for t, colour in colour_scale(look.colours, look.stretch)],
+            "cmin": chosen.low,
+            "cmax": chosen.high,
+            "colorbar": {
+                "title": {"text": view.unit or "value", "side": "right"},
+                "thickness": 16,
+                "outlinewidth": 0,
+                "len": 1 - 180 / whole,
+                "y": 1,
+                "yanchor": "top",
+                "lenmode": "fraction",
+                "ypad": 0,
+                "tickcolor": INK,
+            },
+        },
+    }
+
+
+def _value(view: View) -> str:
+    return f"value ({view.unit})" if view.unit else "value"
+
+
+def title_of(view: View) -> dict[str, Any]:
+    """Give the title, and the line below it."""
+    text = f"<b>{_escaped(view.title)}</b><br><span style='font-size:12px'>{_escaped(view.subtitle)}</span>"
+    return {"text": text, "x": 0.01, "xanchor": "left", "y": 1, "yanchor": "top", "pad": {"t": 24}}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def limit_choices(limits: dict[Limits, Range]) -> list[dict[str, Any]]:
+    """Give a button for each rule of limits: what it is called and what it changes in the layout."""
+    return [
+        {
+            "key": rule,
+            "label": LIMIT_WORDS[rule],
+            "change": {
+                "coloraxis.cmin": r.low,
+                "coloraxis.cmax": r.high,
+                "shapes[0].x0": r.low,
+                "shapes[0].x1": r.high,
+            },
+        }
+        for rule, r in limits.items()
+    ]
+
+
+def stretch_choices(look: Look) -> list[dict[str, Any]]:
+    """Give a button for each stretch: what it is called and what it changes in the layout."""
+    return [
+        {"key": stretch, "label": stretch, "change": {"coloraxis.colorscale": colour_scale(look.colours, stretch)}}
+        for stretch in STRETCHES
+    ]
+
+
+def menus_of(limits: dict[Limits, Range], look: Look) -> list[dict[str, Any]]:
+    """Give the buttons that every plotly draws without code of ours."""
+    shared = {
+        "type": "buttons",
+        "direction": "right",
+        "yanchor": "bottom",
+        "y": 1.01,
+        "xanchor": "left",
+        "font": {"size": 11},
+        "pad": {"t": 0, "b": 4},
+        "showactive": True,
+    }
+
+    def menu(x: float, choices: list[dict[str, Any]], active: str) -> dict[str, Any]:
+        keys = [choice["key"] for choice in choices]
+        buttons = [{"label": c["label"], "method": "relayout", "args": [c["change"]]} for c in choices]
+        return {**shared, "x": x, "active": keys.index(active), "buttons": buttons}
+
+    masks = [
+        {"label": label, "method": "restyle", "args": [{"visible": shown}, [1]]}
+        for label, shown in (("masked", True), ("not marked", False))
+    ]
+    return [
+        menu(0, limit_choices(limits), look.limits),
+        menu(0.32, stretch_choices(look), look.stretch),
+        {**shared, "x": 0.62, "active": 0, "buttons": masks},
+    ]

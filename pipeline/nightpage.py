@@ -1,0 +1,226 @@
+"""Edge: the report of a night: one page with what came out, what it was made of, and how well."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.amplifiers import Amplifier
+from pipeline.figures import CONFIG
+from pipeline.frames import FrameSet, Image
+from pipeline.header import CREATOR, ReducedImage
+from pipeline.jsontext import as_json
+from pipeline.output import write_whole
+from pipeline.page import PlotlyJs, page_text, panel, whole_page
+from pipeline.pixels import Array, Flag, Pixels
+from pipeline.recipes import Masters
+from pipeline.report import combined_words, step_words
+from pipeline.robust import MAD_TO_SIGMA
+from pipeline.stacking import Found
+from pipeline.stretch import Look
+from pipeline.views import View, view_of
+
+HOT = 5.0
+"""A dark's pixel is called hot from so many standard deviations above its median."""
+
+BEFORE, AFTER = "#c2571a", "#21508a"
+
+
+def write_report(
+    path: str | Path,
+    products: Sequence[ReducedImage],
+    masters: Masters,
+    frames: FrameSet,
+    *,
+    look: Look = Look(),  # noqa: B008 - an immutable record
+    plotlyjs: PlotlyJs = "embed",
+    overwrite: bool = False,
+) -> None:
+    """Write the report of a night to one self-contained page.
+
+    :param products: the reduced light, and the arc where there is one.
+    :param masters: what they were calibrated with.
+    :param frames: the night's raw frames: the first of a product's kind is shown beside it.
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
+    text = night_page(products, masters, frames, look, plotlyjs)
+    write_whole(Path(path), text.encode(), overwrite=overwrite)
+
+
+def night_page(
+    products: Sequence[ReducedImage], masters: Masters, frames: FrameSet, look: Look, plotlyjs: PlotlyJs
+) -> str:
+    """Give the page: products, calibrations, frames, history and header."""
+    views = [view_of(product) for product in products]
+    counts = ", ".join(f"{len(frames.of_kind(kind))} {kind}" for kind in _kinds(frames))
+    parts = [f"<h1>{_safe(views[0].title)}</h1>", f'<p class="sub">{_safe(views[0].subtitle)} · from {counts}</p>']
+    for product, view in zip(products, views, strict=True):
+        parts += _product(product, view, frames, look)
+    made = [(kind, master) for kind in ("bias", "dark", "flat") if (master := getattr(masters, kind)) is not None]
+    for kind, master in made:
+        parts += _master(kind, master, look)
+    parts += _rejections([*((kind, master.image) for kind, master in made), *((p.kind, p) for p in products)])
+    parts += _history(products[0])
+    parts += _header(products[0])
+    parts.append(f'<p class="sub">{CREATOR}</p>')
+    title = f"{views[0].title}: report of the night"
+    return whole_page(title, "\n".join(parts), plotlyjs, page_text("night.css"), page_text("night.js"))
+
+
+def _safe(text: object) -> str:
+    return html.escape(str(text))
+
+
+def _kinds(frames: FrameSet) -> list[str]:
+    return list(dict.fromkeys(frame.kind for frame in frames))
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<dt>{_safe(name)}</dt><dd>{_safe(value)}</dd>" for name, value in rows if value)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def _product(product: ReducedImage, view: View, frames: FrameSet, look: Look) -> list[str]:
+    title = "The reduced image" if product.kind == "light" else f"The reduced {product.kind}"
+    facts = [("combined", combined_words(product.found)), ("done", step_words(product)), ("flagged", _bad(view))]
+    raw = frames.of_kind(product.kind).frames
+    return [
+        f"<h2>{title}</h2>",
+        _facts(facts),
+        panel(view, look, key=f"product-{product.kind}").body,
+        *(_profiles(raw[0], view, product.kind) if raw else []),
+    ]
+
+
+def _bad(view: View) -> str:
+    """Count the flagged pixels, by reason."""
+    counts = [(str(flag.name).lower().replace("_", " "), int(np.count_nonzero(view.flags & flag))) for flag in Flag]
+    words = ", ".join(f"{count} {name}" for name, count in counts if count)
+    share = 0.0 if view.masked is None else float(view.masked.mean())
+    return f"{words} ({share:.2%} of all pixels)" if words else "no pixel"
+
+
+def _profiles(raw: Image, view: View, kind: str) -> list[str]:
+    """Draw the mean along rows and columns before and after the reduction."""
+    before = raw.pixels
+    after = Pixels(view.values, view.flags)
+    charts = []
+    for axis, name in ((0, "column"), (1, "row")):
+        lines = [
+            _line(f"first raw {kind}", before, axis, BEFORE, "y2"),
+            _line("reduced", after, axis, AFTER, "y"),
+        ]
+        charts.append(_chart(f"profile-{kind}-{name}", lines, f"{'xy'[axis]} ({name}, from 0)", view.unit))
+    return [f"<h3>Before and after</h3>\n<p>Mean of each column, and of each row, of good pixels.</p>{''.join(charts)}"]
+
+
+def _line(name: str, pixels: Pixels, axis: int, colour: str, on: str) -> dict[str, Any]:
+    good = np.isfinite(pixels.values) & ~pixels.mask
+    count = good.sum(axis=axis)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(good, pixels.values, 0).sum(axis=axis, dtype=np.float64) / count
+    line = {"color": colour, "width": 1.2}
+    return {"type": "scatter", "mode": "lines", "name": name, "y": _rounded(mean), "line": line, "yaxis": on}
+
+
+def _rounded(values: Array) -> Array:
+    """Keep six digits: a chart has no dots for more."""
+    size = float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
+    return np.round(values, 6 - math.ceil(math.log10(size))) if size > 0 else values
+
+
+def _chart(key: str, lines: list[dict[str, Any]], along: str, unit: str) -> str:
+    axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
+    arranged = {
+        "height": 260,
+        "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {**axis, "title": {"text": along}},
+        "yaxis": {**axis, "title": {"text": f"reduced ({unit})" if unit else "reduced"}, "color": AFTER},
+        "yaxis2": {
+            **axis, "title": {"text": "raw"}, "color": BEFORE, "overlaying": "y", "side": "right", "showgrid": False
+        },
+    }  # fmt: skip
+    spec = as_json({"data": lines, "layout": arranged, "config": CONFIG}).replace("</", "<\\/")
+    return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
+
+
+def _master(kind: str, master: Any, look: Look) -> list[str]:
+    view, found = view_of(master), master.image.found
+    facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
+    if found is not None:
+        facts += [("noise", words) for words in map(_noise, [kind] * len(found.amplifiers), found.amplifiers)]
+    if kind == "dark":
+        facts.append(("hot pixels", _hot(view)))
+    return [f"<h2>Master {kind}</h2>", _facts(facts), panel(view, look, key=f"master-{kind}", whole=False).body]
+
+
+def _level(view: View) -> str:
+    good = view.good
+    if not good.size:
+        return ""
+    spread = float(MAD_TO_SIGMA * np.median(np.abs(good - np.median(good))))
+    unit = f" {view.unit}" if view.unit else ""
+    return f"median {np.median(good):.6g}{unit}, spread of the pixels {spread:.4g}{unit}"
+
+
+def _noise(kind: str, amplifier: Amplifier) -> str:
+    """Say what the fit σ² = a + b·level found."""
+    noise, (top, end), (left, right) = amplifier.noise, amplifier.rows, amplifier.columns
+    where = f"rows {top} to {end - 1}, columns {left} to {right - 1}: "
+    if kind == "bias":
+        return f"{where}read noise {math.sqrt(max(noise.a, noise.floor)):.3g} adu"
+    fit = f"σ² = {noise.a:.4g} + {noise.b:.4g} · level, in adu with the bias in"
+    return f"{where}gain about {1 / noise.b:.3g} e⁻/adu, from {fit}" if kind == "flat" and noise.b > 0 else where + fit
+
+
+def _hot(view: View) -> str:
+    good = view.good
+    if not good.size:
+        return ""
+    middle = float(np.median(good))
+    sigma = MAD_TO_SIGMA * float(np.median(np.abs(good - middle)))
+    hot = int(np.count_nonzero(good > middle + HOT * sigma))
+    return f"{hot} pixels more than {HOT:g} σ above the median of the dark, {hot / good.size:.2%}"
+
+
+def _rejections(images: Iterable[tuple[str, Image | ReducedImage]]) -> list[str]:
+    """List the frames that were combined, and what was left out of each."""
+    rows = [row for kind, image in images for row in _frame_rows(kind, image)]
+    if not rows:
+        return []
+    head = "<tr><th>type</th><th>frame</th><th>exposure</th><th>rejected values</th><th>of its pixels</th></tr>"
+    return [
+        "<h2>Frames, and what was rejected of each</h2>",
+        f'<div class="wide"><table>{head}{"".join(rows)}</table></div>',
+    ]
+
+
+def _frame_rows(kind: str, image: Image | ReducedImage) -> Iterable[str]:
+    found = image.found
+    if not isinstance(found, Found) or len(image.sources) != found.frames:
+        return
+    size = image.pixels.values.size
+    for name, rejected, seconds in zip(image.sources, found.rejected, found.exposures, strict=True):
+        exposure = "" if seconds is None else f"{seconds:g} s"
+        cells = (kind, re.split(r"[/\\]", name)[-1], exposure, rejected, f"{rejected / size:.2%}")
+        yield f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _history(product: ReducedImage) -> list[str]:
+    items = "".join(f"<li><code>{_safe(ran)}</code></li>" for ran in product.history)
+    return ["<h2>History</h2>", f"<ol>{items}</ol>"]
+
+
+def _header(product: ReducedImage) -> list[str]:
+    rows = "".join(f"<tr><td>{_safe(card.image.rstrip())}</td></tr>" for card in product.header)
+    find = '<input type="search" id="find" placeholder="find in the header" aria-label="find in the header">'
+    return ["<h2>Header</h2>", f'<p>{find} <span class="sub" id="found"></span></p>',
+            f'<div class="wide cards"><table id="cards">{rows}</table></div>']  # fmt: skip

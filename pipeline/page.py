@@ -1,0 +1,208 @@
+"""Edge: pages that hold frames whole: small at first view, every pixel when zoomed in, and no server anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import math
+import zlib
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from pipeline import codes, figures, layout
+from pipeline.blocks import CELL, Blocks, noise_map
+from pipeline.jsontext import as_json
+from pipeline.pixels import Array, Flag
+from pipeline.stretch import MASK_COLOUR, Look
+from pipeline.views import View
+
+PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
+
+SCRIPT_NAME = "plotly.min.js"
+"""What plotly.js is called where it lies beside a page."""
+
+QUICK = 2**22
+"""Pixels that a browser decodes without being waited for: a page of so few needs no first view beside the tiles."""
+
+
+@attrs.frozen
+class Panel:
+    """One frame of a page: its figure as HTML, and what the page's script reads of it."""
+
+    title: str
+    subtitle: str
+    body: str
+
+
+def page(panel: Panel, plotlyjs: PlotlyJs = "embed") -> str:
+    """Give a page of one frame."""
+    heading = f'<h1>{html.escape(panel.title)}</h1>\n<p class="sub">{html.escape(panel.subtitle)}</p>'
+    return whole_page(panel.title, f"{heading}\n{panel.body}", plotlyjs)
+
+
+def iframe(text: str, title: str, height: int) -> str:
+    """Give a page as a snippet to paste into another page: it runs by itself, without reach to that page."""
+    snippet = (
+        f'<iframe title="{html.escape(title)}" width="100%" height="{height}" loading="lazy" style="border:0"'
+        f' sandbox="allow-scripts allow-downloads" srcdoc="{html.escape(text)}"></iframe>\n'
+    )
+    return snippet.encode("ascii", "xmlcharrefreplace").decode("ascii")  # whatever the encoding of that page
+
+
+def whole_page(title: str, body: str, plotlyjs: PlotlyJs = "embed", style: str = "", script: str = "") -> str:
+    """Put a page together: its own style and script, and plotly.js packed, beside it, or on plotly's server."""
+    return Template(page_text("page.html")).substitute(
+        title=html.escape(title),
+        style=page_text("page.css") + style,
+        plotly=_plotly_tag(plotlyjs),
+        body=body,
+        script=page_text("page.js") + script,
+    )
+
+
+def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> Panel:
+    """Make the figure of a frame.
+
+    :param key: tells the frames of a page apart.
+    :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
+    """
+    blocks = view.blocks(figures.CELLS)
+    tiles = codes.encoded(view.values, view.noise) if whole or blocks.size == 1 else None
+    content = {**_settings(view, look, blocks), **_pixels(view, blocks, tiles)}
+    data = as_json({**content, "format": _format(view, tiles)}).replace("</", "<\\/")
+    note = html.escape(_note(view, blocks, tiles))
+    body = (
+        f'<figure class="frame" data-frame="{key}">\n<div class="controls"></div>\n<div class="plot"></div>\n'
+        f'<figcaption>{note}</figcaption>\n</figure>\n<script type="application/json" id="{key}">{data}</script>'
+    )
+    return Panel(view.title, view.subtitle, body)
+
+
+def _settings(view: View, look: Look, blocks: Blocks) -> dict[str, Any]:
+    """Give the figure without its pixels, and what its buttons change."""
+    limits = figures.limits_of(view)
+    data = [figures.picture(view, blocks), figures.overlay(blocks, look), figures.histogram(view, limits)]
+    for trace in data[:2]:
+        del trace["z"]
+    return {
+        "figure": {"data": data, "layout": layout.layout_of(view, look, limits), "config": figures.CONFIG},
+        "choices": [
+            ["limits", layout.limit_choices(limits), look.limits],
+            ["stretch", layout.stretch_choices(look), look.stretch],
+        ],
+        "unit": view.unit,
+        "masked": view.masked is not None,
+        "maskColour": MASK_COLOUR[look.colours],
+        "reasons": [str(flag.name).lower().replace("_", " ") for flag in Flag],
+    }
+
+
+def _pixels(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> dict[str, Any]:
+    """Give the pixels: in tiles, and in blocks for the first view where there are fewer of these."""
+    return {
+        "shape": view.shape,
+        "side": codes.TILE,
+        "block": blocks.size,
+        "overview": _overview(view, blocks) if blocks.size > 1 and not (tiles and view.values.size <= QUICK) else None,
+        "tiles": tiles and [tile.as_list for tile in tiles],
+        "flags": _flag_tiles(view.flags) if tiles and view.masked is not None else None,
+    }
+
+
+def _overview(view: View, blocks: Blocks) -> dict[str, Any]:
+    excess = np.where(np.isnan(blocks.extreme), 0, blocks.extreme - blocks.mean)
+    positive = view.noise[view.noise > 0]
+    cells = tuple(-(-n // CELL) for n in blocks.mean.shape)
+    noise = np.full(cells, np.median(positive) if positive.size else 0.0)
+    return {
+        "mean": _lists(blocks.mean, noise_map(blocks.mean)),
+        "excess": _lists(excess, noise) if excess.any() else None,
+        "masked": None if blocks.masked is None else _lists(blocks.masked.astype(np.float32), np.zeros(cells)),
+    }
+
+
+def _lists(values: Array, noise: Array) -> list[list[Any]]:
+    return [tile.as_list for tile in codes.encoded(values, noise)]
+
+
+def _flag_tiles(flags: Array) -> list[str]:
+    side = codes.TILE
+    tiles = (
+        flags[y : y + side, x : x + side]
+        for y in range(0, flags.shape[0], side)
+        for x in range(0, flags.shape[1], side)
+    )
+    return [codes.packed(tile) if tile.any() else "" for tile in tiles]
+
+
+def _steps(tiles: list[codes.Tile] | None) -> list[float]:
+    return sorted({tile.step for tile in tiles or [] if tile.step > 0})
+
+
+def _format(view: View, tiles: list[codes.Tile] | None) -> str:
+    """Give the number format, in d3's words, that tells a value to its step."""
+    finite = view.values[:: max(1, view.shape[0] // 64)]
+    size = float(np.max(np.abs(finite), initial=0, where=np.isfinite(finite)))
+    steps = _steps(tiles) or [float(np.min(view.noise, initial=math.inf, where=view.noise > 0)) / codes.FRACTION]
+    if not 0 < steps[0] < math.inf or not 1e-4 < size < 1e9:
+        return ".7g"
+    return f".{min(12, max(0, math.ceil(-math.log10(steps[0])) + (steps[0] % 1 != 0)))}f"
+
+
+def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
+    """Say what is shown, and how exactly."""
+    unit = f" {view.unit}" if view.unit else ""
+    size, words = blocks.size, []
+    if size > 1:
+        words.append(
+            "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
+            "by 5 σ of the noise, such as hot pixels and dead columns."
+        )
+        words.append(
+            "Zoom in (drag a box) for every pixel." if tiles else "The page holds blocks only, not every pixel."
+        )
+    steps = _steps(tiles)
+    if tiles and steps == [1.0]:
+        words.append(f"Pixel values are exact, whole numbers of{unit or ' the unit'}.")
+    elif steps:
+        span = f"{steps[0]:.3g}" if len(steps) == 1 else f"{steps[0]:.3g} to {steps[-1]:.3g}"
+        words.append(
+            f"Pixel values are rounded to steps of {span}{unit}, an eighth of the local noise or less: each is within "
+            "a sixteenth of the noise; the file has them in full."
+        )
+    elif tiles:
+        words.append("Pixel values are to seven digits.")
+    return " ".join([*words, "Double-click: back to the whole frame."])
+
+
+@cache
+def page_text(name: str) -> str:
+    """Give one of the files that pages are made of."""
+    return files("pipeline").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def plotly_script() -> bytes:
+    """Give plotly.js, as the installed plotly brings it."""
+    return files("plotly").joinpath("package_data", SCRIPT_NAME).read_bytes()
+
+
+def _plotly_tag(plotlyjs: PlotlyJs) -> str:
+    if plotlyjs == "directory":
+        return f'<script src="{SCRIPT_NAME}"></script>'
+    script = plotly_script()
+    if plotlyjs == "embed":
+        packed = base64.b64encode(zlib.compress(script, 9)).decode("ascii")
+        return f'<script type="text/plain" id="plotly-packed">{packed}</script>'
+    from plotly.offline import get_plotlyjs_version
+
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode("ascii")
+    return (
+        f'<script src="https://cdn.plot.ly/plotly-{get_plotlyjs_version()}.min.js" integrity="sha256-{digest}" '
+        'crossorigin="anonymous"></script>'
+    )

@@ -1,0 +1,62 @@
+"""The report of a night, in a browser, and in words."""
+
+import re
+
+import pytest
+from browser import run_in_page
+
+from pipeline import make_masters, reduce, write_report
+from pipeline.cli import main
+from pipeline.errors import OutputError
+from pipeline.simulate import simulate
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The text of the report of a simulated night, and its product."""
+    frames = simulate(seed=3).frames
+    masters = make_masters(frames)
+    products = [reduce(frames, masters=masters), reduce(frames, masters=masters, kind="arc")]
+    path = tmp_path_factory.mktemp("night") / "night.html"
+    write_report(path, products, masters, frames)
+    with pytest.raises(OutputError, match="is there already"):
+        write_report(path, products, masters, frames)
+    return path.read_text(encoding="utf-8"), products[0], masters
+
+
+def test_the_report_tells_what_combining_found(report):
+    text, product, masters = report
+    for image in (product, masters.bias.image, masters.dark.image, masters.flat.image):
+        for rejected in image.found.rejected:
+            assert f"<td>{rejected}</td>" in text
+    assert f"read noise {masters.bias.image.found.noise.a**0.5:.3g} adu" in text
+    assert text.count("<li>") == len(product.history)
+    assert re.findall(r"https?://cdn|<script src|<link[^>]*href=\"http", text) == []
+
+
+def test_the_report_draws_every_frame_and_searches_the_header(report, tmp_path):
+    text, product, _ = report
+    shown = run_in_page(
+        text,
+        "await new Promise((r) => setTimeout(r, 300));"
+        "const find = document.getElementById('find'); find.value = 'exptime'; find.oninput();"
+        "const rows = [...document.querySelectorAll('#cards tr')];"
+        "return { frames: ccdFrames.length, drawn: document.querySelectorAll('.chart .main-svg').length > 0,"
+        " found: rows.filter((r) => !r.hidden).map((r) => r.textContent), wide: document.body.scrollWidth,"
+        " z: ccdFrames[0].plot.data[0].z[100][200] };",
+        tmp_path,
+    )
+    assert shown["frames"] == 5
+    assert shown["drawn"]
+    assert any(line.startswith("EXPTIME") for line in shown["found"])
+    assert shown["wide"] <= 1280
+    noise = 7
+    assert abs(shown["z"] - product.pixels.values[100, 200]) < noise
+
+
+def test_a_report_is_a_page(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    assert main(["reduce", "demo/night.csv", "-o", "x.fits", "--report", "x.pdf"]) == 1
+    assert "end its name in .html" in capsys.readouterr().err
+    assert not (tmp_path / "x.fits").exists()

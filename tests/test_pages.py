@@ -1,0 +1,145 @@
+"""Pages in a real browser: what is seen at first, and every pixel when zoomed in."""
+
+import re
+
+import numpy as np
+import pytest
+from browser import run_in_page
+
+from pipeline import Flag, Pixels
+from pipeline.figures import CONFIG, Look
+from pipeline.page import page, panel
+from pipeline.views import view_of
+
+SIGMA = 7.0
+
+
+def frame(height, width, seed=1):
+    """A sky of noise 7 with a slope, a dead column and a hot pixel."""
+    rng = np.random.default_rng(seed)
+    sky = 1000 + 0.05 * np.arange(width) + rng.normal(0, SIGMA, (height, width))
+    sky[:, width // 3] = 0
+    sky[height // 2, width // 2] = 60000
+    return sky.astype(np.float32)
+
+
+def page_of(thing, **settings):
+    return page(panel(view_of(thing), Look(), **settings))
+
+
+@pytest.mark.parametrize("shape", [(254, 1024), (1500, 1300)], ids=["small", "large"])
+def test_zooming_in_gives_every_pixel_to_a_sixteenth_of_the_noise(shape, tmp_path):
+    values = frame(*shape)
+    height, width = shape
+    y, x = height // 2 - 20, width // 2 - 30
+    shown = run_in_page(
+        page_of(values),
+        f"const d = await zoom({x}, {x + 60}, {y}, {y + 40});"
+        "return { x0: d.x0, y0: d.y0, dx: d.dx, z: d.z.map((row) => Array.from(row)) };",
+        tmp_path,
+    )
+    z = np.array(shown["z"])
+    assert shown["dx"] == 1
+    window = values[shown["y0"] : shown["y0"] + z.shape[0], shown["x0"] : shown["x0"] + z.shape[1]]
+    assert z.shape[0] >= 40
+    assert z.shape[1] >= 60
+    assert np.abs(z - window).max() <= SIGMA / 16
+    assert abs(z.max() - 60000) <= SIGMA / 16
+
+
+def test_the_first_view_shows_a_hot_pixel_and_a_dead_column(tmp_path):
+    values = frame(2600, 2500)
+    shown = run_in_page(
+        page_of(values),
+        "const f = ccdFrames[0], d = f.plot.data[0];"
+        "return { dx: d.dx, wide: f.plot._fullLayout.xaxis._length, z: d.z.map((row) => Array.from(row)) };",
+        tmp_path,
+    )
+    z, size = np.array(shown["z"]), shown["dx"]
+    assert size > 1
+    assert z.shape[1] <= shown["wide"] + 1  # each block has a dot of the screen
+    assert abs(z[1300 // size, 1250 // size] - 60000) < 2 * SIGMA
+    assert (np.abs(z[:, 833 // size]) < 2 * SIGMA).all()
+    rest = np.delete(np.delete(z, 1300 // size, axis=0), 833 // size, axis=1)
+    assert np.count_nonzero(np.abs(rest - np.median(rest, axis=0)) > 5 * SIGMA) < 10
+
+
+def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
+    values = frame(1500, 1300)
+    view = view_of(values)
+    shown = run_in_page(
+        page(panel(view, Look())),
+        "const p = await ccdFrames[0].image.window(0, 1300, 0, 1500, 4);"
+        "return { mean: Array.from(p.mean), extreme: Array.from(p.extreme, (v) => Number.isNaN(v) ? null : v) };",
+        tmp_path,
+    )
+    from pipeline.blocks import in_blocks
+
+    blocks = in_blocks(view.values, None, view.noise, 4)
+    np.testing.assert_allclose(np.reshape(shown["mean"], blocks.mean.shape), blocks.mean, atol=SIGMA / 16)
+    extreme = np.reshape(np.array(shown["extreme"], float), blocks.mean.shape)
+    certain = np.abs(np.nan_to_num(blocks.extreme - blocks.mean)) > 7 * SIGMA
+    np.testing.assert_allclose(extreme[certain], blocks.extreme[certain], atol=SIGMA / 16)
+    assert np.isnan(extreme[~certain]).mean() > 0.999
+
+
+def test_masked_and_odd_pixels_are_told_with_their_reasons(tmp_path):
+    values = frame(300, 400).astype(np.float64)
+    values[7, 9], values[8, 9], values[9, 9] = np.nan, np.inf, -np.inf
+    flags = np.zeros(values.shape, np.uint8)
+    flags[20, 30] = Flag.SATURATED | Flag.HOT
+    shown = run_in_page(
+        page_of(Pixels.of(values, flags)),
+        "const d = await zoom(0, 40, 0, 30), m = ccdFrames[0].plot.data[1];"
+        "return { odd: [7, 8, 9].map((y) => String(d.z[y][9])), why: d.text[20][30], none: d.text[3][3],"
+        " marked: [m.z[20][30], m.z[7][9], m.z[3][3]] };",
+        tmp_path,
+    )
+    assert shown["odd"] == ["NaN", "Infinity", "-Infinity"]
+    assert shown["why"] == "<br>saturated, hot"
+    assert shown["none"] == ""
+    assert shown["marked"] == [1, 1, None]
+
+
+def test_buttons_change_colours_and_no_values(tmp_path):
+    shown = run_in_page(
+        page_of(frame(254, 400)),
+        "const f = ccdFrames[0], state = () => [f.plot.layout.coloraxis.cmax, f.plot.layout.coloraxis.colorscale[1][0],"
+        " f.plot.data[0].z[5][6]], told = [state()];"
+        "const press = async (label) => { [...document.querySelectorAll('button')].find((b) => b.textContent === label)"
+        ".click(); await new Promise((r) => setTimeout(r, 200)); told.push(state()); };"
+        "await press('min–max'); await press('log');"
+        "return { told, uploads: document.querySelectorAll('[data-title*=dit]').length };",
+        tmp_path,
+    )
+    first, wide, log = shown["told"]
+    assert first[0] < 1200
+    assert wide[0] == log[0] == 60000
+    assert log[1] < wide[1] / 10
+    assert first[2] == wide[2] == log[2]
+    assert shown["uploads"] == 0
+
+
+def test_a_page_names_no_server_and_switches_the_upload_off():
+    text = page_of(frame(64, 80))
+    assert '"showSendToCloud":false' in text
+    assert CONFIG["plotlyServerURL"] == ""
+    assert re.findall(r"https?://[^\s\"'<]+", text) == []
+
+
+def test_a_page_from_a_server_names_only_plotlys_with_its_digest():
+    text = page(panel(view_of(frame(64, 80)), Look()), "cdn")
+    (address,) = re.findall(r"https?://[^\s\"'<]+", text)
+    assert address.startswith("https://cdn.plot.ly/plotly-")
+    assert 'integrity="sha256-' in text
+
+
+def test_a_page_of_2048_squared_takes_less_than_6_megabytes():
+    assert len(page_of(frame(2048, 2048)).encode()) < 6e6
+
+
+def test_the_step_is_stated():
+    text = page_of(frame(254, 300))
+    low, high = map(float, re.search(r"steps of ([\d.]+) to ([\d.]+)", text).groups())
+    assert SIGMA / 8 * 0.8 < low <= high < SIGMA / 8
+    assert "exact, whole numbers" in page_of(np.arange(6000, dtype=np.uint16).reshape(60, 100))
