@@ -38,10 +38,17 @@ The modules, in the order in which data flows and in which they may import (each
     masks        Mask, flag_bad, grow_flags
     saturation   flag_saturated, spare_saturated
     defects      flag_hot, flag_dead
+    sections     which part of a frame each amplifier read
+    wcs          where pixels lie, when they move
+    levels       the level of an overscan
+    mosaic       the amplifiers' data, side by side
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
     dark         MasterDark, scale_dark, subtract_dark
+    lamp         the colour of a flat's lamp
     flat         MasterFlat, normalise_flat, divide
+    gain         to_electrons
+    orientation  orient
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
     header       ReducedImage, attach_header
@@ -70,7 +77,9 @@ The modules, in the order in which data flows and in which they may import (each
     painting     static images without a browser
     export       export_figure
     report       what the command says
+    products     which files a reduction writes
     options      its switches for flags and states
+    switches     what the command line says of geometry, flat and gain
     nightpage    the report of a night
     inspection   the command's words about figures
     cli          the command
@@ -91,23 +100,27 @@ from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
+from pipeline.gain import to_electrons
 from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import read_mask
 from pipeline.masks import Mask, flag_bad, grow_flags
 from pipeline.nightpage import write_report
 from pipeline.noise import Noise
+from pipeline.orientation import orient
 from pipeline.output import write
 from pipeline.overscan import subtract_overscan
 from pipeline.pixels import Flag, Pixels
 from pipeline.recipe import Recipe
-from pipeline.recipes import Masters, make_masters, reduce
+from pipeline.recipes import Masters, make_masters, reduce, reduce_each
 from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.sections import Amplifier
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look
 
 __all__ = [
+    "Amplifier",
     "Cards",
     "Clip",
     "Flag",
@@ -145,11 +158,13 @@ __all__ = [
     "normalise_flat",
     "open_frame",
     "open_frames",
+    "orient",
     "parse_filelist",
     "pipe",
     "read_mask",
     "read_night",
     "reduce",
+    "reduce_each",
     "running",
     "scale_dark",
     "spare_saturated",
@@ -158,6 +173,7 @@ __all__ = [
     "subtract_dark",
     "subtract_overscan",
     "take_as",
+    "to_electrons",
     "write",
     "write_report",
 ]

@@ -14,14 +14,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
 from pipeline.errors import (
     AssumptionWarning,
-    OutputError,
     PipelineError,
     PipelineWarning,
     ReplayError,
@@ -36,7 +35,8 @@ from pipeline.inspection import add_figure_options, add_inspect, outputs_of, wri
 from pipeline.instrument import check_alike, check_target
 from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
-from pipeline.output import check_writable, write
+from pipeline.output import write
+from pipeline.products import check_outputs, master_paths, product_paths, record_path
 from pipeline.progress import progress_bar
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
@@ -44,6 +44,7 @@ from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
 from pipeline.simulate import simulate, write_night
+from pipeline.switches import NO_SWITCHES, add_switches, steps_of
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -110,12 +111,17 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo, strict=False, quiet=False)
 
     reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
-    reduction.add_argument("-o", "--output", type=Path, default=Path("reduced.fits"), help="default: reduced.fits")
+    reduction.add_argument(
+        "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"
+    )
     reduction.add_argument("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
     reduction.add_argument(
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
     )
-    reduction.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
+    reduction.add_argument(
+        "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
+    )
+    add_switches(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
     reduction.set_defaults(run=_reduce)
@@ -125,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
-    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True, **UNUSED)
+    stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
     again.set_defaults(run=_replay, strict=False, quiet=False)
@@ -162,9 +168,9 @@ def _combining_options() -> argparse.ArgumentParser:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    if (options.gain is None) != (options.read_noise is None):
+    if (options.gain is None) != (options.read_noise is None) and not (options.electrons and options.gain):
         raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
-    counting = None if options.gain is None else Noise.of(gain=options.gain, read_noise=options.read_noise)
+    counting = None if options.read_noise is None else Noise.of(gain=options.gain, read_noise=options.read_noise)
     clip = None
     if options.clip != "none":
         low = options.sigma if options.sigma_low is None else options.sigma_low
@@ -173,11 +179,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return Recipe(
         method=options.method,
         clip=clip,
-        overscan=not options.no_overscan,
         saturation=options.saturation,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options),
         declared=declared_of(options),
+        **steps_of(options),
     )
 
 
@@ -189,16 +195,8 @@ def _night(options: argparse.Namespace) -> FrameSet:
     return frames
 
 
-def _check_outputs(options: argparse.Namespace, frames: FrameSet, outputs: Sequence[Path]) -> None:
-    """See, before any pixel is read, that every product can be written and none is written over another."""
-    given = [options.mask] if options.mask else []
-    inputs = {path.resolve() for path in (*paths_of(frames), options.filelist, *given)}
-    for output in outputs:
-        if output.resolve() in inputs:
-            raise OutputError(f"{output}: is one of the files to be read; choose another name")
-        check_writable(output, options.overwrite)
-    if len({output.resolve() for output in outputs}) < len(outputs):
-        raise OutputError(f"{options.output}: two products would have this name; choose another")
+def _inputs(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
+    return [*paths_of(frames), options.filelist, *([options.mask] if options.mask else [])]
 
 
 def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
@@ -219,41 +217,30 @@ def _reduce(options: argparse.Namespace) -> None:
     frames = _night(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
-    kinds = [(kind, path) for kind, path in _products(options.output) if frames.of_kind(kind).frames]
-    masters_paths = _master_paths(options.masters, frames)
-    _check_outputs(
-        options,
-        frames,
-        [*(path for _, path in kinds), *masters_paths.values(), *_records(options), *outputs_of(options)],
-    )
+    output = options.output or Path("reduced" if options.each else "reduced.fits")
+    products = product_paths(output, frames, each=options.each)
+    paths = master_paths(options.masters, frames)
+    record = record_path(output, each=options.each) if options.record else None
+    drawings = outputs_of(options)
+    if drawings and options.each:
+        raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    outputs = [*(path for path, *_ in products), *paths.values(), *([record] if record else []), *drawings]
+    check_outputs(outputs, _inputs(options, frames), overwrite=options.overwrite)
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
-    products = [(reduce(frames, recipe=recipe, masters=masters, kind=kind), path) for kind, path in kinds]
+    made = ((path, reduce(chosen, recipe=recipe, masters=masters, kind=kind)) for path, kind, chosen in products)
+    reduced = made if options.each else list(made)  # many products one by one, two together or none
     for kind, master in _made(masters):
-        if kind in masters_paths:
-            write(master, masters_paths[kind], overwrite=options.overwrite)
-    for product, path in products:
+        if kind in paths:
+            write(master, paths[kind], overwrite=options.overwrite)
+    done = []
+    for path, product in reduced:
         _deliver(product, path, options.overwrite, say)
-    write_drawings(options, ([product for product, _ in products], masters, frames), say)
-    _record("reduce", options, frames, products)
-
-
-def _products(output: Path) -> tuple[tuple[Literal["light", "arc"], Path], ...]:
-    """Give the path of each product: the arc's follows the light's."""
-    stem, dot, suffixes = output.name.partition(".")
-    return ("light", output), ("arc", output.parent / f"{stem}_arc{dot}{suffixes}")
-
-
-def _master_paths(folder: Path | None, frames: FrameSet) -> dict[str, Path]:
-    """Name the masters to be written, and make their folder."""
-    if folder is None:
-        return {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a folder for the masters: {error.strerror}") from error
-    return {kind: folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat") if frames.of_kind(kind).frames}
+        done += [(product, path)] if record or drawings else []
+    if drawings:
+        write_drawings(options, ([product for product, _ in done], masters, frames), say)
+    _record(record, "reduce", options, frames, done)
 
 
 def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
@@ -264,7 +251,9 @@ def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterF
 def _combine(options: argparse.Namespace) -> None:
     recipe = _recipe(options)
     frames = _night(options)
-    _check_outputs(options, frames, [options.output, *_records(options)])
+    record = record_path(options.output) if options.record else None
+    outputs = [options.output, *([record] if record else [])]
+    check_outputs(outputs, _inputs(options, frames), overwrite=options.overwrite)
     if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
     chosen = frames.of_kind(options.kind)
@@ -272,7 +261,7 @@ def _combine(options: argparse.Namespace) -> None:
     check_target(chosen.light)
     product = attach_header(recipe.combined(recipe.prepared(chosen)))
     _deliver(product, options.output, options.overwrite, _speaker(options))
-    _record("combine", options, frames, [(product, options.output)])
+    _record(record, "combine", options, frames, [(product, options.output)])
 
 
 def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
@@ -282,16 +271,14 @@ def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[
     say(f"wrote {path}: {height} rows × {width} columns{flag_words(product)}")
 
 
-def _records(options: argparse.Namespace) -> list[Path]:
-    """Name the record, where one is asked for."""
-    stem = options.output.name.partition(".")[0]
-    return [options.output.with_name(f"{stem}.json")] if options.record else []
-
-
 def _record(
-    command: str, options: argparse.Namespace, frames: FrameSet, products: Sequence[tuple[ReducedImage, Path]]
+    path: Path | None,
+    command: str,
+    options: argparse.Namespace,
+    frames: FrameSet,
+    products: Sequence[tuple[ReducedImage, Path]],
 ) -> None:
-    for path in _records(options):
+    if path:
         used = dict(vars(options))
         write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
         _speaker(options)(f"wrote {path}: repeat this with ccd-pipeline replay {path}")
@@ -311,7 +298,8 @@ def _run_again(command: str, settings: Mapping[str, Any], filelist: Path, output
     unknown = sorted(set(settings) - set(vars(parsed)))
     if unknown:
         raise ReplayError(f"settings that this version does not know: {', '.join(unknown)}; use the version it names")
-    again = argparse.Namespace(**{**vars(parsed), **settings, "quiet": True})
+    where = output.parent if settings.get("each") else output
+    again = argparse.Namespace(**{**vars(parsed), **settings, "output": where, "quiet": True})
     again.run(again)
 
 

@@ -32,7 +32,7 @@ def take_as(image: Image, *, state: Declared) -> Image:
     """Take a frame as raw, or as finished, whatever its header says has been done to it.
 
     Finished is: overscan, bias and dark are out, and a light is flat-fielded; a finished bias or dark has had its
-    overscan out, and a dark its bias.  The unit stays what the header says.
+    overscan out, and a dark its bias.  The unit and the orientation stay what the header says.
 
     :raises StepError: a step of ours has changed the image already.
     """
@@ -41,7 +41,8 @@ def take_as(image: Image, *, state: Declared) -> Image:
     if any(not ran.skipped and (ran.masters or ran.stage == "subtract_overscan") for ran in image.history):
         raise StepError(f"{image.name}: take_as comes before the first step that changes values; put it first")
     if state == "raw":
-        return attrs.evolve(image, state=State(unit=image.state.unit), header=without_states(image.header))
+        kept = State(gain=image.state.gain, turned=image.state.turned, unit=image.state.unit)
+        return attrs.evolve(image, state=kept, header=without_states(image.header))
     steps = [step for step in FINISHED[image.kind] if not getattr(image.state, step)]
     return attrs.evolve(
         image,

@@ -7,11 +7,16 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.errors import CalibrationError, StepError
+from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes
 from pipeline.keywords import RESPONSE
+from pipeline.lamp import lamp_spectrum
 from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.running import advise
+from pipeline.sections import Section
 from pipeline.stages import stage
+
+CURVES = ("polynomial", "spline")
 
 POSITIVE_SIGMA = 5.0
 """A response is positive when it is this many standard deviations above 0."""
@@ -19,15 +24,15 @@ POSITIVE_SIGMA = 5.0
 FAINTEST = 3.0
 """ADU on average of which no response can be made, and which finished flats have, of mean or maximum 1."""
 
-MEAN_TOLERANCE = 1e-3
 FINISHED = 1e-6
 
 
 @attrs.frozen(repr=False)
 class MasterFlat:
-    """What divide needs: a response that is positive wherever it is not flagged, with mean 1 over good pixels.
+    """What divide needs: a response without unit that is positive everywhere, where it is flagged too.
 
-    ``part`` marks a flat cut to some rows, whose mean is its own.
+    Over good pixels it has mean 1, unless normalise_flat was asked for something else.
+    ``part`` marks a flat cut to some rows.
     """
 
     image: Image
@@ -38,10 +43,9 @@ class MasterFlat:
         values = self.pixels.values
         if self.image.kind != "flat":
             raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterFlat is made of flat frames")
-        good = values[~self.pixels.mask]
         if self.part:
             return
-        if not (values > 0).all() or not good.size or abs(good.mean(dtype=np.float64) - 1) > MEAN_TOLERANCE:
+        if self.image.state.unit or not (values > 0).all() or self.pixels.mask.all():
             raise StepError(f"{self.image.name}: no response yet; pass it through normalise_flat")
 
     def __repr__(self) -> str:
@@ -67,15 +71,24 @@ class MasterFlat:
 
 
 @stage
-def normalise_flat(image: Image) -> MasterFlat:
-    """Divide a flat by the mean of its good pixels.
+def normalise_flat(
+    image: Image, *, by: str | float = "mean", region: str = "", order: int = 6, saxis: int = 1
+) -> MasterFlat:
+    """Divide a flat by its level, or by the light of its lamp along the dispersion.
 
     A pixel that is not positive at 5 σ is flagged and gets the response 1; σ comes from the pixels' variance, or
-    else from the noise that combining found.
+    else from the noise that combining found.  A response that normalise_flat made before stays as it is.
 
+    :param by: "mean" or "median" of the good pixels, or a number; for spectra "polynomial" or "spline": each column
+        is divided by a smooth curve through the columns' means, and the whole then by its mean.
+    :param region: the section whose good pixels count for mean and median, such as "[100:900,20:60]", columns first.
+    :param order: the degree of the polynomial, or the number of pieces of the cubic spline.
+    :param saxis: the axis of the array along which the dispersion runs: 1 is x, 0 is y.
+    :raises SettingError: a setting makes no sense.
     :raises StepError: the image is no flat.
     :raises CalibrationError: no pixel is positive, or the flat is negative on average.
     """
+    _check(by, region, order, saxis)
     if image.kind != "flat":
         raise StepError(f"{image.name} is a {image.kind}; normalise_flat takes a flat")
     pixels = image.pixels
@@ -89,19 +102,89 @@ def normalise_flat(image: Image) -> MasterFlat:
     good = known & ~dark
     if not good.any():
         raise CalibrationError(f"{image.name}: no pixel of the flat is positive at {POSITIVE_SIGMA:g} σ")
-    mean = float(pixels.values[good].mean(dtype=np.float64))
-    finished = abs(mean - 1) <= FINISHED  # a master read back keeps its values to the bit
-    response = (pixels if finished else pixels.times(1 / mean)).flagged(dark, Flag.NO_FLAT)
+    words = _words(by, region, order, saxis)
+    response = _unmade(image, words) if _finished(image) else _levelled(image, good, by, region, order, saxis)
     usable = np.isfinite(response.values) & (response.values > 0) & ~dark
+    response = response.flagged(~usable, Flag.NO_FLAT)
     response = attrs.evolve(response, values=sealed(np.where(usable, response.values, 1).astype(response.values.dtype)))
+    made = ((RESPONSE, True, "values without unit"), ("FLATNORM", words, "what the flat was divided by"))
     return MasterFlat(
         attrs.evolve(
             image,
             data=response.as_shared(),
             state=attrs.evolve(image.state, unit=""),
-            added=(*image.added, (RESPONSE, True, "values without unit, of mean 1")),
+            added=(*image.added, *(() if _finished(image) else made)),
         )
     )
+
+
+def _check(by: str | float, region: str, order: int, saxis: int) -> None:
+    number = isinstance(by, int | float) and not isinstance(by, bool) and 0 < by < math.inf
+    if not number and by not in ("mean", "median", *CURVES):
+        raise SettingError(
+            f"normalise_flat: by={by!r}; expected 'mean', 'median', 'polynomial', 'spline' or a positive number"
+        )
+    if region and by not in ("mean", "median"):
+        raise SettingError(f"normalise_flat: region={region!r} with by={by!r}; a region is for 'mean' and 'median'")
+    if not (isinstance(order, int) and 1 <= order <= 100):
+        raise SettingError(f"normalise_flat: order={order!r}; expected a whole number from 1 to 100")
+    if saxis not in (0, 1):
+        raise SettingError(f"normalise_flat: saxis={saxis!r}; expected 1 (dispersion along x) or 0 (along y)")
+
+
+def _words(by: str | float, region: str, order: int, saxis: int) -> str:
+    if by in CURVES:
+        return f"{by} of order {order} along {'yx'[saxis]}"
+    return f"{by} of {region}" if region else str(by)
+
+
+def _finished(image: Image) -> bool:
+    """Tell whether normalise_flat made the image, here or in a file."""
+    return image.header.get(RESPONSE) is True or any(ran.stage == "normalise_flat" for ran in image.history)
+
+
+def _unmade(image: Image, words: str) -> Pixels:
+    """Give a finished response as it is, and say so where it was made otherwise than asked for."""
+    made = str(image.header.get("FLATNORM", "mean"))
+    if words not in (made, "mean"):
+        advise(f"{image.name}: a finished response (divided by {made}); not divided by {words} again", SkippedWarning)
+    return image.pixels
+
+
+def _levelled(image: Image, good: Array, by: str | float, region: str, order: int, saxis: int) -> Pixels:
+    """Divide a flat's pixels by what normalises it."""
+    pixels = image.pixels
+    if by in CURVES:
+        try:
+            lamp = lamp_spectrum(pixels.values, good, by=str(by), order=order, saxis=saxis)
+        except CalibrationError as error:
+            raise CalibrationError(f"{image.name}: {error}") from error
+        exact = None if pixels.variance is None else np.zeros(pixels.shape)
+        pixels = pixels.over(Pixels.of(np.broadcast_to(lamp, pixels.shape), variance=exact))
+    level = float(by) if not isinstance(by, str) else _level(image, pixels.values, good, by, region)
+    return pixels if abs(level - 1) <= FINISHED else pixels.times(1 / level)
+
+
+def _level(image: Image, values: Array, good: Array, by: str, region: str) -> float:
+    if region:
+        window = _window(image, region)
+        values, good = values[window], good[window]
+    if not good.any():
+        raise CalibrationError(f"{image.name}: no good pixel of the flat lies in the region {region}")
+    return float(np.median(values[good])) if by == "median" else float(values[good].mean(dtype=np.float64))
+
+
+def _window(image: Image, region: str) -> tuple[slice, slice]:
+    try:
+        section = Section.of(region, image.shape)
+    except ValueError as error:
+        raise SettingError(
+            f"normalise_flat: region={region!r}; expected a section such as '[100:900,20:60]', columns first"
+        ) from error
+    if not section.fits(image.shape):
+        height, width = image.shape
+        raise SettingError(f"{image.name}: the region {region} reaches beyond its {height} rows × {width} columns")
+    return section.window
 
 
 def _check_lit(image: Image, average: float) -> None:

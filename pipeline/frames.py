@@ -327,10 +327,14 @@ def check_units(image: Image, master: Image) -> None:
 
 
 def check_shapes(frames: Iterable[Image]) -> None:
-    """Refuse frames that do not all have one shape, naming each with its own.
+    """Refuse frames that do not all have one shape and lie the same way, naming each with its own.
 
     :raises ShapeError: they do not.
     """
+    frames = list(frames)
+    if len({bool(frame.state.turned) for frame in frames}) > 1:
+        turned = next(frame for frame in frames if frame.state.turned)
+        raise ShapeError(f"{turned.name}: is turned ({turned.state.turned}) and the others are not; put orient last")
     shapes = [(frame.name, frame.shape) for frame in frames]
     if len({shape for _, shape in shapes}) > 1:
         listed = "\n  ".join(f"{name}: {height} rows × {width} columns" for name, (height, width) in shapes)

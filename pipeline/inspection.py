@@ -83,7 +83,7 @@ def outputs_of(options: argparse.Namespace) -> list[Path]:
 def write_drawings(options: argparse.Namespace, night: Night, say: Callable[[str], None]) -> None:
     """Write the figures and the report of a night that were asked for."""
     products, masters, frames = night
-    write_figures(products[0], options, options.output.name, say)
+    write_figures(products[0], options, Path(options.output or "reduced.fits").name, say)
     if options.report:
         look = Look(options.limits, options.stretch, options.colours)
         write_report(

@@ -24,6 +24,8 @@ DONE = {
     "bias": ("L1STATZE", "L1STATBI", "ZEROCOR", "SUBBIAS", "BIASCORR"),
     "dark": ("L1STATDA", "DARKCOR", "SUBDARK", "DARKCORR"),
     "flat": ("L1STATFL", "FLATCOR", "FLATCORR"),
+    "gain": ("GAINCOR",),
+    "turned": ("TURNED",),
 }
 """Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
 are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
@@ -211,21 +213,6 @@ def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
     return None
 
 
-def section(cards: Cards, keyword: str) -> tuple[slice, slice] | None:
-    """Give a section card such as ``[1:2048,1:350]`` as (rows, columns) counted from 0; None where there is none.
-
-    :raises HeaderError: the card is there and is no section.
-    """
-    value = cards.get(keyword)
-    if value is None or str(value).strip().upper() in _NOT_DONE:
-        return None
-    found = re.fullmatch(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*", str(value))
-    x1, x2, y1, y2 = (int(number) for number in found.groups()) if found else (0, 0, 0, 0)
-    if not (1 <= x1 <= x2 and 1 <= y1 <= y2):
-        raise HeaderError(f"{keyword} = {value!r}; expected a section such as [1:2048,1:350], columns first")
-    return slice(y1 - 1, y2), slice(x1 - 1, x2)
-
-
 def state(cards: Cards) -> State:
     """Tell what the header says has been done to the image, with the card that says so."""
     if cards.get(RESPONSE) is True:
@@ -234,13 +221,17 @@ def state(cards: Cards) -> State:
     done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
     for step, letter in CALIBRATED.items():
         done[step] = done[step] or _lettered(cards, letter)
-    return State(**done, unit=unit(str(cards.get("BUNIT", "adu"))))
+    said = str(cards.get("BUNIT", "adu"))
+    if unit(said).startswith("electron"):
+        done["gain"] = done["gain"] or f"BUNIT = {said.strip()}"
+    return State(**done, unit=unit(said))
 
 
 def without_states(cards: Cards) -> Cards:
-    """Give the cards without those that say what has been done to the image."""
+    """Give the cards without those that say what has been done to the image, but for its unit and orientation."""
     header = cards.to_header()
-    for keyword in (RESPONSE, "CALSTAT", *(key for keys in DONE.values() for key in keys)):
+    corrections = (key for step, keys in DONE.items() if step not in ("gain", "turned") for key in keys)
+    for keyword in (RESPONSE, "CALSTAT", *corrections):
         header.remove(keyword, ignore_missing=True, remove_all=True)
     return Cards.of(header)
 

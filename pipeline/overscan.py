@@ -2,105 +2,163 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
 
-from pipeline.cards import Cards
-from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError
+from pipeline.errors import CalibrationError, SettingError
 from pipeline.frames import Image
-from pipeline.keywords import section
-from pipeline.pixels import Pixels
-from pipeline.robust import robust_mean
-from pipeline.running import advise
+from pipeline.levels import Method, measure_levels
+from pipeline.mosaic import Mosaic, trimmed
+from pipeline.pixels import Array, Pixels
+from pipeline.sections import Amplifier, Readout, Section, declared
 from pipeline.stages import stage
-
-SECTIONS = ("BIASSEC", "DATASEC", "TRIMSEC", "CCDSEC", "DETSEC", "AMPSEC")
-"""Cards that no longer hold in a trimmed image."""
 
 
 @stage(does="overscan")
-def subtract_overscan(image: Image, *, trim: bool = True, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
-    """Subtract the level of the overscan that the header declares, and trim the frame to its data.
+def subtract_overscan(
+    image: Image,
+    *,
+    method: Method = "mean",
+    order: int | None = 0,
+    amplifiers: tuple[Amplifier, ...] = (),
+    trim: bool = True,
+    force: bool = False,  # noqa: ARG001 - stage's own
+) -> Image:
+    """Subtract each amplifier's overscan level, and trim the frame to its data.
 
-    The overscan is BIASSEC, the data TRIMSEC or else DATASEC.  Without these cards the image stays as it is.
-    The level is the mean without wild values, which cosmic rays and trailing charge are.
+    Without cards or settings that declare sections the image stays as it is.  Where the image carries a variance,
+    that of the level is added.  Pixels that belong to no amplifier, where they are not trimmed, keep their values.
 
-    :param trim: keep the data section only; the WCS follows.
-    :raises CalibrationError: the overscan lies outside the frame, or holds no good pixel.
+    :param method: how good overscan pixels are averaged; wild ones, beyond 5 σ, never count.
+    :param order: 0 for one level an amplifier; n for a polynomial of degree n through the levels of its rows (of its
+        columns, where the overscan lies above or below the data); None for each row its own.
+    :param amplifiers: where the data and the overscan of each lie; by default what the header declares: TRIMSEC or
+        else DATASEC and BIASSEC, these with letters or numbers, BSEC11 and TSEC11, or ESO's DET OUT.
+    :param trim: keep the data sections only, side by side; the WCS follows.
+    :raises CalibrationError: the sections do not fit the frame, or an overscan holds too few good pixels.
+    :raises HeaderError: a card is there and is no section.
     """
-    pixels, cards, by, words = None, image.header, "", ""
-    overscan = _inside(image, "BIASSEC")
-    added: list[tuple[str, object, str]] = []
-    if overscan:
-        pixels = image.pixels
-        strip = pixels.cut(*overscan)
-        good = strip.values[~strip.mask]
-        if not good.size:
-            raise CalibrationError(f"{image.name}: the overscan {image.header.get('BIASSEC')} holds no good pixel")
-        level = robust_mean(good)
-        pixels = pixels.minus(_constant(pixels, level))
-        by = f"Overscan section is {image.header.get('BIASSEC')} with mean={level:.8g}"
-        added.append(("OVERSCAN", by, ""))
-    data = _inside(image, "TRIMSEC") or _inside(image, "DATASEC")
-    if data and trim and (data[0].stop - data[0].start, data[1].stop - data[1].start) != image.shape:
-        pixels = (pixels or image.pixels).cut(*data)
-        cards = trimmed(image.header, x=data[1].start, y=data[0].start)
-        words = f"Trim data section is {image.header.get('TRIMSEC', image.header.get('DATASEC'))}"
-        added.append(("TRIM", words, ""))
-    if pixels is None:
+    _check(method, order, amplifiers)
+    readouts = _readouts(image, amplifiers or declared(image))
+    if not readouts:
         return image
+    mosaic = Mosaic.of([readout.data for readout in readouts], image.name)
+    whole = not trim or (len(readouts) == 1 and readouts[0].data.shape == image.shape)
+    strips = [readout for readout in readouts if readout.overscan]
+    if whole and not strips:
+        return image
+    pixels, means = image.pixels, list[float]()
+    if strips:
+        laid = [_laid(image, readout, section, method, order) for readout, section in _reach(image, strips, trim)]
+        pixels = pixels.minus(_plane(pixels, laid))
+        means = [float(values.mean()) for (values, _), _ in laid][: len(strips)]
+    by = _words(strips, method, order)
+    cut = "" if whole else f"Trim data section is {' and '.join(str(readout.data) for readout in readouts)}"
     return attrs.evolve(
         image,
-        data=pixels,
-        header=cards,
-        state=attrs.evolve(image.state, overscan=by, trimmed=words),
-        added=(*image.added, *added),
+        data=pixels if whole else mosaic.cut(pixels),
+        header=image.header if whole else trimmed(image, mosaic),
+        state=attrs.evolve(image.state, overscan=by or image.state.overscan, trimmed=cut or image.state.trimmed),
+        added=(
+            *image.added,
+            *([("OVERSCAN", by, "")] if by else []),
+            *((f"OSLEVEL{n}", mean, "mean overscan level") for n, mean in enumerate(means[:9], start=1)),
+            *([("TRIM", cut, "")] if cut else []),
+        ),
     )
 
 
 def declares_sections(image: Image) -> bool:
     """Tell whether a header has anything for subtract_overscan to do."""
-    return any(_section(image, keyword) for keyword in ("BIASSEC", "TRIMSEC", "DATASEC"))
+    return bool(declared(image))
 
 
-def _section(image: Image, keyword: str) -> tuple[slice, slice] | None:
-    try:
-        return section(image.header, keyword)
-    except HeaderError as error:
-        raise HeaderError(f"{image.name}: {error}; or leave sections alone (overscan=False, --no-overscan)") from error
+def _check(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:
+    if method not in ("mean", "median"):
+        raise SettingError(f"subtract_overscan: method={method!r}; expected 'mean' or 'median'")
+    if order is not None and not (isinstance(order, int) and 0 <= order <= 20):
+        raise SettingError(f"subtract_overscan: order={order!r}; expected a whole number from 0 to 20, or None")
+    if not isinstance(amplifiers, tuple) or not all(isinstance(amplifier, Amplifier) for amplifier in amplifiers):
+        raise SettingError(f"subtract_overscan: amplifiers={amplifiers!r}; expected a tuple of Amplifier records")
 
 
-def _inside(image: Image, keyword: str) -> tuple[slice, slice] | None:
-    """Give a section card that fits the frame; one that does not is left from before an earlier trim."""
-    window = _section(image, keyword)
-    height, width = image.shape
-    if window and (window[0].stop > height or window[1].stop > width):
-        advise(
-            f"{image.name}: {keyword} = {image.header.get(keyword)} reaches beyond its {height} rows × {width} columns;"
-            " taken for a card of the frame before it was trimmed, and left out",
-            AssumptionWarning,
-        )
-        return None
-    return window
+def _readouts(image: Image, amplifiers: Sequence[Amplifier]) -> list[Readout]:
+    """Find the amplifiers' sections on the frame.
 
-
-def _constant(like: Pixels, level: float) -> Pixels:
-    exact = None if like.variance is None else np.zeros(like.shape)
-    return Pixels.of(np.full(like.shape, level), variance=exact)
-
-
-def trimmed(cards: Cards, *, x: int, y: int) -> Cards:
-    """Give the cards of an image that lost ``x`` columns at its left and ``y`` rows at its bottom.
-
-    Reference pixels move along (FITS standard 4.0, section 8), and so does IRAF's LTV.
+    :raises CalibrationError: one lies outside of it.
     """
-    header = cards.to_header()
-    for keyword in list(header):
-        found = re.fullmatch(r"(CRPIX|LTV)([12])[A-Z]?", keyword)
-        if found and isinstance(header[keyword], int | float):
-            header[keyword] -= x if found[2] == "1" else y
-    for keyword in SECTIONS:
-        header.remove(keyword, ignore_missing=True, remove_all=True)
-    return Cards.of(header)
+    height, width = image.shape
+    readouts = []
+    for amplifier in amplifiers:
+        texts = f"data {amplifier.data}, overscan {amplifier.overscan or 'none'}"
+        try:
+            readout = Readout.of(amplifier, image.shape)
+            fits = all(section.fits(image.shape) for section in (readout.data, readout.overscan) if section)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise CalibrationError(
+                f"{image.name}: the amplifier with {texts} lies outside its {height} rows × {width} columns; "
+                "give the sections of the raw frame (--amplifier)"
+            )
+        readouts.append(readout)
+    return readouts
+
+
+def _reach(image: Image, strips: list[Readout], trim: bool) -> list[tuple[Readout, Section]]:
+    """Give the sections that each amplifier's level comes out of: its data, and first of all what is to stay."""
+    data = [(readout, readout.data) for readout in strips]
+    if trim:
+        return data
+    if len(strips) == 1:
+        return [(strips[0], Section.of("[*,*]", image.shape))]
+    return data + [(readout, readout.overscan) for readout in strips if readout.overscan]
+
+
+def _laid(
+    image: Image, readout: Readout, section: Section, method: Method, order: int | None
+) -> tuple[tuple[Array, Array], Section]:
+    """Measure an amplifier's level and its variance for a section: one a row, or one a column."""
+    strip = readout.overscan or section
+    pixels, beside = image.pixels.cut(*strip.window), _beside(readout)
+    if beside:
+        rows = section.y1 - strip.y1, section.y2 - strip.y1
+    else:
+        pixels, rows = pixels.moved(np.transpose), (section.x1 - strip.x1, section.x2 - strip.x1)
+    try:
+        levels = measure_levels(pixels, method=method, order=order, rows=rows)
+    except CalibrationError as error:
+        raise CalibrationError(f"{image.name}: the overscan {strip} {error}") from error
+    turn = np.asarray if beside else np.transpose
+    return (turn(levels.values), turn(levels.variance)), section
+
+
+def _beside(readout: Readout) -> bool:
+    """Tell whether the overscan lies left or right of the data, so that rows have levels; else columns have."""
+    data, strip = readout.data, readout.overscan
+    if strip is None or strip.x2 <= data.x1 or strip.x1 >= data.x2:
+        return True
+    apart = strip.y2 <= data.y1 or strip.y1 >= data.y2
+    return not apart and strip.shape[0] >= strip.shape[1]  # within the data: along its longer side
+
+
+def _plane(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> Pixels:
+    """Make an image of the levels, and of their variance where the pixels have one."""
+    values = np.zeros(pixels.shape)
+    variance = None if pixels.variance is None else np.zeros(pixels.shape, pixels.variance.dtype)
+    for (level, error), section in laid:
+        values[section.window] = level
+        if variance is not None:
+            variance[section.window] = error
+    return Pixels.of(values, variance=variance)
+
+
+def _words(strips: list[Readout], method: str, order: int | None) -> str:
+    """Say, in IRAF's words, what was taken out."""
+    if not strips:
+        return ""
+    how = {0: method, None: f"{method} of each row"}.get(order, f"{method} and a curve of order {order}")
+    sections = " and ".join(str(readout.overscan) for readout in strips)
+    return f"Overscan section is {sections} with {how}"

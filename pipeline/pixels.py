@@ -219,12 +219,15 @@ class Pixels:
 
     def cut(self, rows: slice, columns: slice = slice(None)) -> Pixels:
         """Keep some rows and columns."""
-        window = (rows, columns)
+        return self.moved(lambda plane: plane[rows, columns])
+
+    def moved(self, move: Callable[[Array], Array]) -> Pixels:
+        """Move pixels to other places, or leave some out: values, flags and errors all alike."""
         return Pixels(
-            values=self.values[window],
-            flags=self.flags[window],
-            variance=None if self.variance is None else self.variance[window],
-            shared=tuple((key, sigma[window]) for key, sigma in self.shared),
+            values=move(self.values),
+            flags=move(self.flags),
+            variance=None if self.variance is None else move(self.variance),
+            shared=tuple((key, move(sigma)) for key, sigma in self.shared),
         )
 
     def as_shared(self, key: str = "") -> Pixels:

@@ -9,16 +9,18 @@ import attrs
 import numpy as np
 
 from pipeline.clip import Clip
-from pipeline.compose import each, pipe
+from pipeline.compose import chain, each, pipe
 from pipeline.declared import Declared, take_as
 from pipeline.errors import SettingError, StepError
 from pipeline.flagging import Flagging
+from pipeline.flat import MasterFlat, normalise_flat
 from pipeline.frames import KINDS, FrameSet, Image
 from pipeline.masks import flag_bad
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, exposures_differ, levels, loaded
+from pipeline.stages import Step
 
 Method: TypeAlias = Literal["mean", "median"]
 Scale: TypeAlias = Literal["exposure", "level"]
@@ -45,32 +47,42 @@ class Recipe:
 
     :param method: how frames are combined.
     :param clip: what is left out of a combination; None for nothing.
-    :param overscan: take out the overscan that headers declare, and trim.
+    :param overscan: the step that takes out overscan and trims; None to leave both.
     :param saturation: level in ADU from which raw values are flagged; by default what headers say.
     :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
     :param flagging: what else is flagged.
     :param declared: kinds of frames that are raw, or finished, whatever their headers say.
+    :param normalise: the step that makes the flat a response.
+    :param electrons: the step that turns the calibrated image into electrons; None to leave it in ADU.
+    :param orient: the last step, which lays the dispersion along x; None to leave the image as it lies.
     """
 
     method: Method = "mean"
     clip: Clip | None = Clip()  # noqa: RUF009 - frozen
-    overscan: bool = True
+    overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - frozen
     saturation: float | None = attrs.field(default=None, validator=_positive_level)
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()  # noqa: RUF009 - frozen
     declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
+    normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
+    electrons: Step[Image, Image] | None = None
+    orient: Step[Image, Image] | None = None
 
     def prepared(self, frames: FrameSet) -> FrameSet:
         """Do to raw frames what comes before combining."""
         for kind, state in self.declared:
             frames = FrameSet(take_as(frame, state=state) if frame.kind == kind else frame for frame in frames)
         flagged = each(flag_saturated(level=self.saturation))(frames)
-        if not (self.overscan and any(map(declares_sections, flagged))):
+        if self.overscan is None or not (self._amplifiers or any(map(declares_sections, flagged))):
             return flagged
         mask = self.flagging.mask
         if mask is not None and mask.shape == flagged[0].shape:  # before the frame is trimmed and the mask is not
             flagged = each(flag_bad(mask=mask))(flagged)
-        return each(subtract_overscan)(flagged)
+        return each(self.overscan)(flagged)
+
+    @property
+    def _amplifiers(self) -> bool:
+        return bool(self.overscan and dict(self.overscan.settings).get("amplifiers"))
 
     def combined(
         self, frames: FrameSet, scale: Scale | None = None, weights: Literal["exposure"] | None = None
@@ -104,6 +116,10 @@ class Recipe:
                     "time, is still in; give bias frames, or put lights of each exposure in a list of their own"
                 )
         return self.combined(ready, scale, "exposure")
+
+    def finished(self, image: Image) -> Image:
+        """Do to an image what comes after calibrating it."""
+        return pipe(image, chain(*(step for step in (self.electrons, self.orient) if step is not None)))
 
 
 def scale_of(frames: FrameSet) -> Scale | None:

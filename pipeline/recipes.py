@@ -13,7 +13,7 @@ from pipeline.compose import chain, pipe
 from pipeline.dark import MasterDark, subtract_dark
 from pipeline.defects import flag_dead, flag_hot
 from pipeline.errors import AssumptionWarning, SettingError, StepError
-from pipeline.flat import MasterFlat, divide, normalise_flat
+from pipeline.flat import MasterFlat, divide
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.instrument import check_alike, check_target
@@ -79,7 +79,7 @@ def master_flat(
         )
     image = recipe.calibrated(prepared, chain(subtract_bias(bias=bias), subtract_dark(dark=dark)))
     dead = recipe.flagging.dead
-    return normalise_flat(image if dead is None else flag_dead(image, below=dead))
+    return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
 
 
 def _expected(frames: FrameSet) -> FrameSet:
@@ -107,8 +107,8 @@ def reduce(
 
     Lights: overscan out and trimmed, combined, bias out, dark out, divided by the flat.  Lights of several
     exposures are calibrated each, scaled to their mean exposure, and weighed by exposure.  Arcs the same without
-    the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  What a header
-    says has been done already is skipped, and said.
+    the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  Then to
+    electrons, and turned, where the recipe says so.  What a header says has been done already is skipped, and said.
 
     :param masters: the calibrations; by default they are made from the night's own frames.
     :raises StepError: the night has no frames of this kind.
@@ -128,7 +128,8 @@ def reduce(
     )
     image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
     by = recipe.flagging.grow
-    return attach_header(grow_flags(image, by=by, diagonals=recipe.flagging.diagonals) if by else image)
+    grown = grow_flags(image, by=by, diagonals=recipe.flagging.diagonals) if by else image
+    return pipe(grown, recipe.finished, attach_header)
 
 
 def _lights(lights: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:
@@ -158,3 +159,20 @@ def _arcs(arcs: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -
 
 def _seconds_of(frames: FrameSet) -> str:
     return ", ".join(f"{seconds:g} s" for seconds in sorted({frame.exposure or 0.0 for frame in frames}))
+
+
+def reduce_each(
+    frames: FrameSet,
+    *,
+    recipe: Recipe = Recipe(),  # noqa: B008 - an immutable record
+    masters: Masters | None = None,
+) -> list[ReducedImage]:
+    """Reduce each of a night's lights to an image of its own, in the order of the night.
+
+    :param masters: the calibrations; by default they are made, once, from the night's own frames.
+    :raises StepError: the night has no lights.
+    """
+    if not frames.light.frames:
+        raise StepError(f"reduce_each: no light frames in {frames!r}; give at least one")
+    made = masters or make_masters(frames, recipe)
+    return [reduce(FrameSet((light,)), recipe=recipe, masters=made) for light in frames.light]

@@ -27,6 +27,9 @@ def combined_words(found: Found | None) -> str:
     return f"{found.method} of {found.frames} frames, {clip}, {sum(found.rejected)} values rejected"
 
 
+_LAST = {"to_electrons": "in electrons", "orient": "dispersion along x"}
+
+
 def step_words(product: ReducedImage) -> str:
     """Say what was taken out, and what was skipped and why."""
     ours = {ran.stage for ran in product.history if not ran.skipped}
@@ -38,6 +41,9 @@ def step_words(product: ReducedImage) -> str:
             words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
         elif ran.stage in taken and ran.stage != "subtract_overscan":
             words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
+    words += [
+        word for name, word in (("to_electrons", "in electrons"), ("orient", "dispersion along x")) if name in ours
+    ]
     return ", ".join(words) or "nothing else done"
 
 

@@ -12,21 +12,46 @@ MAD_TO_SIGMA = 1.482602218505602
 WILD = 5.0
 
 
+def kept(values: Array) -> Array:
+    """Tell which values are finite and within 5 σ of their median.
+
+    σ is the scaled median absolute deviation, and at least one unit of a whole number.
+    """
+    good = np.isfinite(values)
+    if not good.any():
+        return good
+    distance = np.abs(values - np.median(values[good]))
+    sigma = MAD_TO_SIGMA * float(np.median(distance[good]))
+    if sigma < 1 and not (values[good] % 1).any():
+        sigma = 1.0
+    within: Array = good & (distance <= WILD * sigma)
+    return within
+
+
 def robust_mean(values: Array) -> float:
     """Give the mean of the finite values within 5 σ of their median; NaN where there are none.
 
     Unlike the median it is not a whole number for whole numbers: an overscan level must be known better than to
-    half an ADU.  σ is the scaled median absolute deviation, and at least one unit of a whole number.
+    half an ADU.
 
     >>> robust_mean(np.array([3, 4, 4, 4, 60_000]))
     3.75
     """
-    good = values[np.isfinite(values)]
-    if not good.size:
-        return float("nan")
-    middle = np.median(good)
-    distance = np.abs(good - middle)
-    sigma = MAD_TO_SIGMA * float(np.median(distance))
-    if sigma < 1 and not (good % 1).any():
-        sigma = 1.0
-    return float(good[distance <= WILD * sigma].mean(dtype=np.float64))
+    good = values[kept(values)]
+    return float(good.mean(dtype=np.float64)) if good.size else float("nan")
+
+
+def fitted(terms: Array, values: Array) -> tuple[Array, Array]:
+    """Fit a sum of terms, (values, terms), by least squares, leaving out values further than 5 σ from it.
+
+    Gives the factors of the terms, and which values were kept.  σ is the scaled median absolute deviation.
+    """
+    good = np.ones(values.size, bool)
+    least = 1e-9 * float(np.abs(values).max(initial=0.0))
+    while True:
+        factors: Array = np.linalg.lstsq(terms[good], values[good], rcond=None)[0]
+        off = np.abs(values - terms @ factors)
+        keep = good & (off <= max(WILD * MAD_TO_SIGMA * float(np.median(off[good])), least))
+        if keep.sum() in (good.sum(), 0) or keep.sum() <= terms.shape[1]:
+            return factors, good
+        good = keep

@@ -18,6 +18,8 @@ class State:
     bias: str = ""
     dark: str = ""
     flat: str = ""
+    gain: str = ""
+    turned: str = ""
     unit: str = "adu"
 
     @property

@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from pipeline import Image, MasterDark, cli, open_frame, scale_dark, write
 from pipeline.cli import main
+from pipeline.products import product_name
 
 
 @pytest.fixture
@@ -281,3 +282,111 @@ def test_a_finished_flat_of_ours_needs_no_dark(night):
     (night / "two.csv").write_text("bias, bias1.fits\ndark, dark1.fits\nflat, m/master_flat.fits\nlight, light1.fits")
     assert main(["reduce", "two.csv", "-o", "two.fits"]) == 0
     assert (fits.getdata("two.fits") == 500).all()
+
+
+# geometry, flats, gain, each
+
+
+def test_each_light_has_a_product_named_after_it(night, capsys):
+    fits.writeto("light2.fits", np.full((20, 30), 640, np.uint16), fits.Header({"EXPTIME": 30}), overwrite=True)
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
+    assert sorted(os.listdir("out")) == ["arc.fits", "light1.fits", "light2.fits", "light3.fits"]
+    assert [fits.getdata(f"out/light{n}.fits").mean() for n in (1, 2, 3)] == [500, 510, 500]
+    assert [fits.getheader(f"out/light{n}.fits")["LIGHT1"] for n in (1, 2, 3)] == [f"light{n}.fits" for n in (1, 2, 3)]
+    assert "LIGHT2" not in fits.getheader("out/light1.fits")
+    assert "wrote out/light3.fits" in capsys.readouterr().out
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1  # nothing is written over
+    assert main(["reduce", "night.csv", "--each"]) == 0
+    assert len(os.listdir("reduced")) == 4
+
+
+def test_lights_on_their_own_are_repeated_from_their_record(night, capsys):
+    switches = ["--saxis", "0", "--flat-by", "500", "--record"]
+    assert main(["reduce", "night.csv", "--each", "-o", "out", *switches]) == 0
+    assert main(["replay", "out/reduced.json"]) == 0
+    assert "light3.fits: the same pixels, bit for bit" in capsys.readouterr().out
+
+
+def test_names_of_products_follow_file_and_hdu():
+    names = {
+        "raw/b27.fits.gz": "b27.fits",
+        "a.b.FIT": "a.b.fits",
+        "m.fits.fz[2]": "m_2.fits",
+        "x[SCI,1]": "x_SCI_1.fits",
+    }
+    for raw, name in names.items():
+        assert product_name(Image.of(np.ones((1, 1)), name=raw)) == name
+
+
+def test_two_lights_of_one_name_are_not_written_over_each_other(night, capsys):
+    (night / "two").mkdir()
+    fits.writeto("two/light1.fits", np.full((20, 30), 630, np.uint16), fits.Header({"EXPTIME": 30}))
+    (night / "night.csv").write_text("light, light1.fits\nlight, two/light1.fits")
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1
+    assert "light1.fits: two products would have this name" in capsys.readouterr().err
+    assert os.listdir("out") == []
+
+
+def test_a_light_is_not_written_over_by_its_product(night, capsys):
+    assert main(["reduce", "night.csv", "--each", "-o", ".", "--overwrite"]) == 1
+    assert "light1.fits: is one of the files to be read" in capsys.readouterr().err
+
+
+def test_amplifiers_come_from_the_command_line(night):
+    """Levels of 30 and 10 in the last columns: 630 becomes 600 and 620; the list has nothing else."""
+    frame = np.full((20, 34), 630, np.uint16)
+    frame[:, 30:32], frame[:, 32:] = 30, 10
+    fits.writeto("k.fits", frame)
+    (night / "k.csv").write_text("light, k.fits")
+    amplifiers = ["--amplifier", "[1:15,*]", "[31:32,*]", "--amplifier", "[16:30,*]", "[33:34,*]"]
+    for more in ([], ["--overscan", "median", "--overscan-order", "1"], ["--overscan-order", "rows"]):
+        assert main(["reduce", "k.csv", "-o", "k_out.fits", "--overwrite", *amplifiers, *more]) == 0
+        values = fits.getdata("k_out.fits")
+        assert values.shape == (20, 30)
+        np.testing.assert_allclose(values[:, :15], 600, atol=1e-3)
+        np.testing.assert_allclose(values[:, 15:], 620, atol=1e-3)
+
+
+def test_electrons_and_orientation_come_last(night, capsys):
+    assert main(["reduce", "night.csv", "--electrons", "--gain", "2", "--saxis", "0"]) == 0
+    for name, value in (("reduced.fits", 1000), ("reduced_arc.fits", 100)):
+        values, header = fits.getdata(name, header=True)
+        assert values.shape == (30, 20)
+        assert (values == value).all()
+        assert (header["BUNIT"], header["DISPAXIS"]) == ("electron", 1)
+    assert "flat out, in electrons, dispersion along x" in capsys.readouterr().out
+
+
+def test_a_flat_is_divided_by_what_was_asked_for(night):
+    assert main(["reduce", "night.csv", "--flat-by", "500", "--masters", "m"]) == 0
+    assert (fits.getdata("m/master_flat.fits") == 2).all()
+    assert fits.getheader("m/master_flat.fits")["FLATNORM"] == "500.0"
+    assert (fits.getdata("reduced.fits") == 250).all()
+    (night / "again.csv").write_text(
+        "light, light1.fits\n" + "\n".join(f"{k}, m/master_{k}.fits" for k in ("bias", "dark", "flat"))
+    )
+    assert main(["reduce", "again.csv", "-o", "again.fits"]) == 0
+    assert (fits.getdata("again.fits") == 250).all()
+    for more in (["median"], ["median", "--flat-region", "[1:9,1:9]"], ["spline", "--flat-order", "3"], ["polynomial"]):
+        assert main(["reduce", "night.csv", "--overwrite", "--flat-by", *more]) == 0
+        np.testing.assert_allclose(fits.getdata("reduced.fits"), 500, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("switches", "status", "words"),
+    [
+        (["--flat-by", "mode"], 2, "--flat-by mode; expected mean"),
+        (["--flat-order", "3"], 2, "--flat-order is for"),
+        (["--flat-region", "[1:2]"], 2, "expected a section"),
+        (["--overscan-order", "x"], 2, "--overscan-order x; expected"),
+        (["--amplifier", "1:5", "[6:7,*]"], 2, "expected a section"),
+        (["--amplifier", "[1:50,*]", "[6:7,*]"], 1, "lies outside its 20 rows"),
+        (["--electrons"], 1, "no gain in e-/ADU"),
+        (["--electrons", "--gain", "-1"], 2, "positive gain"),
+        (["--gain", "2"], 2, "go together"),
+    ],
+)
+def test_switches_that_make_no_sense_are_refused(night, capsys, switches, status, words):
+    assert main(["reduce", "night.csv", *switches]) == status
+    assert words in capsys.readouterr().err
+    assert not (night / "reduced.fits").exists()

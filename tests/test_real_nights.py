@@ -140,3 +140,55 @@ def test_kast_from_masters_is_the_same_to_the_bit(reduced, shared_data, tmp_path
     (tmp_path / "m.csv").write_text(f"light, {light}\nbias, masters/master_bias.fits\nflat, masters/master_flat.fits\n")
     assert main(["reduce", "m.csv", "-o", "again.fits"]) == 0
     np.testing.assert_array_equal(fits.getdata("again.fits"), values)
+
+
+KAST = ("--amplifier", "[1:1024,*]", "[2049:2080,*]", "--amplifier", "[1025:2048,*]", "[2081:2112,*]")
+
+
+def mean_within_5_sigma(values):
+    """Work out a strip's level independently of the package."""
+    median = np.median(values)
+    sigma = 1.4826 * np.median(np.abs(values - median))
+    return values[np.abs(values - median) <= 5 * max(sigma, 1)].mean()
+
+
+def kast_by_hand(shared_data):
+    """Reduce the Kast light in a few lines of numpy: each amplifier's overscan out, mean bias out, mean flat."""
+
+    def data(number):
+        raw = fits.getdata(shared_data / f"kast_blue/raw/b{number}.fits.gz").astype(np.float64)
+        raw[:, :1024] -= mean_within_5_sigma(raw[:, 2048:2080])
+        raw[:, 1024:2048] -= mean_within_5_sigma(raw[:, 2080:2112])
+        return raw[:, :2048]
+
+    bias = np.mean([data(number) for number in (21, 22, 23)], axis=0)
+    flat = np.mean([data(number) for number in (11, 12, 13)], axis=0) - bias
+    return (data(27) - bias) / (flat / flat.mean()), flat
+
+
+def test_kast_with_the_overscan_of_each_amplifier(reduced, shared_data):
+    """The light's amplifiers read 2.5 and 3.1 ADU lower than in the biases, the flats' 5.7 and 15.3 higher.
+
+    Left in, that is a sixth of the sky, divided by a flat that is too high: 84.4 becomes 65.9 ADU on the left half.
+    """
+    values, header, said = reduced("kast_blue/filelist.csv", *KAST, "--clip", "none")
+    expected, flat = kast_by_hand(shared_data)
+    lit = flat > 200
+    np.testing.assert_allclose(values[lit], expected[lit], rtol=1e-4, atol=0.02)
+    assert "light: 1 frame; overscan out, trimmed, bias out" in said
+    assert header["OVERSCAN"] == "Overscan section is [2049:2080,1:350] and [2081:2112,1:350] with mean"
+    assert header["OSLEVEL1"] == pytest.approx(940.84, abs=0.01)
+    assert header["OSLEVEL2"] == pytest.approx(961.76, abs=0.01)
+    plain, _, _ = reduced("kast_blue/filelist.csv", "--clip", "none", "--overwrite")
+    halves = [float(np.median(image[:, half])) for image in (plain, values) for half in np.s_[:1024, 1024:]]
+    assert halves == pytest.approx([65.87, 13.51, 84.39, 16.08], abs=0.05)
+
+
+def test_kast_turned_is_kast_turned(reduced):
+    plain, _, _ = reduced("kast_blue/filelist.csv", *KAST)
+    turned, header, _ = reduced("kast_blue/filelist.csv", *KAST, "--saxis", "0", "--overwrite")
+    np.testing.assert_array_equal(turned, np.rot90(plain))
+    assert fits.getdata("a_arc.fits").shape == (2048, 350)
+    assert header["DISPAXIS"] == 1
+    assert (header["CRPIX1U"], header["CRPIX2U"]) == (0, 2049)  # Lick's own description has none, which is 0
+    assert [header[f"PC{key}U"] for key in ("1_1", "1_2", "2_1", "2_2")] == [0, -1, 1, 0]

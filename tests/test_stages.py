@@ -12,6 +12,7 @@ from strategies import frames_of, quick, seeds
 
 import pipeline
 from pipeline import (
+    Amplifier,
     Clip,
     Flag,
     FrameSet,
@@ -28,12 +29,15 @@ from pipeline import (
     flag_saturated,
     normalise_flat,
     open_frame,
+    orient,
     pipe,
     running,
     scale_dark,
     stage,
     subtract_bias,
     subtract_dark,
+    subtract_overscan,
+    to_electrons,
 )
 from pipeline.compose import Waiting
 from pipeline.errors import SettingError, SkippedWarning, StepError
@@ -123,6 +127,15 @@ def steps_of(stage, **settings):
 steps_of_plain_settings = st.one_of(
     steps_of(combine, method=st.sampled_from(["mean", "median"]), clip=st.none() | clips, weights=st.none()),
     steps_of(flag_saturated, level=st.none() | positive),
+    steps_of(
+        subtract_overscan,
+        method=st.sampled_from(["mean", "median"]),
+        order=st.none() | st.integers(0, 9),
+        amplifiers=st.just((Amplifier("[1:9,*]", "[10:12,*]"),)),
+    ),
+    steps_of(normalise_flat, by=st.sampled_from(["median", "spline"]) | positive, order=st.integers(1, 9)),
+    steps_of(to_electrons, gain=positive),
+    st.sampled_from([0, 1]).map(lambda saxis: orient(saxis=saxis)),
     positive.map(lambda exposure: scale_dark(exposure=exposure)),
     st.booleans().map(lambda force: subtract_bias(bias=None, force=force)),
 )

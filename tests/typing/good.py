@@ -1,11 +1,13 @@
 """Must type-check: the chains of the README."""
 
 from pipeline import (
+    Amplifier,
     FrameSet,
     Image,
     MasterBias,
     MasterDark,
     MasterFlat,
+    Recipe,
     ReducedImage,
     attach_header,
     chain,
@@ -13,11 +15,14 @@ from pipeline import (
     divide,
     each,
     normalise_flat,
+    orient,
     pipe,
     read_night,
     reduce,
     subtract_bias,
     subtract_dark,
+    subtract_overscan,
+    to_electrons,
 )
 
 frames: FrameSet = read_night("night.csv")
@@ -29,3 +34,10 @@ one: Image = clean(frames.light.frames[0])
 image: ReducedImage = pipe(frames.light, each(clean), combine, attach_header)
 short: ReducedImage = pipe("night.csv", read_night, reduce)
 without: Image = subtract_bias(one, bias=None)
+recipe = Recipe(
+    overscan=subtract_overscan(method="median", amplifiers=(Amplifier("[1:8,*]", "[9:12,*]"),)),
+    normalise=normalise_flat(by="spline", order=12),
+    electrons=to_electrons(gain=1.2),
+    orient=orient(saxis=0),
+)
+own: ReducedImage = reduce(read_night("night.csv"), recipe=recipe)

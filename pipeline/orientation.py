@@ -1,0 +1,45 @@
+"""The orientation: dispersion along x, wherever the detector put it."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from pipeline.errors import HeaderError, SettingError
+from pipeline.frames import Image
+from pipeline.keywords import dispersion_axis
+from pipeline.mosaic import without_sections
+from pipeline.stages import stage
+from pipeline.wcs import turned
+
+QUARTER = "Turned by 90 degrees, x' = y, y' = NAXIS1 + 1 - x"
+
+
+@stage(does="turned")
+def orient(image: Image, *, saxis: int, force: bool = False) -> Image:
+    """Lay the dispersion along x, which is what extracting a spectrum takes for granted.
+
+    :param saxis: the axis of the array along which the dispersion runs: 1 is x, and nothing moves; 0 is y, and the
+        image is turned as by numpy.rot90, values, flags, errors and WCS alike.  This is ASPIRED's ``saxis``.
+    :param force: turn it even if the header says that the dispersion runs along x (DISPAXIS = 1).
+    :raises SettingError: ``saxis`` is neither.
+    :raises HeaderError: the header says that the dispersion runs along x already.
+    """
+    if saxis not in (0, 1):
+        raise SettingError(f"orient: saxis={saxis!r}; expected 1 (dispersion along x) or 0 (along y)")
+    along = ("DISPAXIS", 1, "dispersion runs along x")
+    if saxis == 1:
+        return attrs.evolve(image, added=(*image.added, along))
+    if dispersion_axis(image.header) == 1 and not force:
+        raise HeaderError(
+            f"{image.name}: its header (DISPAXIS = 1) says that the dispersion runs along x, and saxis=0 that it does "
+            "not; leave saxis out, or say force=True"
+        )
+    cards = turned(without_sections(image.header), columns=image.shape[1])
+    return attrs.evolve(
+        image,
+        data=image.pixels.moved(np.rot90),
+        header=cards,
+        state=attrs.evolve(image.state, turned=QUARTER),
+        added=(*image.added, ("TURNED", QUARTER, ""), along),
+    )

@@ -1,0 +1,80 @@
+"""Edge: which files a reduction writes, and whether it may."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pipeline.errors import OutputError
+from pipeline.frames import FrameSet, Image
+from pipeline.output import check_writable
+
+Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
+
+
+def product_paths(output: Path, frames: FrameSet, *, each: bool) -> list[Product]:
+    """Give each product's path and kind, and the frames that have it: the lights, together or each, and the arcs.
+
+    The arc's name follows the light's.  With ``each`` the output is a folder, which is made, and the names in it
+    follow those of the frames.
+
+    :raises OutputError: the folder cannot be made.
+    """
+    if each:
+        make_folder(output, "the products")
+        lights: list[Product] = [(output / product_name(one), "light", FrameSet((one,))) for one in frames.light]
+        arc = output / "arc.fits"
+    else:
+        stem, dot, suffixes = output.name.partition(".")
+        lights, arc = [(output, "light", frames)], output.parent / f"{stem}_arc{dot}{suffixes}"
+    return [*lights, (arc, "arc", frames)] if frames.arc.frames else lights
+
+
+def product_name(image: Image) -> str:
+    """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
+    name, _, hdu = image.short_name.partition("[")
+    stem = re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
+    part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]"))
+    return f"{stem}_{part}.fits" if part else f"{stem}.fits"
+
+
+def record_path(output: Path, *, each: bool = False) -> Path:
+    """Name the record of a reduction: beside its product, or in the folder of its products."""
+    return output / "reduced.json" if each else output.with_name(f"{output.name.partition('.')[0]}.json")
+
+
+def master_paths(folder: Path | None, frames: FrameSet) -> dict[str, Path]:
+    """Name the masters to be written, and make their folder.
+
+    :raises OutputError: it cannot be made.
+    """
+    if folder is None:
+        return {}
+    make_folder(folder, "the masters")
+    return {kind: folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat") if frames.of_kind(kind).frames}
+
+
+def make_folder(folder: Path, what: str) -> None:
+    """Make a folder, where it is not there yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder for {what}: {error.strerror}") from error
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """See, before any pixel is read, that every product can be written and none is written over another.
+
+    :raises OutputError: one cannot.
+    """
+    read = {path.resolve() for path in inputs}
+    for output in outputs:
+        if output.resolve() in read:
+            raise OutputError(f"{output}: is one of the files to be read; choose another name")
+        check_writable(output, overwrite)
+    same = [output for output, count in Counter(output.resolve() for output in outputs).items() if count > 1]
+    if same:
+        raise OutputError(f"{same[0]}: two products would have this name; choose another, or rename a frame")

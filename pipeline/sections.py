@@ -1,0 +1,233 @@
+"""Sections of a frame, and which part of it each amplifier read out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+
+from pipeline.cards import Cards
+from pipeline.errors import AssumptionWarning, HeaderError, SettingError
+from pipeline.frames import Image
+from pipeline.running import advise
+
+OVERSCAN = ("BIASSEC", "BSEC")
+DATA = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
+"""Cards of one amplifier, the first that is there: NOAO's, with a letter or number where an HDU holds several
+(DATASECA, BIASSEC1), and the short ones of quadrant readouts (BSEC11).  Without a number BSEC and TSEC are other
+things: Lick's TSEC is a clock."""
+
+_AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|\*)\s*"
+_TEXT = re.compile(rf"\s*\[{_AXIS},{_AXIS}\]\s*")
+_NONE = {"", "NONE", "UNKNOWN", "N/A", "0", "[0:0,0:0]"}
+
+
+@attrs.frozen
+class Section:
+    """A rectangle: columns from ``x1`` to before ``x2``, rows from ``y1`` to before ``y2``, counted from 0."""
+
+    x1: int
+    x2: int
+    y1: int
+    y2: int
+
+    @classmethod
+    def of(cls, text: str, shape: tuple[int, int]) -> Section:
+        """Read a section such as ``[1:2048,1:350]``, columns first, counted from 1; ``*`` is a whole axis of the frame.
+
+        >>> Section.of("[2049:2080,*]", (350, 2112))
+        Section(x1=2048, x2=2080, y1=0, y2=350)
+
+        :raises ValueError: the text is no section.
+        """
+        found = _TEXT.fullmatch(text)
+        if not found:
+            raise ValueError(text)
+        x1, x2, y1, y2 = (None if number is None else int(number) for number in found.groups())
+        section = cls((x1 or 1) - 1, x2 or shape[1], (y1 or 1) - 1, y2 or shape[0])
+        if 0 in (x1, x2, y1, y2) or section.x1 >= section.x2 or section.y1 >= section.y2:
+            raise ValueError(text)
+        return section
+
+    def __str__(self) -> str:
+        return f"[{self.x1 + 1}:{self.x2},{self.y1 + 1}:{self.y2}]"
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """(rows, columns), to index an array with."""
+        return slice(self.y1, self.y2), slice(self.x1, self.x2)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.y2 - self.y1, self.x2 - self.x1
+
+    def fits(self, shape: tuple[int, int]) -> bool:
+        """Tell whether the section lies within a frame."""
+        return self.y2 <= shape[0] and self.x2 <= shape[1]
+
+    def moved(self, x: int, y: int) -> Section:
+        """Give the section ``x`` columns and ``y`` rows further left and down."""
+        return Section(self.x1 - x, self.x2 - x, self.y1 - y, self.y2 - y)
+
+    def overlaps(self, other: Section) -> bool:
+        """Tell whether two sections share a pixel."""
+        return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
+
+
+def _a_section(_: object, field: attrs.Attribute[str], text: object) -> None:
+    if text == "" and field.name == "overscan":
+        return
+    try:
+        Section.of(str(text), (2**31, 2**31))
+    except ValueError as error:
+        raise SettingError(
+            f"an amplifier with {field.name}={text!r}; expected a section such as '[1:1024,*]', columns first"
+        ) from error
+
+
+@attrs.frozen
+class Amplifier:
+    """What one amplifier read out: the section of a raw frame that holds its data, and its overscan.
+
+    Sections are written as in FITS headers, ``[x1:x2,y1:y2]``, columns first, counted from 1, ends included;
+    ``*`` is the whole axis.  No overscan is an empty text.
+
+    >>> Amplifier(data="[1:1024,*]", overscan="[2049:2080,*]")
+    Amplifier(data='[1:1024,*]', overscan='[2049:2080,*]')
+
+    :raises SettingError: a text is no section.
+    """
+
+    data: str = attrs.field(default="[*,*]", validator=_a_section)
+    overscan: str = attrs.field(default="", validator=_a_section)
+
+
+@attrs.frozen
+class Readout:
+    """An amplifier on a frame of known shape."""
+
+    data: Section
+    overscan: Section | None
+
+    @classmethod
+    def of(cls, amplifier: Amplifier, shape: tuple[int, int]) -> Readout:
+        """Find an amplifier's sections on a frame."""
+        overscan = Section.of(amplifier.overscan, shape) if amplifier.overscan else None
+        return cls(Section.of(amplifier.data, shape), overscan)
+
+
+def declared(image: Image) -> tuple[Amplifier, ...]:
+    """Give the amplifiers that a header declares; none where it declares nothing.
+
+    Sections that reach beyond the frame are left from before an earlier trim: said, and left out.
+
+    :raises HeaderError: a card is there and is no section, or an overscan lacks its data section.
+    """
+    names = _suffixes(image.header)
+    if names:
+        every = [Amplifier(_text(image, DATA, name), _text(image, OVERSCAN, name)) for name in names]
+        return tuple(every) if _all_inside(image, every) else ()
+    if "ESO DET OUT1 NX" in image.header and "BIASSEC" not in image.header:
+        return _eso(image)
+    overscan, data = _inside(image, "BIASSEC"), _inside(image, "TRIMSEC") or _inside(image, "DATASEC")
+    return (Amplifier(data or "[*,*]", overscan),) if overscan or data else ()
+
+
+def _suffixes(cards: Cards) -> list[str]:
+    """Give the letters or numbers of the amplifiers that have an overscan of their own."""
+    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|BSEC(\d{1,2})", card.keyword) for card in cards)
+    named = sorted({match[1] or match[2] for match in found if match})
+    return [name for name in named if any(_said(cards, key + name) for key in OVERSCAN)]
+
+
+def _said(cards: Cards, keyword: str) -> str:
+    text = str(cards.get(keyword, "")).strip()
+    return "" if text.upper().replace(" ", "") in _NONE else text
+
+
+def _text(image: Image, keys: tuple[str, ...], name: str) -> str:
+    keyword = next((key + name for key in keys if _said(image.header, key + name)), "")
+    if not keyword:
+        wanted = ", ".join(key + name for key in keys)
+        raise HeaderError(
+            f"{image.name}: an overscan of amplifier {name} without its data section ({wanted}); "
+            "give amplifiers by hand (--amplifier), or leave sections alone (--no-overscan)"
+        )
+    return _read(image, keyword)
+
+
+def _read(image: Image, keyword: str) -> str:
+    text = _said(image.header, keyword)
+    try:
+        return str(Section.of(text, image.shape)) if text else ""
+    except ValueError as error:
+        raise HeaderError(
+            f"{image.name}: {keyword} = {text!r}; expected a section such as [1:2048,1:350], columns first; or give "
+            "amplifiers by hand (--amplifier), or leave sections alone (--no-overscan)"
+        ) from error
+
+
+def _inside(image: Image, keyword: str) -> str:
+    text = _read(image, keyword)
+    if text and not Section.of(text, image.shape).fits(image.shape):
+        _left_over(image, f"{keyword} = {text}")
+        return ""
+    return text
+
+
+def _all_inside(image: Image, amplifiers: list[Amplifier]) -> bool:
+    for text in (text for amplifier in amplifiers for text in (amplifier.data, amplifier.overscan)):
+        if text and not Section.of(text, image.shape).fits(image.shape):
+            _left_over(image, f"the amplifier section {text}")
+            return False
+    return True
+
+
+def _left_over(image: Image, what: str) -> None:
+    height, width = image.shape
+    advise(
+        f"{image.name}: {what} reaches beyond its {height} rows × {width} columns;"
+        " taken for a card of the frame before it was trimmed, and left out",
+        AssumptionWarning,
+    )
+
+
+def _eso(image: Image) -> tuple[Amplifier, ...]:
+    """Read ESO's ports: each at a corner, its prescan outermost, then its data, then its overscan.
+
+    Source: ESO Data Interface Control Document, HIERARCH ESO DET OUTi X, Y, NX, NY, PRSCX, OVSCX, PRSCY, OVSCY.
+    """
+    ports: list[dict[str, Any]] = []
+    while f"ESO DET OUT{len(ports) + 1} NX" in image.header:
+        key = f"ESO DET OUT{len(ports) + 1}"
+        ports.append({name: image.header.get(f"{key} {name}", 0) for name in _PORT})
+    if any(not isinstance(value, int) or value < 0 for port in ports for value in port.values()):
+        raise HeaderError(
+            f"{image.name}: ESO DET OUT: expected whole numbers from 0; give amplifiers by hand (--amplifier)"
+        )
+    columns = [_port_axis(port, ports, "X", image.shape[1]) for port in ports]
+    rows = [_port_axis(port, ports, "Y", image.shape[0]) for port in ports]
+    found = [(x, y) for x, y in zip(columns, rows, strict=True) if x and y]
+    if len(found) < len(ports):
+        _left_over(image, "what ESO DET OUT says")
+        return ()
+    return tuple(Amplifier(f"[{x[0]},{y[0]}]", f"[{x[1]},{y[0]}]" if x[1] else "") for x, y in found)
+
+
+_PORT = ("X", "Y", "NX", "NY", "PRSCX", "PRSCY", "OVSCX", "OVSCY")
+
+
+def _port_axis(port: dict[str, int], ports: list[dict[str, int]], axis: str, size: int) -> tuple[str, str] | None:
+    """Give one axis of a port's data and overscan, or else its prescan; None where the ports do not fill the frame."""
+    pre, data, over = port[f"PRSC{axis}"], port[f"N{axis}"], port[f"OVSC{axis}"]
+    lengths = {p[axis]: p[f"PRSC{axis}"] + p[f"N{axis}"] + p[f"OVSC{axis}"] for p in ports}
+    if sum(lengths.values()) != size or data < 1:
+        return None
+    after = (pre + data + 1, pre + data + over) if over else (1, pre)
+    spans = [(pre + 1, pre + data), after]
+    if port[axis] != min(lengths):  # read out from the far end
+        spans = [(size + 1 - b, size + 1 - a) for a, b in spans]
+    texts = [f"{a}:{b}" if a <= b else "" for a, b in spans]
+    return texts[0], texts[1]
