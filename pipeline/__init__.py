@@ -30,7 +30,12 @@ The modules, in the order in which data flows and in which they may import (each
     bulk         pixels that keep all their values
     closer       a closer look at the others
     propagation  the variance of combined frames
+    carried      combining frames with the errors that they carry
     tiles        combining a stack, tile by tile
+    found        what combining found
+    weighing     how much each frame of a stack counts
+    planning     what has to be known before frames are combined
+    photons      what frames tell of gain and read noise
     stacking     combine
     arcs         those of several lamps: add
     instrument   how frames were set, and whether alike
@@ -40,6 +45,7 @@ The modules, in the order in which data flows and in which they may import (each
     defects      flag_hot, flag_dead
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
+    variance     estimate_variance
     dark         MasterDark, scale_dark, subtract_dark
     flat         MasterFlat, normalise_flat, divide
     standard     what the FITS standard asks of a card
@@ -89,6 +95,7 @@ from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
+from pipeline.variance import estimate_variance
 
 __all__ = [
     "Cards",
@@ -114,6 +121,7 @@ __all__ = [
     "combine",
     "divide",
     "each",
+    "estimate_variance",
     "flag_bad",
     "flag_dead",
     "flag_hot",
