@@ -44,6 +44,11 @@ class Told:
     sampled: Sampled | None = None
     carried: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.sampled is not None and not any(np.nanmax(block % 1, initial=0) for block in self.sampled.blocks)
+
 
 def plan_of(frames: tuple[Image, ...], scale: Array, weighing: Array | None, wanted: Wanted) -> tuple[Plan, Told]:
     """Plan a combination, and give what frames told for it.
@@ -133,4 +138,5 @@ def _errors(told: Told, wanted: Wanted, weights: Array, relative: Array | None) 
     if relative is None and np.ptp(weights) > 0:
         telling = told.sampled is not None and len(weights) > 2
         relative = scattered_variances(told.sampled, told.shifts) if telling else inverse(weights)
-    return Errors(wanted.variance, told.amplifiers, np.ones(len(weights)) if relative is None else relative)
+    relative = np.ones(len(weights)) if relative is None else relative
+    return Errors(wanted.variance, told.amplifiers, relative, told.whole)

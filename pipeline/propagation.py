@@ -9,11 +9,17 @@ import numpy as np
 from toolz import unique
 
 from pipeline.amplifiers import Amplifier, variance_of, which_of
+from pipeline.noise import QUANTISATION
 from pipeline.pixels import Array, Shared, sealed
 from pipeline.rows import Plan
 
 ROWS = 2**17
 """So many pixels are given their variance together."""
+
+
+ROUNDED = (0.6, 1.0)
+"""The variance of rounding that is left in the median of an even and an odd number of whole numbers, over that of one:
+of an even number two are in the middle, and most often they are rounded apart."""
 
 
 def portions(plan: Plan, keep: Array) -> Array:
@@ -50,7 +56,10 @@ def share(plan: Plan, keep: Array) -> Array:
 
 
 def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | float) -> Array:
-    """Give the variance of combined values in a row from the noise that one frame has at their level."""
+    """Give the variance of combined values in a row from the noise that one frame has at their level.
+
+    The median of whole numbers is what was in the middle, rounded: that does not average out, as a mean's rounding.
+    """
     assert plan.errors is not None  # noqa: S101 - for the type checker
     weights = plan.weights / np.sum(plan.weights)
     offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
@@ -59,6 +68,8 @@ def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | floa
     amplifiers = plan.errors.amplifiers
     one_frame = variance_of(counted(amplifiers), which_of(amplifiers, place, plan.shape[1]), 0.0)
     variance: Array = one_frame(level, slice(None)) * shares
+    if plan.errors.whole and plan.method == "median" and len(plan.frames) > 2:
+        variance += QUANTISATION * (ROUNDED[len(plan.frames) % 2] - shares)
     return variance
 
 

@@ -15,13 +15,16 @@ from pipeline.errors import SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.frames import KINDS, FrameSet, Image
 from pipeline.masks import flag_bad
+from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, exposures_differ, levels, loaded
+from pipeline.variance import estimate_variance, noise_of
 
 Method: TypeAlias = Literal["mean", "median"]
 Scale: TypeAlias = Literal["exposure", "level"]
+Variance: TypeAlias = Literal["noise", "scatter"]
 
 UNEVEN = 0.1
 """Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
@@ -50,6 +53,9 @@ class Recipe:
     :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
     :param flagging: what else is flagged.
     :param declared: kinds of frames that are raw, or finished, whatever their headers say.
+    :param variance: where the variance comes from, as in combine; None to follow none.
+    :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``; by
+        default what its header says, or else what the bias and flat frames show.
     """
 
     method: Method = "mean"
@@ -59,6 +65,8 @@ class Recipe:
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()  # noqa: RUF009 - frozen
     declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
+    variance: Variance | None = "noise"
+    noise: Noise | None = None
 
     def prepared(self, frames: FrameSet) -> FrameSet:
         """Do to raw frames what comes before combining."""
@@ -77,13 +85,31 @@ class Recipe:
     ) -> Image:
         """Combine frames that are prepared, and flag what the mask says is bad."""
         put_together = combine(
-            method=self.method, clip=self.clip, scale=scale, weights=None if self.method == "median" else weights
+            method=self.method,
+            clip=self.clip,
+            scale=scale,
+            weights=None if self.method == "median" else weights,
+            variance=self.variance,
         )
         image, fraction, mask = put_together(frames), self.flagging.fraction, self.flagging.mask
         if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
             image = put_together(spare_saturated(frames, fraction=fraction))
         masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
         return image if masked else flag_bad(image, mask=mask)
+
+    def alone(self, shown: Noise | None = None) -> Callable[[Image], Image]:
+        """Give the step that tells the variance of an image of one frame, its bias out; combine tells that of more.
+
+        :param shown: the noise that other frames show.
+        """
+
+        def estimate(image: Image) -> Image:
+            alone = image.found is not None and image.found.frames == 1
+            if self.variance is None or not alone or image.pixels.variance is not None:
+                return image
+            return estimate_variance(image, noise=self.noise or noise_of(image) or shown)
+
+        return estimate
 
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.

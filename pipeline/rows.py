@@ -18,12 +18,14 @@ UNTRUSTED = np.uint8(0xFF & ~STICKY)
 class Errors:
     """Where the variance of a combination is to come from: the ``"noise"`` of the stack, or each pixel's ``"scatter"``.
 
-    ``amplifiers`` hold the noise of one frame; ``relative`` is the variance of each frame over that.
+    ``amplifiers`` hold the noise of one frame; ``relative`` is the variance of each frame over that; ``whole`` tells
+    that values are whole numbers.
     """
 
     rule: str
     amplifiers: tuple[Amplifier, ...]
     relative: Array
+    whole: bool = False
 
 
 @attrs.frozen
