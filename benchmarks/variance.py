@@ -1,8 +1,8 @@
 """Test that the variance of reduced images is true: pulls (reduced − truth)/σ over simulated nights.
 
-Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean within
-0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own counts
-cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night and ends
+Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean
+within 0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own
+counts cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night and ends
 with status 1 if any is out of bounds.
 """
 
@@ -41,7 +41,7 @@ def night_of(seed, sky, without, lights, frames, dark, shape=(64, 512), scene="s
     return simulate(seed=seed, sky=sky, shape=shape, scene=scene, counts=counts, detector=detector, exposures=exposures)
 
 
-def pulls_of(night, recipe=Recipe()):
+def pulls_of(night, recipe):
     """Give the pulls of the good pixels of a night's reduced image."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # no bias in a flat that has none

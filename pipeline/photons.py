@@ -28,7 +28,7 @@ def gain_of(told: Told, kind: str) -> tuple[float, float] | None:
     low, high = np.quantile(sample.level, [0.01, 0.99])
     if low > 0 and high < SPAN * low:
         return None
-    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else np.ones(sample.level.shape, bool)
+    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else slice(None)
     level = sample.level[calm]
     weight = noise.variance(level, sample.step[calm]) ** -2
     middle = np.sum(weight * level) / np.sum(weight)

@@ -139,7 +139,7 @@ def _chip(rng: np.random.Generator, shape: tuple[int, int], detector: Detector) 
     y, x = np.mgrid[0:height, 0:width]
     structure = rng.normal(0, 1.0, width) + 3.0 * y / height + 2.0 * np.sin(2 * np.pi * x / width)
     bias = detector.bias + detector.structure * structure
-    dark_rate = np.full(shape, detector.dark_current)
+    dark_rate = np.full(shape, float(detector.dark_current))
     hot = rng.random(shape) < detector.hot_pixels
     dark_rate[hot] += rng.uniform(1, 40, int(hot.sum()))
     radius2 = ((y / height - 0.5) ** 2 + (x / width - 0.5) ** 2) / 0.5
