@@ -8,7 +8,7 @@ from pipeline.amplifiers import variance_of, which_of
 from pipeline.closer import combine_kept, kept, steps_of
 from pipeline.order import Window
 from pipeline.pixels import Array, Shared
-from pipeline.propagation import Followed, counted, from_noise, portions, share, spread_of
+from pipeline.propagation import Followed, added, counted, from_noise, portions, share, spread_of
 from pipeline.rows import Plan, Rows
 from pipeline.survivors import by_noise, kept_values
 
@@ -46,7 +46,7 @@ def combine_with_errors(
     if plan.errors is not None and plan.errors.rule == "scatter":
         own = _scatter(plan, stack, keep) * share(plan, keep)
     elif carried is not None:
-        own = spread_of(plan, keep) * np.sum(part**2 * np.where(keep, carried, 0.0), axis=0)
+        own = spread_of(plan, keep) * added(part**2 * np.where(keep, carried, 0.0), np.ones(len(stack)))
     else:
         own = from_noise(plan, combined, int(place[0]), share(plan, keep))
     return own.reshape(shape), _shared(plan, rows, part, shape)
@@ -74,11 +74,10 @@ def _shared(plan: Plan, rows: Rows, part: Array, shape: tuple[int, int]) -> Shar
 def _scatter(plan: Plan, stack: Array, keep: Array) -> Array:
     """Give the variance of one value as those kept of its pixel show it; NaN where fewer than two are kept."""
     even = np.where(keep, (stack - plan.shifts.offsets[:, None]) / plan.shifts.factors[:, None], 0.0)
-    count = keep.sum(axis=0)
+    count, each = keep.sum(axis=0), np.ones(len(stack))
     with np.errstate(invalid="ignore", divide="ignore"):
-        from_mean = np.where(keep, even - even.sum(axis=0) / count, 0.0)
-        scatter: Array = np.sum(from_mean**2, axis=0) / np.where(count > 1, count - 1, np.nan)
-    return scatter
+        from_mean = np.where(keep, even - added(even, each) / count, 0.0)
+        return added(from_mean**2, each) / np.where(count > 1, count - 1, np.nan)
 
 
 def _kept_by_carried(plan: Plan, stack: Array, carried: Array | None, place: Array, steps: Array | float) -> Array:

@@ -30,7 +30,7 @@ def portions(plan: Plan, keep: Array) -> Array:
     weights, factors = plan.weights, plan.shifts.factors
     typical = np.sum(weights * factors) / np.sum(weights)
     with np.errstate(invalid="ignore", divide="ignore"):
-        part: Array = np.where(keep, weights[:, None], 0.0) * (typical / ((weights * factors) @ keep))
+        part: Array = np.where(keep, weights[:, None], 0.0) * (typical / added(keep, weights * factors))
     return part
 
 
@@ -45,6 +45,14 @@ def median_variance(count: Array) -> Array:
     return np.where(count > 2, many, 1.0)
 
 
+def added(rows: Array, factors: Array) -> Array:
+    """Add rows times their factors, row by row: numpy's own sum changes its order with the number of columns."""
+    total = np.zeros(rows.shape[1])
+    for row, factor in zip(rows, factors.tolist(), strict=True):
+        total += row * factor
+    return total
+
+
 def spread_of(plan: Plan, keep: Array) -> Array | float:
     """Give what the variance of a mean has to be multiplied by."""
     return median_variance(keep.sum(axis=0)) if plan.method == "median" else 1.0
@@ -53,8 +61,7 @@ def spread_of(plan: Plan, keep: Array) -> Array | float:
 def share(plan: Plan, keep: Array) -> Array:
     """Give the variance of pixels over the noise of one frame, from which of their values are kept."""
     relative = np.ones(len(plan.frames)) if plan.errors is None else plan.errors.relative
-    averaged: Array = (plan.shifts.factors**2 * relative) @ portions(plan, keep) ** 2
-    return averaged * spread_of(plan, keep)
+    return added(portions(plan, keep) ** 2, plan.shifts.factors**2 * relative) * spread_of(plan, keep)
 
 
 def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | float) -> Array:
