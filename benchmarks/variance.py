@@ -2,8 +2,8 @@
 
 Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean
 within 0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own
-counts cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night and ends
-with status 1 if any is out of bounds.
+counts cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night
+and ends with status 1 if any is out of bounds.
 """
 
 import argparse

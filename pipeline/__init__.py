@@ -34,6 +34,7 @@ The modules, in the order in which data flows and in which they may import (each
     tiles        combining a stack, tile by tile
     found        what combining found
     weighing     how much each frame of a stack counts
+    counting     the photon noise of lights and arcs
     planning     what has to be known before frames are combined
     photons      what frames tell of gain and read noise
     stacking     combine

@@ -7,8 +7,10 @@ import numpy as np
 
 from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of
 from pipeline.clip import Clip, frames_needed
+from pipeline.counting import photon_noise
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.frames import Image
+from pipeline.noise import MOVING
 from pipeline.pixels import Array
 from pipeline.rows import Errors, Plan, sample_rows
 from pipeline.running import advise
@@ -36,13 +38,23 @@ class Told:
     """What frames tell of their noise, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance.
+    variance, ``counting`` that their read and photon noise is given.
     """
 
     amplifiers: tuple[Amplifier, ...]
     shifts: Shifts
     sampled: Sampled | None = None
     carried: bool = False
+    kind: str = ""
+    counting: bool = False
+
+    @property
+    def photons(self) -> tuple[Amplifier, ...]:
+        """The read and photon noise; that of lights and arcs is fitted anew, where it was not given."""
+        if self.sampled is None or self.counting or self.kind not in MOVING or len(self.amplifiers) > 1:
+            return self.amplifiers
+        (one,) = self.amplifiers
+        return (attrs.evolve(one, noise=photon_noise(self.sampled.blocks, self.shifts, one.noise)),)
 
     @property
     def whole(self) -> bool:
@@ -106,7 +118,9 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
     sampled = sample_rows(frames, scale)
     shifts = measure_shifts(sampled.blocks, frames[0].kind)
     counting = wanted.clip.counting if wanted.clip else None
-    return Told(amplifiers_of(sampled, shape, shifts, frames[0].kind, counting), shifts, sampled, carried)
+    kind = frames[0].kind
+    amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
+    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None)
 
 
 def _judged_by_carried(told: Told, wanted: Wanted) -> bool:
@@ -139,4 +153,4 @@ def _errors(told: Told, wanted: Wanted, weights: Array, relative: Array | None) 
         telling = told.sampled is not None and len(weights) > 2
         relative = scattered_variances(told.sampled, told.shifts) if telling else inverse(weights)
     relative = np.ones(len(weights)) if relative is None else relative
-    return Errors(wanted.variance, told.amplifiers, relative, told.whole)
+    return Errors(wanted.variance, told.photons, relative, told.whole)
