@@ -25,7 +25,7 @@ METHODS = ("mean", "median")
 DARKS = (120.0, 600.0, 60.0)
 
 
-def night_of(seed, sky, without, lights, frames, dark, shape=(64, 512), scene="spectrum"):
+def night_of(seed, sky, without, lights, frames, dark, shape=(64, 1024), scene="spectrum"):
     """Simulate a night that does without some calibrations, because its detector needs none of them."""
     counts = Counts(*(0 if kind in without else frames for kind in ("bias", "dark", "flat")), lights, 0)
     bare = "dark" in without
