@@ -9,6 +9,7 @@ One table, one file::
     variants     (d) the same for ours where a stack is difficult
     night        (e) a whole night
     memory       (f) peak memory
+    variance     whether uncertainties are true; on its own, ``python benchmarks/variance.py``
     ------------
     shared/      frames with hits, whole processes timed, interleaved runs, judging a result
     peers/       how each peer is driven, one file each

@@ -30,7 +30,13 @@ The modules, in the order in which data flows and in which they may import (each
     bulk         pixels that keep all their values
     closer       a closer look at the others
     propagation  the variance of combined frames
+    carried      combining frames with the errors that they carry
     tiles        combining a stack, tile by tile
+    found        what combining found
+    weighing     how much each frame of a stack counts
+    counting     the photon noise of lights and arcs
+    planning     what has to be known before frames are combined
+    photons      what frames tell of gain and read noise
     stacking     combine
     arcs         those of several lamps: add
     instrument   how frames were set, and whether alike
@@ -44,6 +50,7 @@ The modules, in the order in which data flows and in which they may import (each
     mosaic       the amplifiers' data, side by side
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
+    variance     estimate_variance
     dark         MasterDark, scale_dark, subtract_dark
     lamp         the colour of a flat's lamp
     flat         MasterFlat, normalise_flat, divide
@@ -118,6 +125,7 @@ from pipeline.sections import Amplifier
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look
+from pipeline.variance import estimate_variance
 
 __all__ = [
     "Amplifier",
@@ -146,6 +154,7 @@ __all__ = [
     "combine",
     "divide",
     "each",
+    "estimate_variance",
     "export_figure",
     "figure",
     "flag_bad",

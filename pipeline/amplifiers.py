@@ -124,10 +124,12 @@ def which_of(amplifiers: Sequence[Amplifier], place: Array, width: int) -> Array
     return which
 
 
-def variance_of(amplifiers: Sequence[Amplifier], which: Array, step: Array | float) -> Callable[[Array, Array], Array]:
+def variance_of(
+    amplifiers: Sequence[Amplifier], which: Array, step: Array | float
+) -> Callable[[Array, Array | slice], Array]:
     """Give the function that tells σ² of pixels at a level: ``which`` amplifier reads each, and its largest step."""
 
-    def variance(level: Array, columns: Array) -> Array:
+    def variance(level: Array, columns: Array | slice) -> Array:
         there = step[columns] if isinstance(step, np.ndarray) else step
         known = amplifiers[0].noise.variance(level, there)
         for number, one in enumerate(amplifiers[1:], 1):

@@ -8,9 +8,10 @@ import attrs
 from toolz import concat
 
 from pipeline.errors import StepError
+from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.pixels import Pixels
-from pipeline.stacking import Found, check_alike_reduced, exposures_differ
+from pipeline.stacking import check_alike_reduced, exposures_differ
 from pipeline.stages import stage
 
 

@@ -155,8 +155,14 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
-    add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by, else it is measured")
+    add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by and of single frames")
     add("--read-noise", type=float, metavar="R", help="e-")
+    add(
+        "--variance",
+        choices=["noise", "scatter", "none"],
+        default="noise",
+        help="of the product: from the noise of the frames (default), or from each pixel's own values",
+    )
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add_flag_options(options)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
@@ -180,6 +186,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         method=options.method,
         clip=clip,
         saturation=options.saturation,
+        variance=None if options.variance == "none" else options.variance,
+        noise=counting,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options),
         declared=declared_of(options),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 
@@ -26,7 +28,7 @@ class Looked:
     """Pixels of a band that wait for a closer look, looked at together when there are enough of them.
 
     ``values`` and ``flags`` are those of the whole image, flattened; ``rejected`` counts the values left out of
-    each frame.
+    each frame; ``tell`` is told the place of pixels, their values, and which of those are kept.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class Looked:
     flags: Array
     rejected: Array
     at_once: int
+    tell: Callable[[Array, Array, Array], None]
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
     def add(self, rows: Rows, look: Array, first: int, last: int) -> None:
@@ -63,6 +66,7 @@ class Looked:
         if nonfinite.any():
             self.flags[place[nonfinite]] |= np.uint8(Flag.NONFINITE)
         self.rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
+        self.tell(place, stack, keep)
 
 
 def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:

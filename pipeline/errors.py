@@ -17,7 +17,8 @@
     ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
     ├── SkippedWarning            ... without a step that had been done before
     ├── HeaderWarning             ... with cards that contradict each other, or that were mended or set aside
-    └── ClipWarning               ... with a clip that cannot do what was asked of it
+    ├── ClipWarning               ... with a clip that cannot do what was asked of it
+    └── VarianceWarning           ... without the variance, or the weights, that were asked for
 
 A message says where, what was found, what was expected, and what to do.
 To refuse assumptions in Python as ``--strict`` does, make them errors:
@@ -96,3 +97,7 @@ class HeaderWarning(PipelineWarning):
 
 class ClipWarning(PipelineWarning):
     """A clip that cannot do what was asked of it."""
+
+
+class VarianceWarning(PipelineWarning):
+    """A variance, or weights by it, that cannot be known."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.amplifiers import Amplifier
 from pipeline.figures import CONFIG
+from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import CREATOR, ReducedImage
 from pipeline.jsontext import as_json
@@ -22,7 +23,6 @@ from pipeline.pixels import Array, Flag, Pixels
 from pipeline.recipes import Masters
 from pipeline.report import combined_words, step_words
 from pipeline.robust import MAD_TO_SIGMA
-from pipeline.stacking import Found
 from pipeline.stretch import Look
 from pipeline.views import View, view_of
 

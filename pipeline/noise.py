@@ -58,6 +58,11 @@ class Noise:
         moved: Array = counted + (self.d * step) ** 2 + self.c * (level - self.base) ** 2
         return moved
 
+    @property
+    def counted(self) -> Noise:
+        """The read and photon noise alone: without what motion between exposures does."""
+        return attrs.evolve(self, c=0.0, d=0.0)
+
     def scaled(self, factor: float) -> Noise:
         """Give the noise of the same frames in another unit, their values multiplied by ``factor``."""
         f = abs(factor)

@@ -16,14 +16,17 @@ from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
 from pipeline.frames import KINDS, FrameSet, Image
 from pipeline.masks import flag_bad
+from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, exposures_differ, levels, loaded
 from pipeline.stages import Step
+from pipeline.variance import estimate_variance, noise_of
 
 Method: TypeAlias = Literal["mean", "median"]
 Scale: TypeAlias = Literal["exposure", "level"]
+Variance: TypeAlias = Literal["noise", "scatter"]
 
 UNEVEN = 0.1
 """Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
@@ -55,6 +58,9 @@ class Recipe:
     :param normalise: the step that makes the flat a response.
     :param electrons: the step that turns the calibrated image into electrons; None to leave it in ADU.
     :param orient: the last step, which lays the dispersion along x; None to leave the image as it lies.
+    :param variance: where the variance comes from, as in combine; None to follow none.
+    :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``; by
+        default what its header says, or else what the bias and flat frames show.
     """
 
     method: Method = "mean"
@@ -67,6 +73,8 @@ class Recipe:
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
+    variance: Variance | None = "noise"
+    noise: Noise | None = None
 
     def prepared(self, frames: FrameSet) -> FrameSet:
         """Do to raw frames what comes before combining."""
@@ -89,13 +97,31 @@ class Recipe:
     ) -> Image:
         """Combine frames that are prepared, and flag what the mask says is bad."""
         put_together = combine(
-            method=self.method, clip=self.clip, scale=scale, weights=None if self.method == "median" else weights
+            method=self.method,
+            clip=self.clip,
+            scale=scale,
+            weights=None if self.method == "median" else weights,
+            variance=self.variance,
         )
         image, fraction, mask = put_together(frames), self.flagging.fraction, self.flagging.mask
         if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
             image = put_together(spare_saturated(frames, fraction=fraction))
         masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
         return image if masked else flag_bad(image, mask=mask)
+
+    def alone(self, shown: Noise | None = None) -> Callable[[Image], Image]:
+        """Give the step that tells the variance of an image of one frame, its bias out; combine tells that of more.
+
+        :param shown: the noise that other frames show.
+        """
+
+        def estimate(image: Image) -> Image:
+            alone = image.found is not None and image.found.frames == 1
+            if self.variance is None or not alone or image.pixels.variance is not None:
+                return image
+            return estimate_variance(image, noise=self.noise or noise_of(image) or shown)
+
+        return estimate
 
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.

@@ -18,6 +18,8 @@ from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.instrument import check_alike, check_target
 from pipeline.masks import grow_flags
+from pipeline.noise import Noise
+from pipeline.photons import pair_noise
 from pipeline.recipe import Recipe, scale_of
 from pipeline.running import advise
 from pipeline.stages import stage
@@ -39,6 +41,19 @@ class Masters:
         """The images of those that there are."""
         return tuple(master.image for master in (self.bias, self.dark, self.flat) if master is not None)
 
+    @property
+    def noise(self) -> Noise | None:
+        """The noise of a single frame, its bias out, as raw bias and flat frames show it; None where they do not."""
+        if self.bias is None or self.flat is None or _calibrated_first(self.flat.image):
+            return None
+        return pair_noise(self.bias.image.found, self.flat.image.found)
+
+
+def _calibrated_first(image: Image) -> bool:
+    """Tell whether frames were calibrated each, before they were combined."""
+    steps = [ran.stage for ran in image.history]
+    return "subtract_bias" in steps[: steps.index("combine")] if "combine" in steps else True
+
 
 def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
@@ -52,14 +67,14 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     """Combine the bias frames, where there are any."""
     if not frames.bias.frames:
         return None
-    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, MasterBias.of)
+    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, recipe.alone(), MasterBias.of)
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
     """Combine the dark frames, where there are any, and take out the bias."""
     if not frames.dark.frames:
         return None
-    without_bias = subtract_bias(bias=None if recipe.dark_has_bias is False else bias)
+    without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.alone())
     image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
     hot = recipe.flagging.hot
     return MasterDark.of(image if hot is None else flag_hot(image, sigma=hot), has_bias=recipe.dark_has_bias)
@@ -77,7 +92,8 @@ def master_flat(
             f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
             AssumptionWarning,
         )
-    image = recipe.calibrated(prepared, chain(subtract_bias(bias=bias), subtract_dark(dark=dark)))
+    unlit = chain(subtract_bias(bias=bias), recipe.alone(), subtract_dark(dark=dark))
+    image = recipe.calibrated(prepared, unlit)
     dead = recipe.flagging.dead
     return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
 
@@ -123,6 +139,7 @@ def reduce(
     check_alike(chosen, with_others=(*made.images, *light))
     calibrate = chain(
         subtract_bias(bias=made.bias),
+        recipe.alone(made.noise),
         subtract_dark(dark=made.dark),
         divide(flat=made.flat if kind == "light" else None),
     )

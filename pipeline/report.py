@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage
 from pipeline.pixels import Flag, Pixels
 from pipeline.simulate import Night
-from pipeline.stacking import Found
 from pipeline.state import State
 
 

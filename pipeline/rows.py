@@ -17,11 +17,27 @@ UNTRUSTED = np.uint8(0xFF & ~STICKY)
 
 
 @attrs.frozen
+class Errors:
+    """Where the variance of a combination is to come from: the ``"noise"`` of the stack, or each pixel's ``"scatter"``.
+
+    ``amplifiers`` hold the noise of one frame; ``relative`` is the variance of each frame over that; ``whole`` tells
+    that values are whole numbers.
+    """
+
+    rule: str
+    amplifiers: tuple[Amplifier, ...]
+    relative: Array
+    whole: bool = False
+
+
+@attrs.frozen
 class Plan:
     """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each.
 
     ``amplifiers`` hold the noise to judge by: none where pixels are judged by their own spread.  ``order`` gives each
-    frame's place in the list as it was given.
+    frame's place in the list as it was given.  ``carried`` is the typical variance that each frame carries, over that
+    of all, where values are judged by it.  ``errors`` is None where frames without variance are to have none;
+    ``counts`` asks for a map of the values left out.
     """
 
     frames: tuple[Image, ...]
@@ -32,6 +48,9 @@ class Plan:
     shifts: Shifts
     scale: Array
     weights: Array
+    carried: Array | None = None
+    errors: Errors | None = None
+    counts: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -44,6 +44,8 @@ class Detector:
 
     ``gain`` e⁻/ADU, ``read_noise`` e⁻, ``bias`` ADU, ``dark_current`` e⁻/s, ``hot_pixels`` a fraction of all,
     ``cosmic_rays`` hits per frame and million pixels and 100 s, ``overscan`` columns at the right edge (0: none).
+    ``structure`` is the strength of what the bias differs by from pixel to pixel, ``unevenness`` that of the response:
+    0 for none.
     """
 
     gain: float = 1.5
@@ -54,6 +56,8 @@ class Detector:
     cosmic_rays: float = 200.0
     overscan: int = 16
     noise: bool = True
+    structure: float = 1.0
+    unevenness: float = 1.0
 
 
 @attrs.frozen(repr=False)
@@ -133,8 +137,9 @@ def simulate(
 def _chip(rng: np.random.Generator, shape: tuple[int, int], detector: Detector) -> _Chip:
     height, width = shape
     y, x = np.mgrid[0:height, 0:width]
-    bias = detector.bias + rng.normal(0, 1.0, width) + 3.0 * y / height + 2.0 * np.sin(2 * np.pi * x / width)
-    dark_rate = np.full(shape, detector.dark_current)
+    structure = rng.normal(0, 1.0, width) + 3.0 * y / height + 2.0 * np.sin(2 * np.pi * x / width)
+    bias = detector.bias + detector.structure * structure
+    dark_rate = np.full(shape, float(detector.dark_current))
     hot = rng.random(shape) < detector.hot_pixels
     dark_rate[hot] += rng.uniform(1, 40, int(hot.sum()))
     radius2 = ((y / height - 0.5) ** 2 + (x / width - 0.5) ** 2) / 0.5
@@ -143,7 +148,8 @@ def _chip(rng: np.random.Generator, shape: tuple[int, int], detector: Detector) 
         cy, cx, size = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, 9)
         ring = np.hypot(y - cy, x - cx) / size
         response *= 1 - 0.08 * np.exp(-((ring - 1) ** 2) / 0.1)
-    return _Chip(bias, dark_rate, response / response.mean())
+    response = 1 + detector.unevenness * (response / response.mean() - 1)
+    return _Chip(bias, dark_rate, response)
 
 
 def _spectrum(rng: np.random.Generator, shape: tuple[int, int]) -> Array:

@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from typing import Literal
 
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import Amplifier, amplifiers_of
-from pipeline.clip import Clip, frames_needed
-from pipeline.errors import AssumptionWarning, ClipWarning, SettingError, StepError
+from pipeline.clip import Clip
+from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.fitting import measure_stack_noise
+from pipeline.found import Found
 from pipeline.frames import FrameSet, Image, check_shapes
 from pipeline.keywords import begin, end
 from pipeline.noise import Noise
+from pipeline.photons import gain_of
 from pipeline.pixels import Array, Pixels
+from pipeline.planning import Told, Wanted, plan_of
 from pipeline.rows import Plan, sample_rows
 from pipeline.running import advise
-from pipeline.shifts import Shifts, measure_shifts
+from pipeline.shifts import measure_shifts
 from pipeline.stages import stage
 from pipeline.tiles import combine_rows
-
-NOISE_POWER = {None: 0, "exposure": 2, "level": 1}
-"""The inverse variance of a scaled frame goes with this power of its size: dark frames are limited by read noise,
-which scales with the values, flats by photons."""
+from pipeline.weighing import NOISE_POWER
 
 EQUAL_EXPOSURES = 0.01
 """Exposures that differ by less than this fraction count as equal."""
-
-
-@attrs.frozen
-class Found:
-    """What combining found: what was rejected, how the frames differ, and when and how long they were exposed."""
-
-    method: str
-    clip: Clip | None
-    rejected: tuple[int, ...]
-    offsets: tuple[float, ...]
-    factors: tuple[float, ...]
-    amplifiers: tuple[Amplifier, ...]
-    level: float | None
-    exposures: tuple[float | None, ...]
-    begin: datetime | None = None
-    end: datetime | None = None
-
-    @property
-    def frames(self) -> int:
-        """The number of frames."""
-        return len(self.rejected)
-
-    @property
-    def noise(self) -> Noise | None:
-        """The noise by which values were judged; where amplifiers differ, that of the noisiest."""
-        return max((one.noise for one in self.amplifiers), key=lambda noise: noise.a, default=None)
 
 
 @stage
@@ -64,7 +36,9 @@ def combine(
     method: Literal["mean", "median"] = "mean",
     clip: Clip | None = Clip(),  # noqa: B008 - an immutable record
     scale: Literal["exposure", "level"] | None = None,
-    weights: Literal["exposure"] | None = None,
+    weights: Literal["exposure", "variance"] | None = None,
+    variance: Literal["noise", "scatter"] | None = None,
+    map_left_out: bool = False,
 ) -> Image:
     """Combine the frames of one kind, pixel by pixel, ignoring NaN, values flagged, and outliers.
 
@@ -73,16 +47,24 @@ def combine(
 
     :param clip: what to leave out; None for nothing.
     :param scale: bring every frame to the mean exposure or level first; the bias must be out.
-    :param weights: weigh frames by exposure; by default all count the same, and scaled ones by the noise that
-        scaling leaves them.
+    :param weights: weigh frames by exposure, or by the inverse of the variance that they carry or else show; by
+        default all count the same, and scaled ones by the noise that scaling leaves them.
+    :param variance: where it comes from if the frames carry none: the ``"noise"`` of the whole stack, measured or
+        given, at each pixel's level; or the ``"scatter"`` of each pixel's own values, which takes many frames.
+        By default the result has a variance only where every frame has one.  A single frame has none of itself:
+        see estimate_variance.
+    :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
     :raises StepError: there are no frames, or frames of different kinds or states.
     :raises ShapeError: the frames differ in shape.
     """
-    _check(frames, method, scale, weights)
-    plan = _plan(frames, method, clip, scale, weights)
+    _check(frames, method, scale, weights, variance)
+    ready = loaded(frames).frames
+    factors = _scales(ready, scale)
+    wanted = Wanted(method, clip, variance, map_left_out)
+    plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
     if len(frames) == 1:
-        return _described(frames, plan, plan.frames[0].pixels, np.zeros(1, int))
-    return _described(frames, plan, *combine_rows(plan))
+        return _described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))
+    return _described(frames, plan, told, *combine_rows(plan))
 
 
 def measure_noise(frames: FrameSet) -> Noise:
@@ -97,11 +79,12 @@ def measure_noise(frames: FrameSet) -> Noise:
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
 
-def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None) -> None:
+def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None, variance: str | None) -> None:
     for name, value, known in (
         ("method", method, ("mean", "median")),
         ("scale", scale, (None, "exposure", "level")),
-        ("weights", weights, (None, "exposure")),
+        ("weights", weights, (None, "exposure", "variance")),
+        ("variance", variance, (None, "noise", "scatter")),
     ):
         if value not in known:
             raise SettingError(f"combine: {name}={value!r}; expected one of {', '.join(map(repr, known))}")
@@ -176,39 +159,6 @@ def _check_exposures(frames: FrameSet, scale: str | None) -> None:
         )
 
 
-def _plan(frames: FrameSet, method: str, clip: Clip | None, scale: str | None, weights: str | None) -> Plan:
-    ready = loaded(frames).frames
-    factors = _scales(ready, scale)
-    amplifiers: tuple[Amplifier, ...] = ()
-    shifts = Shifts.none(len(ready))
-    if clip and len(ready) > 1:
-        if frames_needed(clip) > len(ready):
-            advise(
-                f"combine: a clip at {min(clip.low, clip.high):g} σ by {clip.spread} cannot reject anything from "
-                f"{len(ready)} frames; it takes {frames_needed(clip)}, or another rule such as 'noise'",
-                ClipWarning,
-            )
-        if clip.spread == "noise":
-            if clip.noise is None:
-                sampled = sample_rows(ready, factors)
-                shifts = measure_shifts(sampled.blocks, ready[0].kind)
-                amplifiers = amplifiers_of(sampled, ready[0].shape, shifts, ready[0].kind, clip.counting)
-            else:
-                amplifiers = (Amplifier((0, ready[0].shape[0]), (0, ready[0].shape[1]), clip.noise),)
-    weighing = _weights(ready, weights, scale, 1 / factors)
-    order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
-    return Plan(
-        frames=tuple(ready[i] for i in order),
-        order=order,
-        method=method,
-        clip=clip if len(ready) > 1 else None,
-        amplifiers=amplifiers,
-        shifts=Shifts(shifts.offsets[order], shifts.factors[order]),
-        scale=factors[order],
-        weights=weighing[order],
-    )
-
-
 def loaded(frames: FrameSet) -> FrameSet:
     """Give the same frames in a form that is quick to read in any order: packed ones are unpacked once."""
     sources = [(frame, frame.source) for frame in frames]
@@ -232,8 +182,13 @@ def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
     return math.fsum(sizes) / len(sizes) / np.array(sizes)
 
 
-def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, sizes: Array) -> Array:
-    """Weigh frames as asked for, and scaled ones by the inverse of the variance that scaling gives them."""
+def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, sizes: Array) -> Array | None:
+    """Weigh frames as asked for, and scaled ones by the inverse of the variance that scaling gives them.
+
+    None where the variance that they carry or show is to weigh them.
+    """
+    if weights == "variance":
+        return None
     if weights is None:
         return sizes ** NOISE_POWER[scale]
     seconds = np.array([_seconds(frame) for frame in frames])
@@ -242,7 +197,9 @@ def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, 
     return seconds / seconds[0] if np.ptp(seconds) == 0 else seconds
 
 
-def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) -> Image:
+def _described(
+    frames: FrameSet, plan: Plan, told: Told, pixels: Pixels, rejected: Array, left_out: Array | None = None
+) -> Image:
     """Make the image of combined pixels: the first frame's header, and what combining found."""
     first = frames.frames[0]
     back = np.argsort(plan.order)
@@ -255,11 +212,14 @@ def _described(frames: FrameSet, plan: Plan, pixels: Pixels, rejected: Array) ->
         rejected=tuple(rejected[back].tolist()),
         offsets=tuple(plan.shifts.offsets[back].tolist()),
         factors=tuple(plan.shifts.factors[back].tolist()),
-        amplifiers=plan.amplifiers,
+        amplifiers=told.amplifiers,
         level=_mean_level(pixels),
         exposures=exposures,
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),
+        kind=first.kind,
+        gain=gain_of(told, first.kind) if plan.errors else None,
+        left_out=left_out,
     )
     return Image(
         kind=first.kind,

@@ -11,9 +11,10 @@ import attrs
 import numpy as np
 
 from pipeline.bulk import combine_bulk
+from pipeline.carried import combine_with_errors, in_full
 from pipeline.closer import LOOK_BYTES, VALUES, Looked
 from pipeline.pixels import Array, Pixels, Shared, sealed
-from pipeline.propagation import combine_with_errors, joined
+from pipeline.propagation import Followed, joined
 from pipeline.rows import Plan, Reader
 from pipeline.running import how_to_run
 
@@ -24,17 +25,18 @@ BANDS = 8
 """Into so many bands of rows an image is cut, for threads to share."""
 
 
-def combine_rows(plan: Plan) -> tuple[Pixels, Array]:
-    """Combine all rows; give the image, and the number of values left out of each frame."""
+def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
+    """Combine all rows; give the image, the number of values left out of each frame, and of each pixel where asked."""
     how = how_to_run()
     height, width = plan.shape
     values, flags = np.empty((height, width), plan.dtype), np.zeros((height, width), np.uint8)
     edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int))
     bands = [(int(start), int(stop)) for start, stop in pairwise(edges)]
     context = contextvars.copy_context()
+    followed = Followed.of(plan)
 
     def work(band: tuple[int, int]) -> _Done:
-        return context.copy().run(_combine_band, plan, *band, values, flags)
+        return context.copy().run(_combine_band, followed, *band, values, flags)
 
     done: list[_Done] = []
     with ThreadPoolExecutor(how.threads) as pool:
@@ -44,24 +46,25 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array]:
                 how.progress(stop, height)
     errors = list(chain.from_iterable(part.errors for part in done))
     pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
-    return pixels, np.sum([part.rejected for part in done], axis=0)
+    left_out = None if followed.left_out is None else sealed(followed.left_out.reshape(height, width))
+    return pixels, np.sum([part.rejected for part in done], axis=0), left_out
 
 
 @attrs.frozen
 class _Done:
-    """What a band found besides its values: values left out of each frame, and the errors of each tile."""
+    """What a band found besides its values: values left out of each frame, and the errors of each tile or of all."""
 
     rejected: Array
     errors: list[tuple[Array | None, Shared]]
 
 
-def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array) -> _Done:
+def _combine_band(followed: Followed, start: int, stop: int, values: Array, flags: Array) -> _Done:
     """Combine a band of rows into ``values`` and ``flags``."""
-    how = how_to_run()
+    how, plan = how_to_run(), followed.plan
     errors: list[tuple[Array | None, Shared]] = []
     at_once = max(1, min(VALUES, how.memory // (LOOK_BYTES * how.threads)))
     rejected = np.zeros(len(plan.frames), int)
-    looked = Looked(plan, values.reshape(-1), flags.reshape(-1), rejected, at_once)
+    looked = Looked(plan, values.reshape(-1), flags.reshape(-1), rejected, at_once, followed.tell)
     width = plan.shape[1]
     reader = Reader(plan.frames)
     for first, last in _tiles(plan, start, stop):
@@ -69,8 +72,8 @@ def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array
         tile_flags, untrusted = rows.combined_flags
         if tile_flags is not None:
             flags[first:last] = tile_flags.reshape(-1, width)
-        if rows.parts is not None and all(part.variance is not None for part in rows.parts):
-            errors.append(combine_with_errors(plan, rows, first, last, values, rejected))
+        if in_full(plan, rows):
+            errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
         safe = combine_bulk(plan, rows.stored, rows.zero, first, values[first:last].reshape(-1))
         if safe is not None and untrusted is not None:
@@ -79,7 +82,7 @@ def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array
         if look.size:
             looked.add(rows, look, first, last)
     looked.look()
-    return _Done(rejected, errors)
+    return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
 
 
 def _tiles(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, int]]:

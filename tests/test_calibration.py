@@ -366,11 +366,12 @@ def test_the_default_reduction_is_the_chain_written_out():
         for kind in level
         for _ in range(3)
     )
-    bias = pipe(frames.bias, combine, MasterBias.of)
-    dark = pipe(frames.dark, combine, subtract_bias(bias=bias), MasterDark.of)
-    flat = pipe(frames.flat, combine, subtract_bias(bias=bias), subtract_dark(dark=dark), normalise_flat)
+    stack = combine(variance="noise")
+    bias = pipe(frames.bias, stack, MasterBias.of)
+    dark = pipe(frames.dark, stack, subtract_bias(bias=bias), MasterDark.of)
+    flat = pipe(frames.flat, stack, subtract_bias(bias=bias), subtract_dark(dark=dark), normalise_flat)
     clean = chain(subtract_bias(bias=bias), subtract_dark(dark=dark), divide(flat=flat))
-    assert reduce(frames).pixels == pipe(frames.light, combine, clean).pixels
+    assert reduce(frames).pixels == pipe(frames.light, stack, clean).pixels
 
 
 def test_a_night_without_lights_is_refused():

@@ -1,0 +1,110 @@
+"""Test that the variance of reduced images is true: pulls (reduced − truth)/σ over simulated nights.
+
+Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean
+within 0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own
+counts cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night
+and ends with status 1 if any is out of bounds.
+"""
+
+import argparse
+import itertools
+import sys
+import warnings
+
+import numpy as np
+
+from pipeline import FrameSet, Recipe, reduce
+from pipeline.errors import AssumptionWarning
+from pipeline.simulate import Counts, Detector, Exposures, simulate
+
+SKIES = (10.0, 50.0, 200.0, 2000.0, 20_000.0)
+WITHOUT = ((), ("bias",), ("dark",), ("flat",), ("bias", "dark", "flat"))
+LIGHTS = (1, 2, 3, 4, 5, 10, 30)
+FRAMES = (3, 5, 10, 30)
+METHODS = ("mean", "median")
+DARKS = (120.0, 600.0, 60.0)
+
+
+def night_of(seed, sky, without, lights, frames, dark, shape=(64, 1024), scene="spectrum"):
+    """Simulate a night that does without some calibrations, because its detector needs none of them."""
+    counts = Counts(*(0 if kind in without else frames for kind in ("bias", "dark", "flat")), lights, 0)
+    bare = "dark" in without
+    detector = Detector(
+        cosmic_rays=0,
+        overscan=64 if "bias" in without else 0,
+        structure=0.0 if "bias" in without else 1.0,
+        dark_current=0.0 if bare else 0.02,
+        hot_pixels=0.0 if bare else 1e-3,
+        unevenness=0.0 if "flat" in without else 1.0,
+    )
+    exposures = Exposures(dark=dark, light=120.0)
+    return simulate(seed=seed, sky=sky, shape=shape, scene=scene, counts=counts, detector=detector, exposures=exposures)
+
+
+def pulls_of(night, recipe):
+    """Give the pulls of the good pixels of a night's reduced image."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)  # no bias in a flat that has none
+        pixels = reduce(FrameSet(night.frames), recipe=recipe).pixels
+    return ((pixels.values - night.light) / np.sqrt(pixels.total_variance))[~pixels.mask]
+
+
+def bounds(sky, lights, method, read_noise=4.0):
+    """Give how far the standard deviation may be from 1, and the mean from 0.
+
+    The median of photon counts lies below their mean by a sixth of their skewness times their σ (Kendall and Stuart,
+    vol. 1): it is another quantity, and no variance can say so.
+    """
+    sigma = np.sqrt(sky + read_noise**2)
+    skewed = sky / sigma**3 / 6 * np.sqrt(lights / 1.571) if method == "median" and lights > 2 else 0
+    return 0.02 if sky >= 50 else 0.02 + 0.06 / lights, 0.02 + 1 / (2 * sigma * np.sqrt(lights)) + skewed
+
+
+def cases(seeds):
+    """Give each seed every sky and set of calibrations, and numbers of frames, methods and darks by turns."""
+    for seed in range(1, seeds + 1):
+        for turn, (sky, without) in enumerate(itertools.product(SKIES, WITHOUT)):
+            at = seed * 31 + turn * 7
+            yield (
+                seed,
+                sky,
+                without,
+                LIGHTS[at % len(LIGHTS)],
+                FRAMES[at // 7 % len(FRAMES)],
+                METHODS[(seed + turn) % 2],
+                DARKS[at % len(DARKS)],
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    worst, out = {}, 0
+    for seed, sky, without, lights, frames, method, dark in cases(options.seeds):
+        pull = pulls_of(night_of(seed, sky, without, lights, frames, dark), Recipe(method=method))
+        wide, shifted = bounds(sky, lights, method)
+        off, mean = pull.std() - 1, pull.mean()
+        bad = not abs(off) <= wide or not abs(mean) <= shifted
+        out += bad
+        name = ("without " + ", ".join(without) if without else "all", sky)
+        worst.setdefault(name, []).append((off, mean / shifted))
+        if bad or options.verbose:
+            print(
+                f"{'OUT ' if bad else ''}seed {seed} sky {sky:g} without {without} lights {lights} frames {frames} "
+                f"{method} dark {dark:g} s: std {pull.std():.4f}, mean {mean:+.4f} (bound {shifted:.4f})",
+                flush=True,
+            )
+    for (name, sky), found in worst.items():
+        off, mean = np.array(found).T
+        print(
+            f"{name:26} sky {sky:7g} e-: std {1 + off.min():.3f} to {1 + off.max():.3f}, "
+            f"mean at most {np.abs(mean).max():.2f} of its bound"
+        )
+    print(f"{out} out of bounds")
+    sys.exit(out > 0)
+
+
+if __name__ == "__main__":
+    main()

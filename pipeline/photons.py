@@ -1,0 +1,51 @@
+"""What frames tell of their detector: gain and read noise, from how much equal exposures differ."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.fitting import sample_of
+from pipeline.found import Found
+from pipeline.noise import MOVING, Noise
+from pipeline.planning import Told
+from pipeline.shifts import FEW_PIXELS
+
+SPAN = 3.0
+"""Levels that span this factor tell the gain."""
+
+
+def gain_of(told: Told, kind: str) -> tuple[float, float] | None:
+    """Give the gain, one over the slope of the noise that was fitted, and its standard error.
+
+    None where levels span less than a factor of 3, between a hundredth of the pixels at each end, or where amplifiers
+    differ.  The error is that of the least-squares fit, with each pixel's variance known to √(2/degrees) of itself.
+    """
+    if told.sampled is None or len(told.amplifiers) > 1 or told.amplifiers[0].noise.b <= 0:
+        return None
+    noise, sample = told.amplifiers[0].noise, sample_of(told.sampled.blocks, told.shifts)
+    if sample.level.size < FEW_PIXELS or sample.degrees < 1:
+        return None
+    low, high = np.quantile(sample.level, [0.01, 0.99])
+    if low > 0 and high < SPAN * low:
+        return None
+    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else slice(None)
+    level = sample.level[calm]
+    weight = noise.variance(level, sample.step[calm]) ** -2
+    middle = np.sum(weight * level) / np.sum(weight)
+    error = np.sqrt(2 / sample.degrees / np.sum(weight * (level - middle) ** 2))
+    return 1 / noise.b, float(error / noise.b**2)
+
+
+def pair_noise(bias: Found | None, flat: Found | None) -> Noise | None:
+    """Give the noise of values whose bias is out, from raw stacks of bias and flat frames.
+
+    Read noise from the bias; gain from what the flat's noise exceeds it by, over its level without the bias (Janesick
+    2007, Photon Transfer).  None where either was not measured, or the flat does not tell.
+    """
+    a, photons = (None if found is None else found.noise for found in (bias, flat))
+    if bias is None or flat is None or a is None or photons is None or bias.level is None or flat.level is None:
+        return None
+    if bias.frames < 2 or flat.frames < 2:
+        return None
+    level, excess = flat.level - bias.level, float(photons.variance(np.array(flat.level))) - a.a
+    return Noise(a=a.a, b=excess / level, floor=a.a) if level > 0 and excess > 0 else None

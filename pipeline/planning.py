@@ -1,0 +1,156 @@
+"""Planning a combination: measuring what has to be known of the frames before their pixels are combined."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of
+from pipeline.clip import Clip, frames_needed
+from pipeline.counting import photon_noise
+from pipeline.errors import ClipWarning, VarianceWarning
+from pipeline.frames import Image
+from pipeline.noise import MOVING
+from pipeline.pixels import Array
+from pipeline.rows import Errors, Plan, sample_rows
+from pipeline.running import advise
+from pipeline.shifts import Shifts, measure_shifts
+from pipeline.weighing import carried_variances, frames_carry_variance, inverse, scattered_variances
+
+
+@attrs.frozen
+class Wanted:
+    """What is asked of a combination: see :func:`pipeline.combine`."""
+
+    method: str
+    clip: Clip | None
+    variance: str | None
+    map_left_out: bool
+
+    @property
+    def by_noise(self) -> bool:
+        """Whether values are judged by the noise of the stack."""
+        return self.clip is not None and self.clip.spread == "noise"
+
+
+@attrs.frozen
+class Told:
+    """What frames tell of their noise, where it is asked for.
+
+    ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
+    variance, ``counting`` that their read and photon noise is given.
+    """
+
+    amplifiers: tuple[Amplifier, ...]
+    shifts: Shifts
+    sampled: Sampled | None = None
+    carried: bool = False
+    kind: str = ""
+    counting: bool = False
+
+    @property
+    def photons(self) -> tuple[Amplifier, ...]:
+        """The read and photon noise; that of lights and arcs is fitted anew, where it was not given."""
+        if self.sampled is None or self.counting or self.kind not in MOVING or len(self.amplifiers) > 1:
+            return self.amplifiers
+        (one,) = self.amplifiers
+        return (attrs.evolve(one, noise=photon_noise(self.sampled.blocks, self.shifts, one.noise)),)
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.sampled is not None and not any(np.nanmax(block % 1, initial=0) for block in self.sampled.blocks)
+
+
+def plan_of(frames: tuple[Image, ...], scale: Array, weighing: Array | None, wanted: Wanted) -> tuple[Plan, Told]:
+    """Plan a combination, and give what frames told for it.
+
+    :param scale: what each frame is multiplied by.
+    :param weighing: the weight of each; None to weigh by the inverse of their variance.
+    """
+    if wanted.clip and len(frames) > 1:
+        _check_clip(wanted.clip, len(frames))
+    told = _told(frames, scale, wanted, by_variance=weighing is None)
+    relative = None
+    if weighing is None:
+        relative = _relative(frames, scale, told)
+        weighing = inverse(relative)
+    shifts = told.shifts if wanted.by_noise else Shifts.none(len(frames))
+    carried = carried_variances(frames, scale) if _judged_by_carried(told, wanted) else None
+    errors = _errors(told, wanted, weighing, relative)
+    order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
+    plan = Plan(
+        frames=tuple(frames[i] for i in order),
+        order=order,
+        method=wanted.method,
+        clip=wanted.clip if len(frames) > 1 else None,
+        amplifiers=told.amplifiers if wanted.by_noise else (),
+        shifts=Shifts(shifts.offsets[order], shifts.factors[order]),
+        scale=scale[order],
+        weights=weighing[order],
+        carried=None if carried is None else carried[order],
+        errors=errors and attrs.evolve(errors, relative=errors.relative[order]),
+        counts=wanted.map_left_out,
+    )
+    return plan, told
+
+
+def _check_clip(clip: Clip, frames: int) -> None:
+    if frames_needed(clip) > frames:
+        advise(
+            f"combine: a clip at {min(clip.low, clip.high):g} σ by {clip.spread} cannot reject anything from "
+            f"{frames} frames; it takes {frames_needed(clip)}, or another rule such as 'noise'",
+            ClipWarning,
+        )
+
+
+def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: bool) -> Told:
+    """Measure what is asked for, and nothing else."""
+    shape, none = frames[0].shape, Shifts.none(len(frames))
+    if len(frames) == 1:
+        return Told((), none)
+    ask = wanted.by_noise or by_variance or wanted.variance is not None
+    carried = ask and frames_carry_variance(frames)
+    if wanted.clip and wanted.clip.noise is not None:
+        return Told((Amplifier((0, shape[0]), (0, shape[1]), wanted.clip.noise),), none, carried=carried)
+    if not (wanted.by_noise or by_variance or (wanted.variance == "noise" and not carried)):
+        return Told((), none, carried=carried)
+    sampled = sample_rows(frames, scale)
+    shifts = measure_shifts(sampled.blocks, frames[0].kind)
+    counting = wanted.clip.counting if wanted.clip else None
+    kind = frames[0].kind
+    amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
+    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None)
+
+
+def _judged_by_carried(told: Told, wanted: Wanted) -> bool:
+    """Tell whether values are judged by the variance that they carry: where no noise is given."""
+    measured = wanted.by_noise and told.sampled is not None
+    return measured and told.carried and wanted.clip is not None and wanted.clip.counting is None
+
+
+def _relative(frames: tuple[Image, ...], scale: Array, told: Told) -> Array:
+    """Give the variance of each frame over the mean of all: what they carry, or else what they show."""
+    if told.carried:
+        return carried_variances(frames, scale)
+    if len(frames) == 2:
+        advise(
+            f"{frames[0].name} and {frames[1].name}: two frames do not tell which of them is noisier; both count the "
+            "same",
+            VarianceWarning,
+        )
+    return scattered_variances(told.sampled, told.shifts)
+
+
+def _errors(told: Told, wanted: Wanted, weights: Array, relative: Array | None) -> Errors | None:
+    """Say where the variance is to come from.  Frames of different weight have different noise, measured if it can be.
+
+    Frames that carry variance keep it; a single one has none but that.
+    """
+    if wanted.variance is None or len(weights) == 1 or (wanted.variance == "noise" and told.carried):
+        return None
+    if relative is None and np.ptp(weights) > 0:
+        telling = told.sampled is not None and len(weights) > 2
+        relative = scattered_variances(told.sampled, told.shifts) if telling else inverse(weights)
+    relative = np.ones(len(weights)) if relative is None else relative
+    return Errors(wanted.variance, told.photons, relative, told.whole)

@@ -1,0 +1,86 @@
+"""How much each frame of a stack counts: by what it was scaled, its exposure, or how noisy it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.amplifiers import Sampled
+from pipeline.frames import Image
+from pipeline.pixels import Array, Pixels
+from pipeline.robust import MAD_TO_SIGMA, WILD
+from pipeline.shifts import Shifts, sampled
+
+NOISE_POWER = {None: 0, "exposure": 2, "level": 1}
+"""The inverse variance of a scaled frame goes with this power of its size: dark frames are limited by read noise,
+which scales with the values, flats by photons."""
+
+QUIETEST = 0.02
+"""No frame is taken for quieter than this fraction of the others: what says so is chance."""
+
+
+def frames_carry_variance(frames: Sequence[Image]) -> bool:
+    """Tell whether every frame carries a variance, before any pixel is read."""
+    return all(_carries(frame) for frame in frames)
+
+
+def _carries(frame: Image) -> bool:
+    source = frame.source
+    if not isinstance(source, Pixels):
+        return source.stored is None and source.rows(0, 0).variance is not None
+    return source.variance is not None
+
+
+def carried_variances(frames: Sequence[Image], scale: Array) -> Array:
+    """Give the typical variance that each frame carries, scaled as it is, over the mean of all."""
+    height, width = frames[0].shape
+    rows, thin = sampled(height, width, frames[0].kind, len(frames))
+    planes = [
+        np.stack([_variance(frame, start, stop)[:, thin] * s**2 for frame, s in zip(frames, scale, strict=True)])
+        for start, stop in rows
+    ]
+    stack = np.concatenate([plane.reshape(len(frames), -1) for plane in planes], axis=1)
+    stack = stack[:, (np.isfinite(stack) & (stack > 0)).all(axis=0)]
+    if not stack.size:
+        return np.ones(len(frames))
+    return _relative(np.median(stack / np.mean(stack, axis=0), axis=1))
+
+
+def _variance(frame: Image, start: int, stop: int) -> Array:
+    variance = frame.rows(start, stop).pixels.variance
+    return np.full((stop - start, frame.shape[1]), np.nan) if variance is None else variance.astype(np.float64)
+
+
+def scattered_variances(samples: Sampled | None, shifts: Shifts) -> Array:
+    """Measure the variance of each frame of three or more about their mean, over the mean variance of all.
+
+    Of n frames with variances v and V = Σ v, the residuals from their mean have the variances v (1 − 2/n) + V/n².
+    """
+    count = len(shifts.offsets)
+    if samples is None or count < 3:
+        return np.ones(count)
+    stack = np.concatenate([block.reshape(count, -1) for block in samples.blocks], axis=1)
+    even = (stack - shifts.offsets[:, None]) / shifts.factors[:, None]
+    even = even[:, np.isfinite(even).all(axis=0)]
+    if not even.size:
+        return np.ones(count)
+    residual = even - even.mean(axis=0)
+    sigma = MAD_TO_SIGMA * np.median(np.abs(residual), axis=1)
+    calm = (np.abs(residual) <= WILD * np.maximum(sigma, 1e-300)[:, None]).all(axis=0)
+    if not calm.any():
+        return np.ones(count)
+    found = np.mean(residual[:, calm] ** 2, axis=1)
+    total = found.sum() * count / (count - 1)
+    return _relative(count / (count - 2) * (found - total / count**2)) if total > 0 else np.ones(count)
+
+
+def _relative(variances: Array) -> Array:
+    bounded = np.maximum(variances, QUIETEST * np.mean(variances))
+    relative: Array = bounded / np.mean(bounded)
+    return relative
+
+
+def inverse(variances: Array) -> Array:
+    """Give the weights of frames of these variances, over their mean; or the variances of frames of these weights."""
+    return _relative(1 / variances)

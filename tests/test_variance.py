@@ -1,0 +1,341 @@
+"""Variance: by hand where it can be, and true on simulated nights."""
+
+import importlib.util
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import frames_of, quick, stacks
+
+from pipeline import (
+    Clip,
+    Flag,
+    FrameSet,
+    Image,
+    MasterBias,
+    Noise,
+    Pixels,
+    Recipe,
+    combine,
+    each,
+    estimate_variance,
+    make_masters,
+    reduce,
+    running,
+    subtract_bias,
+)
+from pipeline.errors import StepError, VarianceWarning
+from pipeline.photons import pair_noise
+from pipeline.propagation import median_variance
+from pipeline.simulate import Counts, Detector, Exposures, simulate
+
+GIVEN = Clip(noise=Noise(a=9.0, b=0.5))
+SIZE = (5, 5)
+
+
+def flat_frames(*levels, **settings):
+    return frames_of(np.stack([np.full(SIZE, level, float) for level in levels]), **settings)
+
+
+def carrying(levels, variances):
+    return FrameSet(
+        Image.of(Pixels.of(np.full(SIZE, float(level)), 0, np.full(SIZE, float(variance))), name=f"{number}.fits")
+        for number, (level, variance) in enumerate(zip(levels, variances, strict=True))
+    )
+
+
+def variance_of(image):
+    return image.pixels.variance[2, 2]
+
+
+# from the noise of the stack
+
+
+def test_the_noise_of_one_frame_at_the_level_of_the_pixel_over_the_values_kept():
+    """At 100: 9 + 50 over 4 frames; over 3 where one is hit, flagged or NaN; at 200: 9 + 100 over 4."""
+    stack = np.full((4, 2, 3), 100.0)
+    stack[:, 1, 2] = 200
+    stack[2, 0, 0], stack[1, 0, 1] = 9000, np.nan
+    flags = np.zeros(stack.shape, np.uint8)
+    flags[3, 0, 2] = Flag.BAD
+    image = combine(frames_of(stack, flags), clip=GIVEN, variance="noise", map_left_out=True)
+    np.testing.assert_allclose(image.pixels.variance, [[59 / 3, 59 / 3, 59 / 3], [59 / 4, 59 / 4, 109 / 4]], rtol=1e-6)
+    np.testing.assert_array_equal(image.found.left_out, [[1, 0, 0], [0, 0, 0]])
+    assert image.pixels.variance.dtype == image.pixels.dtype
+
+
+@pytest.mark.parametrize(("count", "factor"), [(2, 1), (3, 1.160**2), (4, 1.092**2), (5, 1.198**2)])
+def test_a_median_of_few_has_the_variance_that_survivors_leave_it(count, factor):
+    image = combine(flat_frames(*[100.5] * count), method="median", clip=GIVEN, variance="noise")
+    assert variance_of(image) == pytest.approx(59.25 / count * factor, rel=6e-3)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8, 9, 25])
+def test_the_factors_of_the_median_are_those_of_normal_values(count):
+    drawn = np.median(np.random.default_rng(1).normal(size=(200_000, count)), axis=1)
+    assert float(median_variance(np.array(count))) == pytest.approx(count * drawn.var(), rel=0.012)
+
+
+def test_nothing_asked_nothing_followed():
+    image = combine(flat_frames(100, 100, 100))
+    assert image.pixels.variance is None
+    assert image.found.left_out is None
+    assert image.found.gain is None
+    assert reduce(flat_frames(9, 9), recipe=Recipe(variance=None)).pixels.variance is None
+
+
+@quick
+@given(stacks(), st.sampled_from(["mean", "median"]), st.sampled_from([None, Clip(), Clip("mad")]))
+def test_order_tiles_and_threads_change_no_variance(stack, method, clip):
+    frames = frames_of(stack)
+    whole = combine(frames, method=method, clip=clip, variance="noise").pixels
+    with running(threads=1, memory=2**10):
+        parts = combine(frames, method=method, clip=clip, variance="noise").pixels
+    turned = combine(FrameSet(frames.frames[::-1]), method=method, clip=clip, variance="noise").pixels
+    if len(frames) == 1:
+        assert whole.variance is None
+    else:
+        np.testing.assert_array_equal(whole.variance, parts.variance)
+        np.testing.assert_allclose(whole.variance, turned.variance, rtol=1e-5)
+        assert (whole.variance > 0).all()
+
+
+@quick
+@given(stacks(dtype="float64"), st.sampled_from([None, Clip(), Clip("std")]))
+def test_asking_for_a_variance_changes_no_value(stack, clip):
+    frames = frames_of(stack)
+    plain = combine(frames, clip=clip)
+    for variance in ("noise", "scatter"):
+        asked = combine(frames, clip=clip, variance=variance)
+        np.testing.assert_array_equal(asked.pixels.values, plain.pixels.values)
+        assert asked.found.rejected == plain.found.rejected
+
+
+def test_parts_of_a_detector_have_each_their_own_variance():
+    rng = np.random.default_rng(3)
+    sigma = np.where(np.arange(256) < 128, 3.0, 9.0)
+    frames = frames_of((1000 + rng.normal(0, sigma, (10, 128, 256))).round(), kind="bias")
+    variance = combine(frames, variance="noise").pixels.variance
+    assert variance[:, :120].mean() == pytest.approx(0.9 + 1 / 120, rel=0.05)
+    assert variance[:, 136:].mean() == pytest.approx(8.1 + 1 / 120, rel=0.05)
+
+
+# from each pixel's own values
+
+
+def test_scatter_is_that_of_the_values_kept():
+    """Of 1, 2, 3 the variance is 1, that of their mean 1/3; a single value tells none."""
+    stack = np.array([[[1.0, 5.0]], [[2.0, np.nan]], [[3.0, np.nan]]])
+    image = combine(frames_of(stack), clip=None, variance="scatter")
+    np.testing.assert_allclose(image.pixels.variance, [[1 / 3, np.nan]])
+
+
+# frames that carry variance
+
+
+def test_frames_are_judged_by_the_variance_that_they_carry():
+    """Of σ = 10, 40 above the others is noise and 60 is not, however alike the others are."""
+    for level, rejected in ((140, 0), (160, 25)):
+        image = combine(carrying([100, 100, 100, level], [100] * 4))
+        assert sum(image.found.rejected) == rejected
+    assert variance_of(image) == pytest.approx(100 / 3)
+
+
+def test_each_frame_is_judged_by_its_own_variance():
+    """40 above the others is 4 σ of a frame of σ = 10, and 40 σ of one of σ = 1."""
+    noisy = combine(carrying([100, 100, 100, 100, 140], [1, 1, 1, 1, 100]))
+    quiet = combine(carrying([100, 100, 100, 140, 100], [1, 1, 1, 1, 100]))
+    assert noisy.found.rejected == (0, 0, 0, 0, 0)
+    assert quiet.found.rejected == (0, 0, 0, 25, 0)
+
+
+def test_a_given_noise_comes_before_what_frames_carry():
+    image = combine(carrying([100, 100, 100, 140], [100] * 4), clip=Clip(noise=Noise(a=1.0)))
+    assert image.found.rejected == (0, 0, 0, 25)
+
+
+def test_inverse_variance_weights_by_hand():
+    """Variances 1 and 3 weigh 3 to 1: (3·100 + 108)/4, with the variance 9/16 + 3/16."""
+    image = combine(carrying([100, 108], [1, 3]), weights="variance", clip=None)
+    assert image.pixels.values[2, 2] == pytest.approx(102)
+    assert variance_of(image) == pytest.approx(0.75)
+
+
+def test_frames_that_differ_keep_their_level_where_a_value_is_left_out():
+    """Factors 0.9, 1 and 1.1 without the last: (0.9 + 1)·m/1.9, the level m of all, of variance (4 + 4)/1.9²."""
+    scene = np.linspace(500, 2000, 400).reshape(20, 20)
+    stack = np.stack([scene * factor for factor in (0.9, 1.0, 1.1)])
+    stack[2, 10, 10] = 60_000
+    frames = FrameSet(Image.of(Pixels.of(plane, 0, np.full(plane.shape, 4.0)), kind="flat") for plane in stack)
+    image = combine(frames)
+    assert image.found.rejected == (0, 0, 1)
+    assert image.pixels.values[10, 10] == pytest.approx(scene[10, 10], rel=1e-3)
+    assert image.pixels.variance[10, 10] == pytest.approx((1 / 1.9) ** 2 * 8, rel=1e-3)
+
+
+def test_a_noisy_frame_weighs_less_and_the_variance_says_so():
+    """Of σ = 3, 3, 3 and 12 the best mean has the variance 1/(3/9 + 1/144)."""
+    rng = np.random.default_rng(4)
+    frames = frames_of(1000 + rng.normal(0, 1, (4, 128, 128)) * np.array([3, 3, 3, 12.0])[:, None, None])
+    plain = combine(frames, clip=None, variance="noise").pixels
+    weighed = combine(frames, clip=None, weights="variance", variance="noise").pixels
+    assert (plain.values - 1000).var() == pytest.approx(171 / 16, rel=0.05)
+    assert (weighed.values - 1000).var() == pytest.approx(1 / (3 / 9 + 1 / 144), rel=0.05)
+    assert ((weighed.values - 1000) / np.sqrt(weighed.variance)).std() == pytest.approx(1, abs=0.02)
+
+
+def test_two_frames_do_not_tell_which_is_noisier():
+    with pytest.warns(VarianceWarning, match=r"light0\.fits and light1\.fits: two frames do not tell"):
+        image = combine(frames_of(np.random.default_rng(1).normal(9, 1, (2, 9, 9))), clip=None, weights="variance")
+    assert image.found.frames == 2
+
+
+def test_what_frames_share_is_not_averaged_and_their_own_noise_is():
+    """Four frames of noise 9 + 0.5·100 less one bias of variance 3: 59/4 + 3."""
+    bias = MasterBias.of(Image.of(Pixels.of(np.zeros(SIZE), variance=np.full(SIZE, 3.0)), kind="bias"))
+    frames = each(subtract_bias(bias=bias))(flat_frames(100, 100, 100, 100))
+    image = combine(frames, clip=GIVEN, variance="noise")
+    assert variance_of(image) == pytest.approx(59 / 4)
+    assert image.pixels.total_variance[2, 2] == pytest.approx(59 / 4 + 3)
+
+
+# a single frame
+
+
+def single(value, kind="light", unit="adu", **cards):
+    header = {"GAIN": 1.5, "RDNOISE": 4.0} | cards
+    image = Image.of(np.full(SIZE, value), kind=kind, header=header)
+    by = "" if kind == "bias" else "a bias"
+    return attrs.evolve(image, state=attrs.evolve(image.state, bias=by, unit=unit))
+
+
+def test_a_single_frame_has_the_noise_of_its_gain_and_read_noise():
+    """4 e⁻ at 1.5 e⁻/ADU are 16/2.25 ADU², 300 ADU of photons 200 ADU²; nothing is quieter than the readout."""
+    assert variance_of(estimate_variance(single(300.0))) == pytest.approx(16 / 2.25 + 200)
+    assert variance_of(estimate_variance(single(-3.0))) == pytest.approx(16 / 2.25)
+    assert variance_of(estimate_variance(single(1000.0, kind="bias"))) == pytest.approx(16 / 2.25)
+    assert variance_of(estimate_variance(single(300.0, unit="electron"))) == pytest.approx(16 + 300)
+    assert variance_of(estimate_variance(single(300.0), noise=Noise(a=1.0, b=2.0))) == 601
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (single(300.0, GAIN=None, RDNOISE=None), "no gain and read noise in its header"),
+        (single(300.0, unit="electron/s"), "no gain and read noise"),
+        (Image.of(np.ones(SIZE), header={"GAIN": 1.5, "RDNOISE": 4}), "its bias is still in"),
+        (attrs.evolve(single(1.0), state=attrs.evolve(single(1.0).state, flat="a flat")), "flat-fielded already"),
+    ],
+)
+def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
+    with pytest.warns(VarianceWarning, match=words):
+        assert estimate_variance(image).pixels.variance is None
+
+
+def test_a_combination_is_no_single_frame():
+    with pytest.raises(StepError, match="a combination, whose variance is not that of one frame"):
+        estimate_variance(combine(flat_frames(1, 2)))
+
+
+def test_a_variance_that_is_there_is_kept():
+    image = carrying([100], [7])[0]
+    assert estimate_variance(image).pixels == image.pixels
+
+
+# gain and read noise
+
+
+def exposed(rng, levels, count, gain=2.0, read_noise=6.0):
+    electrons = rng.poisson(gain * levels, (count, *levels.shape))
+    return ((electrons + rng.normal(0, read_noise, electrons.shape)) / gain).round()
+
+
+def test_gain_and_read_noise_that_frames_show():
+    rng = np.random.default_rng(5)
+    wide, narrow = (np.broadcast_to(np.linspace(low, 20_000, 256), (96, 256)) for low in (1000, 12_000))
+    gain, error = combine(frames_of(exposed(rng, wide, 6), kind="flat"), variance="noise").found.gain
+    assert abs(gain - 2) < 3 * error
+    assert 1e-3 < error < 0.05
+    assert combine(frames_of(exposed(rng, narrow, 6), kind="flat"), variance="noise").found.gain is None
+    bias = combine(frames_of(1000 + exposed(rng, np.zeros((96, 256)), 6), kind="bias"))
+    assert bias.found.read_noise == pytest.approx(np.sqrt(9 + 1 / 12), rel=0.02)
+    assert combine(frames_of(exposed(rng, wide, 3))).found.read_noise is None
+
+
+def test_bias_and_flat_frames_tell_the_noise_of_a_single_light():
+    rng = np.random.default_rng(6)
+    bias = combine(frames_of(1000 + exposed(rng, np.zeros((96, 256)), 3), kind="bias"))
+    flat = combine(frames_of(1000 + exposed(rng, np.full((96, 256), 9000.0), 3), kind="flat"), variance="noise")
+    noise = pair_noise(bias.found, flat.found)
+    assert noise.a == pytest.approx(9 + 1 / 12, rel=0.05)
+    assert noise.b == pytest.approx(0.5, rel=0.05)
+    assert pair_noise(bias.found, None) is None
+    assert pair_noise(bias.found, combine(frames_of(np.full((1, 9, 9), 9000.0), kind="flat")).found) is None
+
+
+def test_real_frames_tell_the_gain_and_read_noise_of_their_detector(shared_data):
+    """Kast blue has 1.2 e⁻/ADU and 3.7 e⁻."""
+    from pipeline import read_night
+
+    night = read_night(shared_data / "kast_blue" / "filelist.csv")
+    noise = make_masters(night, Recipe()).noise
+    assert 1 / noise.b == pytest.approx(1.2, rel=0.08)
+    assert np.sqrt(noise.a) / noise.b == pytest.approx(3.7, rel=0.1)
+    pixels = reduce(night).pixels
+    assert (np.sqrt(pixels.total_variance[~pixels.mask]) > 0).all()
+
+
+# the law
+
+
+def law():
+    """Give the program that tests all of it: here is a small part."""
+    path = Path(__file__).parents[1] / "benchmarks" / "variance.py"
+    spec = importlib.util.spec_from_file_location("variance_law", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("sky", "without", "lights", "frames", "method", "dark"),
+    [
+        (10.0, (), 1, 10, "mean", 600.0),
+        (50.0, (), 1, 30, "mean", 120.0),
+        (50.0, ("dark",), 5, 5, "mean", 600.0),
+        (200.0, (), 3, 3, "mean", 120.0),
+        (200.0, ("bias",), 10, 5, "median", 600.0),
+        (2000.0, ("flat",), 4, 10, "median", 60.0),
+        (20_000.0, (), 30, 10, "mean", 120.0),
+        (20_000.0, ("bias", "dark", "flat"), 1, 3, "mean", 120.0),
+    ],
+)
+def test_pulls_are_those_of_a_true_variance(sky, without, lights, frames, method, dark):
+    program = law()
+    pull = program.pulls_of(program.night_of(11, sky, without, lights, frames, dark), Recipe(method=method))
+    wide, shifted = program.bounds(sky, lights, method)
+    assert abs(pull.std() - 1) < wide
+    assert abs(pull.mean()) < shifted
+
+
+def test_a_bias_in_light_and_dark_cancels_in_the_variance_as_in_the_values():
+    """3 biases, 3 darks as long as the 3 lights: counting the bias in each of them gives pulls of 0.71."""
+    detector = Detector(read_noise=30, dark_current=0, hot_pixels=0, cosmic_rays=0, overscan=0, unevenness=0)
+    night = simulate(
+        seed=2,
+        shape=(64, 512),
+        scene="stars",
+        sky=0.0,
+        counts=Counts(bias=3, dark=3, flat=30, light=3, arc=0),
+        exposures=Exposures(dark=120, light=120),
+        detector=detector,
+    )
+    pixels = reduce(night.frames).pixels
+    faint = night.light < 1
+    error = (pixels.values - night.light)[faint]
+    assert (error / np.sqrt(pixels.total_variance[faint])).std() == pytest.approx(1, abs=0.02)
+    twice = pixels.total_variance[faint] + 2 * make_masters(night.frames).bias.pixels.total_variance[faint]
+    assert (error / np.sqrt(twice)).std() == pytest.approx(0.71, abs=0.02)
