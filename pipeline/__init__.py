@@ -38,10 +38,14 @@ The modules, in the order in which data flows and in which they may import (each
     masks        Mask, flag_bad, grow_flags
     saturation   flag_saturated, spare_saturated
     defects      flag_hot, flag_dead
+    linearity    linearise
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
     dark         MasterDark, scale_dark, subtract_dark
     flat         MasterFlat, normalise_flat, divide
+    cosmic       clean_cosmic_rays
+    fringe       MasterFringe, subtract_fringe
+    healing      heal
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
     header       ReducedImage, attach_header
@@ -81,6 +85,7 @@ from pipeline.bias import MasterBias, subtract_bias
 from pipeline.cards import Cards
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
+from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
@@ -91,7 +96,10 @@ from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
+from pipeline.fringe import MasterFringe, subtract_fringe
 from pipeline.header import ReducedImage, attach_header
+from pipeline.healing import heal
+from pipeline.linearity import linearise
 from pipeline.maskfile import read_mask
 from pipeline.masks import Mask, flag_bad, grow_flags
 from pipeline.nightpage import write_report
@@ -115,11 +123,13 @@ __all__ = [
     "Form",
     "FrameSet",
     "Image",
+    "LACosmic",
     "Look",
     "Mask",
     "MasterBias",
     "MasterDark",
     "MasterFlat",
+    "MasterFringe",
     "Masters",
     "Noise",
     "Pixels",
@@ -130,6 +140,7 @@ __all__ = [
     "add",
     "attach_header",
     "chain",
+    "clean_cosmic_rays",
     "combine",
     "divide",
     "each",
@@ -140,6 +151,8 @@ __all__ = [
     "flag_hot",
     "flag_saturated",
     "grow_flags",
+    "heal",
+    "linearise",
     "make_masters",
     "measure_noise",
     "normalise_flat",
@@ -156,6 +169,7 @@ __all__ = [
     "stage",
     "subtract_bias",
     "subtract_dark",
+    "subtract_fringe",
     "subtract_overscan",
     "take_as",
     "write",

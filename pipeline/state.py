@@ -18,6 +18,9 @@ class State:
     bias: str = ""
     dark: str = ""
     flat: str = ""
+    linear: str = ""
+    cosmics: str = ""
+    fringe: str = ""
     unit: str = "adu"
 
     @property
