@@ -60,6 +60,7 @@ The modules, in the order in which data flows and in which they may import (each
     maskfile     read_mask
     output       write
     record       the record of a reduction, and repeating it
+    scan         proposing file lists for a folder
     simulate     a night whose truth is known
     progress     a bar on a terminal
     stretch      which colour a value gets
@@ -111,6 +112,7 @@ from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.scan import scan
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look
@@ -165,6 +167,7 @@ __all__ = [
     "reduce",
     "running",
     "scale_dark",
+    "scan",
     "spare_saturated",
     "stage",
     "subtract_bias",
