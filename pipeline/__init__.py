@@ -51,6 +51,7 @@ The modules, in the order in which data flows and in which they may import (each
     header       ReducedImage, attach_header
     flagging     what a reduction flags
     recipe       the settings of a reduction
+    quality      measure_quality, quality_table
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
@@ -60,7 +61,9 @@ The modules, in the order in which data flows and in which they may import (each
     maskfile     read_mask
     output       write
     record       the record of a reduction, and repeating it
+    qualityfile  quality numbers of a reduction, as a file
     scan         proposing file lists for a folder
+    scanning     the command scan
     simulate     a night whose truth is known
     progress     a bar on a terminal
     stretch      which colour a value gets
@@ -78,6 +81,7 @@ The modules, in the order in which data flows and in which they may import (each
     options      its switches for flags and states
     nightpage    the report of a night
     inspection   the command's words about figures
+    extras       what the command line says of the steps around the core
     cli          the command
 """
 
@@ -108,6 +112,7 @@ from pipeline.noise import Noise
 from pipeline.output import write
 from pipeline.overscan import subtract_overscan
 from pipeline.pixels import Flag, Pixels
+from pipeline.quality import Quality, measure_quality, quality_table
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.running import running
@@ -135,6 +140,7 @@ __all__ = [
     "Masters",
     "Noise",
     "Pixels",
+    "Quality",
     "Recipe",
     "ReducedImage",
     "Stage",
@@ -157,11 +163,13 @@ __all__ = [
     "linearise",
     "make_masters",
     "measure_noise",
+    "measure_quality",
     "normalise_flat",
     "open_frame",
     "open_frames",
     "parse_filelist",
     "pipe",
+    "quality_table",
     "read_mask",
     "read_night",
     "reduce",

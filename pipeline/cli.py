@@ -28,6 +28,7 @@ from pipeline.errors import (
     SettingError,
     StepError,
 )
+from pipeline.extras import NO_EXTRAS, add_extras, add_linearity, extra_steps
 from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet
@@ -38,11 +39,13 @@ from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import check_writable, write
 from pipeline.progress import progress_bar
+from pipeline.qualityfile import quality_of, write_quality
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
+from pipeline.scanning import add_scan
 from pipeline.simulate import simulate, write_night
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -118,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     reduction.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
     add_figure_options(reduction)
     add_reduction_options(reduction)
+    add_extras(reduction)
     reduction.set_defaults(run=_reduce)
 
     add_inspect(commands)
@@ -125,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
-    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True, **UNUSED)
+    stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True, **UNUSED, **NO_EXTRAS)
+    add_scan(commands)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
     again.set_defaults(run=_replay, strict=False, quiet=False)
@@ -153,6 +158,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--read-noise", type=float, metavar="R", help="e-")
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add_flag_options(options)
+    add_linearity(options)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed")
     add("--overwrite", action="store_true", help="write over files that are there")
@@ -178,6 +184,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options),
         declared=declared_of(options),
+        **extra_steps(options),
     )
 
 
@@ -191,7 +198,7 @@ def _night(options: argparse.Namespace) -> FrameSet:
 
 def _check_outputs(options: argparse.Namespace, frames: FrameSet, outputs: Sequence[Path]) -> None:
     """See, before any pixel is read, that every product can be written and none is written over another."""
-    given = [options.mask] if options.mask else []
+    given = [path for path in (options.mask, options.fringe) if path]
     inputs = {path.resolve() for path in (*paths_of(frames), options.filelist, *given)}
     for output in outputs:
         if output.resolve() in inputs:
@@ -224,7 +231,7 @@ def _reduce(options: argparse.Namespace) -> None:
     _check_outputs(
         options,
         frames,
-        [*(path for _, path in kinds), *masters_paths.values(), *_records(options), *outputs_of(options)],
+        [*(path for _, path in kinds), *masters_paths.values(), *_side_products(options), *outputs_of(options)],
     )
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
@@ -236,7 +243,15 @@ def _reduce(options: argparse.Namespace) -> None:
     for product, path in products:
         _deliver(product, path, options.overwrite, say)
     write_drawings(options, ([product for product, _ in products], masters, frames), say)
+    if options.quality:
+        measured = quality_of(recipe.prepared(frames), [product for product, _ in products])
+        write_quality(measured, options.quality, overwrite=options.overwrite)
+        say(f"wrote {options.quality}: quality numbers of {len(measured)} images")
     _record("reduce", options, frames, products)
+
+
+def _side_products(options: argparse.Namespace) -> list[Path]:
+    return [*_records(options), *([options.quality] if options.quality else [])]
 
 
 def _products(output: Path) -> tuple[tuple[Literal["light", "arc"], Path], ...]:

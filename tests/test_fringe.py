@@ -88,17 +88,21 @@ def test_the_header_says_so():
     assert "FRINGCOR" not in attach_header(none).header
 
 
+ONES = image(np.ones(SHAPE))
+NONE_GOOD = image(np.ones(SHAPE), np.full(SHAPE, Flag.BAD, np.uint8))
+
+
 @pytest.mark.parametrize(
     ("run", "error", "says"),
     [
         (lambda: subtract_fringe(image(np.ones((2, 2))), fringe=FRINGE), ShapeError, "light.fits: 2 rows"),
-        (lambda: subtract_fringe(image(np.ones(SHAPE)), fringe=FRINGE, scale=np.nan), SettingError, "scale=nan"),
-        (lambda: subtract_fringe(image(np.ones(SHAPE), Flag.BAD * np.ones(SHAPE, "u1")), fringe=FRINGE), CalibrationError, "0 good"),
+        (lambda: subtract_fringe(ONES, fringe=FRINGE, scale=np.nan), SettingError, "scale=nan"),
+        (lambda: subtract_fringe(NONE_GOOD, fringe=FRINGE), CalibrationError, "0 good"),
         (lambda: MasterFringe.of(image(np.full(SHAPE, np.nan))), CalibrationError, "no good pixel"),
-        (lambda: subtract_fringe(image(np.ones(SHAPE)), fringe=MasterFringe.of(image(np.ones(SHAPE)))), CalibrationError, "pattern of 0"),
-        (lambda: pipe(image(np.ones(SHAPE)), *[subtract_fringe(fringe=FRINGE, scale=1.0)] * 2), StepError, "twice"),
+        (lambda: subtract_fringe(ONES, fringe=MasterFringe.of(ONES)), CalibrationError, "pattern of 0"),
+        (lambda: pipe(ONES, *[subtract_fringe(fringe=FRINGE, scale=1.0)] * 2), StepError, "twice"),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused(run, error, says):
     with pytest.raises(error) as raised:
         run()
