@@ -48,6 +48,7 @@ The modules, in the order in which data flows and in which they may import (each
     healing      heal
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
+    names        the cards that scripts written for ASPIRED read
     header       ReducedImage, attach_header
     flagging     what a reduction flags
     recipe       the settings of a reduction
