@@ -48,6 +48,7 @@ The modules, in the order in which data flows and in which they may import (each
     wcs          where pixels lie, when they move
     levels       the level of an overscan
     mosaic       the amplifiers' data, side by side
+    linearity    linearise
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
     variance     estimate_variance
@@ -56,11 +57,16 @@ The modules, in the order in which data flows and in which they may import (each
     flat         MasterFlat, normalise_flat, divide
     gain         to_electrons
     orientation  orient
+    cosmic       clean_cosmic_rays
+    fringe       MasterFringe, subtract_fringe
+    healing      heal
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
+    names        the cards that scripts written for ASPIRED read
     header       ReducedImage, attach_header
     flagging     what a reduction flags
     recipe       the settings of a reduction
+    quality      measure_quality, quality_table
     recipes      the default chains
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
@@ -70,6 +76,9 @@ The modules, in the order in which data flows and in which they may import (each
     maskfile     read_mask
     output       write
     record       the record of a reduction, and repeating it
+    qualityfile  quality numbers of a reduction, as a file
+    scan         proposing file lists for a folder
+    scanning     the command scan
     simulate     a night whose truth is known
     progress     a bar on a terminal
     stretch      which colour a value gets
@@ -89,6 +98,7 @@ The modules, in the order in which data flows and in which they may import (each
     switches     what the command line says of geometry, flat and gain
     nightpage    the report of a night
     inspection   the command's words about figures
+    extras       what the command line says of the steps around the core
     cli          the command
 """
 
@@ -97,6 +107,7 @@ from pipeline.bias import MasterBias, subtract_bias
 from pipeline.cards import Cards
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
+from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
@@ -107,8 +118,11 @@ from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, divide, normalise_flat
 from pipeline.frames import FrameSet, Image
+from pipeline.fringe import MasterFringe, subtract_fringe
 from pipeline.gain import to_electrons
 from pipeline.header import ReducedImage, attach_header
+from pipeline.healing import heal
+from pipeline.linearity import linearise
 from pipeline.maskfile import read_mask
 from pipeline.masks import Mask, flag_bad, grow_flags
 from pipeline.nightpage import write_report
@@ -117,10 +131,12 @@ from pipeline.orientation import orient
 from pipeline.output import write
 from pipeline.overscan import subtract_overscan
 from pipeline.pixels import Flag, Pixels
+from pipeline.quality import Quality, measure_quality, quality_table
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce, reduce_each
 from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.scan import scan
 from pipeline.sections import Amplifier
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
@@ -136,14 +152,17 @@ __all__ = [
     "Form",
     "FrameSet",
     "Image",
+    "LACosmic",
     "Look",
     "Mask",
     "MasterBias",
     "MasterDark",
     "MasterFlat",
+    "MasterFringe",
     "Masters",
     "Noise",
     "Pixels",
+    "Quality",
     "Recipe",
     "ReducedImage",
     "Stage",
@@ -151,6 +170,7 @@ __all__ = [
     "add",
     "attach_header",
     "chain",
+    "clean_cosmic_rays",
     "combine",
     "divide",
     "each",
@@ -162,24 +182,30 @@ __all__ = [
     "flag_hot",
     "flag_saturated",
     "grow_flags",
+    "heal",
+    "linearise",
     "make_masters",
     "measure_noise",
+    "measure_quality",
     "normalise_flat",
     "open_frame",
     "open_frames",
     "orient",
     "parse_filelist",
     "pipe",
+    "quality_table",
     "read_mask",
     "read_night",
     "reduce",
     "reduce_each",
     "running",
     "scale_dark",
+    "scan",
     "spare_saturated",
     "stage",
     "subtract_bias",
     "subtract_dark",
+    "subtract_fringe",
     "subtract_overscan",
     "take_as",
     "to_electrons",

@@ -27,6 +27,7 @@ from pipeline.errors import (
     SettingError,
     StepError,
 )
+from pipeline.extras import NO_EXTRAS, add_extras, add_linearity, extra_steps
 from pipeline.fits import open_frame, paths_of, read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import KINDS, FrameSet
@@ -38,11 +39,13 @@ from pipeline.options import UNUSED, add_flag_options, add_reduction_options, de
 from pipeline.output import write
 from pipeline.products import check_outputs, master_paths, product_paths, record_path
 from pipeline.progress import progress_bar
+from pipeline.qualityfile import quality_of, write_quality
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
+from pipeline.scanning import add_scan
 from pipeline.simulate import simulate, write_night
 from pipeline.switches import NO_SWITCHES, add_switches, steps_of
 
@@ -124,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add_switches(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
+    add_extras(reduction)
     reduction.set_defaults(run=_reduce)
 
     add_inspect(commands)
@@ -131,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
-    stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES)
+    stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES, **NO_EXTRAS)
+    add_scan(commands)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
     again.set_defaults(run=_replay, strict=False, quiet=False)
@@ -165,6 +170,7 @@ def _combining_options() -> argparse.ArgumentParser:
     )
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add_flag_options(options)
+    add_linearity(options)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed")
     add("--overwrite", action="store_true", help="write over files that are there")
@@ -192,6 +198,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         flagging=flagging_of(options),
         declared=declared_of(options),
         **steps_of(options),
+        **extra_steps(options),
     )
 
 
@@ -204,7 +211,7 @@ def _night(options: argparse.Namespace) -> FrameSet:
 
 
 def _inputs(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
-    return [*paths_of(frames), options.filelist, *([options.mask] if options.mask else [])]
+    return [*paths_of(frames), options.filelist, *(path for path in (options.mask, options.fringe) if path)]
 
 
 def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
@@ -221,6 +228,8 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def _reduce(options: argparse.Namespace) -> None:
+    if options.each and outputs_of(options):
+        raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
     recipe, say = _recipe(options), _speaker(options)
     frames = _night(options)
     if not frames.light.frames:
@@ -230,9 +239,8 @@ def _reduce(options: argparse.Namespace) -> None:
     paths = master_paths(options.masters, frames)
     record = record_path(output, each=options.each) if options.record else None
     drawings = outputs_of(options)
-    if drawings and options.each:
-        raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
-    outputs = [*(path for path, *_ in products), *paths.values(), *([record] if record else []), *drawings]
+    sides = [path for path in (record, options.quality, *drawings) if path]
+    outputs = [*(path for path, *_ in products), *paths.values(), *sides]
     check_outputs(outputs, _inputs(options, frames), overwrite=options.overwrite)
     masters = make_masters(frames, recipe)
     for kind, master in _made(masters):
@@ -245,10 +253,18 @@ def _reduce(options: argparse.Namespace) -> None:
     done = []
     for path, product in reduced:
         _deliver(product, path, options.overwrite, say)
-        done += [(product, path)] if record or drawings else []
+        done += [(product, path)] if sides else []
     if drawings:
         write_drawings(options, ([product for product, _ in done], masters, frames), say)
+    _quality(options, recipe.prepared(frames), [product for product, _ in done])
     _record(record, "reduce", options, frames, done)
+
+
+def _quality(options: argparse.Namespace, frames: FrameSet, products: list[ReducedImage]) -> None:
+    if options.quality:
+        measured = quality_of(frames, products)
+        write_quality(measured, options.quality, overwrite=options.overwrite)
+        _speaker(options)(f"wrote {options.quality}: quality numbers of {len(measured)} images")
 
 
 def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:

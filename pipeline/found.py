@@ -34,7 +34,7 @@ class Found:
     end: datetime | None = None
     kind: str = ""
     gain: tuple[float, float] | None = None
-    left_out: Array | None = attrs.field(default=None, eq=attrs.cmp_using(eq=same_array), repr=False)
+    left_out: Array | None = attrs.field(default=None, eq=attrs.cmp_using(eq=same_array), repr=False, hash=False)
 
     @property
     def frames(self) -> int:

@@ -66,11 +66,15 @@ class Location:
 
 @attrs.frozen
 class Lineage:
-    """What a master is made of: its kind, the names of its raw frames, and the steps they went through."""
+    """What a master is made of: its kind, the names of its raw frames, and the steps they went through.
+
+    ``combined`` is what combining found, where it was combined here.
+    """
 
     kind: str
     sources: tuple[str, ...]
     history: tuple[Ran, ...]
+    combined: Any = None
 
 
 @attrs.frozen
@@ -211,7 +215,7 @@ class Image:
     @property
     def lineage(self) -> Lineage:
         """What the image is made of."""
-        return Lineage(self.kind, self.sources, self.history)
+        return Lineage(self.kind, self.sources, self.history, self.found)
 
 
 def _pixels(thing: Any) -> Pixels:

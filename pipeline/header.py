@@ -15,8 +15,9 @@ from astropy.io import fits
 from pipeline.cards import Cards
 from pipeline.errors import HeaderWarning
 from pipeline.exposures import exposure
-from pipeline.frames import Image, Lineage, Ran
+from pipeline.frames import Image, Ran
 from pipeline.keeping import kept
+from pipeline.names import cards_of, masters_of
 from pipeline.pixels import Array, Flag, Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
@@ -135,7 +136,7 @@ def attach_header(image: Image) -> ReducedImage:
     for keyword, value, comment in image.added:
         said = printable(value) if isinstance(value, str) else value
         header[keyword] = (said, comment) if comment else said
-    for keyword, value, comment in (*_exposures(image), *_times(image)):
+    for keyword, value, comment in (*_exposures(image), *_times(image), *cards_of(image)):
         header[keyword] = (value, comment)
     for kind, names in _names(image).items():
         _add_names(header, kind, names)
@@ -172,17 +173,9 @@ def _names(image: Image) -> dict[str, tuple[str, ...]]:
     """Give the raw frames by kind: the image's own, and those of the masters that its steps used."""
     names: dict[str, tuple[str, ...]] = dict.fromkeys(_NAMED, ())
     names[image.kind] = image.sources
-    for lineage in _masters(image.history):
+    for lineage in masters_of(image.history):
         names[lineage.kind] = names[lineage.kind] or lineage.sources
     return names
-
-
-def _masters(history: tuple[Ran, ...]) -> Iterator[Lineage]:
-    for ran in history:
-        if not ran.skipped:
-            for lineage in ran.masters:
-                yield lineage
-                yield from _masters(lineage.history)
 
 
 def _add_names(header: fits.Header, kind: str, names: tuple[str, ...]) -> None:

@@ -37,6 +37,7 @@ DROPPED = (
         "distortions that other HDUs of the raw file hold",
     ),
     ("BUNIT|CREATOR|DATE|LONGSTRN|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT", "what the product says anew, or not"),
+    ("SIGCLIP|CLIPHIG|[BDF](COMTYPE|SIGCLIP|CLIPLOW|CLIPHIG|XPOSURE)", "the same, under ASPIRED's names"),
     ("(LIGHT|BIAS|DARK|FLAT|ARC)\\d+", "the frames that a former product was made of"),
 )
 """Cards that no longer hold, as patterns of their keywords, and why."""

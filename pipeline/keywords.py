@@ -26,6 +26,9 @@ DONE = {
     "flat": ("L1STATFL", "FLATCOR", "FLATCORR"),
     "gain": ("GAINCOR",),
     "turned": ("TURNED",),
+    "linear": ("LINCOR", "IRLINCOR"),
+    "cosmics": ("CCLEANED",),
+    "fringe": ("FRINGCOR", "FRINGECOR"),
 }
 """Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
 are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""

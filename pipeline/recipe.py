@@ -61,6 +61,10 @@ class Recipe:
     :param variance: where the variance comes from, as in combine; None to follow none.
     :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``; by
         default what its header says, or else what the bias and flat frames show.
+    :param linearity: the step that straightens raw values; None to take them as they are.
+    :param cosmics: the step that cleans each light, once bias and dark are out; None to leave that to the clip.
+    :param fringe: the step that takes fringes out of the flat-fielded light.
+    :param healing: the last step, which interpolates over bad pixels.
     """
 
     method: Method = "mean"
@@ -75,12 +79,17 @@ class Recipe:
     orient: Step[Image, Image] | None = None
     variance: Variance | None = "noise"
     noise: Noise | None = None
+    linearity: Step[Image, Image] | None = None
+    cosmics: Step[Image, Image] | None = None
+    fringe: Step[Image, Image] | None = None
+    healing: Step[Image, Image] | None = None
 
     def prepared(self, frames: FrameSet) -> FrameSet:
         """Do to raw frames what comes before combining."""
         for kind, state in self.declared:
             frames = FrameSet(take_as(frame, state=state) if frame.kind == kind else frame for frame in frames)
         flagged = each(flag_saturated(level=self.saturation))(frames)
+        flagged = each(self.linearity)(flagged) if self.linearity else flagged
         if self.overscan is None or not (self._amplifiers or any(map(declares_sections, flagged))):
             return flagged
         mask = self.flagging.mask
@@ -126,14 +135,17 @@ class Recipe:
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
 
+        Lights from which cosmic rays are cleaned are calibrated each.
+
         :raises StepError: lights of several exposures hold a pedestal that does not grow with time.
         """
         frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
         scale = scale_of(frames)
-        if scale is None:
+        one_by_one = scale is not None or (self.cosmics is not None and frames[0].kind == "light")
+        if not one_by_one:
             return pipe(frames, self.combined, calibrate)
         ready = each(calibrate)(frames)
-        if frames[0].kind != "light":
+        if scale is None or frames[0].kind != "light":
             return self.combined(ready, scale)
         for light in ready:
             if not (light.state.bias or light.state.overscan):

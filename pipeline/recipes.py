@@ -123,8 +123,8 @@ def reduce(
 
     Lights: overscan out and trimmed, combined, bias out, dark out, divided by the flat.  Lights of several
     exposures are calibrated each, scaled to their mean exposure, and weighed by exposure.  Arcs the same without
-    the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  Then to
-    electrons, and turned, where the recipe says so.  What a header says has been done already is skipped, and said.
+    the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  What a header
+    says has been done already is skipped, and said.  Steps that the recipe adds stand where its fields say.
 
     :param masters: the calibrations; by default they are made from the night's own frames.
     :raises StepError: the night has no frames of this kind.
@@ -141,12 +141,19 @@ def reduce(
         subtract_bias(bias=made.bias),
         recipe.alone(made.noise),
         subtract_dark(dark=made.dark),
+        *((recipe.cosmics,) if recipe.cosmics and kind == "light" else ()),
         divide(flat=made.flat if kind == "light" else None),
     )
     image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
-    by = recipe.flagging.grow
-    grown = grow_flags(image, by=by, diagonals=recipe.flagging.diagonals) if by else image
-    return pipe(grown, recipe.finished, attach_header)
+    return pipe(image, _finishing(recipe, kind), recipe.finished, attach_header)
+
+
+def _finishing(recipe: Recipe, kind: str) -> Callable[[Image], Image]:
+    """Give what comes after calibration: fringes out, flags grown, bad pixels healed."""
+    flagging = recipe.flagging
+    grow = grow_flags(by=flagging.grow, diagonals=flagging.diagonals) if flagging.grow else None
+    steps = (recipe.fringe if kind == "light" else None, grow, recipe.healing)
+    return chain(*(step for step in steps if step is not None))
 
 
 def _lights(lights: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:

@@ -41,6 +41,7 @@ NOT_SETTINGS = {
     "full",
     "compact",
     "browser",
+    "quality",
 }
 """Options of the command that say where and how to run it, not what to do."""
 

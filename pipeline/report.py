@@ -11,6 +11,10 @@ from pipeline.pixels import Flag, Pixels
 from pipeline.simulate import Night
 from pipeline.state import State
 
+AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
+AROUND |= {"heal": "bad pixels interpolated"}
+"""What the steps around the core have done."""
+
 
 def counted(frames: FrameSet) -> str:
     """Count the frames of one kind, with their exposures."""
@@ -39,6 +43,8 @@ def step_words(product: ReducedImage) -> str:
     for ran in product.history:
         if ran.stage in taken and ran.skipped not in ("", "nothing to do"):
             words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
+        elif ran.stage in AROUND and not ran.skipped and ("fringe", "None") not in ran.settings:
+            words.append(AROUND[ran.stage])
         elif ran.stage in taken and ran.stage != "subtract_overscan":
             words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
     words += [

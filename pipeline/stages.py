@@ -224,7 +224,8 @@ def _fits(value: object, hint: Any) -> bool:
     options = _record_types(hint)
     if any(attrs.has(option) for option in options):
         return isinstance(value, tuple(options))
-    numeric = bool(options) and set(options) <= {float, int, types.NoneType}
+    said = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
+    numeric = bool(said & {float, int}) and said <= {float, int, types.NoneType}
     return not numeric or (value is None and types.NoneType in options) or _is_number(value)
 
 

@@ -20,6 +20,9 @@ class State:
     flat: str = ""
     gain: str = ""
     turned: str = ""
+    linear: str = ""
+    cosmics: str = ""
+    fringe: str = ""
     unit: str = "adu"
 
     @property

@@ -170,7 +170,7 @@ KIND_WORDS = (
     ("flat", ("flat", "twilight", "domef", "skyf", "ffs", "led", "quartz", "halogen")),
     ("arc", ("arc", "comp", "lamp", "wave", "thar", "cuar", "hene", "cal")),
     ("dark", ("dark",)),
-    ("light", ("light", "object", "obj", "sci", "target", "std", "expose", "sky", "acq", "stare")),
+    ("light", ("light", "object", "obj", "sci", "target", "std", "standard", "expose", "sky", "acq", "stare")),
 )
 """How a type begins in words of any case; the first that fits."""
 

@@ -17,16 +17,20 @@ from pipeline import (
     Flag,
     FrameSet,
     Image,
+    LACosmic,
     MasterBias,
     MasterDark,
     Noise,
     Pixels,
     attach_header,
     chain,
+    clean_cosmic_rays,
     combine,
     divide,
     each,
     flag_saturated,
+    heal,
+    linearise,
     normalise_flat,
     open_frame,
     orient,
@@ -138,6 +142,11 @@ steps_of_plain_settings = st.one_of(
     st.sampled_from([0, 1]).map(lambda saxis: orient(saxis=saxis)),
     positive.map(lambda exposure: scale_dark(exposure=exposure)),
     st.booleans().map(lambda force: subtract_bias(bias=None, force=force)),
+    steps_of(heal, by=st.sampled_from(["nearest", "along"]), saxis=st.integers(0, 1), reach=st.none() | st.just(3)),
+    st.lists(positive, min_size=1, max_size=3).map(lambda curve: linearise(coefficients=tuple(curve), pedestal=1.0)),
+    st.builds(LACosmic, sigclip=positive, psfmodel=st.sampled_from(["gaussxy", "moffat"])).map(
+        lambda by: clean_cosmic_rays(gain=1.5, read_noise=4.0, by=by)
+    ),
 )
 
 

@@ -1,0 +1,219 @@
+"""Cosmic rays on a single light: found by their edges, which are sharper than the optics draw anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.frames import Image, check_shapes
+from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.running import advise
+from pipeline.stages import stage
+
+PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
+"""Models of two passes: the second looks at what the first has left."""
+
+WORDS = {
+    "cleantype": ("median", "medmask", "meanmask", "idw"),
+    "fsmode": ("median", "convolve"),
+    "psfmodel": ("gauss", "gaussx", "gaussy", "gaussxy", "gaussyx", "moffat"),
+}
+NEAR = 2
+"""Values are replaced from the 5 × 5 pixels around them."""
+
+FRAME = 8
+"""Pixels by which an image is continued beyond its edges."""
+
+
+def _rows_of(kernel: Iterable[Iterable[float]] | None) -> tuple[tuple[float, ...], ...] | None:
+    return None if kernel is None else tuple(tuple(float(value) for value in row) for row in kernel)
+
+
+@attrs.frozen
+class LACosmic:
+    """The settings of L.A.Cosmic, under astroscrappy's names and with its defaults.
+
+    ``fsmode`` tells cosmic rays from stars and lines by a median (``median``), or by what a point looks like
+    (``convolve``), a ``psfmodel`` of ``psffwhm`` pixels: ``gaussx`` or ``gaussy`` for spectra that are sharp along
+    one axis, ``gaussxy`` and ``gaussyx`` one after the other.  ``psfk``, rows of a kernel, stands in for the model.
+    ``satlevel`` is in e⁻; by default pixels flagged before are left out, and no others.
+    """
+
+    sigclip: float = 4.5
+    sigfrac: float = 0.3
+    objlim: float = 5.0
+    satlevel: float | None = None
+    niter: int = 4
+    sepmed: bool = True
+    cleantype: str = "meanmask"
+    fsmode: str = "median"
+    psfmodel: str = "gauss"
+    psffwhm: float = 2.5
+    psfsize: int = 7
+    psfk: tuple[tuple[float, ...], ...] | None = attrs.field(default=None, converter=_rows_of)
+    psfbeta: float = 4.765
+
+    def __attrs_post_init__(self) -> None:
+        for name, known in WORDS.items():
+            if getattr(self, name) not in known:
+                raise SettingError(f"LACosmic: {name}={getattr(self, name)!r}; expected one of {', '.join(known)}")
+        for name in ("sigclip", "sigfrac", "objlim", "psffwhm", "psfbeta", "niter", "psfsize"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"LACosmic: {name}={getattr(self, name)!r}; expected a number above 0")
+        if self.psfsize % 2 == 0:
+            raise SettingError(f"LACosmic: psfsize={self.psfsize}; expected an odd number of pixels")
+
+    @property
+    def passes(self) -> tuple[dict[str, Any], ...]:
+        """What astroscrappy is to be told, once for each pass."""
+        said = attrs.asdict(self, recurse=False)
+        said["satlevel"] = math.inf if self.satlevel is None else self.satlevel
+        said["psfk"] = None if self.psfk is None else np.array(self.psfk, np.float32)
+        models = PASSES.get(self.psfmodel, (self.psfmodel,)) if self.fsmode == "convolve" else ("gauss",)
+        return tuple(said | {"psfmodel": model} for model in models)
+
+
+@stage(does="cosmics")
+def clean_cosmic_rays(
+    image: Image,
+    *,
+    gain: float,
+    read_noise: float,
+    by: LACosmic = LACosmic(),
+    background: Image | None = None,
+    force: bool = False,  # noqa: ARG001 - stage's own
+) -> Image:
+    """Flag the cosmic rays on a light, and put there what their neighbours have: L.A.Cosmic (van Dokkum 2001).
+
+    The unit stays; all other pixels keep their values to the bit.  Flagged pixels are not looked at.  A value that
+    is replaced gets the mean variance of its good neighbours.  Needs the extra ``cosmicray`` (astroscrappy).
+
+    :param gain: e⁻/ADU of one frame; 1 for an image in electrons.
+    :param read_noise: e⁻ of one frame.  An image that carries variance is judged by that instead.
+    :param background: what the light has without its target, such as sky lines: it is no cosmic ray.
+    :param force: do it even if the header says that it has been done.
+    :raises SettingError: gain or read noise make no sense, or astroscrappy is missing.
+    :raises StepError: the image is no light.
+    :raises CalibrationError: its unit is neither ADU nor electrons.
+    """
+    _check(image, gain, read_noise)
+    scrappy = _astroscrappy()
+    pixels, n = image.pixels, image.found.frames if image.found else 1
+    electrons = gain * n  # the mean of n frames is as noisy as one of n times the gain, √n times the read noise
+    known = {} if background is None else {"inbkg": _framed(_filled(_fitting(background, image)) * electrons)}
+    variance = pixels.total_variance
+    if variance is not None:
+        known["invar"] = _framed(np.where(np.isfinite(variance), variance, 0) * electrons**2)
+    values, left_out = _framed(_filled(pixels) * electrons), _framed(pixels.mask)
+    hit = np.zeros(values.shape, bool)
+    for settings in by.passes:
+        more, values = scrappy.detect_cosmics(
+            values, inmask=left_out, gain=1.0, readnoise=read_noise * math.sqrt(n), **settings, **known
+        )
+        hit |= more
+    hit, values = _unframed(hit, pixels.shape) & ~pixels.mask, _unframed(values, pixels.shape)
+    return attrs.evolve(
+        image,
+        data=_replaced(pixels, hit, values / electrons),
+        state=attrs.evolve(image.state, cosmics=f"L.A.Cosmic with gain={gain:g} and read noise={read_noise:g}"),
+        added=(*image.added, *_cards(gain, read_noise, by, int(hit.sum()))),
+    )
+
+
+def _check(image: Image, gain: float, read_noise: float) -> None:
+    if not (0 < gain < math.inf and 0 <= read_noise < math.inf):
+        raise SettingError(
+            f"clean_cosmic_rays: gain={gain}, read_noise={read_noise}; expected e⁻/ADU above 0, and e⁻ from 0"
+        )
+    if image.kind != "light":
+        raise StepError(f"{image.name}: is a {image.kind}; its lines or hot pixels are as sharp as cosmic rays")
+    if image.state.unit not in ("adu", "electron") or (image.state.unit == "electron" and gain != 1):
+        raise CalibrationError(
+            f"{image.name}: in {image.state.unit or 'no unit'}, with gain={gain:g}; expected adu, or electron and 1"
+        )
+    if not (image.state.bias or image.state.overscan):
+        advise(
+            f"{image.name}: neither bias nor overscan is out; what pedestal there is counts as light, and faint cosmic "
+            "rays are taken for its noise",
+            AssumptionWarning,
+        )
+
+
+def _astroscrappy() -> ModuleType:
+    try:
+        import astroscrappy
+    except ImportError as error:
+        raise SettingError(
+            "cosmic rays on single lights need astroscrappy: pip install 'ccd-pipeline[cosmicray]'"
+        ) from error
+    module: ModuleType = astroscrappy
+    return module
+
+
+def _fitting(background: Image, image: Image) -> Pixels:
+    check_shapes([image, background])
+    return background.pixels
+
+
+def _filled(pixels: Pixels) -> Array:
+    """Give float32 values with the median where there are none: NaN would spread."""
+    finite = np.isfinite(pixels.values)
+    if finite.all():
+        return pixels.values.astype(np.float32)
+    middle = np.median(pixels.values[finite]) if finite.any() else 0.0
+    return np.where(finite, pixels.values, middle).astype(np.float32)
+
+
+def _framed(plane: Array) -> Array:
+    """Mirror a plane at its edges, within 2 pixels of which astroscrappy finds nothing; float32 unless a mask."""
+    height, width = plane.shape
+    wide = [(min(FRAME, height - 1),) * 2, (min(FRAME, width - 1),) * 2]
+    return np.pad(plane if plane.dtype == bool else plane.astype(np.float32), wide, mode="reflect")
+
+
+def _unframed(plane: Array, shape: tuple[int, int]) -> Array:
+    y, x = ((framed - own) // 2 for framed, own in zip(plane.shape, shape, strict=True))
+    inside: Array = plane[y : y + shape[0], x : x + shape[1]]
+    return inside
+
+
+def _replaced(pixels: Pixels, hit: Array, values: Array) -> Pixels:
+    """Put new values where pixels are hit, with the variance of what they were made of."""
+    put = np.where(hit, values, pixels.values).astype(pixels.values.dtype)
+    variance = pixels.variance
+    if variance is not None and hit.any():
+        variance = sealed(_with_means(variance, hit, ~(pixels.mask | hit)))
+    return attrs.evolve(pixels, values=sealed(put), variance=variance).flagged(hit, Flag.COSMIC_RAY | Flag.HEALED)
+
+
+def _with_means(plane: Array, where: Array, good: Array) -> Array:
+    """Give a plane with the mean of the good pixels around it in each place of ``where`` that has any."""
+    y, x = np.nonzero(where)
+    total, count = np.zeros(y.size), np.zeros(y.size)
+    height, width = plane.shape
+    for dy in range(-NEAR, NEAR + 1):
+        for dx in range(-NEAR, NEAR + 1):
+            row, column = (y + dy).clip(0, height - 1), (x + dx).clip(0, width - 1)
+            counts = good[row, column] & (row == y + dy) & (column == x + dx)
+            total += np.where(counts, plane[row, column], 0)
+            count += counts
+    mean = plane.copy()
+    mean[y[count > 0], x[count > 0]] = (total[count > 0] / count[count > 0]).astype(plane.dtype)
+    return mean
+
+
+def _cards(gain: float, read_noise: float, by: LACosmic, count: int) -> tuple[tuple[str, Any, str], ...]:
+    return (
+        ("CCLEANED", True, "cosmic rays were cleaned from single lights"),
+        ("CGAIN", float(gain), "[e-/ADU] gain to find cosmic rays with"),
+        ("CRDNOISE", float(read_noise), "[e-] read noise to find cosmic rays with"),
+        ("CFSMODE", by.fsmode, "fine structure mode of L.A.Cosmic"),
+        ("CPSFMOD", by.psfmodel if by.fsmode == "convolve" else "none", "PSF model of L.A.Cosmic, in mode convolve"),
+        ("NCOSMIC", count, "number of pixels hit by cosmic rays"),
+    )

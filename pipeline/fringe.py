@@ -1,0 +1,139 @@
+"""Fringes: night-sky lines that interfere in a thin detector, in a pattern that is always the same."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
+from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
+from pipeline.pixels import Array, Pixels, sealed
+from pipeline.robust import MAD_TO_SIGMA
+from pipeline.running import advise
+from pipeline.stages import stage
+
+ROUNDS = 20
+KEPT = 3.0
+"""Values further than this many σ from the fit are stars, spectra or cosmic rays, and left out of it."""
+
+
+@attrs.frozen(repr=False)
+class MasterFringe:
+    """What subtract_fringe needs: a pattern with mean 0 over good pixels, and 0 where it is not known."""
+
+    image: Image
+
+    def __attrs_post_init__(self) -> None:
+        check_image(self.image, "MasterFringe")
+
+    @classmethod
+    def of(cls, image: Image) -> MasterFringe:
+        """Make a master of a flat-fielded image of nothing but sky, such as dithered lights combined.
+
+        :raises CalibrationError: no pixel of it is good.
+        """
+        check_image(image, "MasterFringe")
+        pixels = image.pixels
+        good = ~pixels.mask
+        if not good.any():
+            raise CalibrationError(f"{image.name}: the fringe frame has no good pixel")
+        mean = pixels.values[good].mean(dtype=np.float64)
+        values = np.where(good, pixels.values - mean, 0).astype(pixels.values.dtype)
+        return cls(attrs.evolve(image, data=attrs.evolve(pixels, values=sealed(values)).as_shared()))
+
+    def __repr__(self) -> str:
+        return f"MasterFringe({self.image.short_name})"
+
+    @property
+    def pixels(self) -> Pixels:
+        """The pattern, in the frames' unit."""
+        return self.image.pixels
+
+    @property
+    def lineage(self) -> Lineage:
+        """What the master is made of."""
+        return self.image.lineage
+
+    def recorded(self, ran: Ran) -> MasterFringe:
+        """Give the same master with one more step in its history."""
+        return MasterFringe(self.image.recorded(ran))
+
+
+@stage(does="fringe")
+def subtract_fringe(
+    image: Image,
+    *,
+    fringe: MasterFringe | None,
+    scale: float | None = None,
+    force: bool = False,  # noqa: ARG001 - stage's own
+) -> Image:
+    """Subtract the fringes as strong as they are in the image; ``fringe=None`` says that there are none.
+
+    The strength is the s of the least squares fit of a + b x + c y + s × fringe to the good pixels, with what stands
+    out by 3 σ left out: sky that is level or tilted, and sparse objects, do not bear on it.
+
+    :param scale: how strong; by default it is fitted.
+    :param force: subtract even if the header says that it has been done.
+    :raises SettingError: the scale is no finite number.
+    :raises CalibrationError: the units differ, or the fit has too few good pixels or a pattern without contrast.
+    """
+    if fringe is None:
+        return image
+    check_shapes([image, fringe.image])
+    check_units(image, fringe.image)
+    if scale is not None and not math.isfinite(scale):
+        raise SettingError(f"subtract_fringe: scale={scale}; expected a finite number")
+    if bool(image.state.flat) != bool(fringe.image.state.flat):
+        advise(
+            f"{image.name} and {fringe.image.name}: by their headers one is flat-fielded and the other is not; taken "
+            "to have the same response",
+            AssumptionWarning,
+        )
+    strength = fringe_strength(image, fringe) if scale is None else float(scale)
+    by = f"Fringe image is {fringe.image.short_name} with scale={strength:.6g}"
+    return attrs.evolve(
+        image,
+        data=image.pixels.minus(fringe.pixels, strength),
+        state=attrs.evolve(image.state, fringe=by),
+        added=(*image.added, ("FRINGCOR", by, ""), ("FRNGSCAL", strength, "fringe frame was multiplied by this")),
+    )
+
+
+def fringe_strength(image: Image, fringe: MasterFringe) -> float:
+    """Fit how strong the fringes of an image are, as a multiple of the master's.
+
+    :raises CalibrationError: there are too few good pixels, or the pattern has no contrast there.
+    """
+    pattern, pixels = fringe.pixels, image.pixels
+    good = ~(pixels.mask | pattern.mask)
+    y, x = np.nonzero(good)
+    height, width = pixels.shape
+    columns = np.stack([np.ones(y.size), x / width - 0.5, y / height - 0.5, pattern.values[good]], axis=1)
+    values = pixels.values[good].astype(np.float64)
+    if y.size < 10 or not np.ptp(columns[:, 3]) > 0:
+        raise CalibrationError(
+            f"{image.name}: {y.size} good pixels and a fringe pattern of {np.ptp(columns[:, 3]) if y.size else 0:g}; "
+            "its strength cannot be fitted: give the scale"
+        )
+    kept = np.abs(values - np.median(values)) <= KEPT * _spread(values - np.median(values))
+    for _ in range(ROUNDS):
+        fitted = _solved(columns[kept], values[kept])
+        rest = values - columns @ fitted
+        now = np.abs(rest) <= KEPT * _spread(rest[kept])
+        if np.array_equal(now, kept):
+            break
+        kept = now
+    return float(fitted[3])
+
+
+def _spread(rest: Array) -> float:
+    """Give the standard deviation by the median; a little above 0 where most values are equal."""
+    scale = MAD_TO_SIGMA * float(np.median(np.abs(rest)))
+    return max(scale, 1e-9 * float(np.abs(rest).max(initial=0.0)), 1e-12)
+
+
+def _solved(columns: Array, values: Array) -> Array:
+    solution: Array = np.linalg.lstsq(columns, values, rcond=None)[0]
+    return solution

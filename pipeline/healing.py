@@ -1,0 +1,139 @@
+"""Interpolation over bad pixels, for programs that cannot leave a pixel out.  Whoever can should use the mask."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from pipeline.errors import SettingError
+from pipeline.frames import Image
+from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.stages import stage
+
+By: TypeAlias = Literal["nearest", "along", "across"]
+
+REASONS = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad")
+"""All but saturated: a saturated pixel is brighter than its neighbours, and says so better than they would."""
+
+
+@stage
+def heal(
+    image: Image,
+    *,
+    by: By = "nearest",
+    saxis: int = 1,
+    reach: int | None = None,
+    reasons: tuple[str, ...] = REASONS,
+) -> Image:
+    """Put in place of bad values what lies between the nearest good ones; the flags stay, and HEALED is added.
+
+    ``along`` takes the nearest good pixels on both sides along the dispersion, ``across`` across it, and draws a
+    straight line between them.  ``nearest`` takes the mean of both lines, each the heavier the nearer its ends; at a
+    pixel with good neighbours on one side only of one axis, the other axis alone.  At the edge of the image the
+    nearest good value is taken as it is.  A tilted plane comes back exactly, wherever a line has two ends.
+
+    A value's variance is that of the pixels it was made of; what the interpolation itself is wrong by is not in it.
+    A pixel that nothing good can be reached from keeps its value and is not HEALED.
+
+    :param saxis: 1 where the dispersion lies along x, 0 along y.
+    :param reach: pixels to the farthest good neighbour that may be used; None for any.
+    :param reasons: flags, by name, of pixels to heal.
+    :raises SettingError: there is no such way, axis or flag.
+    """
+    wanted = _wanted(by, saxis, reach, reasons)
+    pixels, count = image.pixels, 0
+    axes = (1, 0) if by == "nearest" else ((1,) if (saxis == 1) == (by == "along") else (0,))
+    good, bad = ~pixels.mask, (pixels.flags & wanted) != 0
+    bad &= (pixels.flags & ~np.uint8(wanted | Flag.HEALED)) == 0
+    for _ in range(2 if by == "nearest" else 1):  # the second time for where a bad row and a bad column cross
+        if not bad.any():
+            break
+        pixels, done = _healed(pixels, good, bad, axes, reach)
+        good, bad, count = good | done, bad & ~done, count + int(done.sum())
+    if not count:
+        return image
+    words = "neighbours" if by == "nearest" else f"{by} dispersion"
+    added = (("HEALED", True, f"bad pixels got values from {words}"), ("NHEALED", count, "number of them"))
+    return attrs.evolve(image, data=pixels, added=(*image.added, *added))
+
+
+def _wanted(by: str, saxis: int, reach: int | None, reasons: tuple[str, ...]) -> int:
+    if by not in ("nearest", "along", "across") or saxis not in (0, 1):
+        raise SettingError(f"heal: by={by!r}, saxis={saxis}; expected 'nearest', 'along' or 'across', and 0 or 1")
+    if reach is not None and reach < 1:
+        raise SettingError(f"heal: reach={reach}; expected a number of pixels from 1, or None")
+    known = {str(flag.name).lower(): int(flag) for flag in Flag if flag is not Flag.HEALED}
+    strangers = [reason for reason in reasons if reason not in known]
+    if strangers or not reasons:
+        raise SettingError(f"heal: reasons={reasons!r}; expected some of {', '.join(known)}")
+    return sum({known[reason] for reason in reasons})
+
+
+def _healed(pixels: Pixels, good: Array, bad: Array, axes: tuple[int, ...], reach: int | None) -> tuple[Pixels, Array]:
+    """Interpolate the bad pixels once; give them, and where that could be done."""
+    where: tuple[Array, Array] = np.nonzero(bad)[0], np.nonzero(bad)[1]
+    ends = [end for axis in axes for end in _ends(good, where, axis, reach)]
+    weights = _weights(ends)
+    reached = weights.sum(axis=0) > 0
+    weights = weights[:, reached] / weights[:, reached].sum(axis=0)
+    y, x = where[0][reached], where[1][reached]
+    places = [(end.y[reached], end.x[reached]) for end in ends]
+    done = np.zeros(bad.shape, bool)
+    done[y, x] = True
+
+    def put(plane: Array, power: int = 1) -> Array:
+        mixed = plane.copy()
+        taken = (w**power * np.where(w > 0, plane[place], 0) for w, place in zip(weights, places, strict=True))
+        mixed[y, x] = sum(taken, start=np.zeros(y.size)).astype(plane.dtype)
+        return sealed(mixed)
+
+    healed = attrs.evolve(
+        pixels,
+        values=put(pixels.values),
+        variance=None if pixels.variance is None else put(pixels.variance, 2),
+        shared=tuple((key, put(sigma)) for key, sigma in pixels.shared),
+    )
+    return healed.flagged(done, Flag.HEALED), done
+
+
+@attrs.frozen
+class _End:
+    """The nearest good pixel from each bad one on one side of one axis; 0 is the distance where there is none."""
+
+    y: Array
+    x: Array
+    distance: Array
+
+
+def _ends(good: Array, where: tuple[Array, Array], axis: int, reach: int | None) -> tuple[_End, _End]:
+    """Find the nearest good pixels before and behind each bad one along an axis."""
+    length = good.shape[axis]
+    places = np.arange(length).reshape((-1, 1) if axis == 0 else (1, -1))
+    before = np.maximum.accumulate(np.where(good, places, -1), axis=axis)[where]
+    flipped = np.flip(np.where(good, places, length), axis)
+    behind = np.flip(np.minimum.accumulate(flipped, axis=axis), axis)[where]
+    here = where[axis]
+    return _end(where, axis, before, here - before, before >= 0, reach), _end(
+        where, axis, behind, behind - here, behind < length, reach
+    )
+
+
+def _end(where: tuple[Array, Array], axis: int, place: Array, distance: Array, there: Array, reach: int | None) -> _End:
+    usable = there if reach is None else there & (distance <= reach)
+    place = np.where(usable, place, where[axis])
+    y, x = (place, where[1]) if axis == 0 else (where[0], place)
+    return _End(y, x, np.where(usable, distance, 0))
+
+
+def _weights(ends: list[_End]) -> Array:
+    """Weigh the ends by the inverse of their distance: (ends, bad pixels).
+
+    Along one axis that is linear interpolation.  Where one axis has both ends, an axis with one is left out.
+    """
+    distances = np.array([end.distance for end in ends], np.float64)
+    weights = np.where(distances > 0, 1 / np.maximum(distances, 1), 0)
+    between = (weights > 0).reshape(-1, 2, weights.shape[1]).all(axis=1)  # (axes, bad pixels)
+    lines = np.repeat(between, 2, axis=0)
+    return np.where(between.any(axis=0) & ~lines, 0, weights)

@@ -1,0 +1,74 @@
+"""Non-linearity: readouts that count less, or more, of many electrons than of few."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+from numpy.polynomial import polynomial
+
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.frames import Image
+from pipeline.pixels import Array, Pixels, sealed
+from pipeline.running import advise
+from pipeline.stages import stage
+
+
+@stage(rows=True, does="linear")
+def linearise(
+    image: Image, *, coefficients: tuple[float, ...] | None, pedestal: float = 0.0, force: bool = False
+) -> Image:
+    """Correct raw values for non-linearity: s above the pedestal becomes c₁ s + c₂ s² + c₃ s³ and so on above it.
+
+    ``coefficients=None`` says that there is nothing to correct.  The pedestal is the bias level, from which
+    electrons are counted; 0 where the coefficients were found with the bias in.  Variance goes with the square of
+    the slope.
+
+    :param coefficients: c₁, c₂, …; c₁ is 1 where small signals are right as they are.
+    :param pedestal: in ADU.
+    :param force: correct even if the header says that it has been done.
+    :raises SettingError: a coefficient or the pedestal is no finite number.
+    :raises StepError: the image is not raw any more.
+    :raises CalibrationError: the polynomial does not rise at a good value: that lies beyond where it was measured.
+    """
+    if coefficients is None:
+        return image
+    if not coefficients or not all(map(math.isfinite, (*coefficients, pedestal))):
+        raise SettingError(f"linearise: coefficients={coefficients}, pedestal={pedestal}; expected finite numbers")
+    state = image.state
+    done = [by for by in (state.overscan, state.bias, state.dark, state.flat) if by]
+    if done and not force:
+        if any(ran.stage.startswith(("subtract_", "divide")) and not ran.skipped for ran in image.history):
+            raise StepError(f"{image.name}: not raw any more ({done[0]}); linearise comes before everything else")
+        advise(f"{image.name}: reduced elsewhere ({done[0]}); taken to be linear", AssumptionWarning)
+        return image
+    words = " + ".join(f"{c:g} s^{power}" for power, c in enumerate(coefficients, start=1))
+    by = f"Linearity correction is {words} from {pedestal:g} adu"
+    return attrs.evolve(
+        image,
+        data=_straightened(image.pixels, np.array([0.0, *coefficients]), pedestal, image.name),
+        state=attrs.evolve(state, linear=by),
+        added=(*image.added, ("LINCOR", by, "")),
+    )
+
+
+def _straightened(pixels: Pixels, curve: Array, pedestal: float, name: str) -> Pixels:
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is flagged since it was read
+        signal = pixels.values.astype(np.float64) - pedestal
+        slope = polynomial.polyval(signal, polynomial.polyder(curve))
+        straight = pedestal + polynomial.polyval(signal, curve)
+    falling = ~(slope > 0) & ~pixels.mask
+    if falling.any():
+        level = float(pixels.values[falling].min())
+        raise CalibrationError(
+            f"{name}: the linearity polynomial does not rise at {level:g} adu, a value of a good pixel; flag values "
+            "beyond its range first (flag_saturated, --saturation), or give better coefficients"
+        )
+    dtype = pixels.values.dtype
+    return attrs.evolve(
+        pixels,
+        values=sealed(straight.astype(dtype)),
+        variance=None if pixels.variance is None else sealed((pixels.variance * slope**2).astype(dtype)),
+        shared=tuple((key, sealed((sigma * slope).astype(dtype))) for key, sigma in pixels.shared),
+    )

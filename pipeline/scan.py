@@ -1,0 +1,213 @@
+"""Edge: proposing file lists for the frames in a folder, from what their headers say, for people to check."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import attrs
+from toolz import groupby
+
+from pipeline import keywords
+from pipeline.cards import Cards
+from pipeline.errors import FrameError, PipelineError, PipelineWarning
+from pipeline.fits import open_frame
+from pipeline.frames import KINDS, Image
+from pipeline.header import CREATOR
+from pipeline.output import check_writable, whole_file
+from pipeline.stacking import EQUAL_EXPOSURES
+
+FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
+ORDER = ("bias", "dark", "flat", "arc", "light")
+SHARED = ("bias", "dark", "flat", "arc")
+
+OBJECTS = (
+    ("bias", re.compile(r"(bias|zero)(es|s)?", re.IGNORECASE)),
+    ("dark", re.compile(r"darks?", re.IGNORECASE)),
+    ("flat", re.compile(r"((dome|sky|twilight|internal|lamp|quartz)[ _-]*)?flats?([ _-]*fields?)?", re.IGNORECASE)),
+    ("arc", re.compile(r"arcs?([ _-]*lamps?)?|comp(arison)?([ _-]*lamps?)?", re.IGNORECASE)),
+)
+"""What observers call calibrations in OBJECT, where the type of every exposure with the shutter open is OBJECT."""
+
+EXPOSURE_LETTERS = {"a": "arc", "b": "bias", "d": "dark", "f": "flat", "w": "flat"}
+"""The Liverpool Telescope's own letter for the type, in EXPID: v_f_20181129_10_1_0_0 is a flat."""
+
+
+@attrs.frozen
+class Frame:
+    """What a header says of a frame in a folder; ``kind`` is empty where it does not say, ``note`` says why not."""
+
+    path: str
+    hdu: int = 0
+    kind: str = ""
+    target: str = ""
+    exposure: float | None = None
+    filter: str = ""
+    binning: tuple[int, int] | None = None
+    shape: tuple[int, int] | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What people check a row by."""
+        exposure = "" if self.exposure is None else f"{self.exposure:g} s"
+        binned = "" if self.binning is None else f"binned {self.binning[0]}x{self.binning[1]}"
+        size = "" if self.shape is None else f"{self.shape[1]}x{self.shape[0]} pixels"
+        return ", ".join(word for word in (self.target, exposure, self.filter, binned, size, self.note) if word)
+
+
+def scan(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
+    """Propose file lists for the frames in a folder and the folders in it: the text of each list, by target.
+
+    A list is for lights of one target, exposure, filter, binning and size, with the biases, darks, flats and arcs
+    that fit them: of the same size and binning, flats and arcs of the same filter, arcs of the same target where
+    they name one.  Files that cannot be read or placed are in every list, as comments that say why.  Without lights
+    there is one list, of the calibrations.
+
+    :param beside: the folder that the lists will lie in, to which their paths are relative; by default the same.
+    :raises FrameError: there is no such folder, or no FITS file in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FrameError(f"{folder}: is no folder; name one that holds frames")
+    paths = sorted((path for path in folder.rglob("*") if FRAMES.fullmatch(path.name)), key=_natural)
+    if not paths:
+        raise FrameError(f"{folder}: no FITS files in it (.fits, .fit, .fts, or these with .gz, .bz2, .fz)")
+    base = (beside or folder).resolve()
+    return propose([look(path, Path(os.path.relpath(path.resolve(), base))) for path in paths if path.is_file()])
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort b2 before b11."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def look(path: Path, shown: Path) -> Frame:
+    """Read what the header of a file says: of its first HDU, or the second where the first holds no image.
+
+    :param shown: the path as the list is to give it.
+    """
+    problem = ""
+    for hdu in (0, 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PipelineWarning)  # said again when the list is read
+                return frame_of(open_frame(path, hdu), shown.as_posix(), hdu)
+        except PipelineError as error:
+            problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())
+    return Frame(shown.as_posix(), note=problem)
+
+
+def frame_of(image: Image, path: str, hdu: int = 0) -> Frame:
+    """Make a row of an opened image."""
+    cards = image.header
+    if str(cards.get("CREATOR", "")).startswith(CREATOR.split()[0]):
+        return Frame(path, hdu, note="a product of ccd-pipeline")
+    kind = kind_of(cards)
+    return Frame(
+        path,
+        hdu,
+        kind,
+        target=" ".join(str(cards.get("OBJECT", "")).split()),
+        exposure=image.exposure,
+        filter=keywords.filter_name(cards) or "",
+        binning=keywords.binning(cards),
+        shape=image.shape,
+        note="" if kind else "no type of image in its header that is known",
+    )
+
+
+def kind_of(cards: Cards) -> str:
+    """Tell bias, dark, flat, light and arc by header; empty where it does not say."""
+    letter = re.match(r"[a-z]_([a-z])_\d{8}_", str(cards.get("EXPID", "")))
+    if letter and letter[1] in EXPOSURE_LETTERS:
+        return EXPOSURE_LETTERS[letter[1]]
+    said = keywords.image_type(cards) or ""
+    if said not in ("", "light"):
+        return said
+    called = str(cards.get("OBJECT", "")).strip()
+    return next((kind for kind, words in OBJECTS if words.fullmatch(called)), said)
+
+
+def propose(frames: Sequence[Frame]) -> dict[str, str]:
+    """Give the text of a file list for each group of lights, by the group's name."""
+    lights = [frame for frame in frames if frame.kind == "light"]
+    shared = [frame for frame in frames if frame.kind in SHARED]
+    unknown = [frame for frame in frames if frame.kind not in KINDS]
+    targets = {_key(light.target) for light in lights} - {""}
+    equal = _equal_exposures(light.exposure for light in lights)
+    groups = groupby(lambda light: (equal[light.exposure], *_setting(light)), lights) or {None: []}
+    lists: dict[str, str] = {}
+    for group in groups.values():
+        fitting = [frame for frame in shared if not group or _fits(frame, group[0], targets)]
+        rows = sorted([*fitting, *group], key=lambda frame: ORDER.index(frame.kind))
+        others = [] if len(groups) > 1 else [frame for frame in shared if frame not in fitting]
+        lists[_name(group, lists)] = "\n".join([*_written(rows, [*unknown, *others]), ""])
+    return lists
+
+
+def _setting(frame: Frame) -> tuple[object, ...]:
+    return _key(frame.target), frame.filter, frame.binning, frame.shape
+
+
+def _equal_exposures(exposures: Iterable[float | None]) -> dict[float | None, float | None]:
+    """Give for each exposure the shortest of those that count as equal to it."""
+    equal: dict[float | None, float | None] = {None: None}
+    first = -1.0
+    for seconds in sorted({seconds for seconds in exposures if seconds is not None}):
+        first = first if seconds - first <= EQUAL_EXPOSURES * seconds else seconds
+        equal[seconds] = first
+    return equal
+
+
+def _key(target: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", target.lower().replace("unknown", ""))
+
+
+def _fits(frame: Frame, light: Frame, targets: Iterable[str]) -> bool:
+    """Tell whether a calibration belongs to a light.  What a header does not say stands in nobody's way."""
+    alike = frame.shape == light.shape and (not (frame.binning and light.binning) or frame.binning == light.binning)
+    if frame.kind in ("flat", "arc"):
+        alike &= not (frame.filter and light.filter) or frame.filter == light.filter
+    if frame.kind == "arc":
+        named = {target for target in targets if target in _key(frame.target)}
+        alike &= not named or _key(light.target) in named
+    return alike
+
+
+def _name(group: Sequence[Frame], taken: dict[str, str]) -> str:
+    stem = re.sub(r"[^\w+.-]+", "_", group[0].target).strip("_.") if group else "calibrations"
+    stem = stem or "lights"
+    names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _written(rows: Iterable[Frame], others: Iterable[Frame]) -> Iterator[str]:
+    yield "# type, path, HDU  # proposed from the headers: check it"
+    for frame in rows:
+        yield f"{frame.kind}, {_quoted(frame.path)}, {frame.hdu}  # {frame.words}".rstrip(" #")
+    for frame in others:
+        yield f"# {frame.kind or '?'}, {frame.path}  # left out: {frame.words}"
+
+
+def _quoted(path: str) -> str:
+    plain = path == path.strip() and not re.search(r'[,#"\r\n]', path)
+    return path if plain else '"' + path.replace('"', '""') + '"'
+
+
+def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write each list, its paths as they are: one under the name given, several with the target's name added.
+
+    :raises OutputError: a file is there and may not be overwritten, or cannot be written.
+    """
+    several = len(lists) > 1
+    paths = [output.with_name(f"{output.stem}_{name}{output.suffix}") if several else output for name in lists]
+    for path in paths:
+        check_writable(path, overwrite)
+    for path, text in zip(paths, lists.values(), strict=True):
+        with whole_file(path, overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return paths

@@ -1,0 +1,46 @@
+"""The cards that scripts written for ASPIRED read hold what was really done."""
+
+import numpy as np
+import pytest
+from strategies import frames_of
+
+from pipeline import Clip, FrameSet, Recipe, reduce
+from pipeline.simulate import Counts, Exposures, simulate
+
+NIGHT = simulate(shape=(16, 24), counts=Counts(bias=4, dark=3, flat=5, light=2), exposures=Exposures(dark=300.0))
+
+
+def test_how_each_kind_was_combined():
+    header = reduce(NIGHT.frames, recipe=Recipe(method="median", clip=Clip("mad", low=4.0, high=6.0))).header
+    expected = {"COMBTYPE": "median", "SIGCLIP": True, "CLIPLOW": 4.0, "CLIPHIG": 6.0, "CLIPHIGH": 6.0, "WEIGHT": False}
+    expected |= {"XPOSURE": 240.0, "AXPOSURE": 120.0, "DXPOSURE": 900.0, "FXPOSURE": 40.0}
+    for letter in "BDF":
+        expected |= {f"{letter}COMTYPE": "median", f"{letter}SIGCLIP": True}
+        expected |= {f"{letter}CLIPLOW": 4.0, f"{letter}CLIPHIG": 6.0}
+    assert {key: header.get(key) for key in expected} == expected
+    assert "BXPOSURE" not in header
+
+
+def test_without_a_clip_it_is_said_that_there_was_none():
+    header = reduce(NIGHT.frames, recipe=Recipe(clip=None)).header
+    assert [header.get(key) for key in ("SIGCLIP", "BSIGCLIP", "DSIGCLIP", "FSIGCLIP")] == [False] * 4
+    assert not {"CLIPLOW", "CLIPHIG", "BCLIPLOW", "DCLIPHIG"} & {card.keyword for card in header}
+
+
+@pytest.mark.parametrize("missing", ["bias", "dark", "flat"])
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_of_a_master_that_was_not_used_nothing_is_said(missing):
+    frames = FrameSet(frame for frame in NIGHT.frames if frame.kind != missing)
+    header = reduce(frames).header
+    said = {letter for letter in "BDF" if f"{letter}COMTYPE" in header}
+    assert said == set("BDF") - {missing[0].upper()}
+
+
+def test_what_a_former_product_said_is_not_kept():
+    from pipeline import Image, attach_header, combine
+
+    old = {"SIGCLIP": True, "CLIPHIG": 3.0, "DCOMTYPE": "median", "FXPOSURE": 9.0}
+    header = attach_header(Image.of(np.ones((2, 2)), header=old)).header
+    assert not set(old) & {card.keyword for card in header}
+    weighed = combine(frames_of(np.ones((3, 2, 2), "u2")), clip=None, weights="exposure")
+    assert attach_header(weighed).header.get("WEIGHT") is True

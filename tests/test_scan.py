@@ -1,0 +1,141 @@
+"""Proposed file lists: what headers say, and nothing lost on the way to the list."""
+
+import string
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import quick
+
+from pipeline import parse_filelist, read_night, scan
+from pipeline.cards import Cards
+from pipeline.errors import FrameError, OutputError
+from pipeline.scan import Frame, kind_of, propose, write_lists
+
+
+def listed(text):
+    """Give the rows of a list as (kind, path, hdu)."""
+    return {(frame.kind, frame.data.path, frame.data.hdu) for frame in parse_filelist(text)}
+
+
+@pytest.mark.parametrize(
+    ("night", "lists"),
+    [
+        ("kast_blue", {"J1217p3905": "filelist.csv"}),
+        ("lt_sprat", {"LHS6328": "filelist.csv", "Hilt102": "filelist_standard.csv"}),
+    ],
+)
+def test_the_lists_of_real_nights_are_proposed(shared_data, night, lists):
+    proposed = scan(shared_data / night)
+    assert set(proposed) == set(lists)
+    for target, name in lists.items():
+        assert listed(proposed[target]) == listed((shared_data / night / name).read_text())
+
+
+@pytest.mark.parametrize(
+    ("cards", "kind"),
+    [
+        ({"IMAGETYP": "Bias Frame"}, "bias"),
+        ({"OBSTYPE": "DARK", "EXPTIME": 0}, "bias"),
+        ({"OBSTYPE": "DARK", "EXPTIME": 30}, "dark"),
+        ({"OBSTYPE": "OBJECT", "OBJECT": "Dome Flat"}, "flat"),
+        ({"OBSTYPE": "OBJECT", "OBJECT": "Arcs"}, "arc"),
+        ({"OBSTYPE": "OBJECT", "OBJECT": "Arcturus"}, "light"),
+        ({"OBSTYPE": "OBJECT", "OBJECT": "the Flatiron"}, "light"),
+        ({"OBJECT": "bias"}, "bias"),
+        ({"OBSTYPE": "STANDARD"}, "light"),
+        ({"OBSTYPE": "EXPOSE", "EXPID": "v_f_20181129_10_1_0_0"}, "flat"),
+        ({"OBSTYPE": "EXPOSE", "EXPID": "v_e_20181129_10_1_0_0"}, "light"),
+        ({"OBJECT": "M 31"}, ""),
+    ],
+)
+def test_kinds_are_told_by_header(cards, kind):
+    assert kind_of(Cards.of(cards)) == kind
+
+
+def lights(*targets, **more):
+    return [Frame(f"{number}.fits", kind="light", target=target, **more) for number, target in enumerate(targets)]
+
+
+def test_lights_of_several_targets_exposures_and_filters_go_to_lists_of_their_own():
+    frames = [
+        Frame("b.fits", kind="bias"),
+        Frame("fr.fits", kind="flat", filter="R"),
+        Frame("fv.fits", kind="flat", filter="V"),
+        Frame("a.fits", kind="arc", target="arc for M 31"),
+        *(Frame(f"m{i}.fits", kind="light", target="M31", filter="R", exposure=60.0 + i / 10) for i in range(2)),
+        Frame("long.fits", kind="light", target="M31", filter="R", exposure=600.0),
+        Frame("n.fits", kind="light", target="NGC 1", filter="V", exposure=60.0),
+    ]
+    proposed = propose(frames)
+    assert {name: sorted(path[:-5] for _, path, _ in listed(text)) for name, text in proposed.items()} == {
+        "M31": ["a", "b", "fr", "m0", "m1"],
+        "M31_2": ["a", "b", "fr", "long"],
+        "NGC_1": ["b", "fv", "n"],
+    }
+
+
+def test_sizes_and_binning_are_not_mixed():
+    light = Frame("l.fits", kind="light", shape=(9, 9), binning=(1, 1))
+    good = Frame("good.fits", kind="bias", shape=(9, 9))
+    small = Frame("small.fits", kind="bias", shape=(4, 4))
+    binned = Frame("binned.fits", kind="dark", shape=(9, 9), binning=(2, 2))
+    (text,) = propose([light, good, small, binned]).values()
+    assert {path for _, path, _ in listed(text)} == {"l.fits", "good.fits"}
+    assert "# bias, small.fits  # left out: 4x4 pixels" in text
+    assert "# dark, binned.fits  # left out" in text
+
+
+names = st.text(st.sampled_from(string.ascii_letters + " ,#\"'é_-."), min_size=1, max_size=12).filter(str.strip)
+
+
+@quick
+@given(st.lists(st.tuples(st.sampled_from(["bias", "flat", "light", "arc", "dark", ""]), names), max_size=8))
+def test_every_frame_is_in_the_list_or_said_to_be_left_out(rows):
+    frames = [Frame(f"{number}{name}.fits", 0, kind) for number, (kind, name) in enumerate(rows)]
+    for text in propose(frames).values():
+        known = {(frame.kind, frame.path, 0) for frame in frames if frame.kind}
+        if known:
+            assert listed(text) == known
+        for frame in frames:
+            assert frame.path.replace('"', '""') in text or f"# ?, {frame.path}" in text
+
+
+def test_a_folder_of_all_sorts(tmp_path):
+    (tmp_path / "raw" / "deep").mkdir(parents=True)
+    data = np.zeros((3, 4), np.uint16)
+    fits.writeto(tmp_path / "raw" / "l2.fits", data, fits.Header({"IMAGETYP": "light", "OBJECT": "M1", "EXPTIME": 5}))
+    fits.writeto(tmp_path / "raw" / "l10.fit", data, fits.Header({"IMAGETYP": "light", "OBJECT": "M1", "EXPTIME": 5}))
+    header = fits.Header({"IMAGETYP": "bias"})
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(data, header)]).writeto(tmp_path / "raw" / "deep" / "b,1.fits.gz")
+    fits.writeto(tmp_path / "raw" / "what.fits", data)
+    (tmp_path / "raw" / "broken.fits").write_text("no FITS")
+    (tmp_path / "raw" / "notes.txt").write_text("clouds")
+    (text,) = scan(tmp_path).values()
+    rows = [line.split("  #")[0] for line in text.splitlines()[1:] if not line.startswith("#")]
+    assert rows == ['bias, "raw/deep/b,1.fits.gz", 1', "light, raw/l2.fits, 0", "light, raw/l10.fit, 0"]
+    assert "# ?, raw/what.fits  # left out: 4x3 pixels, no type of image in its header that is known" in text
+    assert "# ?, raw/broken.fits  # left out: begins with b'no FIT'" in text
+    write_lists(scan(tmp_path), tmp_path / "night.csv")
+    assert [frame.kind for frame in read_night(tmp_path / "night.csv")] == ["bias", "light", "light"]
+    with pytest.raises(OutputError, match="is there already"):
+        write_lists(scan(tmp_path), tmp_path / "night.csv")
+
+
+def test_paths_are_relative_to_where_the_list_will_lie(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "lists").mkdir()
+    fits.writeto(tmp_path / "raw" / "l.fits", np.zeros((2, 2)), fits.Header({"IMAGETYP": "light"}))
+    lists = scan(tmp_path / "raw", beside=tmp_path / "lists")
+    assert listed(lists["lights"]) == {("light", "../raw/l.fits", 0)}
+    (path,) = write_lists(lists, tmp_path / "lists" / "n.csv")
+    assert read_night(path).light[0].shape == (2, 2)
+
+
+def test_no_folder_and_an_empty_one_are_said(tmp_path):
+    with pytest.raises(FrameError, match="is no folder"):
+        scan(tmp_path / "none")
+    with pytest.raises(FrameError, match="no FITS files in it"):
+        scan(tmp_path)
