@@ -48,6 +48,7 @@ The modules, in the order in which data flows and in which they may import (each
     flagging     what a reduction flags
     recipe       the settings of a reduction
     recipes      the default chains
+    keys         content addresses: the same inputs and settings, the same key
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
@@ -73,11 +74,19 @@ The modules, in the order in which data flows and in which they may import (each
     options      its switches for flags and states
     nightpage    the report of a night
     inspection   the command's words about figures
+    done         products with a record of what they were made of
+    survey       many nights as tasks
+    work         doing the tasks
+    workers      the workers of Dask
+    spreading    one stack in blocks of rows on workers
+    distribute   many nights, here or on workers
+    many         the command for many nights
     cli          the command
 """
 
 from pipeline.arcs import add
 from pipeline.bias import MasterBias, subtract_bias
+from pipeline.spreading import spread
 from pipeline.cards import Cards
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
@@ -86,6 +95,7 @@ from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
 from pipeline.export import Form, export_figure
 from pipeline.figures import figure
+from pipeline.distribute import Outcome, reduce_many
 from pipeline.filelist import parse_filelist
 from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
@@ -106,6 +116,8 @@ from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look
+from pipeline.survey import Survey
+from pipeline.workers import workers
 
 __all__ = [
     "Cards",
@@ -122,11 +134,13 @@ __all__ = [
     "MasterFlat",
     "Masters",
     "Noise",
+    "Outcome",
     "Pixels",
     "Recipe",
     "ReducedImage",
     "Stage",
     "Step",
+    "Survey",
     "add",
     "attach_header",
     "chain",
@@ -150,14 +164,17 @@ __all__ = [
     "read_mask",
     "read_night",
     "reduce",
+    "reduce_many",
     "running",
     "scale_dark",
     "spare_saturated",
+    "spread",
     "stage",
     "subtract_bias",
     "subtract_dark",
     "subtract_overscan",
     "take_as",
+    "workers",
     "write",
     "write_report",
 ]

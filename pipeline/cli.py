@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.bias import MasterBias
+from pipeline.spreading import spread
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
 from pipeline.errors import (
@@ -34,6 +35,7 @@ from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
+from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
 from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import check_writable, write
@@ -110,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo, strict=False, quiet=False)
 
     reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
-    reduction.add_argument("-o", "--output", type=Path, default=Path("reduced.fits"), help="default: reduced.fits")
+    add_many_options(reduction)
+    reduction.add_argument("-o", "--output", type=Path, help="default: reduced.fits")
     reduction.add_argument("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
     reduction.add_argument(
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
@@ -125,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
+    add_worker_options(stack)
     stack.set_defaults(run=_combine, dark_has_bias=None, no_overscan=True, **UNUSED)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
@@ -216,6 +220,10 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 
 def _reduce(options: argparse.Namespace) -> None:
     recipe, say = _recipe(options), _speaker(options)
+    if is_many(options):
+        reduce_nights(options, recipe, say)
+        return
+    options.output = options.output or Path("reduced.fits")
     frames = _night(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
@@ -270,7 +278,8 @@ def _combine(options: argparse.Namespace) -> None:
     chosen = frames.of_kind(options.kind)
     check_alike(chosen)
     check_target(chosen.light)
-    product = attach_header(recipe.combined(recipe.prepared(chosen)))
+    with client_of(options) as client, spread(client):
+        product = attach_header(recipe.combined(recipe.prepared(chosen)))
     _deliver(product, options.output, options.overwrite, _speaker(options))
     _record("combine", options, frames, [(product, options.output)])
 

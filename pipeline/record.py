@@ -41,6 +41,11 @@ NOT_SETTINGS = {
     "full",
     "compact",
     "browser",
+    "more",
+    "output_dir",
+    "force",
+    "workers",
+    "cluster",
 }
 """Options of the command that say where and how to run it, not what to do."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 
@@ -28,6 +28,9 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array]:
     """Combine all rows; give the image, and the number of values left out of each frame."""
     how = how_to_run()
     height, width = plan.shape
+    if how.elsewhere:
+        combined: tuple[Pixels, Array] = how.elsewhere(plan)
+        return combined
     values, flags = np.empty((height, width), plan.dtype), np.zeros((height, width), np.uint8)
     edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int))
     bands = [(int(start), int(stop)) for start, stop in pairwise(edges)]
@@ -42,9 +45,7 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array]:
             done.append(part)
             if how.progress:
                 how.progress(stop, height)
-    errors = list(chain.from_iterable(part.errors for part in done))
-    pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
-    return pixels, np.sum([part.rejected for part in done], axis=0)
+    return _together(plan, values, flags, done)
 
 
 @attrs.frozen
@@ -53,6 +54,34 @@ class _Done:
 
     rejected: Array
     errors: list[tuple[Array | None, Shared]]
+
+
+@attrs.frozen
+class Band:
+    """Some rows of a stack, combined on their own."""
+
+    values: Array
+    flags: Array
+    done: _Done
+
+
+def combine_band(plan: Plan, start: int, stop: int) -> Band:
+    """Combine some rows only, for :func:`join_bands` to put together."""
+    values, flags = np.empty(plan.shape, plan.dtype), np.zeros(plan.shape, np.uint8)  # other rows take no memory
+    done = _combine_band(plan, start, stop, values, flags)
+    return Band(values[start:stop].copy(), flags[start:stop].copy(), done)
+
+
+def join_bands(plan: Plan, bands: Sequence[Band]) -> tuple[Pixels, Array]:
+    """Put bands that cover all rows, in order, together; give what :func:`combine_rows` gives."""
+    values, flags = (np.concatenate(planes) for planes in zip(*((b.values, b.flags) for b in bands), strict=True))
+    return _together(plan, values, flags, [band.done for band in bands])
+
+
+def _together(plan: Plan, values: Array, flags: Array, done: Sequence[_Done]) -> tuple[Pixels, Array]:
+    errors = list(chain.from_iterable(part.errors for part in done))
+    pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
+    return pixels, np.sum([part.rejected for part in done], axis=0)
 
 
 def _combine_band(plan: Plan, start: int, stop: int, values: Array, flags: Array) -> _Done:
