@@ -86,16 +86,15 @@ The modules, in the order in which data flows and in which they may import (each
 
 from pipeline.arcs import add
 from pipeline.bias import MasterBias, subtract_bias
-from pipeline.spreading import spread
 from pipeline.cards import Cards
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.distribute import Outcome, reduce_many
 from pipeline.export import Form, export_figure
 from pipeline.figures import figure
-from pipeline.distribute import Outcome, reduce_many
 from pipeline.filelist import parse_filelist
 from pipeline.fits import open_frame, open_frames, read_night
 from pipeline.flagging import Flagging
@@ -113,6 +112,7 @@ from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.spreading import spread
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.bias import MasterBias
-from pipeline.spreading import spread
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
 from pipeline.errors import (
@@ -46,6 +45,7 @@ from pipeline.record import replay, write_record
 from pipeline.report import combined_words, compared, counted, flag_words, step_words
 from pipeline.running import running
 from pipeline.simulate import simulate, write_night
+from pipeline.spreading import spread
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 

@@ -57,8 +57,9 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
 
     :raises NightsError: some could not be reduced.
     """
-    for switch, given in (("-o", options.output), ("--masters", options.masters), ("--record", options.record)):
-        if given:
+    for name in ("output", "masters", "record", "figure", "report"):
+        if getattr(options, name):
+            switch = "-o" if name == "output" else f"--{name}"
             raise SettingError(f"{switch} goes with one night, reduced by this process; for many there is --output-dir")
     survey = Survey(
         recipe=recipe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -94,6 +95,11 @@ class Cut:
     @property
     def stored(self) -> None:
         """What is in memory is not as it was stored."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
 
     def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
         """Refuse: see :attr:`stored`."""

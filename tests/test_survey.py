@@ -261,6 +261,7 @@ def test_the_command_reduces_many_nights_and_counts_them(nights, tmp_path, capsy
         (["-o", "x.fits"], "-o goes with one night"),
         (["--masters", "m"], "--masters goes with one night"),
         (["--record"], "--record goes with one night"),
+        (["--figure", "x.html"], "--figure goes with one night"),
         (["--workers", "0"], "--workers 0; expected one or more"),
     ],
 )
