@@ -68,6 +68,7 @@ The modules, in the order in which data flows and in which they may import (each
     recipe       the settings of a reduction
     quality      measure_quality, quality_table
     recipes      the default chains
+    keys         content addresses: the same inputs and settings, the same key
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
@@ -99,6 +100,13 @@ The modules, in the order in which data flows and in which they may import (each
     nightpage    the report of a night
     inspection   the command's words about figures
     extras       what the command line says of the steps around the core
+    done         products with a record of what they were made of
+    survey       many nights as tasks
+    work         doing the tasks
+    workers      the workers of Dask
+    spreading    one stack in blocks of rows on workers
+    distribute   many nights, here or on workers
+    many         the command for many nights
     cli          the command
 """
 
@@ -111,6 +119,7 @@ from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.distribute import Outcome, reduce_many
 from pipeline.export import Form, export_figure
 from pipeline.figures import figure
 from pipeline.filelist import parse_filelist
@@ -138,10 +147,13 @@ from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.scan import scan
 from pipeline.sections import Amplifier
+from pipeline.spreading import spread
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
 from pipeline.stretch import Look
+from pipeline.survey import Survey
 from pipeline.variance import estimate_variance
+from pipeline.workers import workers
 
 __all__ = [
     "Amplifier",
@@ -161,12 +173,14 @@ __all__ = [
     "MasterFringe",
     "Masters",
     "Noise",
+    "Outcome",
     "Pixels",
     "Quality",
     "Recipe",
     "ReducedImage",
     "Stage",
     "Step",
+    "Survey",
     "add",
     "attach_header",
     "chain",
@@ -198,10 +212,12 @@ __all__ = [
     "read_night",
     "reduce",
     "reduce_each",
+    "reduce_many",
     "running",
     "scale_dark",
     "scan",
     "spare_saturated",
+    "spread",
     "stage",
     "subtract_bias",
     "subtract_dark",
@@ -209,6 +225,7 @@ __all__ = [
     "subtract_overscan",
     "take_as",
     "to_electrons",
+    "workers",
     "write",
     "write_report",
 ]

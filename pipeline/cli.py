@@ -34,6 +34,7 @@ from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
+from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
 from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import write
@@ -47,6 +48,7 @@ from pipeline.report import combined_words, compared, counted, flag_words, step_
 from pipeline.running import running
 from pipeline.scanning import add_scan
 from pipeline.simulate import simulate, write_night
+from pipeline.spreading import spread
 from pipeline.switches import NO_SWITCHES, add_switches, steps_of
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -114,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo, strict=False, quiet=False)
 
     reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
+    add_many_options(reduction)
     reduction.add_argument(
         "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"
     )
@@ -135,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
+    add_worker_options(stack)
     stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES, **NO_EXTRAS)
     add_scan(commands)
     again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
@@ -230,6 +234,13 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 def _reduce(options: argparse.Namespace) -> None:
     if options.each and outputs_of(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    if is_many(options):
+        reduce_nights(options, _recipe(options), _speaker(options))
+    else:
+        _reduce_one(options)
+
+
+def _reduce_one(options: argparse.Namespace) -> None:
     recipe, say = _recipe(options), _speaker(options)
     frames = _night(options)
     if not frames.light.frames:
@@ -283,7 +294,8 @@ def _combine(options: argparse.Namespace) -> None:
     chosen = frames.of_kind(options.kind)
     check_alike(chosen)
     check_target(chosen.light)
-    product = attach_header(recipe.combined(recipe.prepared(chosen)))
+    with client_of(options) as client, spread(client):
+        product = attach_header(recipe.combined(recipe.prepared(chosen)))
     _deliver(product, options.output, options.overwrite, _speaker(options))
     _record(record, "combine", options, frames, [(product, options.output)])
 

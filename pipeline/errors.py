@@ -11,7 +11,9 @@
     ├── StepError                 a step in the wrong place: wrong record, wrong order, asked for twice
     ├── CalibrationError          a calibration that would give a wrong image
     ├── OutputError               a product that cannot be written
-    └── ReplayError               a record that cannot be repeated, or gives other pixels
+    ├── ReplayError               a record that cannot be repeated, or gives other pixels
+    ├── WorkerError               workers that cannot be had, or died at their task
+    └── NightsError               nights of many that could not be reduced; every one of them
 
     PipelineWarning               the reduction goes on
     ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
@@ -77,6 +79,23 @@ class OutputError(PipelineError):
 
 class ReplayError(PipelineError):
     """A record that cannot be repeated, or that gives other pixels."""
+
+
+class WorkerError(PipelineError):
+    """Workers that cannot be had, or that died at their task."""
+
+
+class NightsError(PipelineError):
+    """Some of many nights that could not be reduced; ``problems`` tells of each."""
+
+    def __init__(self, nights: int, problems: tuple[str, ...]) -> None:
+        super().__init__(nights, problems)
+        self.nights = nights
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """Give one line per problem, under a heading."""
+        return "\n  ".join([f"of {self.nights} nights, these could not be reduced:", *self.problems])
 
 
 class PipelineWarning(UserWarning):

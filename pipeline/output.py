@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +22,23 @@ from pipeline.masks import Mask
 
 
 def write(
-    record: ReducedImage | MasterBias | MasterDark | MasterFlat | Mask, path: str | Path, *, overwrite: bool = False
+    record: ReducedImage | MasterBias | MasterDark | MasterFlat | Mask,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    ready: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a product to a FITS file, whole or not at all.
 
+    :param ready: told of the file once it is whole, and before it takes its place.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     hdus = hdus_of(record) if isinstance(record, Mask) else _product_of(record).to_hdulist()
     hdus[0].header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC at which this file was written")
     with whole_file(Path(path), overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)
+        if ready:
+            ready(temporary)
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:

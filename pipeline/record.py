@@ -42,6 +42,11 @@ NOT_SETTINGS = {
     "compact",
     "browser",
     "quality",
+    "more",
+    "output_dir",
+    "force",
+    "workers",
+    "cluster",
 }
 """Options of the command that say where and how to run it, not what to do."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 
@@ -29,6 +29,9 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
     """Combine all rows; give the image, the number of values left out of each frame, and of each pixel where asked."""
     how = how_to_run()
     height, width = plan.shape
+    if how.elsewhere:
+        combined: tuple[Pixels, Array, Array | None] = how.elsewhere(plan)
+        return combined
     values, flags = np.empty((height, width), plan.dtype), np.zeros((height, width), np.uint8)
     edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int))
     bands = [(int(start), int(stop)) for start, stop in pairwise(edges)]
@@ -44,10 +47,7 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
             done.append(part)
             if how.progress:
                 how.progress(stop, height)
-    errors = list(chain.from_iterable(part.errors for part in done))
-    pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
-    left_out = None if followed.left_out is None else sealed(followed.left_out.reshape(height, width))
-    return pixels, np.sum([part.rejected for part in done], axis=0), left_out
+    return _together(plan, values, flags, followed.left_out, done)
 
 
 @attrs.frozen
@@ -56,6 +56,41 @@ class _Done:
 
     rejected: Array
     errors: list[tuple[Array | None, Shared]]
+
+
+@attrs.frozen
+class Band:
+    """Some rows of a stack, combined on their own."""
+
+    values: Array
+    flags: Array
+    left_out: Array | None
+    done: _Done
+
+
+def combine_band(plan: Plan, start: int, stop: int) -> Band:
+    """Combine some rows only, for :func:`join_bands` to put together."""
+    values, flags = np.empty(plan.shape, plan.dtype), np.zeros(plan.shape, np.uint8)  # other rows take no memory
+    followed = Followed.of(plan)
+    done = _combine_band(followed, start, stop, values, flags)
+    left_out = None if followed.left_out is None else followed.left_out.reshape(plan.shape)[start:stop].copy()
+    return Band(values[start:stop].copy(), flags[start:stop].copy(), left_out, done)
+
+
+def join_bands(plan: Plan, bands: Sequence[Band]) -> tuple[Pixels, Array, Array | None]:
+    """Put bands that cover all rows, in order, together; give what :func:`combine_rows` gives."""
+    values, flags = (np.concatenate(planes) for planes in zip(*((b.values, b.flags) for b in bands), strict=True))
+    counts = [band.left_out for band in bands if band.left_out is not None]
+    return _together(plan, values, flags, np.concatenate(counts) if counts else None, [band.done for band in bands])
+
+
+def _together(
+    plan: Plan, values: Array, flags: Array, left_out: Array | None, done: Sequence[_Done]
+) -> tuple[Pixels, Array, Array | None]:
+    errors = list(chain.from_iterable(part.errors for part in done))
+    pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
+    counts = None if left_out is None else sealed(left_out.reshape(plan.shape))
+    return pixels, np.sum([part.rejected for part in done], axis=0), counts
 
 
 def _combine_band(followed: Followed, start: int, stop: int, values: Array, flags: Array) -> _Done:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import read_night, reduce
+from pipeline import chain, combine, flag_saturated, open_frame, read_night, reduce, subtract_overscan
 from pipeline.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def demo(tmp_path, monkeypatch, capsys):
 
 
 def test_the_chain_is_the_default_reduction_to_the_bit(demo):
-    short, written_out = SAMPLES
+    short, written_out, _ = SAMPLES
     one, ten = {}, {}
     exec(short, one)
     exec(written_out, ten)
@@ -31,6 +31,21 @@ def test_the_chain_is_the_default_reduction_to_the_bit(demo):
     assert (demo / "mine.fits").exists()
     body = written_out.split(")\n", 1)[1].strip()  # behind the import
     assert len(body.splitlines()) == 10
+
+
+def test_the_sample_on_workers_gives_what_one_process_gives(demo):
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'")
+    names = {"__name__": "__main__"}
+    exec(SAMPLES[2], names)
+    frames = read_night("demo/night.csv")
+    ready = chain(flag_saturated(), subtract_overscan())
+    assert (
+        open_frame(demo / "products" / "night.fits").pixels.values.tobytes() == reduce(frames).pixels.values.tobytes()
+    )
+    assert [outcome.errors for outcome in names["nights"]] == [()]
+    assert names["flat"] == combine(frames.flat)
+    assert names["lights"] == [ready(light) for light in frames.light]
+    assert names["bias"] == combine(frames.bias, method="median")
 
 
 def test_the_commands_run_one_after_the_other(demo):

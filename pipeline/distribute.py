@@ -1,0 +1,163 @@
+"""Edge: reducing many nights, here or on the workers of Dask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from toolz import unique
+
+from pipeline.errors import SettingError
+from pipeline.keys import key_of
+from pipeline.running import running
+from pipeline.survey import Plan, Result, Survey, Task, outputs_of, plan_night
+from pipeline.work import run, run_all
+from pipeline.workers import check_versions, itself, result_of
+
+Told = Callable[["Outcome", int, int], None]
+"""Told of a night that is finished, of how many are, and of how many there are."""
+
+
+@attrs.frozen
+class Outcome:
+    """What became of a night: products written, products that were there already, and what there is to say.
+
+    ``notes`` are warnings, ``said`` what was done to the products; ``errors`` are empty where all went well.
+    """
+
+    filelist: Path
+    written: tuple[Path, ...] = ()
+    there: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    errors: tuple[Exception, ...] = ()
+
+
+def reduce_many(
+    filelists: Iterable[str | Path],
+    survey: Survey = Survey(),  # noqa: B008 - an immutable record
+    *,
+    client: Any = None,
+    told: Told | None = None,
+) -> list[Outcome]:
+    """Reduce the nights of many file lists; write their products.
+
+    Each master is made once, for all nights that name the same files.  A product that is there with a record that
+    it was made of the same files with the same settings is left as it is.  What goes wrong with a night is told in
+    its outcome, and stops no other.
+
+    :param client: a Dask client, whose workers see the same files under the same names; None: this process.
+    :param told: told of each night as it is finished.
+    :raises SettingError: two products would have one name.
+    :raises WorkerError: the workers run another version.
+    """
+    lists = [Path(filelist) for filelist in filelists]
+    outputs = outputs_of(lists, survey.output_dir)
+    if client is None:
+        plans = [plan_night(filelist, output, survey) for filelist, output in zip(lists, outputs, strict=True)]
+    else:
+        check_versions(client)
+        asked = _asked(client, survey)
+        plans = client.gather(client.map(plan_night, lists, outputs, survey=asked, key="night", pure=False))
+        del asked
+    _check_names(plans)
+    tasks = list(unique((task for plan in plans for task in plan.tasks), key=lambda task: task.key))
+    results = run_all(tasks, survey) if client is None else _run_there(client, tasks, survey)
+    return _outcomes(plans, results, told)
+
+
+def _check_names(plans: Sequence[Plan]) -> None:
+    """See that no arc is written where another night's light is."""
+    every = Counter(path for plan in plans for path in (*plan.there, *(t.output for t in plan.tasks if t.output)))
+    clashes = [str(path) for path, count in every.items() if count > 1]
+    if clashes:
+        raise SettingError(f"{clashes[0]}: would be the arc of one list and the light of another; rename a list")
+
+
+def _outcomes(
+    plans: Sequence[Plan], results: Iterable[tuple[Task, Result | Exception]], told: Told | None
+) -> list[Outcome]:
+    """Put results together night by night, and tell of each when its last product is there."""
+    night_of = {task.key: index for index, plan in enumerate(plans) for task in plan.tasks if task.output}
+    found: list[dict[str, Result | Exception]] = [{} for _ in plans]
+    outcomes: dict[int, Outcome] = {}
+
+    def look(index: int) -> None:
+        plan = plans[index]
+        if all(task.key in found[index] for task in plan.tasks if task.output):
+            outcomes[index] = _outcome(plan, found[index])
+            if told:
+                told(outcomes[index], len(outcomes), len(plans))
+
+    for index, plan in enumerate(plans):
+        if not plan.tasks:
+            look(index)
+    for task, result in results:
+        index = night_of[task.key]
+        found[index][task.key] = result
+        look(index)
+    return [outcomes[index] for index in range(len(plans))]
+
+
+def _outcome(plan: Plan, found: dict[str, Result | Exception]) -> Outcome:
+    """Tell what became of a night, its products in the order of its tasks."""
+    products = [(task.output, found[task.key]) for task in plan.tasks if task.output]
+    made = [(path, result) for path, result in products if isinstance(result, Result)]
+    errors = [
+        *([plan.error] if plan.error else []),
+        *(result for _, result in products if isinstance(result, Exception)),
+    ]
+    return Outcome(
+        filelist=plan.filelist,
+        written=tuple(path for path, _ in made),
+        there=plan.there,
+        notes=tuple(unique([*plan.notes, *(note for _, result in made for note in result.notes)])),
+        said=tuple(word for _, result in made for word in result.said),
+        errors=tuple(unique(errors, key=str)),  # what is wrong with a master is wrong with light and arc
+    )
+
+
+def _run_there(client: Any, tasks: Sequence[Task], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
+    """Do tasks on workers; give what became of each product, as it is known."""
+    from distributed import as_completed
+
+    products = _submitted(client, tasks, survey)
+    try:
+        for future in as_completed(list(products)):
+            task = products.pop(future)
+            yield task, result_of(future, task.key)
+    finally:
+        client.cancel(list(products))
+
+
+def _submitted(client: Any, tasks: Sequence[Task], survey: Survey) -> dict[Any, Task]:
+    """Hand tasks over; give the futures of products only: a master is forgotten when the last that needs it is done.
+
+    Tasks handed over earlier come first, so nights are finished one after the other.
+    """
+    asked = _asked(client, survey)
+    futures: dict[str, Any] = {}
+    for task in tasks:
+        futures[task.key] = client.submit(
+            _run_there_now, task, asked, *(futures[need] for need in task.needs), key=task.key
+        )
+    return {futures[task.key]: task for task in tasks if task.output}
+
+
+def _asked(client: Any, survey: Survey) -> Any:
+    """Send what is asked for once, and not with every task."""
+    return client.submit(itself, survey, key=f"survey-{key_of(survey)}")
+
+
+def _run_there_now(task: Task, survey: Survey, *needs: Result) -> Result:
+    with running(threads=_own_threads()):
+        return run(task, survey, *needs)
+
+
+def _own_threads() -> int:
+    from distributed import get_worker
+
+    return int(get_worker().state.nthreads)

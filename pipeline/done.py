@@ -1,0 +1,108 @@
+"""Edge: products with a record beside them of what they were made of, by which to see that nothing is left to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pipeline.errors import OutputError
+from pipeline.header import CREATOR, ReducedImage
+from pipeline.output import check_writable, whole_file, write
+
+
+@attrs.frozen
+class Input:
+    """A file as it was when it was looked at: ``modified`` in ns, as the file system tells it."""
+
+    kind: str
+    path: str
+    hdu: int
+    size: int
+    modified: int
+
+
+@attrs.frozen
+class Made:
+    """What a product is made of: settings, files, and the version that made it; ``address`` is the key of it all."""
+
+    address: str
+    settings: str
+    inputs: tuple[Input, ...]
+    creator: str = CREATOR
+
+
+def record_of(product: Path) -> Path:
+    """Name the record of a product: reduced.fits.json stands beside reduced.fits."""
+    return product.with_name(f"{product.name}.json")
+
+
+def is_done(product: Path, made: Made) -> bool:
+    """Tell whether a product is there whole, and made of just this."""
+    record = _read(record_of(product))
+    return record is not None and record.get("address") == made.address and _as_written(product, record)
+
+
+def check_free(product: Path, made: Made, *, replace: bool) -> None:
+    """See that a product which is not done can be written.
+
+    :raises OutputError: something stands there that may not be replaced, or its folder is missing.
+    """
+    if product.is_file() and not replace:
+        raise OutputError(f"{product}: is there already, {_why(product, made)}; --force makes it again, over it")
+    check_writable(product, replace)
+
+
+def deliver(image: ReducedImage, product: Path, made: Made, *, replace: bool) -> None:
+    """Write a product and its record, each whole or not at all.
+
+    The record comes first: whoever stops between the two leaves a record without its product, and that is not done.
+
+    :raises OutputError: the file is there and may not be replaced, or cannot be written.
+    """
+
+    def keep_record(whole: Path) -> None:
+        record = attrs.asdict(made) | {"product": {"size": whole.stat().st_size, "sha256": _digest(whole)}}
+        with whole_file(record_of(product), overwrite=True) as temporary:
+            temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    write(image, product, overwrite=replace, ready=keep_record)
+
+
+def _why(product: Path, made: Made) -> str:
+    """Say why a product that is there is not what is wanted."""
+    record = _read(record_of(product))
+    if record is None:
+        return "without a record of what it was made of"
+    if record.get("address") == made.address:
+        return "and is not what was written"
+    if record.get("creator") != made.creator:
+        return f"made by {record.get('creator')}, this is {made.creator}"
+    inputs = json.loads(json.dumps(attrs.asdict(made)["inputs"]))
+    return f"made {'from other files' if record.get('inputs') != inputs else 'with other settings'}"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a record; None where there is none that can be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _as_written(product: Path, record: dict[str, Any]) -> bool:
+    """Tell whether a product has the bytes that were written."""
+    try:
+        size = product.stat().st_size
+        return {"size": size, "sha256": _digest(product)} == record.get("product")
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

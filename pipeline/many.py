@@ -1,0 +1,111 @@
+"""Edge: the command for many nights."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.distribute import Outcome, reduce_many
+from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
+from pipeline.recipe import Recipe
+from pipeline.running import running
+from pipeline.survey import Survey, outputs_of
+from pipeline.workers import workers
+
+
+def add_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the switches that tell who does the work."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
+
+
+def add_many_options(command: argparse.ArgumentParser) -> None:
+    """Add the switches for many nights."""
+    command.add_argument("more", nargs="*", type=Path, metavar="FILELIST", help="lists of other nights")
+    command.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="products go there, named after their lists; else beside them"
+    )
+    command.add_argument("--force", action="store_true", help="of many nights, make again what is done already too")
+    add_worker_options(command)
+
+
+def is_many(options: argparse.Namespace) -> bool:
+    """Tell whether many nights are asked for, or one in the way of many."""
+    return bool(options.more or options.output_dir or options.force or options.workers or options.cluster)
+
+
+@contextmanager
+def client_of(options: argparse.Namespace) -> Iterator[Any]:
+    """Give a client of the workers that are asked for; None for none."""
+    if options.workers is not None and options.workers < 1:
+        raise SettingError(f"--workers {options.workers}; expected one or more")
+    if options.workers is None and options.cluster is None:
+        yield None
+    else:
+        with workers(options.workers, options.cluster) as client:
+            yield client
+
+
+def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[str], None]) -> None:
+    """Reduce many nights, and say what became of each when it is finished.
+
+    :raises NightsError: some could not be reduced.
+    """
+    for name in ("output", "masters", "record", "each", "quality", "figure", "report"):
+        if getattr(options, name):
+            switch = "-o" if name == "output" else f"--{name}"
+            raise SettingError(f"{switch} goes with one night, reduced by this process; for many there is --output-dir")
+    survey = Survey(
+        recipe=recipe,
+        output_dir=options.output_dir,
+        delimiter="\t" if options.delimiter in ("tab", "\\t") else options.delimiter,
+        exposure_key=options.exposure_key,
+        strict=options.strict,
+        overwrite=options.overwrite,
+        force=options.force,
+    )
+
+    def told(outcome: Outcome, finished: int, nights: int) -> None:
+        for note in outcome.notes:
+            warnings.warn(note, PipelineWarning, stacklevel=1)
+        say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
+
+    lists = [options.filelist, *options.more]
+    if options.mask and options.mask.resolve() in {path.resolve() for path in outputs_of(lists, options.output_dir)}:
+        raise OutputError(f"{options.mask}: is the mask to be read, and would be written over; choose another folder")
+    with client_of(options) as client, running(progress=None):  # of the whole it is told night by night
+        outcomes = reduce_many(lists, survey, client=client, told=told)
+    _end(outcomes, say)
+
+
+def _words(outcome: Outcome) -> str:
+    if outcome.errors:
+        return "not reduced; see below"
+    words = [f"wrote {path}" for path in outcome.written]
+    return ", ".join([*words, *(f"{path} is done already" for path in outcome.there)])
+
+
+def _end(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
+    """Count what was done, and tell which nights are bad."""
+    bad = [outcome for outcome in outcomes if outcome.errors]
+    written = sum(len(outcome.written) for outcome in outcomes)
+    there = sum(len(outcome.there) for outcome in outcomes)
+    say(f"{len(outcomes)} nights: {written} products written, {there} done already, {len(bad)} nights bad")
+    for outcome in bad:
+        for error in outcome.errors:
+            if not isinstance(error, PipelineError | AssumptionWarning):
+                raise error  # a bug of ours
+    if bad:
+        problems = tuple(f"{outcome.filelist}: {_told(error)}" for outcome in bad for error in outcome.errors)
+        raise NightsError(len(outcomes), problems)
+
+
+def _told(error: Exception) -> str:
+    text = str(error).replace(os.linesep, f"{os.linesep}  ")
+    return f"{text} (refused under --strict)" if isinstance(error, AssumptionWarning) else text

@@ -1,0 +1,142 @@
+"""Edge: one stack combined in blocks of rows by the workers of Dask, each reading only its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, cast
+from uuid import uuid4
+
+import attrs
+import numpy as np
+
+from pipeline.compose import Waiting
+from pipeline.errors import StepError
+from pipeline.frames import Image, Location, Source
+from pipeline.pixels import Array, Pixels
+from pipeline.planes import FitsSource
+from pipeline.rows import Plan
+from pipeline.running import how_to_run, running
+from pipeline.tiles import Band, combine_band, join_bands
+from pipeline.workers import itself, result_of
+
+BLOCKS = 4
+"""So many blocks for each thread of the workers, that none waits long for the last."""
+
+BESIDE = 1
+"""The noise of a pixel may ask for the rows beside it."""
+
+
+@contextmanager
+def spread(client: Any) -> Iterator[None]:
+    """Have the workers of a Dask client combine, in blocks of rows, whatever is combined within this block.
+
+    Plain files are read by the workers, which see them under the same names; of frames that are in memory, or come
+    from compressed files, each is sent its rows.  The result is the same to the bit::
+
+        with workers(8) as client, spread(client):
+            image = combine(frames)
+
+    :param client: None: nothing is spread.
+    """
+    with running(elsewhere=None if client is None else lambda plan: _combine_there(client, plan)):
+        yield
+
+
+def _combine_there(client: Any, plan: Plan) -> tuple[Pixels, Array, Array | None]:
+    how = how_to_run()
+    height = plan.shape[0]
+    threads = sum(client.nthreads().values())
+    edges = np.unique(np.linspace(0, height, min(height, BLOCKS * max(threads, 1)) + 1).round().astype(int)).tolist()
+    token = uuid4().hex
+    on_disk = client.submit(itself, _on_disk(plan), key=f"stack-{token}")
+    futures = [
+        client.submit(_block, on_disk, start, stop, _held(plan, start, stop), key=("rows", token, start))
+        for start, stop in pairwise(edges)
+    ]
+    bands: list[Band] = []
+    try:
+        for future, stop in zip(futures, edges[1:], strict=True):
+            band = result_of(future, f"rows before {stop} of {plan.frames[0].name} and {len(plan.frames) - 1} more")
+            if isinstance(band, Exception):
+                raise band
+            bands.append(band)
+            if how.progress:
+                how.progress(stop, height)
+    finally:
+        client.cancel(futures)
+    return join_bands(plan, bands)
+
+
+@attrs.frozen
+class Cut:
+    """Some rows of an image, under the numbers that they have in it."""
+
+    pixels: Pixels
+    first: int
+    shape: tuple[int, int]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.pixels.dtype
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Give some rows.
+
+        :raises StepError: they are not among those that are here.
+        """
+        if not self.first <= start <= stop <= self.first + self.pixels.shape[0]:
+            raise StepError(f"rows {start} to {stop} asked for; {self.first} and {self.pixels.shape[0]} on are here")
+        return self.pixels.cut(slice(start - self.first, stop - self.first))
+
+    @property
+    def stored(self) -> None:
+        """What is in memory is not as it was stored."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
+
+    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"rows {start} to {stop} are in memory, not stored as {into.dtype}")
+
+    def loaded(self) -> Cut:
+        """Give the same."""
+        return self
+
+
+def _by_all(image: Image) -> bool:
+    """Tell whether any process can read an image: not one in memory, or unpacked into an anonymous file, here."""
+    source = image.source
+    if isinstance(source, Waiting):
+        return _by_all(source.image)
+    planes = (source.values, source.flags, source.deviation) if isinstance(source, FitsSource) else ()
+    return bool(planes) and all(plane is None or plane.spool is None for plane in planes)
+
+
+def _on_disk(plan: Plan) -> Plan:
+    """Leave out of a plan what only this process can read."""
+    frames = (frame if _by_all(frame) else attrs.evolve(frame, data=Location("here")) for frame in plan.frames)
+    return attrs.evolve(plan, frames=tuple(frames))
+
+
+def _held(plan: Plan, start: int, stop: int) -> tuple[Cut | None, ...]:
+    """Give the rows that a block needs of frames that only this process can read; None for the others."""
+    first, last = max(start - BESIDE, 0), min(stop + BESIDE, plan.shape[0])
+    return tuple(
+        None if _by_all(frame) else Cut(frame.rows(first, last).pixels, first, frame.shape) for frame in plan.frames
+    )
+
+
+def _block(plan: Plan, start: int, stop: int, held: tuple[Cut | None, ...]) -> Band:
+    """Combine a block of rows, on a worker."""
+    frames = (
+        attrs.evolve(frame, data=cut or cast("Source", frame.source).loaded())
+        for frame, cut in zip(plan.frames, held, strict=True)
+    )
+    return combine_band(attrs.evolve(plan, frames=tuple(frames)), start, stop)

@@ -1,0 +1,233 @@
+"""Edge: many nights as tasks, one for each master and each product, keyed by what it is made of."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pipeline.bias import MasterBias
+from pipeline.dark import MasterDark
+from pipeline.done import Input, Made, check_free, is_done
+from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
+from pipeline.fits import read_night
+from pipeline.flat import MasterFlat
+from pipeline.frames import FrameSet, Image, Location
+from pipeline.header import CREATOR
+from pipeline.instrument import check_alike
+from pipeline.keys import key_of
+from pipeline.planes import FitsSource
+from pipeline.recipe import Recipe
+from pipeline.recipes import UNEXPECTED
+
+CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", ("bias",)), ("flat", ("bias", "dark")))
+"""The masters of a night, and those that each is made with."""
+
+
+@attrs.frozen
+class Survey:
+    """What is asked of every night.
+
+    :param output_dir: where products go, named after their lists; by default reduced.fits beside each list.
+    :param delimiter: what stands between the cells of a list.
+    :param exposure_key: the keyword of the exposure in seconds, looked for first.
+    :param strict: refuse what would have to be assumed.
+    :param overwrite: write over products that are there and were made otherwise, or by something else.
+    :param force: make everything again, what is done too.
+    """
+
+    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    output_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    delimiter: str = ","
+    exposure_key: str | None = None
+    strict: bool = False
+    overwrite: bool = False
+    force: bool = False
+
+
+@attrs.frozen
+class Known:
+    """A frame of a list, to be opened, and its file's size, modification time and inode when the list was read."""
+
+    frame: Image
+    signature: tuple[int, int, int]
+    input: Input
+
+
+@attrs.frozen
+class Task:
+    """A master or a product to be made: of which frames, and with the results of which other tasks.
+
+    ``key`` is the same for tasks that do the same, in whatever night they stand.
+    """
+
+    key: str
+    kind: str
+    frames: tuple[Known, ...]
+    needs: tuple[str, ...] = ()
+    output: Path | None = None
+    made: Made | None = None
+
+
+@attrs.frozen
+class Plan:
+    """What is to be done for a night: ``tasks`` in an order in which they can run; or what is wrong with it."""
+
+    filelist: Path
+    tasks: tuple[Task, ...] = ()
+    there: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+@attrs.frozen
+class Result:
+    """What a task gave: a master for other tasks, or words about the product that it wrote; and its warnings."""
+
+    kind: str
+    master: MasterBias | MasterDark | MasterFlat | None = None
+    notes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def outputs_of(filelists: Sequence[Path], output_dir: Path | None) -> list[Path]:
+    """Name the product of each list: reduced.fits beside it, or after the list in ``output_dir``.
+
+    Where lists have one name, as in 1/night.csv and 2/night.csv, their folders below the one that all lists share
+    are made in ``output_dir`` too.
+
+    :raises SettingError: two products would have one name.
+    """
+    if output_dir is None:
+        outputs = [filelist.parent / "reduced.fits" for filelist in filelists]
+    else:
+        names = [Path(filelist.name) for filelist in filelists]
+        if len(set(names)) < len(names):
+            whole = [filelist.resolve() for filelist in filelists]
+            shared = Path(os.path.commonpath([path.parent for path in whole]))
+            names = [path.relative_to(shared) for path in whole]
+        outputs = [output_dir / name.with_suffix(".fits") for name in names]
+    seen: dict[Path, Path] = {}
+    for filelist, output in zip(filelists, outputs, strict=True):
+        if output.resolve() in seen:
+            other = seen[output.resolve()]
+            mend = "give them once, and names of their own" if output_dir else "give --output-dir"
+            raise SettingError(f"{other} and {filelist} would both be written to {output}; {mend}")
+        seen[output.resolve()] = filelist
+    return outputs
+
+
+def plan_night(filelist: Path, output: Path, survey: Survey) -> Plan:
+    """Read the list of a night and what its files' headers say; see what is to be done, and what is done."""
+    try:
+        with noting(survey) as notes:
+            frames = read_night(filelist, delimiter=survey.delimiter, exposure_key=survey.exposure_key)
+            if not frames.light.frames:
+                raise StepError(f"{filelist}: no light frames in it; give at least one")
+            check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
+            known = {kind: _known(frames.of_kind(kind)) for kind in ("bias", "dark", "flat", "light", "arc")}
+            tasks = _tasks(known, output, survey)
+            todo = [task for task in tasks if survey.force or not done_already(task)]
+            for task in todo:
+                _check(task, filelist, survey)
+    except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
+        return Plan(filelist, error=error)
+    there = tuple(task.output for task in tasks if task.output and task not in todo)
+    wanted = todo if any(task.output for task in todo) else []
+    return Plan(filelist, tuple(wanted), there, tuple(notes))
+
+
+def _tasks(known: dict[str, tuple[Known, ...]], output: Path, survey: Survey) -> list[Task]:
+    """Give the tasks of a night in an order in which they can run."""
+    settings = key_of(CREATOR, survey.recipe, survey.exposure_key, survey.strict)
+    keys: dict[str, str] = {}
+    tasks = []
+    for kind, uses in CALIBRATIONS:
+        if known[kind]:
+            needs = tuple(keys[use] for use in uses if use in keys)
+            keys[kind] = f"{kind}-{key_of(settings, [one.input for one in known[kind]], needs)}"
+            tasks.append(Task(keys[kind], kind, known[kind], needs))
+    calibrations = tuple(one.input for kind, _ in CALIBRATIONS for one in known[kind])
+    stem, dot, suffixes = output.name.partition(".")
+    for kind, path in (("light", output), ("arc", output.with_name(f"{stem}_arc{dot}{suffixes}"))):
+        if known[kind]:
+            inputs = (*(one.input for one in known[kind]), *calibrations)
+            made = Made(key_of(settings, inputs), repr((survey.recipe, survey.exposure_key)), inputs)
+            key = f"{kind}-{key_of(made.address, path)}"
+            beside = known["light"][:1] if kind == "arc" else ()  # by which to see that they were set alike
+            tasks.append(Task(key, kind, (*known[kind], *beside), tuple(keys.values()), path, made))
+    return tasks
+
+
+def _known(frames: FrameSet) -> tuple[Known, ...]:
+    """Close frames again, and remember their files: headers of all nights at once would fill the memory."""
+    known = []
+    for frame in frames:
+        plane = source_of(frame).values
+        place = Path(plane.path)
+        path = str(place.parent.resolve() / place.name)  # the name stands in headers, so that of a link is its own
+        size, modified, _ = plane.signature
+        closed = Image(frame.kind, Location(plane.path, plane.hdu), sources=frame.sources)
+        known.append(Known(closed, plane.signature, Input(frame.kind, path, plane.hdu, size, modified)))
+    return tuple(known)
+
+
+def source_of(frame: Image) -> FitsSource:
+    """Give the file behind a frame that is open."""
+    if not isinstance(frame.data, FitsSource):
+        raise FrameError(f"{frame.name}: is not read from a FITS file; a survey is made of files")
+    return frame.data
+
+
+def output_of(task: Task) -> tuple[Path, Made]:
+    """Give the path of a task's product, and what it is made of."""
+    if task.output is None or task.made is None:
+        raise StepError(f"{task.key}: makes no product")
+    return task.output, task.made
+
+
+def done_already(task: Task) -> bool:
+    """Tell whether a task's product is there, made of just what it should be made of."""
+    return task.output is not None and is_done(*output_of(task))
+
+
+def _check(task: Task, filelist: Path, survey: Survey) -> None:
+    """See that a product can be written, over none of the files to be read."""
+    if task.output is None:
+        return
+    path, made = output_of(task)
+    if str(path.resolve()) in {str(filelist.resolve()), *(str(Path(one.path).resolve()) for one in made.inputs)}:
+        raise OutputError(f"{path}: is one of the files to be read; choose another folder (--output-dir)")
+    if survey.output_dir is not None:
+        _make_folder(path.parent)
+    check_free(path, made, replace=survey.force or survey.overwrite)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder for the products: {error.strerror}") from error
+
+
+_turn = threading.Lock()
+"""Warnings are caught for a whole process, so the tasks of one process take turns; each has all its threads."""
+
+
+@contextmanager
+def noting(survey: Survey) -> Iterator[list[str]]:
+    """Collect what is warned of; under ``strict`` an assumption is an error."""
+    notes: list[str] = []
+    caught: list[Any]
+    with _turn, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PipelineWarning)
+        if survey.strict:
+            warnings.simplefilter("error", AssumptionWarning)
+        yield notes
+        notes.extend(dict.fromkeys(str(warning.message) for warning in caught))

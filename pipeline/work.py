@@ -1,0 +1,97 @@
+"""Edge: doing the tasks of a survey, here or on a worker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pipeline.bias import MasterBias
+from pipeline.dark import MasterDark
+from pipeline.done import deliver
+from pipeline.errors import FrameError
+from pipeline.fits import open_frames
+from pipeline.flat import MasterFlat
+from pipeline.frames import FrameSet
+from pipeline.recipe import Recipe
+from pipeline.recipes import Masters, master_bias, master_dark, master_flat, reduce
+from pipeline.report import combined_words, flag_words, step_words
+from pipeline.survey import Result, Survey, Task, done_already, noting, output_of, source_of
+
+
+def run(task: Task, survey: Survey, *needs: Result) -> Result:
+    """Make a master, or make and write a product; ``needs`` are what the tasks that this one needs gave."""
+    masters = Masters(**{need.kind: need.master for need in needs})  # type: ignore[arg-type]
+    said: tuple[str, ...] = ()
+    master = None
+    with noting(survey) as notes:
+        if task.output is None:
+            master = _master(task.kind, _opened(task, survey), masters, survey.recipe)
+        elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
+            said = _product(task, masters, survey)
+    earlier = (note for need in needs for note in need.notes)
+    return Result(task.kind, master, tuple(dict.fromkeys([*earlier, *notes])), said)
+
+
+def run_all(tasks: Sequence[Task], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
+    """Do tasks in their order; give what became of each product.  A master is kept until no task needs it."""
+    left = Counter(need for task in tasks for need in task.needs)
+    kept: dict[str, Result | Exception] = {}
+    for task in tasks:
+        result = _tried(task, survey, [kept[need] for need in task.needs])
+        if task.output is None:
+            kept[task.key] = result
+        for need in task.needs:
+            left[need] -= 1
+            if not left[need]:
+                del kept[need]
+        if task.output is not None:
+            yield task, result
+
+
+def _tried(task: Task, survey: Survey, needs: Sequence[Result | Exception]) -> Result | Exception:
+    """Do a task; give what went wrong with it, or with what it needs, instead of raising it."""
+    ready = []
+    for need in needs:
+        if isinstance(need, Exception):
+            return need
+        ready.append(need)
+    try:
+        return run(task, survey, *ready)
+    except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
+        return error
+
+
+def _opened(task: Task, survey: Survey) -> FrameSet:
+    """Open the frames of a task, which may have waited for long.
+
+    :raises FrameError: a file is not what it was when its list was read.
+    """
+    frames = open_frames(FrameSet(known.frame for known in task.frames), exposure_key=survey.exposure_key)
+    for known, frame in zip(task.frames, frames, strict=True):
+        if source_of(frame).values.signature != known.signature:
+            raise FrameError(f"{frame.name}: changed since its list was read; start again")
+    return frames
+
+
+def _master(
+    kind: str, frames: FrameSet, masters: Masters, recipe: Recipe
+) -> MasterBias | MasterDark | MasterFlat | None:
+    if kind == "bias":
+        return master_bias(frames, recipe)
+    if kind == "dark":
+        return master_dark(frames, masters.bias, recipe)
+    return master_flat(frames, masters.bias, masters.dark, recipe)
+
+
+def _product(task: Task, masters: Masters, survey: Survey) -> tuple[str, ...]:
+    """Make and write a product; say what was done."""
+    kind: Literal["light", "arc"] = "light" if task.kind == "light" else "arc"
+    image = reduce(_opened(task, survey), recipe=survey.recipe, kind=kind, masters=masters)
+    path, made = output_of(task)
+    deliver(image, path, made, replace=survey.force or survey.overwrite)
+    height, width = image.pixels.shape
+    return (
+        f"{kind}: {combined_words(image.found)}; {step_words(image)}",
+        f"wrote {path}: {height} rows × {width} columns{flag_words(image)}",
+    )

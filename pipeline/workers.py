@@ -1,0 +1,121 @@
+"""Edge: the workers of Dask, and what goes wrong with them in our own words.
+
+Dask is imported by the functions that need it, and comes with ``pip install 'ccd-pipeline[distributed]'``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+from pipeline.errors import SettingError, WorkerError
+from pipeline.header import CREATOR
+
+T = TypeVar("T")
+
+KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+"""By default Dask has workers hand back each tile's memory at once, to be cleared and handed out again: that costs half
+as much processor time again as the reduction itself."""
+
+
+@contextmanager
+def workers(count: int | None = None, address: str | None = None) -> Iterator[Any]:
+    """Start workers of one thread each on this machine, or reach those of a scheduler; give a Dask client.
+
+    :param count: how many to start; they end with the block.
+    :param address: of a scheduler that is running, such as tcp://10.0.0.1:8786.
+    :raises SettingError: Dask is not installed.
+    :raises WorkerError: no scheduler answers there.
+    """
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise SettingError(
+            "workers need Dask, which is not installed: pip install 'ccd-pipeline[distributed]'"
+        ) from error
+    with ExitStack() as stack:
+        if address is None:
+            with dask.config.set(KEEP_MEMORY):
+                cluster = LocalCluster(
+                    n_workers=count, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+                )
+            client = stack.enter_context(Client(stack.enter_context(cluster)))
+        else:
+            try:
+                client = stack.enter_context(Client(address))
+            except (OSError, ValueError) as error:
+                raise WorkerError(f"{address}: no Dask scheduler answers there: {error}; is it running?") from error
+        yield client
+
+
+def check_versions(client: Any) -> None:
+    """See that the workers run this version.
+
+    :raises WorkerError: there are none, or one runs another.
+    """
+    try:
+        versions: dict[str, str] = client.run(creator)
+    except (ImportError, AttributeError) as error:
+        raise WorkerError(f"a worker cannot import ccd-pipeline: {error}; install {CREATOR} where it runs") from error
+    if not versions:
+        raise WorkerError("the scheduler has no workers yet; start some: dask worker ADDRESS")
+    for worker, version in versions.items():
+        if version != CREATOR:
+            raise WorkerError(f"{worker}: runs {version}, this is {CREATOR}; install one version everywhere")
+
+
+def creator() -> str:
+    """Name the version that runs here."""
+    return CREATOR
+
+
+def itself(thing: T) -> T:
+    """Give back what is given: a task that holds what many others need, and can be done again."""
+    return thing
+
+
+def result_of(future: Any, name: str) -> Any:
+    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
+    from distributed.scheduler import KilledWorker
+
+    if future.cancelled():
+        return WorkerError(f"{name}: the scheduler has dropped the task; start again")
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({error})")
+    return future.result() if error is None else error.with_traceback(future.traceback())
+
+
+def register_sizes(sizeof: Any) -> None:
+    """Tell Dask how large our records are, by which it places tasks and spares memory (its hook ``dask.sizeof``)."""
+
+    @sizeof.register_lazy("pipeline")  # type: ignore[untyped-decorator]
+    def register() -> None:
+        from pipeline.bias import MasterBias
+        from pipeline.dark import MasterDark
+        from pipeline.flat import MasterFlat
+        from pipeline.frames import FrameSet, Image
+        from pipeline.header import ReducedImage
+        from pipeline.pixels import Pixels
+        from pipeline.stages import Step
+        from pipeline.survey import Result
+
+        for record in (Pixels, Image, FrameSet, MasterBias, MasterDark, MasterFlat, ReducedImage, Step, Result):
+            sizeof.register(record, size_of)
+
+
+def size_of(thing: Any) -> int:
+    """Count the bytes of the arrays in a record, and a little for the rest."""
+    if isinstance(thing, np.ndarray):
+        return int(thing.nbytes)
+    if isinstance(thing, tuple | list):
+        return 64 + sum(map(size_of, thing))
+    if attrs.has(type(thing)):
+        return 64 + sum(size_of(getattr(thing, field.name)) for field in attrs.fields(type(thing)))
+    return 64
