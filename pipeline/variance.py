@@ -62,8 +62,12 @@ def _unknown(image: Image, noise: Noise | None) -> str:
         )
     if image.kind == "bias":
         return ""
+    ours = {ran.stage for ran in image.history if not ran.skipped}
+    steps = ((image.state.bias, "subtract_bias"), (image.state.dark, "subtract_dark"), (image.state.flat, "divide"))
+    if any(by and step not in ours for by, step in steps):
+        return "calibrated elsewhere: of how many frames it is made, and what they counted, its header does not say"
     if image.state.flat:
-        return f"flat-fielded already ({image.state.flat}), so that its values are not what was counted"
+        return "flat-fielded already, so that its values are not what was counted; estimate it before"
     if not (image.state.bias or image.state.overscan):
         return "its bias is still in, which has no photon noise; take it out first"
     return ""

@@ -32,6 +32,7 @@ class Night:
     def add(self, kind, values, name="", **cards):
         name = name or f"{kind}{self.written}.fits"
         self.written += 1
+        cards = {"GAIN": 1.5, "RDNOISE": 4.0} | cards
         fits.writeto(name, values, fits.Header({key.replace("_", "-"): value for key, value in cards.items()}))
         return self.list(kind, name)
 

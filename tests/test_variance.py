@@ -20,9 +20,11 @@ from pipeline import (
     Pixels,
     Recipe,
     combine,
+    divide,
     each,
     estimate_variance,
     make_masters,
+    normalise_flat,
     reduce,
     running,
     subtract_bias,
@@ -207,9 +209,9 @@ def test_what_frames_share_is_not_averaged_and_their_own_noise_is():
 
 def single(value, kind="light", unit="adu", **cards):
     header = {"GAIN": 1.5, "RDNOISE": 4.0} | cards
-    image = Image.of(np.full(SIZE, value), kind=kind, header=header)
-    by = "" if kind == "bias" else "a bias"
-    return attrs.evolve(image, state=attrs.evolve(image.state, bias=by, unit=unit))
+    image, bias = (Image.of(np.full(SIZE, v), kind=k, header=header) for v, k in ((value, kind), (0.0, "bias")))
+    image, bias = (attrs.evolve(one, state=attrs.evolve(one.state, unit=unit)) for one in (image, bias))
+    return image if kind == "bias" else subtract_bias(image, bias=MasterBias.of(bias))
 
 
 def test_a_single_frame_has_the_noise_of_its_gain_and_read_noise():
@@ -227,7 +229,8 @@ def test_a_single_frame_has_the_noise_of_its_gain_and_read_noise():
         (single(300.0, GAIN=None, RDNOISE=None), "no gain and read noise in its header"),
         (single(300.0, unit="electron/s"), "no gain and read noise"),
         (Image.of(np.ones(SIZE), header={"GAIN": 1.5, "RDNOISE": 4}), "its bias is still in"),
-        (attrs.evolve(single(1.0), state=attrs.evolve(single(1.0).state, flat="a flat")), "flat-fielded already"),
+        (divide(single(1.0), flat=normalise_flat(Image.of(np.ones(SIZE), kind="flat"))), "flat-fielded already"),
+        (Image.of(np.ones(SIZE), header={"GAIN": 1.5, "RDNOISE": 4, "ZEROCOR": True}), "calibrated elsewhere"),
     ],
 )
 def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
