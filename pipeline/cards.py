@@ -14,6 +14,9 @@ from astropy.utils.exceptions import AstropyWarning
 
 CARD = 80
 _WILD = re.compile(r"[*?]|\.\.\.")
+_OPENS_STRING = re.compile(r"[^='/]*= *'")
+_CONTINUES = re.compile(r"CONTINUE  +'")
+_CLOSE = re.compile(r"([A-Z0-9_-]{1,8}) *= *", re.IGNORECASE)
 COMMENTARY = ("COMMENT", "HISTORY", "")
 
 
@@ -52,7 +55,7 @@ class Cards:
         lines = [self.text[at : at + CARD].ljust(CARD) for at in range(0, len(self.text), CARD)]
         images: list[str] = []
         for line in lines:
-            if line.startswith("CONTINUE  ") and images and "'" in images[-1]:
+            if images and _CONTINUES.match(line) and _OPENS_STRING.match(images[-1]):
                 images[-1] += line
             else:
                 images.append(line)
@@ -68,24 +71,22 @@ class Cards:
         return f"Cards({len(self.text) // CARD})"
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """Give the value of a card; an empty or undefined one counts as none.
+        """Give the value of a card; an empty or undefined one counts as none, and another of its keyword is taken.
 
         A value that breaks the standard, such as a word without quotes, is given as the text that stands there.
         """
         try:
             wild = _WILD.search(keyword)  # to astropy a pattern
-            value = _written(self.text, keyword) if wild else _parsed(self.text).get(keyword)
+            value = _written(self.text, keyword) if wild else _parsed(self.text).get(_first(self.text, keyword))
         except (ValueError, fits.VerifyError):
             value = _written(self.text, keyword)
-        if value is None or isinstance(value, fits.card.Undefined):
-            return default
-        return default if isinstance(value, str) and not value.strip() else value
+        return default if _silent(value) else value
 
     def comment(self, keyword: str) -> str:
         """Give the comment of a card; empty where there is none."""
         try:
-            return str(_parsed(self.text).comments[keyword])
-        except (KeyError, ValueError, fits.VerifyError):
+            return str(_parsed(self.text).comments[_first(self.text, keyword)])
+        except (KeyError, IndexError, ValueError, fits.VerifyError):
             return ""
 
     def to_header(self) -> fits.Header:
@@ -116,8 +117,35 @@ def _written(text: str, keyword: str) -> str:
     for at in range(0, len(text), CARD):
         name, _, rest = text[at : at + CARD].partition("=")
         if name.strip().upper() in (keyword.upper(), f"HIERARCH {keyword.upper()}"):
-            return re.split(r"\s/|$", rest.strip(), maxsplit=1)[0].strip()
+            quoted = re.match(r"\s*'((?:[^']|'')*)'\s*(?:/|$)", rest)
+            return quoted[1].rstrip() if quoted else re.split(r"\s/|$", rest.strip(), maxsplit=1)[0].strip()
     return ""
+
+
+def _first(text: str, keyword: str) -> Any:
+    """Give what astropy finds the first card of a keyword by that says something; the keyword where none does."""
+    header = _parsed(text)
+    if keyword in COMMENTARY or header.get(keyword, 0) not in (None, ""):
+        return keyword
+    places = ((keyword, number) for number in range(header.count(keyword)))
+    return next((place for place in places if not _silent(header[place])), keyword)
+
+
+def _silent(value: Any) -> bool:
+    return value is None or isinstance(value, fits.card.Undefined) or (isinstance(value, str) and not value.strip())
+
+
+def _readable(text: str) -> str:
+    """Write cards as astropy can read them: ``= `` in its columns, and CONTINUE only behind a string."""
+    return "".join(map(_readable_image, Cards(text).images))
+
+
+def _readable_image(image: str) -> str:
+    if image.startswith("CONTINUE"):
+        return f"COMMENT {image[8:]}"
+    if image[8:10] != "= " and (close := _CLOSE.match(image)) and close[1].upper() not in COMMENTARY:
+        return f"{close[1]:8s}= {image[close.end() : CARD].rstrip()}".ljust(CARD)[:CARD] + image[CARD:]
+    return image
 
 
 def _as_text(cards: Iterable[fits.Card]) -> str:
@@ -135,7 +163,7 @@ def _as_image(card: fits.Card) -> str:
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> fits.Header:
-    return _header(text)
+    return _header(_readable(text))
 
 
 def _header(text: str) -> fits.Header:

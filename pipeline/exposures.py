@@ -11,7 +11,10 @@ from pipeline import tables
 from pipeline.cards import Cards
 from pipeline.errors import HeaderError, SettingError
 from pipeline.tables import Elsewhere, Key
-from pipeline.values import is_nothing, number, unit_in
+from pipeline.values import is_nothing, number, stranger_in, unit_in, units_in
+
+_COUNTS = re.compile(r"\bexp(?:osure|\.)? ?(?:#|number|no\b|num\b|id\b|index|count)|\b(?:number|count) of exp|^number\b")
+"""A comment that tells that the card counts exposures instead of measuring one."""
 
 
 @attrs.frozen
@@ -37,7 +40,7 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
 
     The first header with any card of the table is believed, in it the first card of the table: the science HDU's
     header comes first, then the primary one.  Cards of one header that mean the same and differ by more than 1 %
-    are told of in the reading's note.
+    are told of in the reading's note; so are units of which it is not sure.
 
     :param headers: in the order in which they are believed.
     :param keyword: where to look first, such as ``MYEXP``, or ``MYEXP [ms]`` where it is not in seconds.
@@ -49,7 +52,8 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
             for key in keys:
                 seconds = _exposure_of(cards, key)
                 if seconds is not None:
-                    return Reading(seconds, key.keyword, _disagreement(cards, key, seconds))
+                    notes = (_disagreement(cards, key, seconds), _doubt(cards, key))
+                    return Reading(seconds, key.keyword, "; ".join(note for note in notes if note))
     return None
 
 
@@ -70,7 +74,7 @@ def _exposure_of(cards: Cards, key: Key) -> float | None:
     if is_nothing(value) or not _means_it(cards, key):
         return None
     read = number(value)
-    count = number(cards.get(key.times, 1)).value if key.times else 1.0
+    count = next((number(cards.get(times)).value for times in key.times if not is_nothing(cards.get(times))), 1.0)
     seconds = read.value * tables.SECONDS[read.unit or _unit_of_time(cards, key)] * (count if count > 0 else 1.0)
     if not 0 <= seconds < math.inf:
         raise HeaderError(f"{key.keyword} = {value!r}; expected an exposure in seconds, a number from 0")
@@ -91,7 +95,18 @@ def _holds(cards: Cards, trap: Elsewhere) -> bool:
 
 
 def _means_it(cards: Cards, key: Key) -> bool:
-    return not key.says or key.says in cards.comment(key.keyword).lower()
+    comment = cards.comment(key.keyword).lower()
+    return key.says in comment and not _COUNTS.search(comment)
+
+
+def _doubt(cards: Cards, key: Key) -> str:
+    """Say in which unit an exposure was taken, where its comment names several, or one that nobody knows."""
+    comment = cards.comment(key.keyword)
+    several, stranger = units_in(comment), stranger_in(comment)
+    if number(cards.get(key.keyword)).unit or not (len(several) > 1 or stranger):
+        return ""
+    said = f"names the units {' and '.join(several)}" if len(several) > 1 else f"names the unknown unit [{stranger}]"
+    return f"the comment of {key.keyword}, {comment!r}, {said}; taken to be in {_unit_of_time(cards, key)}"
 
 
 def _disagreement(cards: Cards, chosen: Key, seconds: float) -> str:

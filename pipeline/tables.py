@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
+SECONDS = {"s": 1.0, "cs": 1e-2, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
 """What one of each unit of time is in seconds."""
 
 
@@ -16,8 +16,8 @@ SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0, "d": 8640
 class Key:
     """A keyword and how to read it.
 
-    ``unit`` is that of its value where neither the value nor the comment names one.  ``times`` names a card by which
-    the value is multiplied, where it is there.  ``alike`` tells that the keyword means the same as others of its
+    ``unit`` is that of its value where neither the value nor the comment names one.  ``times`` names cards by the first
+    of which that is there the value is multiplied.  ``alike`` tells that the keyword means the same as others of its
     table, so that it should agree with them.  ``says`` is a word without which in its comment the card means
     something else.
     """
@@ -25,7 +25,7 @@ class Key:
     keyword: str
     unit: str = ""
     note: str = ""
-    times: str = ""
+    times: tuple[str, ...] = ()
     alike: bool = False
     says: str = ""
 
@@ -40,6 +40,9 @@ class Elsewhere:
     unit: str
 
 
+COADDS = ("COADDS", "CO_ADDS")
+"""Of how many images a frame is the sum: at Keck, and at IRTF."""
+
 EXPOSURE = (
     # what one image collected light for
     Key("EXPTIME", "s", "nearly everywhere; a string at SDSS; of a live stack its total", alike=True),
@@ -51,8 +54,8 @@ EXPOSURE = (
     Key("AEXPTIME", "s", "Palomar: actual", alike=True),
     Key("ELAPTIME", "s", "Keck's optical instruments: shutter open", alike=True),
     Key("OTIME", "s", "Kitt Peak in the 1980s: actual; ITIME was requested", alike=True),
-    Key("TRUITIME", "s", "Keck's infrared instruments: actual, of one coadd", times="COADDS"),
-    Key("ITIME", "s", "Keck, IRTF: of one coadd, and coadds are summed; ms at OSIRIS; GONG", times="COADDS"),
+    Key("TRUITIME", "s", "Keck's infrared instruments: actual, of one coadd", times=COADDS),
+    Key("ITIME", "s", "Keck, IRTF: of one coadd, and coadds are summed; ms at OSIRIS; GONG", times=COADDS),
     Key("ESO DET WIN1 DIT1", "s", "ESO: actual", alike=True),
     Key("ESO DET1 WIN1 DIT1", "s", "ESO: actual"),
     Key("ESO DET SEQ1 REALDIT", "s", "ESO infrared: actual; DITs are averaged"),
@@ -67,12 +70,18 @@ EXPOSURE = (
     Key("PARAM25", "ms", "ARC controllers under Voodoo, where the card's comment says so", says="exposure"),
     Key("INTTIME", "s", "infrared cameras; ms at Deep Impact"),
     Key("INT_TIME", "s", "infrared cameras; of one readout at Kepler and TESS"),
+    Key("INT-TIME", "s"),
     Key("EXP-TIME", "s"),
     Key("EXPTIM", "s"),
     Key("EXPT", "s"),
     Key("TEXP", "s"),
     Key("TINT", "s"),
     Key("EXPOSURE TIME", "s", "cameras that write long keywords"),
+    Key("TNG DET DIT", "s", "Galileo: DITs are averaged"),
+    Key("DIT", "s", "infrared cameras: DITs are averaged"),
+    Key("EXP1TIME", "s", "of one coadd", times=("COADD", *COADDS)),
+    Key("EXPOSE", "s"),
+    Key("EXP", "s"),
     # what was asked for, where nobody says what it became
     Key("ESO DET WIN1 UIT1", "s", "ESO: requested"),
     Key("ESO DET1 WIN1 UIT1", "s", "ESO: requested"),

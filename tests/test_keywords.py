@@ -1,6 +1,7 @@
 """What headers say: exposures of many observatories, their traps, and what is refused."""
 
 import csv
+import re
 import warnings
 
 import numpy as np
@@ -84,6 +85,29 @@ def test_numbers_in_strings_are_read(value, form):
         ("d'exposition", ""),
         ("[h] hours", "h"),
         ("in seconds, 3 days after", "s"),
+        # a length of something else
+        ("exposure (shutter delay 20 ms)", ""),
+        ("exposure, 1 ms resolution", ""),
+        ("45 minutes", ""),
+        ("1.0 minutes exposure", ""),
+        ("exposure, 5 minutes after twilight", ""),
+        ("exposure; DATE-OBS in UT hours", ""),
+        ("days since the exposure of 1950", ""),
+        # other spellings
+        ("Exposure time in milli seconds", "ms"),
+        ("milli-seconds", "ms"),
+        ("exposure time, milli sec", "ms"),
+        ("micro-seconds", "us"),
+        ("[\xb5s]", "us"),
+        ("[\xc2\xb5s] in UTF-8", "us"),
+        ("us", "us"),
+        ("Exposure, us", "us"),
+        ("exposure time us", "us"),
+        ("Exposure time seconds (total)", "s"),
+        ("exposure (ms, total)", "ms"),
+        ("[ns]", "ns"),
+        ("in 1/1000 s", "ms"),
+        ("in 1/100 sec", "cs"),
         ("", ""),
     ],
 )
@@ -96,6 +120,36 @@ def test_units_in_comments(comment, unit):
 def test_what_is_no_number_of_seconds_is_refused_by_name(key, value):
     with pytest.raises(HeaderError, match=f"{key} = .*expected an exposure in seconds, a number from 0"):
         exposure(Cards.of({key: value}))
+
+
+@pytest.mark.parametrize(
+    ("cards", "seconds", "note"),
+    [
+        ("EXPTIME =30.0", 30.0, ""),
+        ("EXPTIME=30.0 / [ms]", 0.03, ""),
+        ("EXPOSURE=30.0", 30.0, ""),
+        ("EXPTIME =\nEXPTIME = 30.0 / in ms", 0.03, ""),
+        ("EXPTIME = ''\nEXPTIME = 30.0", 30.0, ""),
+        ("BSCALE  = 1\nCONTINUE  'orphan'\nEXPTIME = 30.0", 30.0, ""),
+        ("EXPTIME = '30sec.'", 30.0, ""),
+        ("EXPTIME = '30 \xb5s'", 3e-5, ""),
+        ("ITIME   = 10.0\nCO_ADDS = 3", 30.0, ""),
+        ("EXP1TIME= 10.0\nCOADD   = 3", 30.0, ""),
+        ("INT-TIME= 30.0", 30.0, ""),
+        ("DIT     = 30.0", 30.0, ""),
+        ("EXPOSE  = 30.0", 30.0, ""),
+        ("EXP     = 30.0", 30.0, ""),
+        ("HIERARCH TNG DET DIT = 30.0", 30.0, ""),
+        ("EXPOSURE= 12 / Exposure number\nTEXP    = 30.0", 30.0, ""),
+        ("EXPTIME = 30.0 / [ms] exposure in seconds", 0.03, "names the units ms and s; taken to be in ms"),
+        ("EXPTIME = 30.0 / [jiffy] exposure", 30.0, r"names the unknown unit \[jiffy\]; taken to be in s"),
+        ("EXPTIME = '30 s' / [jiffy] exposure", 30.0, ""),
+    ],
+)
+def test_unusual_cards_are_read_and_doubts_are_told(cards, seconds, note):
+    reading = exposure_reading(*headers(cards))
+    assert reading.value == pytest.approx(seconds, rel=1e-12)
+    assert re.search(note, reading.note) if note else not reading.note
 
 
 @pytest.mark.parametrize("value", ["", "  ", None, "INDEF", "N/A", "null"])
