@@ -83,5 +83,6 @@ def in_our_words(path: str, hdu: int | str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise FrameError(f"{path}: is gone since it was opened") from error
     except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
-        why = "its header has no END, or its data end early" if "Empty or corrupt" in str(error) else error
+        corrupt = "its header has no END, its data end early, or a card of its layout (EXTEND, BZERO, DATASUM) is bad"
+        why = corrupt if "Empty or corrupt" in str(error) else error
         raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error

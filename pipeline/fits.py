@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
-
 import attrs
 from astropy.io import fits
 
@@ -15,10 +13,10 @@ from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
-from pipeline.files import opened, reading
+from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
-from pipeline.planes import FitsSource, contents, plane_of
+from pipeline.planes import FitsSource, cards_of, contents, plane_of
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
 
@@ -143,8 +141,8 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
     ):
         number = _number(hdus, where)
         plane = plane_of(hdus, number, where.path, packing)
-        headers = tuple(_cards(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
-        ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
+        headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
+        ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
         names = [str(other.name) for other in hdus] if ours and number == 0 else []
         flags, deviation = (
             plane_of(hdus, names.index(name), where.path, packing) if name in names else None
@@ -154,16 +152,6 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
             if beside and beside.shape != plane.shape:
                 raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers
-
-
-def _cards(hdu: Any, path: str, packing: str) -> Cards:
-    """Give the header of an HDU as it stands in the file; of a compressed image, that of the image."""
-    if isinstance(hdu, fits.CompImageHDU):
-        return Cards.of(hdu.header)
-    place = hdu.fileinfo()
-    with opened(path, packing) as stream:
-        stream.seek(place["hdrLoc"])
-        return Cards.read(stream.read(place["datLoc"] - place["hdrLoc"]))
 
 
 def _packing(path: str) -> str:

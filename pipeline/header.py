@@ -132,7 +132,7 @@ def attach_header(image: Image) -> ReducedImage:
         advise(f"{image.name}: cards of its header {raw.note}", HeaderWarning)
     header = raw.header
     if image.state.unit:
-        header["BUNIT"] = (image.state.unit, "unit of the pixel values")
+        header["BUNIT"] = (printable(image.state.unit), "unit of the pixel values")
     for keyword, value, comment in image.added:
         said = printable(value) if isinstance(value, str) else value
         header[keyword] = (said, comment) if comment else said

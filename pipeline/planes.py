@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
+from pipeline.cards import Cards
 from pipeline.errors import FrameError
 from pipeline.files import Held, hold, in_our_words, opened, reading, signature_of
 from pipeline.pixels import Array, Pixels, working_dtype
@@ -193,8 +194,9 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
     axes = _axes(header)
     shape = _two_axes(axes, what)
     stored = _stored_type(int(header["BITPIX"]), what)
-    bscale, bzero = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
-    blank = header.get("BLANK") if stored[0] in "iu" else None
+    cards = cards_of(hdu, path, packing)
+    bscale, bzero = float(cards.get("BSCALE", 1)), float(cards.get("BZERO", 0))
+    blank = cards.get("BLANK") if stored[0] in "iu" else None
     compressed = isinstance(hdu, fits.CompImageHDU)
     place = hdu.fileinfo()
     offset = int(place["datLoc"])
@@ -215,6 +217,16 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
         bzero=bzero,
         blank=None if blank is None else int(blank),
     )
+
+
+def cards_of(hdu: Any, path: str, packing: str) -> Cards:
+    """Give the header of an HDU as it stands in the file; of a compressed image, that of the image."""
+    if isinstance(hdu, fits.CompImageHDU):
+        return Cards.of(hdu.header)
+    place = hdu.fileinfo()
+    with opened(path, packing) as stream:
+        stream.seek(place["hdrLoc"])
+        return Cards.read(stream.read(place["datLoc"] - place["hdrLoc"]))
 
 
 def contents(hdus: fits.HDUList) -> str:

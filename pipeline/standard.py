@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.cards import CARD, COMMENTARY, Cards, keyword_of
-from pipeline.values import number
+from pipeline.values import is_nothing, number
 
 _STRING = r"'(?:[^']|'')*'"
 _REAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?"
@@ -24,6 +24,8 @@ _STANDING = re.compile(
 )
 _WITHOUT = re.compile(rf"(?:[A-Z0-9_-]{{1,8}} *(?<=^.{{8}})=(?: |$)|HIERARCH .*=) *{_END}")
 _GOES_ON = re.compile(rf"CONTINUE  *{_STRING}{_END}")
+_CONFUSING = re.compile("NAXIS.*|CONTINUE.*|HIERARCH")
+"""Keywords that readers take for the layout of the file."""
 _NAME = re.compile(r"[A-Z0-9_-]+( [A-Z0-9_-]+)*")
 _ALLOWED = re.compile("[ -~]*")
 
@@ -47,11 +49,17 @@ CHOICES = {
 }
 """Values that the standard allows where it gives a list."""
 
-_DATES = re.compile(r"DATE(?:-\w{1,3}|[A-Z0-9_]{0,4})?")
+_EXPOSURES = ("EXPTIME", "EXPOSURE", "XPOSURE")
+"""Of which a word for nothing, such as 'undefined', cannot stand: readers expect a number."""
+
+_DATES = re.compile("DATE[A-Z0-9_-]{0,4}")
 _NEW_STYLE = re.compile(
     r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d*)?)?"
 )
 _OLD_STYLE = re.compile(r"(0[1-9]|[12]\d|3[01])/(0[1-9]|1[0-2])/(\d\d)")
+MOST_AXES = 99
+"""Their number has two digits."""
+
 OLDEST = 11
 """Two-digit years below this are of the 2000s: no CCD is as old as 1910."""
 
@@ -69,14 +77,19 @@ def check(image: str) -> Fate:
     if image[:8].upper().rstrip() in COMMENTARY:
         plain = _ALLOWED.fullmatch(image)
         return Fate(image) if plain else Fate(image[:8].upper() + printable(image[8:]), "characters")
-    if _WITHOUT.fullmatch(image.rstrip()):
+    name = keyword_of(image)
+    if _CONFUSING.fullmatch(name):
+        return Fate(None, "breaks the standard")
+    if _WITHOUT.fullmatch(image.rstrip()) or (name in _EXPOSURES and is_nothing(Cards(image).get(name))):
         return Fate(None, "no value")
+    if image.startswith("HIERARCH ") and any(names.fullmatch(name) for names in (NUMBERS, STRINGS)):
+        return _typed(_rebuilt(image))  # readers see through it
     return _typed(Fate(image) if _stands(image) else _rebuilt(image))
 
 
 def printable(text: str) -> str:
     """Write a text in the characters that FITS knows, 32 to 126."""
-    swapped = text.replace("σ", "sigma").replace("×", "x").replace("−", "-")
+    swapped = text.replace("σ", "sigma").replace("×", "x").replace("−", "-").replace("µ", "u").replace("μ", "u")
     return "".join(c if " " <= c <= "~" else "?" for c in swapped)
 
 
@@ -90,7 +103,7 @@ def _stands(image: str) -> bool:
 def _rebuilt(image: str) -> Fate:
     """Write a card anew from what can be read of it."""
     keyword = printable(keyword_of(image))
-    if not _NAME.fullmatch(keyword) or keyword in ("CONTINUE", "HIERARCH"):
+    if not _NAME.fullmatch(keyword) or _CONFUSING.fullmatch(keyword):
         return Fate(None, "breaks the standard")
     cards = Cards(printable(image))
     value, comment = cards.get(keyword), cards.comment(keyword)
@@ -126,7 +139,7 @@ def _typed(fate: Fate) -> Fate:
         text = value if isinstance(value, str) else fate.image[10:CARD].split("/")[0].strip()
         right = _as_choice(keyword, text)
     elif _DATES.fullmatch(keyword):
-        right = _as_date(keyword, value)
+        right = _as_date(value)
     if right is None:
         return Fate(None, "no such value")
     if right is value:
@@ -137,32 +150,29 @@ def _typed(fate: Fate) -> Fate:
 
 def _as_number(keyword: str, value: Any) -> Any:
     read = number(value)
-    if isinstance(value, bool) or math.isnan(read.value) or read.unit:
+    if isinstance(value, bool) or not math.isfinite(read.value) or read.unit:
         return None
     if keyword.startswith("WCSAXES"):
-        return int(read.value) if read.value == int(read.value) and read.value >= 0 else None
+        return int(read.value) if read.value in range(MOST_AXES + 1) else None
     if keyword.startswith("CDELT") and read.value == 0:
+        return None
+    if keyword.startswith(("CRDER", "CSYER")) and read.value < 0:
         return None
     return value if isinstance(value, int | float) else read.value
 
 
 def _as_choice(keyword: str, value: str) -> str | None:
     choices = CHOICES.get(keyword if keyword in CHOICES else keyword[:-1])
-    if choices is None or value.strip() in choices or not value.strip():
+    if choices is None or value.strip() in choices:
         return value
     return value.strip().upper() if value.strip().upper() in choices else None
 
 
-def _as_date(keyword: str, value: Any) -> str | None:
-    """Give a date in the standard's form.  Old ones are dd/mm/yy, of the 1900s but for years that no CCD is as old as.
-
-    Of keywords that only begin like a date, what is no date stays as it is.
-    """
+def _as_date(value: Any) -> str | None:
+    """Give a date in the standard's form.  Old ones are dd/mm/yy, of the 1900s but for years that no CCD is as old as."""
     if not isinstance(value, str):
-        return None if keyword.startswith("DATE-") else value
+        return None
     text = value.strip()
-    if not text:
-        return value
     old = _OLD_STYLE.fullmatch(text)
     if (_NEW_STYLE.fullmatch(text) and _day(*text[:10].split("-"))) or (
         old and int(old[3]) >= OLDEST and _day(f"19{old[3]}", old[2], old[1])
@@ -172,9 +182,7 @@ def _as_date(keyword: str, value: Any) -> str | None:
     parts = ("20" + old[3], old[2], old[1], "") if old else found.groups() if found else ("0", "0", "0", "")
     day = _day(*parts[:3])
     mended = f"{day}T{parts[3]}" if day and parts[3] else day
-    if _NEW_STYLE.fullmatch(mended):
-        return mended
-    return None if keyword.startswith("DATE-") or keyword == "DATE" else value
+    return mended if _NEW_STYLE.fullmatch(mended) else None
 
 
 def _day(year: str, month: str, day: str) -> str:
