@@ -12,6 +12,8 @@ import attrs
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
+from pipeline.errors import HeaderError
+
 CARD = 80
 _WILD = re.compile(r"[*?]|\.\.\.")
 _OPENS_STRING = re.compile(r"[^='/]*= *'")
@@ -33,12 +35,18 @@ class Cards:
 
     @classmethod
     def of(cls, header: fits.Header | Mapping[str, Any] | None) -> Cards:
-        """Copy an astropy header, or make one of keywords and values, or (value, comment)."""
+        """Copy an astropy header, or make one of keywords and values, or (value, comment).
+
+        :raises HeaderError: a value is none that a card can hold.
+        """
         if header is None:
             return cls()
         known = header if isinstance(header, fits.Header) else fits.Header()
-        if known is not header:
-            known.update(header)
+        for keyword, value in header.items() if known is not header else ():
+            try:
+                known.update({keyword: value})
+            except ValueError as error:
+                raise HeaderError(f"{keyword} = {value!r}: no card holds that ({error}); leave it out") from error
         return cls(_as_text(known.cards))
 
     @classmethod

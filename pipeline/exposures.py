@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import product
 
 import attrs
 
@@ -13,7 +14,9 @@ from pipeline.errors import HeaderError, SettingError
 from pipeline.tables import Elsewhere, Key
 from pipeline.values import is_nothing, number, stranger_in, unit_in, units_in
 
-_COUNTS = re.compile(r"\bexp(?:osure|\.)? ?(?:#|number|no\b|num\b|id\b|index|count)|\b(?:number|count) of exp|^number\b")
+_COUNTS = re.compile(
+    r"\bexp(?:osure|\.)? ?(?:#|number|no\b|num\b|id\b|index|count)|\b(?:number|count) of exp|^number\b"
+)
 """A comment that tells that the card counts exposures instead of measuring one."""
 
 
@@ -40,7 +43,7 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
 
     The first header with any card of the table is believed, in it the first card of the table: the science HDU's
     header comes first, then the primary one.  Cards of one header that mean the same and differ by more than 1 %
-    are told of in the reading's note; so are units of which it is not sure.
+    are told of, and those of the other headers, in the reading's note; so are units of which it is not sure.
 
     :param headers: in the order in which they are believed.
     :param keyword: where to look first, such as ``MYEXP``, or ``MYEXP [ms]`` where it is not in seconds.
@@ -52,7 +55,7 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
             for key in keys:
                 seconds = _exposure_of(cards, key)
                 if seconds is not None:
-                    notes = (_disagreement(cards, key, seconds), _doubt(cards, key))
+                    notes = (_disagreement(cards, key, seconds, headers), _doubt(cards, key))
                     return Reading(seconds, key.keyword, "; ".join(note for note in notes if note))
     return None
 
@@ -109,16 +112,18 @@ def _doubt(cards: Cards, key: Key) -> str:
     return f"the comment of {key.keyword}, {comment!r}, {said}; taken to be in {_unit_of_time(cards, key)}"
 
 
-def _disagreement(cards: Cards, chosen: Key, seconds: float) -> str:
+def _disagreement(cards: Cards, chosen: Key, seconds: float, headers: tuple[Cards, ...]) -> str:
     """Say which cards of the same meaning have another value than the one that was chosen."""
     others = []
-    for key in tables.EXPOSURE if chosen.alike else ():
+    for key, header in product(tables.EXPOSURE if chosen.alike else (), headers):
         try:
-            other = _exposure_of(cards, key) if key.alike and key.keyword != chosen.keyword else None
+            same = header is cards and key.keyword == chosen.keyword
+            other = _exposure_of(header, key) if key.alike and not same else None
         except HeaderError:
             other = math.nan
         if other is not None and not math.isclose(other, seconds, rel_tol=0.01, abs_tol=1e-3):
-            others.append(f"{key.keyword} = {cards.get(key.keyword)}")
+            where = "" if header is cards else " in the other header"
+            others.append(f"{key.keyword} = {header.get(key.keyword)}{where}")
     if not others:
         return ""
     return f"{chosen.keyword} = {cards.get(chosen.keyword)} but {', '.join(others)}; the exposure is {chosen.keyword}'s"

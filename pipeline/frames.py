@@ -223,6 +223,8 @@ def _pixels(thing: Any) -> Pixels:
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
     values, masked = getattr(thing, "data", thing), getattr(thing, "mask", None)
+    if values is None or isinstance(thing, list):
+        raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
     flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
     uncertainty: Any = getattr(thing, "uncertainty", None)
     squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))

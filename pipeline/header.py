@@ -89,12 +89,13 @@ class ReducedImage:
     def to_ccddata(self) -> CCDData:
         """Give an astropy CCDData with unit, mask, uncertainty and header."""
         from astropy.nddata import CCDData, StdDevUncertainty
+        from astropy.units import Unit
 
         variance = self.pixels.total_variance
         header = self.header.to_header()
         return CCDData(
             self.pixels.values.copy(),
-            unit=header.get("BUNIT", "") or "",
+            unit=Unit(str(header.get("BUNIT", "")), parse_strict="silent"),  # whatever word stands there is kept
             mask=self.pixels.mask,
             uncertainty=None if variance is None else StdDevUncertainty(np.sqrt(variance)),
             header=header,

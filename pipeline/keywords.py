@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline import tables
 from pipeline.cards import Cards
@@ -94,8 +94,23 @@ def read_noise(*headers: Cards) -> float | None:
 
 
 def saturation(cards: Cards) -> float | None:
-    """Give the level in ADU from which raw values are saturated; None where no card says it."""
-    return _first([cards], [Key(keyword) for keyword in tables.SATURATION], _positive)
+    """Give the level in ADU from which raw values are saturated; None where no card says it or it is unknown.
+
+    :raises HeaderError: the card holds what cannot be read as a number.
+    """
+    keys = [Key(keyword) for keyword in tables.SATURATION]
+    return _first([cards], keys, lambda cards, key: None if _unknown(cards, key.keyword) else _positive(cards, key))
+
+
+def unknown_saturation(cards: Cards) -> str:
+    """Give the card of the saturation whose value, NaN or a negative number, stands for an unknown one; or nothing."""
+    keyword = next((keyword for keyword in tables.SATURATION if _unknown(cards, keyword)), "")
+    return f"{keyword} = {cards.get(keyword)}" if keyword else ""
+
+
+def _unknown(cards: Cards, keyword: str) -> bool:
+    value = cards.get(keyword)
+    return number(value).value < 0 or str(value).strip().lower() == "nan"
 
 
 def airmass(*headers: Cards) -> float | None:
@@ -209,9 +224,12 @@ def end(cards: Cards, seconds: float | None) -> datetime | None:
 def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
     for text in (str(cards.get(key)).strip() for key in keys):
         if re.match(r"\d{4}-\d\d-\d\dT\d", text):
+            leap = re.fullmatch(r"(.*T\d\d:\d\d:)60(\.\d*)?(.*)", text)  # which datetime does not know
             try:
-                return datetime.fromisoformat(text).replace(tzinfo=None)
-            except ValueError:
+                time = datetime.fromisoformat(f"{leap[1]}59{leap[2] or ''}{leap[3]}" if leap else text)
+                moved = time + timedelta(seconds=1) if leap else time
+                return (moved.astimezone(UTC) if moved.tzinfo else moved).replace(tzinfo=None)
+            except (ValueError, OverflowError):
                 continue
     return None
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,9 @@ NOT_SETTINGS = {
     "cluster",
 }
 """Options of the command that say where and how to run it, not what to do."""
+
+_FILE = ("path", "relative", "sha256")
+"""What a record says of a file that is needed to find it again."""
 
 Run = Callable[[str, Mapping[str, Any], Path, Path], None]
 """Runs a command with settings on a file list, into an output."""
@@ -190,7 +194,27 @@ def _read(path: Path) -> dict[str, Any]:
     parts = {"command", "settings", "inputs", "products", "versions"}
     if not isinstance(record, dict) or record.get("record") != FORMAT or not parts <= set(record):
         raise ReplayError(f"{path}: is something else; {wanted}")
+    if not _whole(record):
+        raise ReplayError(f"{path}: an input, product or setting lacks a part, or a product is no plain name; {wanted}")
     return record
+
+
+def _whole(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record has all that repeating it needs, and names products in the record's own folder only."""
+    files, products, settings = record["inputs"], record["products"], record["settings"]
+    try:
+        said = [(file["type"], file["hdu"], *map(file.__getitem__, _FILE)) for file in files]
+        said += [tuple(map(value["file"].__getitem__, _FILE)) for value in settings.values() if isinstance(value, dict)]
+        names = [product["name"] for product in products]
+        pixels = [product["pixels"] for product in products]
+    except (TypeError, KeyError, AttributeError, IndexError):
+        return False
+    texts = all(isinstance(part, str) for row in said for part in row[-len(_FILE) :])
+    plain = all(
+        isinstance(name, str) and re.fullmatch(r"[^/\\\0]+", name) and name not in (".", "..") for name in names
+    )
+    parts = all(isinstance(part, dict) for part in (settings, record["versions"], *pixels))
+    return bool(names) and texts and plain and parts and isinstance(record["command"], str)
 
 
 def _list_of(inputs: Sequence[Mapping[str, Any]], record: Path) -> str:

@@ -8,16 +8,17 @@ import attrs
 import numpy as np
 
 from pipeline.compose import each
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.frames import FrameSet, Image, Ran
-from pipeline.keywords import saturation
+from pipeline.keywords import saturation, unknown_saturation
 from pipeline.masks import Mask
 from pipeline.pixels import Array, Flag, sealed
+from pipeline.running import advise
 from pipeline.stages import stage
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:
-    limit = saturation(image.header) if level is None else level
+    limit = _level(image) if level is None else level
     reduced = image.state.bias or image.state.dark or image.state.flat  # elsewhere: the level was for the raw frame
     return math.inf if limit is None or reduced else limit
 
@@ -29,10 +30,14 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     Without a level and without the card nothing is flagged.
 
     :raises StepError: the image is not raw any more.
+    :raises HeaderError: the card cannot be read; one that is NaN or negative counts as none, and this is said.
     """
     if level is not None and not level > 0:
         raise SettingError(f"flag_saturated: level={level}; expected a positive level in ADU")
-    if level is None and saturation(image.header) is None:
+    if level is None and _level(image) is None:
+        unknown = unknown_saturation(image.header)
+        if unknown:
+            advise(f"{image.name}: {unknown} says no level; nothing is flagged as saturated", HeaderWarning)
         return image
     changed = next((ran.stage for ran in image.history if _changes_values(ran)), "")
     if changed or (image.found and image.found.frames > 1):
@@ -42,6 +47,13 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     if limit == math.inf:
         return image
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
+
+
+def _level(image: Image) -> float | None:
+    try:
+        return saturation(image.header)
+    except HeaderError as error:
+        raise HeaderError(f"{image.name}: {error}; or give the level in ADU (level, --saturation)") from error
 
 
 def _changes_values(ran: Ran) -> bool:

@@ -169,7 +169,7 @@ def _as_choice(keyword: str, value: str) -> str | None:
 
 
 def _as_date(value: Any) -> str | None:
-    """Give a date in the standard's form.  Old ones are dd/mm/yy, of the 1900s but for years that no CCD is as old as."""
+    """Give a date in the standard's form, or None.  Old ones are dd/mm/yy, of the 1900s if a CCD can be as old."""
     if not isinstance(value, str):
         return None
     text = value.strip()

@@ -31,7 +31,23 @@ _MARKED = re.compile(
 )
 _LAST = re.compile(rf"(?P<before>[^\s,;:()\[\]]+)\s+(?:(?P<strong>{_STRONG})|(?P<weak>{_UNIT}))$")
 _TIMES = ("time", "exposure", "exptime", "integration", "duration")
-_NOT_UNITS = ("the", "per", "of", "each", "a", "an", "this", "every", "or", "and", "since", "after", "before", "ut", "utc")
+_NOT_UNITS = (
+    "the",
+    "per",
+    "of",
+    "each",
+    "a",
+    "an",
+    "this",
+    "every",
+    "or",
+    "and",
+    "since",
+    "after",
+    "before",
+    "ut",
+    "utc",
+)
 _FRACTIONS = {"10": "", "100": "centisec", "1000": "ms", "1000000": "us", "1000000000": "ns"}
 
 

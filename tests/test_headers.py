@@ -17,7 +17,7 @@ from test_unusual_files import FILES, READ
 
 from pipeline import Cards, Image, attach_header, open_frame, write
 from pipeline.cards import COMMENTARY, keyword_of
-from pipeline.errors import HeaderWarning
+from pipeline.errors import HeaderError, HeaderWarning, ShapeError
 from pipeline.keeping import DROPPED, kept
 from pipeline.standard import check, printable
 
@@ -128,7 +128,7 @@ HIERARCH NAXIS FOO = 3
 HIERARCH CONTINUE = 3
 NAXISX  = 3
 WCSAXES = 1E999
-WCSAXES = 100000000
+WCSAXES = 100
 CREATOR = it's mine
 BUNIT   = 'µJy'
 EXPTIME = 'undefined'
@@ -271,7 +271,9 @@ def test_what_is_clear_is_mended(raw, keyword, value):
         assert f"COMMENT breaks the standard: {raw}" in product(cards).header.text
 
 
-@pytest.mark.parametrize("raw", ["EXPTIME = 'undefined'", "EXPTIME = ''", "EXPOSURE= 'N/A'", "CRDER1  = -1.0", "NAXISX  = 3"])
+@pytest.mark.parametrize(
+    "raw", ["EXPTIME = 'undefined'", "EXPTIME = ''", "EXPOSURE= 'N/A'", "CRDER1  = -1.0", "NAXISX  = 3"]
+)
 def test_what_cannot_stand_is_set_aside(raw):
     header = attach_header(Image.of(np.ones((3, 4)), header=Cards(raw.ljust(80)), name="a.fits")).header
     assert raw[:8].strip() not in header
@@ -287,6 +289,23 @@ def test_a_continuation_of_no_string_is_set_aside():
 @pytest.mark.parametrize(("said", "written"), [("µJy", "uJy"), ("e¹", "e?"), ("a\nb", "a?b")])
 def test_a_unit_is_written_in_the_characters_of_fits(said, written):
     assert product(Cards(f"BUNIT   = '{said}'".ljust(80))).header.get("BUNIT") == written
+
+
+@pytest.mark.parametrize("unit", ["none", "unitless", "data numbers", "adu", "electron/s", ""])
+def test_a_product_of_any_unit_is_a_ccddata_and_back(unit):
+    made = attach_header(Image.of(np.ones((3, 4)), header={"BUNIT": unit} if unit else None))
+    assert Image.of(made.to_ccddata()).state.unit == made.state.unit
+
+
+@pytest.mark.parametrize("thing", [fits.PrimaryHDU(), fits.HDUList([fits.PrimaryHDU(np.ones((2, 2)))])])
+def test_what_holds_no_image_of_its_own_is_refused(thing):
+    with pytest.raises(ShapeError, match="holds no image of its own; give the HDU"):
+        Image.of(thing)
+
+
+def test_what_no_card_holds_is_refused_by_name():
+    with pytest.raises(HeaderError, match=r"lst = \[1, 2\]: no card holds that"):
+        Image.of(np.ones((2, 2)), header={"lst": [1, 2]})
 
 
 def test_what_was_done_is_said():
@@ -320,7 +339,9 @@ def test_a_pc_matrix_stays_and_what_contradicts_it_is_set_aside():
 def test_fitsverify_is_silent_about_broken_raw_cards(tmp_path):
     """Each alone, but for those that are judged by themselves: dates, in files of different keywords."""
     columns = [[f"{name:8s}= {value}" for name in DATES] for value in NO_DATES]
-    assert_verified([product(Cards(text("\n".join(lines)))) for lines in [*([line] for line in BROKEN), *columns]], tmp_path)
+    assert_verified(
+        [product(Cards(text("\n".join(lines)))) for lines in [*([line] for line in BROKEN), *columns]], tmp_path
+    )
 
 
 @fitsverify
@@ -351,9 +372,15 @@ def test_fitsverify_is_silent_about_products_with_real_headers(shared_data, tmp_
 @pytest.mark.parametrize(
     "line",
     [
-        *("CREATOR = abc / x", "CREATOR = ASCOM (v1)", "CREATOR = 'unclosed", "CREATOR = it's mine", "CREATOR = 'a\tb'"),
+        *(
+            "CREATOR = abc / x",
+            "CREATOR = ASCOM (v1)",
+            "CREATOR = 'unclosed",
+            "CREATOR = it's mine",
+            "CREATOR = 'a\tb'",
+        ),
         *("BSCALE  =", "BZERO   =", "BLANK   =", "HIERARCH GCOUNT = 'x'"),
-        *(f"{card}CONTINUE  'orphan'" for card in ("BSCALE  = 1".ljust(80), "BZERO   = 0".ljust(80), "")),
+        *(f"{card}CONTINUE  'orphan'" for card in ("BSCALE  = 1".ljust(80), "BZERO   = 0".ljust(80))),
     ],
 )
 def test_one_bad_card_stops_no_frame(tmp_path, line):

@@ -3,6 +3,7 @@
 import csv
 import re
 import warnings
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
 
-from pipeline import Cards, keywords, open_frame
+from pipeline import Cards, Image, flag_saturated, keywords, open_frame
 from pipeline.cli import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
 from pipeline.exposures import exposure, exposure_reading
@@ -164,6 +165,13 @@ def test_cards_that_disagree_are_told_of_and_the_first_is_taken(first, second):
     assert bool(reading.note) == (abs(first - second) > max(0.01 * max(first, second), 1e-3))
 
 
+def test_a_primary_header_that_disagrees_is_told_of_and_the_image_is_believed():
+    reading = exposure_reading(*headers("EXPTIME = 7.0", "EXPTIME = 77.0"))
+    assert reading.value == 7.0
+    assert reading.note == "EXPTIME = 7.0 but EXPTIME = 77.0 in the other header; the exposure is EXPTIME's"
+    assert exposure_reading(*headers("EXPTIME = 7.0", "EXPTIME = 7.0")).note == ""
+
+
 def test_what_means_something_else_does_not_disagree():
     cards = Cards.of({"EXPTIME": 120.0, "XPOSURE": 240.0, "DARKTIME": 0.0, "EXPREQ": 100.0, "ESO DET DIT": 3.0})
     assert exposure_reading(cards).note == ""
@@ -215,10 +223,39 @@ def test_a_disagreement_is_said_with_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("card", "level"), [(60_000, 60_000.0), ("6E4", 60_000.0), (True, None), (0, None), ("high", None)]
+    ("card", "level"),
+    [(60_000, 60_000.0), ("6E4", 60_000.0), (True, None), (0, None), ("high", None), (-1, None), ("NaN", None)],
 )
 def test_saturation_is_a_number_above_0(card, level):
     assert keywords.saturation(Cards.of({"SATURATE": card})) == level
+
+
+@pytest.mark.parametrize("card", ["SATURATE= NaN", "SATURATE= -1"])
+def test_an_unknown_saturation_is_said_and_flags_nothing(card):
+    frame = Image.of(np.ones((2, 2)), header=Cards(card.ljust(80)), name="a.fits")
+    with pytest.warns(HeaderWarning, match=rf"a\.fits: {card[:8]} *= .* says no level; nothing is flagged"):
+        assert not flag_saturated()(frame).pixels.mask.any()
+
+
+@pytest.mark.parametrize("card", ["SATURATE= '65,000'", "SATLEVEL= 1E400"])
+def test_a_saturation_that_cannot_be_read_names_the_file_and_the_way_out(card):
+    frame = Image.of(np.ones((2, 2)), header=Cards(card.ljust(80)), name="a.fits")
+    with pytest.raises(HeaderError, match=rf"a\.fits: {card[:8]} = .*expected a number above 0; or .*--saturation"):
+        flag_saturated()(frame)
+    assert flag_saturated(level=1.0)(frame).pixels.mask.all()
+
+
+@pytest.mark.parametrize(
+    ("date", "began"),
+    [
+        ("2018-08-10T14:00:00+02:00", datetime(2018, 8, 10, 12)),
+        ("2018-08-10T12:00:00Z", datetime(2018, 8, 10, 12)),
+        ("2016-12-31T23:59:60.5", datetime(2017, 1, 1, 0, 0, 0, 500000)),
+        ("2018-08-10T12:00:61", None),
+    ],
+)
+def test_times_are_in_utc_with_zones_and_leap_seconds(date, began):
+    assert keywords.begin(Cards.of({"DATE-OBS": date})) == began
 
 
 @pytest.mark.parametrize("value", ["1,5", "nan", -2.0])

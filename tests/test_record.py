@@ -122,6 +122,28 @@ def test_what_is_no_record_is_refused(night, capsys, content, words):
     assert words in capsys.readouterr().err
 
 
+def test_a_record_that_was_mangled_is_refused_and_nothing_is_written(night, capsys):
+    record = reduce()
+    mangled = [
+        {**record, "inputs": [{**record["inputs"][0], "sha256": None}]},
+        {**record, "inputs": [{"path": "a.fits"}]},
+        {**record, "inputs": 3},
+        {**record, "products": []},
+        {**record, "products": [{"pixels": {}}]},
+        {**record, "settings": [1]},
+        *(
+            {**record, "products": [{**record["products"][0], "name": name}]}
+            for name in ("../../evil.fits", "/e", "..", 1)
+        ),
+    ]
+    before = sorted(night.rglob("*"))
+    for content in mangled:
+        rewrite(content)
+        assert main(["replay", "out.json"]) == 1
+        assert "expected a record that --record wrote" in capsys.readouterr().err
+    assert sorted(night.rglob("*")) == before
+
+
 def test_a_record_that_is_not_there_is_refused(night, capsys):
     assert main(["replay", "none.json"]) == 1
     assert "none.json: cannot be read: No such file" in capsys.readouterr().err
