@@ -45,6 +45,8 @@ The modules, in the order in which data flows and in which they may import (each
     saturation   flag_saturated, spare_saturated
     defects      flag_hot, flag_dead
     sections     which part of a frame each amplifier read
+    standard     what the FITS standard asks of a card
+    keeping      what becomes of each card of a raw header
     wcs          where pixels lie, when they move
     levels       the level of an overscan
     mosaic       the amplifiers' data, side by side
@@ -60,8 +62,6 @@ The modules, in the order in which data flows and in which they may import (each
     cosmic       clean_cosmic_rays
     fringe       MasterFringe, subtract_fringe
     healing      heal
-    standard     what the FITS standard asks of a card
-    keeping      what becomes of each card of a raw header
     names        the cards that scripts written for ASPIRED read
     header       ReducedImage, attach_header
     flagging     what a reduction flags

@@ -16,7 +16,7 @@ from pipeline.errors import HeaderError
 
 CARD = 80
 _WILD = re.compile(r"[*?]|\.\.\.")
-_OPENS_STRING = re.compile(r"[^='/]*= *'")
+_OPENS_STRING = re.compile(r"[^=']*= *'")
 _CONTINUES = re.compile(r"CONTINUE  +'")
 _CLOSE = re.compile(r"([A-Z0-9_-]{1,8}) *= *", re.IGNORECASE)
 COMMENTARY = ("COMMENT", "HISTORY", "")

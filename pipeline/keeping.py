@@ -82,7 +82,7 @@ def kept(cards: Cards) -> Kept:
             mended += [f"{keyword_of(fate.image) or 'blank'} ({fate.why})"] if fate.why else []
         else:
             aside.append(f"{printable(keyword_of(image))} ({fate.why})")
-            images += _comments(f"{fate.why}: {_said(image)}")
+            images += set_aside(fate.why, image)
     header = Cards("".join(images)).to_header()
     mended += _complete(header)
     return Kept(header, tuple(mended), tuple(aside))
@@ -93,7 +93,9 @@ def _listed(words: tuple[str, ...], most: int = 8) -> str:
     return ", ".join(words[:most]) + more
 
 
-def _comments(text: str) -> list[str]:
+def set_aside(why: str, image: str) -> list[str]:
+    """Give the COMMENT cards that keep what a card says which cannot stand."""
+    text = f"{why}: {_said(image)}"
     return [f"COMMENT {text[at : at + LINE]}".ljust(CARD) for at in range(0, len(text), LINE)]
 
 

@@ -13,9 +13,13 @@ from collections.abc import Iterable
 
 from astropy.io import fits
 
-from pipeline.cards import Cards
+from pipeline.cards import Cards, keyword_of
+from pipeline.keeping import set_aside
+from pipeline.standard import check
+from pipeline.values import number
 
 _DESCRIBES = re.compile(r"(?:C(?:TYPE|RVAL|DELT|RPIX|UNIT)[12]|(?:CD|PC)[12]_[12])([A-Z]?)")
+_MOVES = re.compile(rf"{_DESCRIBES.pattern}|CROTA[12][A-Z]?|LTV[12]|LTM[12]_[12]")
 _SIP = re.compile(r"(A|B|AP|BP)_(ORDER|DMAX|(\d)_(\d))")
 
 
@@ -27,7 +31,7 @@ def shifted(cards: Cards, *, x: int, y: int) -> Cards:
     """
     if x == y == 0:
         return cards
-    header = cards.to_header()
+    header = _mended(cards)
     for letter in _letters(header):
         for axis, lost in ((1, x), (2, y)):
             if lost:
@@ -44,7 +48,7 @@ def turned(cards: Cards, *, columns: int) -> Cards:
 
     The world axes keep their numbers: only the way from pixels to them turns.
     """
-    header = cards.to_header()
+    header = _mended(cards)
     for letter in _letters(header):
         _turn_matrix(header, letter)
         x, y = (_number(header, f"CRPIX{axis}{letter}", 0.0) for axis in (1, 2))
@@ -56,6 +60,26 @@ def turned(cards: Cards, *, columns: int) -> Cards:
     return Cards.of(header)
 
 
+def _mended(cards: Cards) -> fits.Header:
+    """Give a header in which each card that moves is there once and can be read; the text of others is a COMMENT.
+
+    Mended before they move: a card that is moved as it is mended, or moved twice, is wrong.
+    """
+    images: list[str] = []
+    seen: set[str] = set()
+    for image in cards.images:
+        name = keyword_of(image)
+        fate = check(image) if _MOVES.fullmatch(name) else None
+        if fate is None:
+            images.append(image)
+        elif fate.image and name not in seen:
+            images.append(fate.image)
+            seen.add(name)
+        else:
+            images += set_aside(fate.why or "given again", image)
+    return Cards("".join(images)).to_header()
+
+
 def _letters(header: fits.Header) -> list[str]:
     """Give the letters of the descriptions in a header; an empty one for the primary."""
     found = (_DESCRIBES.fullmatch(keyword) for keyword in header)
@@ -64,7 +88,9 @@ def _letters(header: fits.Header) -> list[str]:
 
 def _number(header: fits.Header, keyword: str, default: float) -> float:
     value = header.get(keyword, default)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else default
+    read = number(value).value
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if plain else read if math.isfinite(read) else default
 
 
 def _put(header: fits.Header, keyword: str, value: float) -> None:

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from hypothesis import given
@@ -137,3 +138,25 @@ def test_a_header_without_wcs_gets_none():
     cards = Cards.of(fits.Header({"OBJECT": "sky", "EXPTIME": 3.0}))
     assert shifted(cards, x=3, y=4) == cards
     assert turned(cards, columns=10) == cards
+
+
+@pytest.mark.parametrize(
+    ("lines", "moved"),
+    [
+        ("CRPIX1  = 10.5\nCRPIX1  = 10.5", 5.5),
+        ("CRPIX1  = 10.5\nCRPIX1  = 99.0", 5.5),
+        ("CRPIX1  = '10.5'", 5.5),
+        ("CRPIX1  =\nCRPIX1  = 10.5", 5.5),
+        ("CRPIX1  = ''\nCRPIX1  = 10.5", 5.5),
+        ("CRPIX1  =10.5", 5.5),
+        ("CRPIX1  = 1.05D1/no blank\nLTV1    = 3/no blank", 5.5),
+        ("CRPIX1  = abc", -5.0),
+        ("", -5.0),
+    ],
+)
+def test_what_is_no_clean_card_is_mended_before_it_moves(lines, moved):
+    raw = Cards("".join(f"{line:80s}" for line in ["CTYPE1  = 'RA---TAN'", *lines.splitlines(), "LTV1    = '4.0'"]))
+    made = shifted(raw, x=5, y=0)
+    assert made.get("CRPIX1") == moved
+    assert made.get("LTV1") == (-2.0 if "LTV1" in lines else -1.0)
+    assert [card.keyword for card in made].count("CRPIX1") == 1
