@@ -230,8 +230,16 @@ def cards_of(hdu: Any, path: str, packing: str) -> Cards:
 
 
 def contents(hdus: fits.HDUList) -> str:
-    """List the HDUs of a file for a message."""
-    return ", ".join(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in enumerate(hdus))
+    """List the HDUs of a file for a message; a header that gives a negative size would have them go on for ever."""
+    words: list[str] = []
+    last = -1
+    for index, hdu in enumerate(hdus):
+        place = (hdu.fileinfo() or {"hdrLoc": last + 1})["hdrLoc"]
+        if place <= last:
+            break
+        words.append(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})")
+        last = place
+    return ", ".join(words)
 
 
 def _content(hdu: Any) -> str:
