@@ -42,7 +42,8 @@ def photon_noise(blocks: Sequence[Array], shifts: Shifts, judged: Noise) -> Nois
         weight = (variance <= wild * expected) / expected**2
         total = np.sum(weight)
         lever = weight * (beside - np.sum(weight * beside) / total)
-        b = max(float(np.sum(lever * variance) / np.sum(lever * level)), 0.0) if np.ptp(beside) > 0 else 0.0
+        reach = float(np.sum(lever * level))
+        b = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0
         a = float(np.sum(weight * (variance - b * level)) / total)
         expected = np.maximum(a + b * beside, max(judged.floor, QUANTISATION))
     if not np.isfinite(a + b) or _moved(variance / expected, step**2 > TELLING * expected, degrees):

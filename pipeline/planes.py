@@ -234,7 +234,7 @@ def contents(hdus: fits.HDUList) -> str:
     words: list[str] = []
     last = -1
     for index, hdu in enumerate(hdus):
-        place = (hdu.fileinfo() or {"hdrLoc": last + 1})["hdrLoc"]
+        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
         if place <= last:
             break
         words.append(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})")
