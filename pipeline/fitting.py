@@ -23,7 +23,7 @@ TELLING = 25.0
 """Motion is measured where it could show as so many times the other noise."""
 
 CUT_OFF = 0.05
-"""Where so many of all values are the lowest one, they were cut off there."""
+"""Where so many of all values are 0 and none is less, they were cut off there."""
 
 FIT_ROUNDS = 6
 
@@ -75,7 +75,7 @@ def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, coun
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:
         return counting or Noise(a=_pooled(sample))
     noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, kind)
-    if noise.b == 0 and not counting:
+    if kind in ("bias", "dark") and noise.b == 0 and not counting:
         noise = attrs.evolve(noise, a=max(noise.a, _seen_from_above(stacks)))
     return _with_motion(noise, sample, fit_counting=counting is None) if kind in MOVING else noise
 
@@ -119,7 +119,7 @@ def _seen_from_above(stacks: Sequence[Array]) -> float:
     """
     values = np.concatenate([stack.reshape(-1) for stack in stacks])
     values = values[np.isfinite(values)]
-    if not values.size or np.count_nonzero(values == values.min()) < CUT_OFF * values.size:
+    if not values.size or values.min() != 0 or np.count_nonzero(values == 0) < CUT_OFF * values.size:
         return 0.0
     values = np.sort(values)
     edges = np.quantile(values, [0.8413, 0.9772], method="higher")
