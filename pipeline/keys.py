@@ -1,4 +1,4 @@
-"""Content addresses: the same inputs and settings give the same key, in every process and every session."""
+"""Content addresses: the same inputs and settings give the same key, in every process, today and later."""
 
 from __future__ import annotations
 

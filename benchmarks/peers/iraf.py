@@ -18,7 +18,7 @@ def missing():
 
 
 def run_script(lines, work, *, method="mean", rule="sigclip", noise=(0.0, 1.0)):
-    """Write commands for a session; ``noise`` is the read noise in e⁻ and the gain that ccdclip is told."""
+    """Write the commands of one run; ``noise`` is the read noise in e⁻ and the gain that ccdclip is told."""
     for folder in ("cache", "imdir", "uparm"):
         (work / "home" / ".iraf" / folder).mkdir(parents=True, exist_ok=True)
     told = {"rdnoise": f'"{noise[0]}"', "gain": f'"{noise[1]}"'}
