@@ -39,15 +39,15 @@ class Looked:
     tell: Callable[[Array, Array, Array], None]
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
-    def add(self, rows: Rows, look: Array, first: int, last: int) -> None:
-        """Let some pixels of the rows from ``first`` to before ``last`` wait."""
+    def add(self, look: Array, columns: Array, first: int, last: int) -> None:
+        """Let pixels of the rows from ``first`` to before ``last`` wait: ``look`` says where in them, and their values."""
         place = look + first * self.plan.shape[1]
         steps = steps_of(self.plan, first, last)
         chunk = max(1, self.at_once // len(self.plan.frames))
         for start in range(0, look.size, chunk):
             part = slice(start, start + chunk)
             step = steps[look[part]] if isinstance(steps, np.ndarray) else steps
-            self.waiting.append((place[part], rows.columns(look[part]), step))
+            self.waiting.append((place[part], columns[:, part], step))
             if sum(columns.size for _, columns, _ in self.waiting) >= self.at_once:
                 self.look()
 

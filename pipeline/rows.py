@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.amplifiers import Amplifier, Sampled
 from pipeline.clip import Clip
-from pipeline.frames import Image
+from pipeline.frames import Image, Source
 from pipeline.pixels import STICKY, Array, Flag, Pixels, working_dtype
 from pipeline.shifts import Shifts, sampled
 
@@ -94,13 +94,18 @@ class Rows:
         A flagged value is used only where all frames are flagged.
         """
         stored = self.stored[:, which] if isinstance(which, slice) else self.stored.take(which, axis=1)
-        values = stored.astype(np.float64)
-        values += self.zero
+        values = self.values_of(stored)
         if any(flags is not None for flags in self.flags):
             none = np.zeros(values.shape[1], np.uint8)
             bad = np.stack([none if flags is None else flags[which] for flags in self.flags]) & UNTRUSTED != 0
             values[bad & ~bad.all(axis=0)] = np.nan
-        if values.size and self.stored.dtype.kind == "f":
+        return values
+
+    def values_of(self, stored: Array) -> Array:
+        """Give what is stored as values: float64, NaN where one is not finite."""
+        values = stored.astype(np.float64)
+        values += self.zero
+        if values.size and stored.dtype.kind == "f":
             values[~np.isfinite(values)] = np.nan
         return values
 
@@ -124,12 +129,17 @@ class Reader:
 
     frames: tuple[Image, ...]
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
+    _sources: list[Source | Pixels] = attrs.field(init=False)
+    _store: tuple[str, float] | None = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sources = [frame.source for frame in self.frames]
+        stores = {None if isinstance(source, Pixels) else source.stored for source in self._sources}
+        self._store = stores.pop() if len(stores) == 1 else None
 
     def read(self, start: int, stop: int) -> Rows:
         """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
-        sources = [frame.source for frame in self.frames]
-        stores = {None if isinstance(source, Pixels) else source.stored for source in sources}
-        store = stores.pop() if len(stores) == 1 else None
+        sources, store = self._sources, self._store
         if store is None:
             parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
             stored = np.stack([part.values.reshape(-1) for part in parts])

@@ -1,8 +1,9 @@
 """Which pixels of a stack certainly lose nothing to a clip: nearly all, told from a few whole-frame operations.
 
 A pixel loses nothing if its largest and smallest value lie within the limits about its median.  Bounds of the median
-are enough for that: with frames taken three by three, at least two thirds of all values lie below the largest median
-of three, and two thirds above the smallest.
+are enough for that, and frames taken in pairs give them: half of all values are no less than the least of the greater
+values of the pairs, and one more is no less than the greatest of the lesser ones; so the smaller of these two is no
+more than the median.  The same holds upside down.
 """
 
 from __future__ import annotations
@@ -56,17 +57,15 @@ def extremes(stack: Array, middle: tuple[Array, Array] | None = None) -> Extreme
     """
     if middle or len(stack) <= FEW_FRAMES:
         return Extremes(np.minimum.reduce(stack), np.maximum.reduce(stack), *(middle or middles(stack)))
-    thirds = len(stack) // 3 * 3
-    a, b, c = stack[0:thirds:3], stack[1:thirds:3], stack[2:thirds:3]
-    lesser, greater = np.minimum(a, b), np.maximum(a, b)
-    median = np.minimum(greater, c)
-    np.maximum(median, lesser, out=median)
-    low = np.minimum.reduce(np.minimum(lesser, c, out=lesser))
-    high = np.maximum.reduce(np.maximum(greater, c, out=greater))
-    for frame in stack[thirds:]:
-        np.minimum(low, frame, out=low)
-        np.maximum(high, frame, out=high)
-    return Extremes(low, high, np.minimum.reduce(median), np.maximum.reduce(median))
+    pairs = len(stack) // 2
+    lesser = np.minimum(stack[:pairs], stack[pairs : 2 * pairs])
+    greater = np.maximum(stack[:pairs], stack[pairs : 2 * pairs])
+    low, least = np.minimum.reduce(lesser), np.minimum.reduce(greater)
+    high, most = np.maximum.reduce(greater), np.maximum.reduce(lesser)
+    if len(stack) % 2:
+        np.minimum(low, stack[-1], out=low)
+        np.maximum(high, stack[-1], out=high)
+    return Extremes(low, high, np.minimum(least, most), np.maximum(least, most))
 
 
 def safe_from_noise(found: Extremes, clip: Clip, noise: Noise, zero: float, blur: float, tilt: float) -> Array:

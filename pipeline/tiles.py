@@ -110,12 +110,15 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
         if in_full(plan, rows):
             errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
-        safe = combine_bulk(plan, rows.stored, rows.zero, first, values[first:last].reshape(-1))
-        if safe is not None and untrusted is not None:
-            safe &= ~untrusted
-        look = np.arange(rows.stored.shape[1]) if safe is None else np.flatnonzero(~safe)
-        if look.size:
-            looked.add(rows, look, first, last)
+        doubtful = combine_bulk(plan, rows.stored, rows.zero, first, values[first:last].reshape(-1))
+        if doubtful is None:
+            looked.add(np.arange(rows.stored.shape[1]), rows.columns(slice(None)), first, last)
+        elif untrusted is None:
+            looked.add(doubtful.where, rows.values_of(doubtful.stored), first, last)
+        else:
+            untrusted[doubtful.where] = True
+            look = np.flatnonzero(untrusted)
+            looked.add(look, rows.columns(look), first, last)
     looked.look()
     return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
 
