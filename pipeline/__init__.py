@@ -10,7 +10,10 @@ The modules, in the order in which data flows and in which they may import (each
     tables       which keywords say what
     values       the value of one card, read strictly
     exposures    the exposure that a header gives
-    keywords     what a header says besides
+    keywords     what a header says of detector, sky and kind
+    dates        when the exposure began and ended
+    units        the unit of pixel values
+    corrections  what has been done to an image, as its header says
     frames       Image, FrameSet, and where their pixels come from
     running      how stages run: threads, memory, progress
     spool        memory beyond the budget, in an anonymous file
@@ -72,6 +75,7 @@ The modules, in the order in which data flows and in which they may import (each
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
+    hdus         what the HDUs of a file hold
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask

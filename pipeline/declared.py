@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from pipeline.corrections import without_states
 from pipeline.errors import SettingError, StepError
 from pipeline.frames import Image
-from pipeline.keywords import without_states
 from pipeline.stages import stage
 from pipeline.state import State
 

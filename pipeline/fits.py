@@ -9,15 +9,16 @@ from pathlib import Path
 import attrs
 from astropy.io import fits
 
-from pipeline import keywords
 from pipeline.cards import Cards
+from pipeline.corrections import state as state_of
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
 from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
+from pipeline.hdus import cards_of, contents, plane_of
 from pipeline.header import CREATOR
-from pipeline.planes import FitsSource, cards_of, contents, plane_of
+from pipeline.planes import FitsSource
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
 
@@ -112,7 +113,7 @@ def open_frame(
     source, headers = _open_location(where)
     cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
-        said, state = exposure_reading(*headers, keyword=exposure_key), keywords.state(cards)
+        said, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
     except HeaderError as error:
         raise HeaderError(f"{where}: {error}") from error
     if said is not None:

@@ -7,9 +7,9 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.corrections import RESPONSE
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes
-from pipeline.keywords import RESPONSE
 from pipeline.lamp import lamp_spectrum
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.running import advise

@@ -12,12 +12,12 @@ import numpy as np
 from toolz import concat, unique
 
 from pipeline.cards import Cards
+from pipeline.corrections import state as state_of
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.exposures import exposure as exposure_of
-from pipeline.keywords import state as state_of
-from pipeline.keywords import unit as unit_of
 from pipeline.pixels import Array, Flag, Pixels
 from pipeline.state import State
+from pipeline.units import unit as unit_of
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
 

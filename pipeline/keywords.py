@@ -1,51 +1,17 @@
-"""What a header says besides the exposure: the detector, the sky, dates, sections, and what was done before."""
+"""What a header says of the detector, the sky and the kind of the image."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 
 from pipeline import tables
 from pipeline.cards import Cards
 from pipeline.errors import HeaderError
 from pipeline.exposures import exposure
-from pipeline.state import State
 from pipeline.tables import Key
 from pipeline.values import is_nothing, number
-
-BEGIN = ("DATE-BEG", "DATE-OBS")
-END = ("DATE-END",)
-
-DONE = {
-    "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),
-    "trimmed": ("L1STATTR", "TRIM", "TRIMIM", "TRIMMED"),
-    "bias": ("L1STATZE", "L1STATBI", "ZEROCOR", "SUBBIAS", "BIASCORR"),
-    "dark": ("L1STATDA", "DARKCOR", "SUBDARK", "DARKCORR"),
-    "flat": ("L1STATFL", "FLATCOR", "FLATCORR"),
-    "gain": ("GAINCOR",),
-    "turned": ("TURNED",),
-    "linear": ("LINCOR", "IRLINCOR"),
-    "cosmics": ("CCLEANED",),
-    "fringe": ("FRINGCOR", "FRINGECOR"),
-}
-"""Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
-are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
-
-CALIBRATED = {"bias": "B", "dark": "D", "flat": "F"}
-"""The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
-
-RESPONSE = "RESPONSE"
-"""Our own card for a finished flat: values without unit, of mean 1."""
-
-UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fromkeys(
-    ("electron", "electrons", "e-", "e"), "electron"
-)
-_PER_SECOND = re.compile(
-    r"(.+?)\s*(?:(?:/|\bper\b)\s*(?:s|secs?|seconds?)|[\s.*](?:s|secs?)\s*(?:\^|\*\*)?\s*\(?-1\)?)", re.IGNORECASE
-)
-_FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 MOST_GAIN = 50.0
 """e⁻/ADU: a GAIN above this is the number of a setting."""
@@ -57,7 +23,6 @@ _AMATEUR = (
     r"n\.?i\.?n\.?a\b|sharpcap|sequence generator|\bapt\b|asiair|asi ?cap|kstars|\bekos|firecapture|zwo|qhy|asi ?\d"
 )
 _MODE = re.compile(r"(?!nan$|[-+]?inf)[a-z_].*", re.IGNORECASE)
-_NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
 
 
 def gain(*headers: Cards) -> float | None:
@@ -205,81 +170,3 @@ def _positive(cards: Cards, key: Key) -> float | None:
     if not 0 < read < math.inf:
         raise HeaderError(f"{key.keyword} = {value!r}; expected a number above 0")
     return read
-
-
-def begin(cards: Cards) -> datetime | None:
-    """Give the time at which the exposure began; None where no card says it in the FITS form."""
-    return _time(cards, BEGIN)
-
-
-def end(cards: Cards, seconds: float | None) -> datetime | None:
-    """Give the time at which the exposure ended: what the header says, or else its beginning and the exposure."""
-    start = begin(cards)
-    try:
-        return _time(cards, END) or (start + timedelta(seconds=seconds or 0) if start else None)
-    except OverflowError:
-        return None
-
-
-def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
-    for text in (str(cards.get(key)).strip() for key in keys):
-        if re.match(r"\d{4}-\d\d-\d\dT\d", text):
-            leap = re.fullmatch(r"(.*T\d\d:\d\d:)60(\.\d*)?(.*)", text)  # which datetime does not know
-            try:
-                time = datetime.fromisoformat(f"{leap[1]}59{leap[2] or ''}{leap[3]}" if leap else text)
-                moved = time + timedelta(seconds=1) if leap else time
-                return (moved.astimezone(UTC) if moved.tzinfo else moved).replace(tzinfo=None)
-            except (ValueError, OverflowError):
-                continue
-    return None
-
-
-def state(cards: Cards) -> State:
-    """Tell what the header says has been done to the image, with the card that says so."""
-    if cards.get(RESPONSE) is True:
-        by = f"{RESPONSE} = T"
-        return State(overscan=by, bias=by, dark=by, unit="")
-    done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
-    for step, letter in CALIBRATED.items():
-        done[step] = done[step] or _lettered(cards, letter)
-    said = str(cards.get("BUNIT", "adu"))
-    if unit(said).startswith("electron"):
-        done["gain"] = done["gain"] or f"BUNIT = {said.strip()}"
-    return State(**done, unit=unit(said))
-
-
-def without_states(cards: Cards) -> Cards:
-    """Give the cards without those that say what has been done to the image, but for its unit and orientation."""
-    header = cards.to_header()
-    corrections = (key for step, keys in DONE.items() if step not in ("gain", "turned") for key in keys)
-    for keyword in (RESPONSE, "CALSTAT", *corrections):
-        header.remove(keyword, ignore_missing=True, remove_all=True)
-    return Cards.of(header)
-
-
-def unit(text: str) -> str:
-    """Give a unit in one spelling: adu, electron, either per second, or what else the text says.
-
-    >>> unit("Counts"), unit("e-/sec"), unit("ADU s**-1"), unit("Jy")
-    ('adu', 'electron/s', 'adu/s', 'Jy')
-    """
-    rate = _PER_SECOND.fullmatch(text.strip())
-    word = rate[1] if rate else text.strip()
-    return UNITS.get(word.lower(), word) + ("/s" if rate else "")
-
-
-def _lettered(cards: Cards, letter: str) -> str:
-    """Read CALSTAT, which is nothing but letters of its own."""
-    text = str(cards.get("CALSTAT", "")).strip().upper()
-    return f"CALSTAT = {text}" if letter in text and re.fullmatch("[BDFMO]+", text) else ""
-
-
-def _said(cards: Cards, keyword: str) -> str:
-    value = cards.get(keyword)
-    if keyword.startswith("L1STAT"):
-        done = not isinstance(value, bool) and (value == 1 or (isinstance(value, str) and value.strip() == "1"))
-    elif keyword.endswith("CORR") or keyword in ("OVERSUB", "TRIMMED"):
-        done = isinstance(value, str) and bool(_FINISHED_AT.fullmatch(value.strip().upper()))
-    else:
-        done = value is True or (isinstance(value, str) and value.strip().upper() not in _NOT_DONE)
-    return f"{keyword} = {'T' if value is True else value}" if done else ""

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 
 from pipeline.clip import Clip
+from pipeline.dates import begin, end
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.fitting import measure_stack_noise
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image, check_shapes
-from pipeline.keywords import begin, end
 from pipeline.noise import Noise
 from pipeline.photons import gain_of
 from pipeline.pixels import Array, Pixels

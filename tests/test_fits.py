@@ -28,7 +28,7 @@ from pipeline import (
     MasterBias,
     Pixels,
     attach_header,
-    keywords,
+    dates,
     open_frame,
     open_frames,
     read_night,
@@ -320,7 +320,7 @@ def test_an_exposure_that_cannot_be_read_is_refused_with_its_card(tmp_path, expo
     ("seconds", "end"), [(60.0, datetime(2018, 8, 10, 0, 1)), (None, datetime(2018, 8, 10)), (1e300, None)]
 )
 def test_an_exposure_ends_in_the_calendar_or_at_no_time(seconds, end):
-    assert keywords.end(Cards.of({"DATE-OBS": "2018-08-10T00:00:00"}), seconds) == end
+    assert dates.end(Cards.of({"DATE-OBS": "2018-08-10T00:00:00"}), seconds) == end
 
 
 # ---- nights ----

@@ -15,6 +15,7 @@ from observatories import OBSERVATORIES, text
 
 from pipeline import Cards, Image, flag_saturated, keywords, open_frame
 from pipeline.cli import main
+from pipeline.dates import begin
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
 from pipeline.exposures import exposure, exposure_reading
 from pipeline.tables import EXPOSURE, SECONDS
@@ -255,7 +256,7 @@ def test_a_saturation_that_cannot_be_read_names_the_file_and_the_way_out(card):
     ],
 )
 def test_times_are_in_utc_with_zones_and_leap_seconds(date, began):
-    assert keywords.begin(Cards.of({"DATE-OBS": date})) == began
+    assert begin(Cards.of({"DATE-OBS": date})) == began
 
 
 @pytest.mark.parametrize("value", ["1,5", "nan", -2.0])

@@ -28,8 +28,8 @@ from pipeline import (
 )
 from pipeline.arcs import by_lamp
 from pipeline.cards import Cards
+from pipeline.corrections import state
 from pipeline.errors import AssumptionWarning, CalibrationError, FileListError, SettingError, StepError
-from pipeline.keywords import state
 
 SHAPE = (3, 4)
 

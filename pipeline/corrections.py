@@ -1,0 +1,73 @@
+"""What has been done to an image, as its header says."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.cards import Cards
+from pipeline.state import State
+from pipeline.units import unit
+
+DONE = {
+    "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),
+    "trimmed": ("L1STATTR", "TRIM", "TRIMIM", "TRIMMED"),
+    "bias": ("L1STATZE", "L1STATBI", "ZEROCOR", "SUBBIAS", "BIASCORR"),
+    "dark": ("L1STATDA", "DARKCOR", "SUBDARK", "DARKCORR"),
+    "flat": ("L1STATFL", "FLATCOR", "FLATCORR"),
+    "gain": ("GAINCOR",),
+    "turned": ("TURNED",),
+    "linear": ("LINCOR", "IRLINCOR"),
+    "cosmics": ("CCLEANED",),
+    "fringe": ("FRINGCOR", "FRINGECOR"),
+}
+"""Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
+are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
+
+CALIBRATED = {"bias": "B", "dark": "D", "flat": "F"}
+"""The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
+
+RESPONSE = "RESPONSE"
+"""Our own card for a finished flat: values without unit, of mean 1."""
+
+_FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+_NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
+
+
+def state(cards: Cards) -> State:
+    """Tell what the header says has been done to the image, with the card that says so."""
+    if cards.get(RESPONSE) is True:
+        by = f"{RESPONSE} = T"
+        return State(overscan=by, bias=by, dark=by, unit="")
+    done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
+    for step, letter in CALIBRATED.items():
+        done[step] = done[step] or _lettered(cards, letter)
+    said = str(cards.get("BUNIT", "adu"))
+    if unit(said).startswith("electron"):
+        done["gain"] = done["gain"] or f"BUNIT = {said.strip()}"
+    return State(**done, unit=unit(said))
+
+
+def without_states(cards: Cards) -> Cards:
+    """Give the cards without those that say what has been done to the image, but for its unit and orientation."""
+    header = cards.to_header()
+    corrections = (key for step, keys in DONE.items() if step not in ("gain", "turned") for key in keys)
+    for keyword in (RESPONSE, "CALSTAT", *corrections):
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    return Cards.of(header)
+
+
+def _lettered(cards: Cards, letter: str) -> str:
+    """Read CALSTAT, which is nothing but letters of its own."""
+    text = str(cards.get("CALSTAT", "")).strip().upper()
+    return f"CALSTAT = {text}" if letter in text and re.fullmatch("[BDFMO]+", text) else ""
+
+
+def _said(cards: Cards, keyword: str) -> str:
+    value = cards.get(keyword)
+    if keyword.startswith("L1STAT"):
+        done = not isinstance(value, bool) and (value == 1 or (isinstance(value, str) and value.strip() == "1"))
+    elif keyword.endswith("CORR") or keyword in ("OVERSUB", "TRIMMED"):
+        done = isinstance(value, str) and bool(_FINISHED_AT.fullmatch(value.strip().upper()))
+    else:
+        done = value is True or (isinstance(value, str) and value.strip().upper() not in _NOT_DONE)
+    return f"{keyword} = {'T' if value is True else value}" if done else ""
