@@ -27,7 +27,8 @@ The modules, in the order in which data flows and in which they may import (each
     amplifiers   parts of a detector with a noise of their own
     clip         which values of a stack to leave out, as a setting
     survivors    which values of a stack a clip keeps
-    network      the middle values of a stack
+    network      comparisons that put the middle of many values in place
+    middles      the middle values of a stack
     screen       which pixels certainly lose nothing to a clip
     rows         what the frames of a stack hold in some rows
     bulk         pixels that keep all their values

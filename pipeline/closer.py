@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 
 from pipeline.amplifiers import variance_of, which_of
-from pipeline.bulk import shifted
-from pipeline.network import middles
+from pipeline.middles import middles
 from pipeline.noise import largest_step, typical_level
 from pipeline.order import Window
 from pipeline.pixels import Array, Flag
 from pipeline.rows import Plan, Rows, read_rows
+from pipeline.screen import shifted
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 
 VALUES = 2**17

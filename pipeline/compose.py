@@ -222,9 +222,14 @@ class Waiting:
     def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
         """Read some rows as they are stored, where they are: see :attr:`stored`."""
         source = self.image.source
-        if self.stored is None or isinstance(source, Pixels):
+        if self.step.stage.ceiling is None or isinstance(source, Pixels):
             raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
         source.read_stored(start, stop, into, spare)
+
+    def check_unchanged(self) -> None:
+        """Refuse what the step waits for if that has changed."""
+        if not isinstance(self.image.source, Pixels):
+            self.image.source.check_unchanged()
 
     def loaded(self) -> Waiting:
         """Give the same, over a source that is quick to read."""

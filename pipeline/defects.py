@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import SettingError, StepError
 from pipeline.frames import Image
-from pipeline.network import middles
+from pipeline.middles import middles
 from pipeline.noise import QUANTISATION
 from pipeline.pixels import Array, Flag
 from pipeline.robust import MAD_TO_SIGMA

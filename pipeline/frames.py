@@ -46,7 +46,16 @@ class Source(Protocol):
         """The value from which stored values are flagged as saturated; infinite for none."""
 
     def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
-        """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
+        """Read some rows as they are stored, in native byte order; ``spare`` is as many values, big-endian, to work in.
+
+        Whether what is read has changed meanwhile is for :meth:`check_unchanged` to say, once for many rows.
+        """
+
+    def check_unchanged(self) -> None:
+        """Refuse what has changed since it was opened.
+
+        :raises FrameError: it has.
+        """
 
     def loaded(self) -> Source | Pixels:
         """Give the same rows in a form that is quick to read in any order."""

@@ -60,17 +60,40 @@ class Plane:
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         return self._scaled(self.read_raw(start, stop))
 
-    def read_raw(self, start: int, stop: int, spare: Array | None = None) -> Array:
-        """Read some rows as they are stored, big-endian, perhaps into ``spare``."""
-        if self.held is not None:
-            self._check_unchanged(self.held.descriptor)
-            return self._raw(self.held, start, stop, spare)
-        if self.spool is not None:
-            return self._raw(self.spool, start, stop, spare)
+    def read_raw(self, start: int, stop: int) -> Array:
+        """Read some rows as they are stored, big-endian."""
+        self.check_unchanged()
+        if self.held is not None or self.spool is not None:
+            return self._raw(self.held or self.spool, start, stop)
         with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
             self._check_unchanged(stream.fileno())
             tiles = self.packing == "tiles"
             return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
+
+    def read_native(self, start: int, stop: int, into: Array, spare: Array) -> None:
+        """Read some rows as they are stored into ``into``, in native byte order; ``spare`` is as many values, big-endian.
+
+        Whether the file has changed is for :meth:`check_unchanged` to say, once for many rows.
+        """
+        quick = self.held or self.spool
+        if quick is None:
+            np.copyto(into, self.read_raw(start, stop).reshape(-1))
+            return
+        found = quick.read_into(spare, self.offset + start * self.shape[1] * into.itemsize)
+        if found < spare.nbytes:
+            raise self._short(spare.nbytes - found, stop)
+        np.copyto(into, spare)
+
+    def check_unchanged(self) -> None:
+        """Refuse a file that is held open and has changed since it was opened.
+
+        :raises FrameError: it has.
+        """
+        if self.held is not None:
+            self._check_unchanged(self.held.descriptor)
+
+    def _short(self, missing: int, row: int) -> FrameError:
+        return FrameError(f"{self.path}[{self.hdu}]: the file ends {missing} bytes short of row {row}; get a whole copy")
 
     def loaded(self) -> Plane:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
@@ -94,7 +117,7 @@ class Plane:
             whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
         return whole
 
-    def _raw(self, source: Any, start: int, stop: int, spare: Array | None = None) -> Array:
+    def _raw(self, source: Any, start: int, stop: int) -> Array:
         """Read from what is held open, from the spool, or from a stream."""
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
@@ -102,16 +125,14 @@ class Plane:
         place = self.offset + start * width * stored.itemsize
         data: Any
         if isinstance(source, Held | Spool):
-            data = np.empty(size, np.uint8) if spare is None else spare[:size]
+            data = np.empty(size, np.uint8)
             found = source.read_into(data, place)
         else:
             source.seek(place)
             data = source.read(size)
             found = len(data)
         if found < size:
-            raise FrameError(
-                f"{self.path}[{self.hdu}]: the file ends {size - found} bytes short of row {stop}; get a whole copy"
-            )
+            raise self._short(size - found, stop)
         raw: Array = np.frombuffer(data, stored).reshape(height, width)
         return raw
 
@@ -168,8 +189,12 @@ class FitsSource:
         return math.inf
 
     def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
-        """Read some rows as they are stored, in native byte order; ``spare`` is as many bytes to work in."""
-        np.copyto(into, self.values.read_raw(start, stop, spare).reshape(-1))
+        """Read some rows as they are stored, in native byte order; ``spare`` is as many values, big-endian, to work in."""
+        self.values.read_native(start, stop, into, spare)
+
+    def check_unchanged(self) -> None:
+        """Refuse a file that has changed since it was opened."""
+        self.values.check_unchanged()
 
     def loaded(self) -> FitsSource:
         """Give the same rows quick to read."""

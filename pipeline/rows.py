@@ -131,11 +131,13 @@ class Reader:
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
     _sources: list[Source | Pixels] = attrs.field(init=False)
     _store: tuple[str, float] | None = attrs.field(init=False)
+    _ceilings: list[float] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._sources = [frame.source for frame in self.frames]
         stores = {None if isinstance(source, Pixels) else source.stored for source in self._sources}
         self._store = stores.pop() if len(stores) == 1 else None
+        self._ceilings = [math.inf if isinstance(source, Pixels) else source.ceiling for source in self._sources]
 
     def read(self, start: int, stop: int) -> Rows:
         """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
@@ -146,17 +148,24 @@ class Reader:
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
             return Rows(stored, 0.0, flags, parts)
         dtype = np.dtype(store[0])
-        row = (stop - start) * self.frames[0].shape[1] * dtype.itemsize
-        if self.memory.size < row * (len(sources) + 1):
-            self.memory = np.empty(row * (len(sources) + 1), np.uint8)
-        stored, spare = (
-            self.memory[row : row * (len(sources) + 1)].view(dtype).reshape(len(sources), -1),
-            self.memory[:row],
-        )
+        size = (stop - start) * self.frames[0].shape[1]
+        if self.memory.size < size * dtype.itemsize * (len(sources) + 1):
+            self.memory = np.empty(size * dtype.itemsize * (len(sources) + 1), np.uint8)
+        values = self.memory.view(dtype)[: size * (len(sources) + 1)].reshape(len(sources) + 1, size)
+        stored, spare = values[1:], values[0].view(dtype.newbyteorder(">"))
         for into, source in zip(stored, sources, strict=True):
             source.read_stored(start, stop, into, spare)  # type: ignore[union-attr]
-        ceilings = (source.ceiling - store[1] for source in sources)  # type: ignore[union-attr]
+        ceilings = (ceiling - store[1] for ceiling in self._ceilings)
         return Rows(stored, store[1], tuple(map(_saturated, stored, ceilings)))
+
+    def check_unchanged(self) -> None:
+        """Refuse what has been read if a file has changed since it was opened.
+
+        :raises FrameError: it has.
+        """
+        for source in self._sources:
+            if not isinstance(source, Pixels):
+                source.check_unchanged()
 
 
 def _saturated(stored: Array, ceiling: float) -> Array | None:
@@ -168,7 +177,10 @@ def _saturated(stored: Array, ceiling: float) -> Array | None:
 
 def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
     """Read some rows of every frame."""
-    return Reader(frames).read(start, stop)
+    reader = Reader(frames)
+    rows = reader.read(start, stop)
+    reader.check_unchanged()
+    return rows
 
 
 def sample_rows(frames: tuple[Image, ...], scale: Array) -> Sampled:

@@ -141,6 +141,9 @@ class Spooled:
         """Refuse: see :attr:`stored`."""
         raise StepError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
 
+    def check_unchanged(self) -> None:
+        """Do nothing: nobody else sees the spool."""
+
     def loaded(self) -> Spooled:
         """Give itself: it is quick to read."""
         return self

@@ -105,6 +105,9 @@ class Cut:
         """Refuse: see :attr:`stored`."""
         raise StepError(f"rows {start} to {stop} are in memory, not stored as {into.dtype}")
 
+    def check_unchanged(self) -> None:
+        """Do nothing: what is in memory does not change."""
+
     def loaded(self) -> Cut:
         """Give the same."""
         return self

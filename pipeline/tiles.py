@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 import attrs
 import numpy as np
 
-from pipeline.bulk import combine_bulk
+from pipeline.bulk import Bulk
 from pipeline.carried import combine_with_errors, in_full
 from pipeline.closer import LOOK_BYTES, VALUES, Looked
 from pipeline.pixels import Array, Pixels, Shared, sealed
@@ -18,8 +18,8 @@ from pipeline.propagation import Followed, joined
 from pipeline.rows import Plan, Reader
 from pipeline.running import how_to_run
 
-TILE_BYTES = 4 * 2**20
-"""A tile of all frames stays in the processor's cache."""
+TILE_BYTES = 8 * 2**20
+"""A tile of all frames: operations on it are long enough for two threads not to wait for each other."""
 
 BANDS = 8
 """Into so many bands of rows an image is cut, for threads to share."""
@@ -101,7 +101,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     rejected = np.zeros(len(plan.frames), int)
     looked = Looked(plan, values.reshape(-1), flags.reshape(-1), rejected, at_once, followed.tell)
     width = plan.shape[1]
-    reader = Reader(plan.frames)
+    reader, bulk = Reader(plan.frames), Bulk(plan)
     for first, last in _tiles(plan, start, stop):
         rows = reader.read(first, last)
         tile_flags, untrusted = rows.combined_flags
@@ -110,7 +110,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
         if in_full(plan, rows):
             errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
-        doubtful = combine_bulk(plan, rows.stored, rows.zero, first, values[first:last].reshape(-1))
+        doubtful = bulk.combine(rows.stored, rows.zero, first, values[first:last].reshape(-1))
         if doubtful is None:
             looked.add(np.arange(rows.stored.shape[1]), rows.columns(slice(None)), first, last)
         elif untrusted is None:
@@ -119,6 +119,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
             untrusted[doubtful.where] = True
             look = np.flatnonzero(untrusted)
             looked.add(look, rows.columns(look), first, last)
+    reader.check_unchanged()
     looked.look()
     return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
 
