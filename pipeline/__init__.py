@@ -29,6 +29,7 @@ The modules, in the order in which data flows and in which they may import (each
     survivors    which values of a stack a clip keeps
     network      comparisons that put the middle of many values in place
     middles      the middle values of a stack
+    sweep        what one sweep over frames finds of each pixel
     screen       which pixels certainly lose nothing to a clip
     rows         what the frames of a stack hold in some rows
     bulk         pixels that keep all their values

@@ -12,9 +12,9 @@ from pipeline.middles import middles
 from pipeline.noise import largest_step, typical_level
 from pipeline.order import Window
 from pipeline.pixels import Array, Flag
-from pipeline.rows import Plan, Rows, read_rows
-from pipeline.screen import shifted
+from pipeline.rows import Plan, read_rows
 from pipeline.survivors import by_noise, by_own_spread, kept_values
+from pipeline.sweep import shifted
 
 VALUES = 2**17
 """So many values are looked at together: few enough for the cache, enough to be worth a call."""
@@ -40,7 +40,7 @@ class Looked:
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
     def add(self, look: Array, columns: Array, first: int, last: int) -> None:
-        """Let pixels of the rows from ``first`` to before ``last`` wait: ``look`` says where in them, and their values."""
+        """Let pixels of the rows from ``first`` to before ``last`` wait: where in these they are, and their values."""
         place = look + first * self.plan.shape[1]
         steps = steps_of(self.plan, first, last)
         chunk = max(1, self.at_once // len(self.plan.frames))
@@ -92,7 +92,8 @@ def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
     rows = read_rows(plan.frames, above, below)
     if plan.plain and rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
-        lower, upper = middles(shifted(rows.stored, plan.whole_shifts))
+        native = rows.stored.astype(rows.stored.dtype.newbyteorder("="))
+        lower, upper = middles(shifted(native, plan.whole_shifts))
         level = lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
     else:
         columns = rows.columns(slice(None)) * plan.scale[:, None] - plan.whole_shifts[:, None]

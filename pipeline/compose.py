@@ -219,12 +219,12 @@ class Waiting:
         below = math.inf if isinstance(source, Pixels) else source.ceiling
         return below if own is None else min(below, own(self.image, **dict(self.step.settings)))
 
-    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored, where they are: see :attr:`stored`."""
         source = self.image.source
         if self.step.stage.ceiling is None or isinstance(source, Pixels):
             raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
-        source.read_stored(start, stop, into, spare)
+        source.read_stored(start, stop, into)
 
     def check_unchanged(self) -> None:
         """Refuse what the step waits for if that has changed."""

@@ -45,8 +45,8 @@ class Source(Protocol):
     def ceiling(self) -> float:
         """The value from which stored values are flagged as saturated; infinite for none."""
 
-    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
-        """Read some rows as they are stored, in native byte order; ``spare`` is as many values, big-endian, to work in.
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, big-endian, into ``into``.
 
         Whether what is read has changed meanwhile is for :meth:`check_unchanged` to say, once for many rows.
         """

@@ -55,25 +55,33 @@ def middles_between(stack: Array, least: Array, most: Array, room: Array) -> tup
     :param room: memory in the shape of the stack.
     """
     bits = np.dtype(f"u{stack.itemsize}")
-    count, middle = len(stack), (len(stack) - 1) // 2
+    count, middle, one = len(stack), (len(stack) - 1) // 2, bits.type(1)
     below = room.view(np.bool_).reshape(-1)[: stack.size].reshape(stack.shape)
-    low, high, at_most = least, most, np.full(least.shape, count, np.min_scalar_type(count))
-    width = high.view(bits) - low.view(bits)
+    low, high = least.view(bits).copy(), most.view(bits).copy()
+    at_most = np.full(low.shape, count, np.min_scalar_type(count))
+    width = high - low
     while np.count_nonzero(width) * STRAGGLERS > width.size:
-        half = (low.view(bits) + (width >> 1)).view(stack.dtype)
-        np.less_equal(stack, half, out=below)
+        half = low + (width >> one)
+        np.less_equal(stack, half.view(stack.dtype), out=below)
         counted = np.add.reduce(below.view(np.uint8), axis=0, dtype=at_most.dtype)
         enough = counted > middle
-        low, high = np.where(enough, low, half + 1), np.where(enough, half, high)
-        at_most = np.where(enough, counted, at_most)
-        width = high.view(bits) - low.view(bits)
-    lower, upper = low, low
+        _put(at_most, counted, enough)
+        _put(high, half, enough)
+        _put(low, half + one, ~enough)
+        np.subtract(high, low, out=width)
+    lower = upper = low.view(stack.dtype)
     if count % 2 == 0:
-        above = np.subtract(stack.view(bits), low.view(bits) + bits.type(1), out=room.view(bits))
-        following = low.view(bits) + bits.type(1) + np.minimum.reduce(above)
-        upper = np.where(at_most > middle + 1, low, following.view(stack.dtype))
+        above = np.subtract(stack.view(bits), low + one, out=room.view(bits))
+        following = low + one + np.minimum.reduce(above)
+        _put(following, low, at_most > middle + 1)
+        upper = following.view(stack.dtype)
     straggling = np.flatnonzero(width)
     if straggling.size:
         lower, upper = lower.copy(), upper.copy()
         lower[straggling], upper[straggling] = _by_sorting(stack.take(straggling, axis=1))
     return lower, upper
+
+
+def _put(into: Array, values: Array, where: Array) -> None:
+    """Put whole numbers in place: by bits, many times faster than by index or choice."""
+    into ^= (into ^ values) & -where.astype(into.dtype)

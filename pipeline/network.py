@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.pixels import Array
 
+
 def network_middles(stack: Array) -> tuple[Array, Array]:
     """Give the lower and the upper middle value over the first axis: the same for an odd number of frames.
 

@@ -70,8 +70,8 @@ class Plane:
             tiles = self.packing == "tiles"
             return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
 
-    def read_native(self, start: int, stop: int, into: Array, spare: Array) -> None:
-        """Read some rows as they are stored into ``into``, in native byte order; ``spare`` is as many values, big-endian.
+    def read_into(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, big-endian, into ``into``.
 
         Whether the file has changed is for :meth:`check_unchanged` to say, once for many rows.
         """
@@ -79,10 +79,9 @@ class Plane:
         if quick is None:
             np.copyto(into, self.read_raw(start, stop).reshape(-1))
             return
-        found = quick.read_into(spare, self.offset + start * self.shape[1] * into.itemsize)
-        if found < spare.nbytes:
-            raise self._short(spare.nbytes - found, stop)
-        np.copyto(into, spare)
+        found = quick.read_into(into, self.offset + start * self.shape[1] * into.itemsize)
+        if found < into.nbytes:
+            raise self._short(into.nbytes - found, stop)
 
     def check_unchanged(self) -> None:
         """Refuse a file that is held open and has changed since it was opened.
@@ -93,7 +92,8 @@ class Plane:
             self._check_unchanged(self.held.descriptor)
 
     def _short(self, missing: int, row: int) -> FrameError:
-        return FrameError(f"{self.path}[{self.hdu}]: the file ends {missing} bytes short of row {row}; get a whole copy")
+        where = f"{self.path}[{self.hdu}]"
+        return FrameError(f"{where}: the file ends {missing} bytes short of row {row}; get a whole copy")
 
     def loaded(self) -> Plane:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
@@ -188,9 +188,9 @@ class FitsSource:
         """Nothing is flagged as saturated yet, or all of it is."""
         return math.inf
 
-    def read_stored(self, start: int, stop: int, into: Array, spare: Array) -> None:
-        """Read some rows as they are stored, in native byte order; ``spare`` is as many values, big-endian, to work in."""
-        self.values.read_native(start, stop, into, spare)
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, big-endian."""
+        self.values.read_into(start, stop, into)
 
     def check_unchanged(self) -> None:
         """Refuse a file that has changed since it was opened."""

@@ -80,13 +80,21 @@ class Plan:
 class Rows:
     """Rows of every frame in the type in which they are stored, (frames, pixels), and what is flagged in them.
 
-    A value is ``stored + zero``.  ``flags`` holds those of each frame, None where there are none.
+    A value is ``stored + zero``.  ``flags`` holds those of each frame, None where there are none; ``ceilings`` are
+    the stored values from which up those of each frame are saturated: see :meth:`flagged`.
     """
 
     stored: Array
     zero: float
     flags: tuple[Array | None, ...]
     parts: tuple[Pixels, ...] | None = None
+    ceilings: tuple[float, ...] = ()
+
+    def flagged(self, highest: float = math.inf) -> Rows:
+        """Flag what is saturated; nothing is where the ``highest`` value stored lies below all ceilings."""
+        if not self.ceilings or highest < min(self.ceilings) or min(self.ceilings) == math.inf:
+            return self
+        return attrs.evolve(self, flags=tuple(map(_saturated, self.stored, self.ceilings)), ceilings=())
 
     def columns(self, which: Array | slice) -> Array:
         """Give the values of some pixels: float64 (frames, pixels), NaN where a value is not to be used.
@@ -131,32 +139,35 @@ class Reader:
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
     _sources: list[Source | Pixels] = attrs.field(init=False)
     _store: tuple[str, float] | None = attrs.field(init=False)
-    _ceilings: list[float] = attrs.field(init=False)
+    _ceilings: tuple[float, ...] = attrs.field(init=False, default=())
 
     def __attrs_post_init__(self) -> None:
         self._sources = [frame.source for frame in self.frames]
         stores = {None if isinstance(source, Pixels) else source.stored for source in self._sources}
         self._store = stores.pop() if len(stores) == 1 else None
-        self._ceilings = [math.inf if isinstance(source, Pixels) else source.ceiling for source in self._sources]
+        if self._store is not None:
+            zero = self._store[1]
+            self._ceilings = tuple(s.ceiling - zero for s in self._sources if not isinstance(s, Pixels))
 
     def read(self, start: int, stop: int) -> Rows:
-        """Read some rows of every frame: as stored where all are whole numbers stored alike, else as floats."""
-        sources, store = self._sources, self._store
-        if store is None:
+        """Read some rows of every frame, as stored where all are whole numbers stored alike, else as floats.
+
+        What is stored stays in the byte order of FITS, and what is saturated in it is not flagged yet.
+        """
+        if self._store is None:
             parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
             stored = np.stack([part.values.reshape(-1) for part in parts])
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
             return Rows(stored, 0.0, flags, parts)
-        dtype = np.dtype(store[0])
-        size = (stop - start) * self.frames[0].shape[1]
-        if self.memory.size < size * dtype.itemsize * (len(sources) + 1):
-            self.memory = np.empty(size * dtype.itemsize * (len(sources) + 1), np.uint8)
-        values = self.memory.view(dtype)[: size * (len(sources) + 1)].reshape(len(sources) + 1, size)
-        stored, spare = values[1:], values[0].view(dtype.newbyteorder(">"))
-        for into, source in zip(stored, sources, strict=True):
-            source.read_stored(start, stop, into, spare)  # type: ignore[union-attr]
-        ceilings = (ceiling - store[1] for ceiling in self._ceilings)
-        return Rows(stored, store[1], tuple(map(_saturated, stored, ceilings)))
+        dtype = np.dtype(self._store[0]).newbyteorder(">")
+        shape = len(self._sources), (stop - start) * self.frames[0].shape[1]
+        size = shape[0] * shape[1] * dtype.itemsize
+        if self.memory.size < size:
+            self.memory = np.empty(size, np.uint8)
+        stored = self.memory[:size].view(dtype).reshape(shape)
+        for into, source in zip(stored, self._sources, strict=True):
+            source.read_stored(start, stop, into)  # type: ignore[union-attr]
+        return Rows(stored, self._store[1], (None,) * len(self.frames), ceilings=self._ceilings)
 
     def check_unchanged(self) -> None:
         """Refuse what has been read if a file has changed since it was opened.
@@ -170,15 +181,16 @@ class Reader:
 
 def _saturated(stored: Array, ceiling: float) -> Array | None:
     """Flag values from a ceiling up; None where all lie below."""
+    stored = stored.astype(stored.dtype.newbyteorder("="))
     if ceiling == math.inf or not stored.size or stored.max() < ceiling:
         return None
     return np.where(stored >= ceiling, np.uint8(Flag.SATURATED), np.uint8(0))
 
 
 def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
-    """Read some rows of every frame."""
+    """Read some rows of every frame, and flag what is saturated in them."""
     reader = Reader(frames)
-    rows = reader.read(start, stop)
+    rows = reader.read(start, stop).flagged()
     reader.check_unchanged()
     return rows
 

@@ -137,7 +137,7 @@ class Spooled:
         """Nothing is flagged as saturated yet, or all of it is."""
         return math.inf
 
-    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Refuse: see :attr:`stored`."""
         raise StepError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
 

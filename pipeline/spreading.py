@@ -101,7 +101,7 @@ class Cut:
         """What is saturated is flagged already."""
         return math.inf
 
-    def read_stored(self, start: int, stop: int, into: Array, _spare: Array) -> None:
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Refuse: see :attr:`stored`."""
         raise StepError(f"rows {start} to {stop} are in memory, not stored as {into.dtype}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
@@ -18,8 +19,9 @@ from pipeline.propagation import Followed, joined
 from pipeline.rows import Plan, Reader
 from pipeline.running import how_to_run
 
-TILE_BYTES = 8 * 2**20
-"""A tile of all frames: operations on it are long enough for two threads not to wait for each other."""
+TILE_PIXELS = 2**18
+"""So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
+other, and a frame is still in the cache when it is looked at."""
 
 BANDS = 8
 """Into so many bands of rows an image is cut, for threads to share."""
@@ -104,13 +106,16 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     reader, bulk = Reader(plan.frames), Bulk(plan)
     for first, last in _tiles(plan, start, stop):
         rows = reader.read(first, last)
+        full = in_full(plan, rows)
+        out = values[first:last].reshape(-1)
+        doubtful = None if full else bulk.combine(rows.stored, rows.zero, first, out)
+        rows = rows.flagged(math.inf if doubtful is None else doubtful.highest)
         tile_flags, untrusted = rows.combined_flags
         if tile_flags is not None:
             flags[first:last] = tile_flags.reshape(-1, width)
-        if in_full(plan, rows):
+        if full:
             errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
-        doubtful = bulk.combine(rows.stored, rows.zero, first, values[first:last].reshape(-1))
         if doubtful is None:
             looked.add(np.arange(rows.stored.shape[1]), rows.columns(slice(None)), first, last)
         elif untrusted is None:
@@ -127,7 +132,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
 def _tiles(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Cut a band into tiles that fit the cache and, with what is made of them, the memory."""
     how = how_to_run()
-    row = 2 * len(plan.frames) * plan.shape[1]
-    rows = max(1, min(TILE_BYTES, how.memory // (8 * how.threads)) // row)
+    most = how.memory // (6 * how.threads * len(plan.frames))
+    rows = max(1, min(TILE_PIXELS, most) // plan.shape[1])
     for first in range(start, stop, rows):
         yield first, min(first + rows, stop)

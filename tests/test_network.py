@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.middles import middles
 from pipeline.network import selection
-from pipeline.screen import difference, extremes
+from pipeline.sweep import Sweep, difference
 
 stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
 
@@ -35,7 +35,7 @@ def test_twenty_frames_take_no_more_comparisons_than_a_known_network():
 
 @given(stacks)
 def test_the_bounds_hold_the_median(stack):
-    found = extremes(stack, np.empty_like(stack))
+    found = Sweep(np.zeros(len(stack), int)).over(stack)
     ordered = np.sort(stack, axis=0)
     np.testing.assert_array_equal(found.low, ordered[0])
     np.testing.assert_array_equal(found.high, ordered[-1])
