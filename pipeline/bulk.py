@@ -29,9 +29,10 @@ class Doubtful:
 
     @classmethod
     def of(cls, stored: Array, doubt: Array, highest: float) -> Doubtful:
-        """Take the doubtful pixels out of rows."""
+        """Take the doubtful pixels out of rows, in native byte order."""
         where = np.flatnonzero(doubt)
-        return cls(where, stored.take(where, axis=1), highest)
+        taken = stored.take(where, axis=1)
+        return cls(where, taken.astype(taken.dtype.newbyteorder("="), copy=False), highest)
 
 
 @attrs.define
@@ -47,7 +48,7 @@ class Bulk:
         many = bool(self.plan.amplifiers) and frames > MANY_FRAMES
         shifts = self.plan.whole_shifts
         medians = self.plan.method == "median" and not shifts.any()
-        self.sweep = Sweep(shifts, medians, distances=(many or by_own_spread) and not medians)
+        self.sweep = Sweep(shifts, medians, distances=by_own_spread or (many and not medians))
 
     def combine(self, stored: Array, zero: float, first_row: int, out: Array) -> Doubtful | None:
         """Combine each pixel of ``stored`` (frames, pixels) into ``out``; give those for which that may be wrong.
@@ -88,8 +89,13 @@ class Bulk:
         if shifts.any():
             found = Sweep(np.zeros_like(shifts), medians=True).over(stored)
         lower, upper = found.median_low.astype(np.float64), found.median_high.astype(np.float64)
-        median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper) + zero
-        return median
+        if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
+            median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
+            return median
+        lower += upper
+        lower *= 0.5
+        lower += zero
+        return lower
 
     def _safe(self, stored: Array, found: Swept, which: Array | None, zero: float) -> Array:
         """Tell which pixels are safe."""
