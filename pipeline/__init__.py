@@ -20,6 +20,7 @@ The modules, in the order in which data flows and in which they may import (each
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames
+    network      order by comparing whole frames
     order        the values of each pixel in order of size
     noise        how much equal exposures should differ
     shifts       what makes a frame differ as a whole
@@ -27,7 +28,6 @@ The modules, in the order in which data flows and in which they may import (each
     amplifiers   parts of a detector with a noise of their own
     clip         which values of a stack to leave out, as a setting
     survivors    which values of a stack a clip keeps
-    network      comparisons that put the middle of many values in place
     middles      the middle values of a stack
     sweep        what one sweep over frames finds of each pixel
     screen       which pixels certainly lose nothing to a clip

@@ -8,7 +8,7 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from pipeline.fitting import measure_stack_noise, sample_of
+from pipeline.fitting import Sample, measure_stack_noise, sample_of
 from pipeline.noise import Noise
 from pipeline.pixels import Array
 from pipeline.shifts import Shifts
@@ -48,11 +48,12 @@ def amplifiers_of(
     sampled: Sampled, shape: tuple[int, int], shifts: Shifts, kind: str, counting: Noise | None
 ) -> tuple[Amplifier, ...]:
     """Measure the noise of a stack, of each part of the image on its own where parts differ."""
-    whole = measure_stack_noise(sampled.blocks, shifts, kind, counting)
+    sample = sample_of(sampled.blocks, shifts)
+    whole = measure_stack_noise(sampled.blocks, shifts, kind, counting, sample)
     one = (Amplifier((0, shape[0]), (0, shape[1]), whole),)
     if counting is not None or len(shifts.offsets) < 2:
         return one
-    ratio = _relative(sampled, shifts, whole)
+    ratio = _relative(sampled, sample, whole)
     column_edges = _edges(np.median(ratio, axis=0), sampled.columns, shape[1])
     row_edges = _edges(np.median(ratio, axis=1), np.concatenate(sampled.rows), shape[0])
     if len(column_edges) == 2 and len(row_edges) == 2:
@@ -64,11 +65,9 @@ def amplifiers_of(
     )
 
 
-def _relative(sampled: Sampled, shifts: Shifts, noise: Noise) -> Array:
+def _relative(sampled: Sampled, sample: Sample, noise: Noise) -> Array:
     """Give the variance over frames of each sampled pixel, (rows, columns), over what is expected of its level."""
-    found = [sample_of([block], shifts, every=True) for block in sampled.blocks]
-    ratios = [one.variance / noise.variance(one.level, one.step) for one in found]
-    relative = np.concatenate([r.reshape(b.shape[1:]) for r, b in zip(ratios, sampled.blocks, strict=True)])
+    relative = (sample.variance / noise.variance(sample.level, sample.step)).reshape(-1, sampled.columns.size)
     return np.where(np.isfinite(relative), relative, 1.0)
 
 

@@ -58,7 +58,8 @@ class Looked:
         places, columns, steps = zip(*self.waiting, strict=True)
         self.waiting = []
         place, stack = np.concatenate(places), np.concatenate(columns, axis=1)
-        stack *= self.plan.scale[:, None]
+        if not self.plan.plain:
+            stack *= self.plan.scale[:, None]
         keep = kept(self.plan, stack, place, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
         combined = combine_kept(self.plan, stack, keep)
         self.values[place] = combined
@@ -75,7 +76,9 @@ def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:
         return np.isfinite(stack)
     if not plan.amplifiers:
         return kept_values(stack, plan.clip, by_own_spread(plan.clip))
-    even = (stack - plan.shifts.offsets[:, None]) / plan.shifts.factors[:, None]
+    even = stack - plan.shifts.offsets[:, None]
+    if (plan.shifts.factors != 1).any():
+        even /= plan.shifts.factors[:, None]
     which = which_of(plan.amplifiers, place, plan.shape[1])
     return kept_values(even, plan.clip, by_noise(plan.clip, variance_of(plan.amplifiers, which, step)))
 

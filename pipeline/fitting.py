@@ -30,30 +30,37 @@ FIT_ROUNDS = 6
 
 @attrs.frozen
 class Sample:
-    """Sampled pixels: their level, largest step to a neighbour, and variance over frames with degrees of freedom."""
+    """Sampled pixels: their level, largest step to a neighbour, variance over frames, and its degrees of freedom."""
 
     level: Array
     step: Array
     variance: Array
-    degrees: int
+    freedom: Array
+
+    @property
+    def degrees(self) -> int:
+        """The degrees of freedom of most variances."""
+        return int(np.median(self.freedom)) if self.freedom.size else 0
+
+    @property
+    def telling(self) -> Sample:
+        """The pixels that have two values or more."""
+        enough = self.freedom > 0
+        return self if enough.all() else Sample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
 
 
-def sample_of(stacks: Sequence[Array], shifts: Shifts, every: bool = False) -> Sample:
-    """Measure level, step and variance of each pixel that has two values or more, or of every one."""
-    levels, steps, variances, freedom = [], [], [], []
+def sample_of(stacks: Sequence[Array], shifts: Shifts) -> Sample:
+    """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
+    parts = []
     for stack in stacks:
         even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
         window = Window.of(even.reshape(len(even), -1))
         level = typical_of(window).reshape(stack.shape[1:])
-        enough = (window.size > 1).reshape(level.shape) | every
-        levels.append((_beside(level) if len(stack) == 2 else level)[enough])
-        steps.append(largest_step(level)[enough])
-        left = window.of_columns(np.flatnonzero(enough))
         with np.errstate(divide="ignore", invalid="ignore"):
-            variances.append(left.mean_of((left.ordered - left.mean) ** 2) * left.size / (left.size - 1))
-        freedom.append(left.size - 1)
-    level, step, variance = (np.concatenate(parts) for parts in (levels, steps, variances))
-    return Sample(level, step, variance, int(np.median(np.concatenate(freedom))) if level.size else 0)
+            variance = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
+        shown = _beside(level) if len(stack) == 2 else level
+        parts.append((shown.reshape(-1), largest_step(level).reshape(-1), variance, window.size - 1))
+    return Sample(*(np.concatenate(planes) for planes in zip(*parts, strict=True)))
 
 
 def _beside(level: Array) -> Array:
@@ -63,13 +70,16 @@ def _beside(level: Array) -> Array:
     return np.where(np.isfinite(beside), beside, level)
 
 
-def measure_stack_noise(stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None) -> Noise:
+def measure_stack_noise(
+    stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None, sample: Sample | None = None
+) -> Noise:
     """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
 
     :param stacks: as for :func:`measure_shifts`.
     :param counting: the read and photon noise, where they are known.
+    :param sample: what these pixels show, where that has been measured.
     """
-    sample = sample_of(stacks, shifts)
+    sample = (sample or sample_of(stacks, shifts)).telling
     if counting and kind == "bias":
         return Noise(a=counting.a)
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:

@@ -1,8 +1,8 @@
-"""The middle values of a stack, pixel by pixel, by comparing whole frames with each other."""
+"""Order in a stack, pixel by pixel, by comparing whole frames with each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -17,11 +17,20 @@ def network_middles(stack: Array) -> tuple[Array, Array]:
     branches: minimum and maximum of whole rows run at the speed of memory, 20 times faster than sorting columns.
     NaN in any frame gives NaN.
     """
-    count = len(stack)
-    lower, upper = (count - 1) // 2, count // 2
+    rows = _compared(stack, selection(len(stack)))
+    return rows[(len(stack) - 1) // 2], rows[len(stack) // 2]
+
+
+def network_sorted(stack: Array) -> Array:
+    """Give the values of each pixel in order of size; what a NaN does to them is not told."""
+    everything = ((low, high, True, True) for low, high in _merge_sort(len(stack)))
+    return np.stack(_compared(stack, everything))
+
+
+def _compared(stack: Array, comparisons: Iterable[tuple[int, int, bool, bool]]) -> list[Array]:
     rows: list[Array] = [np.array(row) for row in stack]
     spare = np.empty_like(rows[0])
-    for low, high, wants_low, wants_high in selection(count):
+    for low, high, wants_low, wants_high in comparisons:
         a, b = rows[low], rows[high]
         if wants_low and wants_high:
             np.minimum(a, b, out=spare)
@@ -31,7 +40,7 @@ def network_middles(stack: Array) -> tuple[Array, Array]:
             np.minimum(a, b, out=a)
         else:
             np.maximum(a, b, out=b)
-    return rows[lower], rows[upper]
+    return rows
 
 
 @lru_cache(maxsize=256)

@@ -20,9 +20,11 @@ def kept(values: Array) -> Array:
     good = np.isfinite(values)
     if not good.any():
         return good
-    distance = np.abs(values - np.median(values[good]))
-    sigma = MAD_TO_SIGMA * float(np.median(distance[good]))
-    if sigma < 1 and not (values[good] % 1).any():
+    known = values if good.all() else values[good]
+    middle = np.median(known)
+    distance = np.abs(values - middle)
+    sigma = MAD_TO_SIGMA * float(np.median(np.abs(known - middle)))
+    if sigma < 1 and not (known % 1).any():
         sigma = 1.0
     within: Array = good & (distance <= WILD * sigma)
     return within

@@ -15,10 +15,13 @@ from pipeline.robust import MAD_TO_SIGMA, robust_mean
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
 ENOUGH_PIXELS = 16_384
-"""Around so many pixels tell the noise of a whole frame to a percent, were there but three frames."""
+"""Around so many pixels tell the noise of a whole frame to a percent, were there but three frames; of more frames
+fewer do, down to ``FEWEST_PIXELS``, of which each part of the frame has enough."""
 
-ENOUGH_TO_SHIFT = 4096
-"""And so many how a whole frame lies to a sixtieth of its noise."""
+FEWEST_PIXELS = 4096
+
+ENOUGH_TO_SHIFT = 2048
+"""And so many how a whole frame lies to a fortieth of its noise."""
 
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
@@ -49,7 +52,8 @@ def sampled(height: int, width: int, kind: str, frames: int) -> tuple[list[tuple
     blocks = max(1, min(SAMPLED_ROWS[moving] // 3, height // 3))
     starts = np.unique(np.linspace(0, max(height - 3, 0), blocks).round().astype(int))
     rows = [(int(start), min(int(start) + 3, height)) for start in starts]
-    step = 1 if moving or frames == 2 else -(-3 * blocks * width // ENOUGH_PIXELS)
+    enough = max(FEWEST_PIXELS, 2 * ENOUGH_PIXELS // max(frames - 1, 1))
+    step = 1 if moving or frames == 2 else -(-3 * blocks * width // enough)
     return rows, slice(None, None, step | 1)  # odd: detectors read odd and even columns apart
 
 

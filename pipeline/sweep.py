@@ -31,7 +31,7 @@ def difference(high: Array, low: Array) -> Array:
 
 @attrs.frozen
 class Swept:
-    """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
+    """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum if needed.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
     themselves where ``exact``.  ``distance`` is how far values lie from their mean on average, NaN where that is not
@@ -73,6 +73,7 @@ class Sweep:
         low, high, least, most = (np.empty(pixels, dtype) for _ in range(4))
         beyond = np.full(pixels, np.nan, np.float32) if self.distances and narrow else None
         total = np.empty(pixels, np.float32 if narrow and count <= EXACT_IN_SINGLE else np.float64)
+        summed = beyond is not None or not (self.medians and native.kind in "iu")
         size = max(1, BLOCK_BYTES // (count * dtype.itemsize))
         for first in range(0, pixels, size):
             part = slice(first, min(first + size, pixels))
@@ -80,7 +81,8 @@ class Sweep:
             found = _extremes(block, room, self.medians)
             for plane, values in zip((low, high, least, most), found, strict=True):
                 plane[part] = values
-            total[part] = _total(block, *found[:2])
+            if summed:
+                total[part] = _total(block, *found[:2])
             if beyond is not None and _in_16_bits(block):
                 beyond[part] = _beyond(block, *found[:2], total[part], room)
         exact = self.medians or count <= FEW_FRAMES
