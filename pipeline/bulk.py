@@ -37,9 +37,10 @@ class Doubtful:
 
 @attrs.define
 class Bulk:
-    """Combines the bulk of rows after rows."""
+    """Combines the bulk of rows after rows; ``whole`` says that values are stored as whole numbers."""
 
     plan: Plan
+    whole: bool
     sweep: Sweep = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -48,7 +49,8 @@ class Bulk:
         many = bool(self.plan.amplifiers) and frames > MANY_FRAMES
         shifts = self.plan.whole_shifts
         medians = self.plan.method == "median" and not shifts.any()
-        self.sweep = Sweep(shifts, medians, distances=by_own_spread or (many and not medians))
+        distances = by_own_spread or (many and not medians)
+        self.sweep = Sweep(shifts, medians, sums=distances or not (medians and self.whole), distances=distances)
 
     def combine(self, stored: Array, zero: float, first_row: int, out: Array) -> Doubtful | None:
         """Combine each pixel of ``stored`` (frames, pixels) into ``out``; give those for which that may be wrong.
@@ -73,7 +75,7 @@ class Bulk:
         if not doubtful.where.size:
             return doubtful
         stored, where = doubtful.stored, doubtful.where
-        found = attrs.evolve(self.sweep, medians=True, distances=False).over(stored)
+        found = attrs.evolve(self.sweep, medians=True, sums=True, distances=False).over(stored)
         safe = self._safe(stored, found, None if which is None else which[where], zero)
         out[where] = self._combined(stored, found, zero)
         left = Doubtful.of(stored, ~safe, doubtful.highest)

@@ -149,6 +149,11 @@ class Reader:
             zero = self._store[1]
             self._ceilings = tuple(s.ceiling - zero for s in self._sources if not isinstance(s, Pixels))
 
+    @property
+    def whole(self) -> bool:
+        """Whether rows are given as stored: whole numbers."""
+        return self._store is not None
+
     def read(self, start: int, stop: int) -> Rows:
         """Read some rows of every frame, as stored where all are whole numbers stored alike, else as floats.
 

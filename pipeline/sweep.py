@@ -31,11 +31,11 @@ def difference(high: Array, low: Array) -> Array:
 
 @attrs.frozen
 class Swept:
-    """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum if needed.
+    """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where ``exact``.  ``distance`` is how far values lie from their mean on average, NaN where that is not
-    known, None where it was not asked for.
+    themselves where ``exact``.  ``total`` is NaN where it was not asked for.  ``distance`` is how far values lie from
+    their mean on average, NaN where that is not known, None where it was not asked for.
     """
 
     low: Array
@@ -54,13 +54,15 @@ class Swept:
 
 @attrs.define
 class Sweep:
-    """How to sweep: what to take from each frame first, and whether medians or distances from the mean are asked for.
+    """How to sweep: what to take from each frame first, and what is asked for besides extremes.
 
-    ``memory`` is worked in again and again.
+    That is medians instead of bounds of them, sums, and distances from the mean, which take sums.  ``memory`` is
+    worked in again and again.
     """
 
     shifts: Array
     medians: bool = False
+    sums: bool = True
     distances: bool = False
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
 
@@ -72,8 +74,7 @@ class Sweep:
         dtype = np.dtype(np.int32) if native.kind in "iu" and self.shifts.any() else native
         low, high, least, most = (np.empty(pixels, dtype) for _ in range(4))
         beyond = np.full(pixels, np.nan, np.float32) if self.distances and narrow else None
-        total = np.empty(pixels, np.float32 if narrow and count <= EXACT_IN_SINGLE else np.float64)
-        summed = beyond is not None or not (self.medians and native.kind in "iu")
+        total = np.full(pixels, np.nan, np.float32 if narrow and count <= EXACT_IN_SINGLE else np.float64)
         size = max(1, BLOCK_BYTES // (count * dtype.itemsize))
         for first in range(0, pixels, size):
             part = slice(first, min(first + size, pixels))
@@ -81,7 +82,7 @@ class Sweep:
             found = _extremes(block, room, self.medians)
             for plane, values in zip((low, high, least, most), found, strict=True):
                 plane[part] = values
-            if summed:
+            if self.sums:
                 total[part] = _total(block, *found[:2])
             if beyond is not None and _in_16_bits(block):
                 beyond[part] = _beyond(block, *found[:2], total[part], room)

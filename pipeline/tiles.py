@@ -103,7 +103,8 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     rejected = np.zeros(len(plan.frames), int)
     looked = Looked(plan, values.reshape(-1), flags.reshape(-1), rejected, at_once, followed.tell)
     width = plan.shape[1]
-    reader, bulk = Reader(plan.frames), Bulk(plan)
+    reader = Reader(plan.frames)
+    bulk = Bulk(plan, reader.whole)
     for first, last in _tiles(plan, start, stop):
         rows = reader.read(first, last)
         full = in_full(plan, rows)

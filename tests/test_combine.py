@@ -395,7 +395,8 @@ def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
         combine(frames)
 
 
-@pytest.mark.parametrize("frames", [2, 3, 7, 9, 10, 20, 26])
+@pytest.mark.parametrize("frames", [2, 3, 7, 9, 10, 20, 26, 61])
+@pytest.mark.parametrize("method", ["mean", "median"])
 @pytest.mark.parametrize(
     "clip",
     [
@@ -410,19 +411,37 @@ def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
     ids=repr,
 )
 @pytest.mark.parametrize("kind", ["bias", "flat"])
-def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, frames, clip, kind):
+def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, tmp_path, frames, method, clip, kind):
     """The screen may only pass pixels that lose nothing: with and without it the results are the same."""
     rng = np.random.default_rng(frames)
     stack = rng.normal(1000, 5, (frames, 30, 40))
     stack += np.where(rng.random(stack.shape) < 0.03, rng.uniform(-80, 80, stack.shape), 0)
     stack *= rng.normal(1, 0.002, (frames, 1, 1))
-    images = FrameSet(Image.of(frame.round().astype(np.uint16), kind=kind, exposure=1) for frame in stack)
-    screened = combine(images, clip=clip)
+    stack[:, :3] += 20_000 * rng.random(stack[:, :3].shape)  # sums of which 16 bits are not enough
+    whole = stack.round().astype(np.uint16)
+    for number, plane in enumerate(whole):
+        fits.writeto(tmp_path / f"{number}.fits", plane, fits.Header({"EXPTIME": 1.0}))
+    here = FrameSet(Image.of(plane, kind=kind, exposure=1) for plane in whole)
+    there = FrameSet(open_frame(tmp_path / f"{number}.fits", kind=kind) for number in range(frames))
+    screened = [combine(images, clip=clip, method=method) for images in (here, there)]
     monkeypatch.setattr("pipeline.bulk._can_tell", lambda _: False)
-    exact = combine(images, clip=clip)
-    assert screened.pixels == exact.pixels
-    assert screened.found.rejected == exact.found.rejected
+    exact = combine(here, clip=clip, method=method)
+    assert [image.pixels for image in screened] == [exact.pixels] * 2
+    assert [image.found.rejected for image in screened] == [exact.found.rejected] * 2
     assert frames < 7 or sum(exact.found.rejected) > 0
+
+
+@pytest.mark.parametrize("method", ["mean", "median"])
+@pytest.mark.parametrize("frames", [2, 9, 20, 61, 130])
+def test_without_a_clip_frames_on_disk_combine_as_numpy_does(tmp_path, frames, method):
+    rng = np.random.default_rng(frames)
+    whole = rng.normal(30_000, 4000 * rng.random((50, 60)), (frames, 50, 60)).round().astype(np.uint16)
+    whole[0, :5], whole[-1, :5] = 0, 65_535
+    for number, plane in enumerate(whole):
+        fits.writeto(tmp_path / f"{number}.fits", plane)
+    there = FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(frames))
+    expected = getattr(np, method)(whole.astype(np.float64), axis=0).astype(np.float32)
+    np.testing.assert_array_equal(combine(there, clip=None, method=method).pixels.values, expected)
 
 
 def test_steps_to_neighbours_reach_over_the_edges_of_tiles():
