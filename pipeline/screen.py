@@ -16,6 +16,9 @@ from pipeline.noise import Noise
 from pipeline.pixels import Array
 from pipeline.sweep import Swept, difference
 
+VALUES = 2**17
+"""So many values are looked at together: few enough for the cache, enough to be worth a call."""
+
 SINGLE = 2e-7
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
@@ -73,18 +76,15 @@ def _below(span: Array, limit: float) -> Array:
 
 def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
     """Tell which pixels certainly lose nothing to a clip by the standard deviation of their own values."""
-    total, squares = np.zeros(found.low.shape, np.float32), np.zeros(found.low.shape, np.float32)
-    for frame in stack:
-        above = difference(frame, found.low).astype(np.float32)
-        total += above
-        squares += np.multiply(above, above, out=above)
-    mean = total / np.float32(len(stack))
-    variance = squares / np.float32(len(stack)) - mean * mean
-    sigma = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
-    up = difference(found.high, found.median_low)
-    down = difference(found.median_high, found.low)
-    safe: Array = (up <= np.float32(clip.high) * sigma) & (down <= np.float32(clip.low) * sigma)
-    return safe
+    sigma = np.empty(found.low.shape, np.float32)
+    size = max(1, VALUES // len(stack))
+    for first in range(0, sigma.size, size):
+        part = slice(first, first + size)
+        above = difference(stack[:, part], found.low[part]).astype(np.float32)
+        mean = np.add.reduce(above) / np.float32(len(stack))
+        variance = np.einsum("ij,ij->j", above, above) / np.float32(len(stack)) - mean * mean
+        sigma[part] = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
+    return _within(found, sigma, clip)
 
 
 def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
@@ -92,6 +92,10 @@ def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
     assert found.distance is not None  # noqa: S101 - for the type checker
     mean = found.total / np.float32(frames)
     sigma = (found.distance - np.abs(mean - np.rint(mean))) * np.float32(MARGIN)  # it is from the mean, rounded
+    return _within(found, sigma, clip)
+
+
+def _within(found: Swept, sigma: Array, clip: Clip) -> Array:
     up = difference(found.high, found.median_low)
     down = difference(found.median_high, found.low)
     safe: Array = (up <= np.float32(clip.high) * sigma) & (down <= np.float32(clip.low) * sigma)

@@ -23,6 +23,8 @@ FEWEST_PIXELS = 4096
 ENOUGH_TO_SHIFT = 2048
 """And so many how a whole frame lies to a fortieth of its noise."""
 
+FEW_FRAMES = 4
+
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
 
@@ -73,12 +75,22 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
         thin = max(1, level.size // ENOUGH_TO_SHIFT) | 1
-        offsets = np.array([robust_mean(frame) for frame in sample[:, ::thin] - level[::thin]])
-        shifts = Shifts(offsets - np.nanmedian(offsets), np.ones(len(sample)))
+        shifts = Shifts(_offsets(sample[:, ::thin], level[::thin]), np.ones(len(sample)))
     else:
         shifts = _lines(sample, level)
     known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)  # a frame that is bad all over says nothing
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
+
+
+def _offsets(sample: Array, level: Array) -> Array:
+    """Give how far each frame lies above the middle one; of few frames the odd one draws their median: again then."""
+    rounds = 3 if 2 < len(sample) <= FEW_FRAMES else 1
+    for turn in range(rounds):
+        offsets: Array = np.array([robust_mean(frame) for frame in sample - level])
+        offsets -= np.nanmedian(offsets)
+        if turn < rounds - 1:
+            level = typical_level(sample - offsets[:, None])
+    return offsets
 
 
 def _lines(sample: Array, level: Array) -> Shifts:
