@@ -86,7 +86,8 @@ class Bulk:
         shifts = self.sweep.shifts
         if self.plan.method == "mean":
             real = found.total.dtype.type
-            mean: Array = (found.total + real(len(stored) * zero + int(shifts.sum()))) / real(len(stored))
+            less = real(len(stored) * zero + int(shifts.sum())) if stored.dtype.kind in "iu" else real(0)
+            mean: Array = (found.total + less) / real(len(stored))
             return mean
         if shifts.any():
             found = Sweep(np.zeros_like(shifts), medians=True).over(stored)

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.middles import FEW_FRAMES, middles, middles_between
 from pipeline.pixels import Array
 
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 2 * 2**20
 """Of a block in native byte order; as much again is worked in."""
 
 EXACT_IN_SINGLE = 128
@@ -34,7 +34,8 @@ class Swept:
     """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where ``exact``.  ``total`` is NaN where it was not asked for.  ``distance`` is how far values lie from
+    themselves where ``exact``.  ``total`` is NaN where it was not asked for; floats are added unshifted, lest they be
+    rounded twice.  ``distance`` is how far values lie from
     their mean on average, NaN where that is not known, None where it was not asked for.
     """
 
@@ -83,7 +84,7 @@ class Sweep:
             for plane, values in zip((low, high, least, most), found, strict=True):
                 plane[part] = values
             if self.sums:
-                total[part] = _total(block, *found[:2])
+                total[part] = _total(block if native.kind in "iu" else stored[:, part], *found[:2])
             if beyond is not None and _in_16_bits(block):
                 beyond[part] = _beyond(block, *found[:2], total[part], room)
         exact = self.medians or count <= FEW_FRAMES
