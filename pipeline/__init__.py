@@ -98,6 +98,7 @@ The modules, in the order in which data flows and in which they may import (each
     painting     static images without a browser
     export       export_figure
     report       what the command says
+    notes        what it says of warnings
     products     which files a reduction writes
     options      its switches for flags and states
     switches     what the command line says of geometry, flat and gain

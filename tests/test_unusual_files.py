@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import attach_header, open_frame, write
-from pipeline.errors import FrameError, HeaderWarning, PipelineError
+from pipeline.errors import FrameError, FileWarning, PipelineError
 
 FILES = Path(__file__).parents[2] / "shared" / "data" / "unusual_fits"
 pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason="the unusual files are not beside the project")
@@ -84,7 +84,7 @@ REFUSED = [
 def _no_warning_gets_out():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", HeaderWarning)
+        warnings.simplefilter("ignore", FileWarning)
         yield
 
 
