@@ -74,6 +74,7 @@ The modules, in the order in which data flows and in which they may import (each
     keys         content addresses: the same inputs and settings, the same key
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
+    listfile     the text of a file list, and paths that lead nowhere
     planes       the array of one HDU, read by rows
     hdus         what the HDUs of a file hold
     repeats      frames that a list names more than once

@@ -146,6 +146,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
+    add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
     add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by and of single frames")
     add("--read-noise", type=float, metavar="R", help="e-")
     add(
@@ -190,7 +191,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _night(options: argparse.Namespace) -> FrameSet:
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
-    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
+    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
     counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
     _speaker(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames

@@ -30,6 +30,9 @@ To refuse assumptions in Python as ``--strict`` does, make them errors:
 
 from __future__ import annotations
 
+MOST = 100
+"""Problems of a list that are told one by one."""
+
 
 class PipelineError(Exception):
     """A mistake in the data, the list or the chain."""
@@ -47,7 +50,9 @@ class FileListError(PipelineError):
         """Give one line per problem, under a heading that counts them."""
         if len(self.problems) == 1:
             return f"{self.where}: {self.problems[0]}"
-        return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems])
+        more = len(self.problems) - MOST
+        rest = [f"... and {more} more"] if more > 0 else []
+        return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems[:MOST], *rest])
 
 
 class FrameError(PipelineError):

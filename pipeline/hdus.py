@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +12,75 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cards import Cards
-from pipeline.errors import FrameError
+from pipeline.errors import AssumptionWarning, FrameError, SettingError
 from pipeline.files import opened, signature_of
 from pipeline.planes import Plane
+from pipeline.running import advise
 
 BLOCK = 2880
+MOST_PIXELS = 2**31
 
 
-def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
+def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
+    """Give the number of the HDU that is asked for by number, EXTNAME, or EXTNAME and EXTVER as in ``SCI,2``.
+
+    :raises FrameError: there is none.
+    """
+    named = re.fullmatch(r"(.*\S)\s*,\s*([0-9]{1,9})", hdu) if isinstance(hdu, str) else None
+    for key in (hdu, *([(named[1], int(named[2]))] if named else [])):
+        try:
+            number = int(hdus.index_of(key))
+            hdus[number]  # astropy reads HDUs as they are asked for
+        except (IndexError, KeyError):
+            continue
+        if number >= 0:
+            if isinstance(key, str):
+                _tell_of_namesakes(hdus, path, key, number)
+            return number
+    raise FrameError(f"{path}: has no HDU {hdu!r}; it has {contents(hdus)}")
+
+
+def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) -> None:
+    others = [str(index) for index, hdu in _numbered(hdus) if hdu.name.strip().upper() == name.strip().upper()]
+    if len(others) > 1:
+        advise(
+            f"{path}: HDUs {', '.join(others)} are all named {name}; {number} is taken; choose by number, or by EXTVER too: "
+            f'"{name},2"',
+            AssumptionWarning,
+        )
+
+
+def plane_number(plane: int | None) -> int | None:
+    """Check the number of a plane.
+
+    :raises SettingError: it is no whole number from 0.
+    """
+    if plane is not None and (isinstance(plane, bool) or not isinstance(plane, int) or plane < 0):
+        raise SettingError(f"plane={plane!r}; expected a whole number from 0, or None")
+    return plane
+
+
+def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: int | None = None) -> Plane:
     """Give the array of an opened file's HDU.
 
-    :raises FrameError: the HDU holds no image of two axes, or the file is cut.
+    :param chosen: which image of a cube.
+    :raises FrameError: the HDU holds no image, or a cube of which none is chosen, or the file is cut.
     """
     hdu = hdus[number]
     header = hdu.header
     what = f"{path}[{number}]"
     content = _content(hdu)
     if content[0] not in "0123456789":
-        raise FrameError(f"{what}: holds {content}; expected an image; the file has {contents(hdus)}")
+        raise FrameError(
+            f"{what}: holds {content}; expected an image; the file has {contents(hdus)}{_named(hdus, path)}"
+        )
     axes = _axes(header)
-    shape = _two_axes(axes, what)
+    *cube, height, width = _squeezed(axes, what)
+    count = math.prod(cube)
+    _check_plane(what, (*cube, height, width), count, chosen)
+    shape, plane = (height, width), chosen if count > 1 else None
+    if count * height * width >= MOST_PIXELS:
+        raise FrameError(f"{what}: would have {'×'.join(map(str, axes))} pixels; fewer than 2^31 are expected")
     stored = _stored_type(int(header["BITPIX"]), what)
     cards = cards_of(hdu, path, packing)
     bscale, bzero = float(cards.get("BSCALE", 1)), float(cards.get("BZERO", 0))
@@ -39,7 +91,7 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
     status = Path(path).stat()
     if not packing:
         # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
-        size = place["datSpan"] - BLOCK + 1 if compressed else shape[0] * shape[1] * np.dtype(stored).itemsize
+        size = place["datSpan"] - BLOCK + 1 if compressed else count * height * width * np.dtype(stored).itemsize
         _check_size(what, offset + size, status.st_size)
     return Plane(
         path=path,
@@ -52,6 +104,7 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
         bscale=bscale,
         bzero=bzero,
         blank=None if blank is None else int(blank),
+        plane=plane,
     )
 
 
@@ -66,16 +119,25 @@ def cards_of(hdu: Any, path: str, packing: str) -> Cards:
 
 
 def contents(hdus: fits.HDUList) -> str:
-    """List the HDUs of a file for a message; a header that gives a negative size would have them go on for ever."""
-    words: list[str] = []
+    """List the HDUs of a file for a message."""
+    return ", ".join(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in _numbered(hdus))
+
+
+def _numbered(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
+    """Give the HDUs with their numbers; a header that gives a negative size would have astropy go on for ever."""
     last = -1
     for index, hdu in enumerate(hdus):
         place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
         if place <= last:
             break
-        words.append(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})")
+        yield index, hdu
         last = place
-    return ", ".join(words)
+
+
+def _named(hdus: fits.HDUList, path: str) -> str:
+    """Say how to name the HDU that holds an image, where there is just one."""
+    images = [number for number, hdu in _numbered(hdus) if _content(hdu)[0] in "0123456789"]
+    return f"; to take that, name it in the list: type, {Path(path).name}, {images[0]}" if len(images) == 1 else ""
 
 
 def _content(hdu: Any) -> str:
@@ -100,19 +162,24 @@ def _check_size(what: str, needed: int, size: int) -> None:
         raise FrameError(f"{what}: the file is cut, {missing}; get a whole copy")
 
 
-def _two_axes(axes: list[int], what: str) -> tuple[int, int]:
-    """Squeeze axes of length 1, the last FITS axes first, until two are left."""
+def _squeezed(axes: list[int], what: str) -> list[int]:
+    """Leave out axes of length 1, the last FITS axes first, as far as two are left."""
     while len(axes) > 2 and 1 in axes:
         axes = [*axes[: axes.index(1)], *axes[axes.index(1) + 1 :]]
-    words = "×".join(map(str, axes))
     if len(axes) == 1:
-        raise FrameError(f"{what}: is one-dimensional, {words} values; expected an image")
-    if len(axes) > 2:
+        raise FrameError(f"{what}: is one-dimensional, {axes[0]} values; expected an image")
+    return axes
+
+
+def _check_plane(what: str, axes: tuple[int, ...], count: int, chosen: int | None) -> None:
+    words = "×".join(map(str, axes))
+    if count > 1 and chosen is None:
         raise FrameError(
-            f"{what}: is a cube, {words}; expected an image; choose a plane by writing it to a file of its own, or in "
-            "Python: Image.of(astropy.io.fits.getdata(path)[plane], kind=...)"
+            f"{what}: is a cube, {words}; expected an image; choose a plane, from 0 to {count - 1}, by --plane (in "
+            "Python plane=0), or write each to a file of its own"
         )
-    return axes[0], axes[1]
+    if count > 1 and chosen is not None and chosen >= count:
+        raise FrameError(f"{what}: is a cube, {words}; it has planes 0 to {count - 1}, and no plane {chosen}")
 
 
 def _stored_type(bitpix: int, what: str) -> str:

@@ -22,7 +22,7 @@ _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8"
 class Plane:
     """The array of one HDU, read when asked.
 
-    It remembers size, modification time and inode of its file, and refuses to read a file changed since: the same
+    Of a cube it is one ``plane``, counted from 0.  It remembers size, modification time and inode of its file, and refuses to read a file changed since: the same
     rows every time, or an error.
     """
 
@@ -36,6 +36,7 @@ class Plane:
     bscale: float = 1.0
     bzero: float = 0.0
     blank: int | None = None
+    plane: int | None = None
     held: Held | None = attrs.field(default=None, eq=False, repr=False)
     spool: Spool | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -80,7 +81,7 @@ class Plane:
             return attrs.evolve(self, held=hold(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")
         spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
-        return attrs.evolve(self, packing="", offset=place, spool=spool)
+        return attrs.evolve(self, packing="", offset=place, spool=spool, plane=None)
 
     def _check_unchanged(self, descriptor: int) -> None:
         if signature_of(os.fstat(descriptor)) != self.signature:
@@ -91,7 +92,7 @@ class Plane:
             reading(self.path, self.hdu),
             fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
         ):
-            whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
+            whole: Array = np.asarray(hdus[self.hdu].data).reshape(-1, *self.shape)[self.plane or 0]
         return whole
 
     def _raw(self, source: Any, start: int, stop: int, spare: Array | None = None) -> Array:
@@ -99,7 +100,8 @@ class Plane:
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
-        place = self.offset + start * width * stored.itemsize
+        first = (self.plane or 0) * self.shape[0] + start
+        place = self.offset + first * width * stored.itemsize
         data: Any
         if isinstance(source, Held | Spool):
             data = np.empty(size, np.uint8) if spare is None else spare[:size]

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import attach_header, open_frame, write
-from pipeline.errors import FrameError, FileWarning, PipelineError
+from pipeline.errors import FileWarning, FrameError, PipelineError
 
 FILES = Path(__file__).parents[2] / "shared" / "data" / "unusual_fits"
 pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason="the unusual files are not beside the project")
