@@ -44,8 +44,8 @@ def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) ->
     others = [str(index) for index, hdu in _numbered(hdus) if hdu.name.strip().upper() == name.strip().upper()]
     if len(others) > 1:
         advise(
-            f"{path}: HDUs {', '.join(others)} are all named {name}; {number} is taken; choose by number, or by EXTVER too: "
-            f'"{name},2"',
+            f"{path}: HDUs {', '.join(others)} are all named {name}; {number} is taken; choose by number, or by EXTVER "
+            f'too: "{name},2"',
             AssumptionWarning,
         )
 

@@ -47,9 +47,8 @@ def _no_text(content: bytes) -> str:
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         return f"line {line}: holds a byte 0, and so is no text (or UTF-16); expected a CSV file list, saved as UTF-8"
-    return (
-        f"is longer than {LONGEST >> 20} MB; expected a CSV file of type, path, hdu" if len(content) > LONGEST else ""
-    )
+    too_long = f"is longer than {LONGEST >> 20} MB; expected a CSV file of type, path, hdu"
+    return too_long if len(content) > LONGEST else ""
 
 
 def why_not_there(path: str) -> str:
@@ -61,9 +60,8 @@ def why_not_there(path: str) -> str:
         return said
     if not folder.is_dir():
         slashes = path.replace("\\", "/")
-        return (
-            f"did you mean {slashes}?" if slashes != path and Path(slashes).exists() else f"there is no folder {folder}"
-        )
+        meant = slashes != path and Path(slashes).exists()
+        return f"did you mean {slashes}?" if meant else f"there is no folder {folder}"
     names = sorted(entry.name for entry in os.scandir(folder))
     same = [other for other in names if _plain(other) == _plain(name)]
     if same and unicodedata.normalize("NFC", same[0]) == unicodedata.normalize("NFC", name):

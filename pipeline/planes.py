@@ -22,8 +22,8 @@ _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8"
 class Plane:
     """The array of one HDU, read when asked.
 
-    Of a cube it is one ``plane``, counted from 0.  It remembers size, modification time and inode of its file, and refuses to read a file changed since: the same
-    rows every time, or an error.
+    Of a cube it is one ``plane``, counted from 0.  It remembers size, modification time and inode of its file, and
+    refuses to read a file changed since: the same rows every time, or an error.
     """
 
     path: str

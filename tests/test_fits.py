@@ -368,7 +368,7 @@ def test_frames_of_one_kind_that_differ_in_shape_are_refused_last(tmp_path):
     ("content", "words"),
     [
         (None, "cannot be read: No such file"),
-        (b"light,\xff.fits", "byte 6 is not UTF-8"),
+        (b"light,\xff.fits", "line 1: byte 0xFF is not UTF-8"),
         (b"SIMPLE  =", "is a FITS file"),
     ],
 )
