@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from pipeline.errors import (
 )
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
-from pipeline.files import reading
+from pipeline.files import fault_in, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, number_of, plane_number, plane_of
 from pipeline.header import CREATOR
@@ -32,8 +33,7 @@ from pipeline.planes import FitsSource
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
 
-_PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}
-_PACKED_OTHERWISE = {b"\x1f\x9d": "compress (.Z)", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz"}
+_log = logging.getLogger("pipeline")
 
 
 def read_night(
@@ -51,6 +51,7 @@ def read_night(
         key_of(exposure_key)  # a mistake in it is not every file's
     parsed = parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
     frames, problems = _opened_frames(parsed.frames, exposure_key, plane_number(plane))
+    _log.info("%s: %r", path, frames)
     if parsed.problems or problems:
         raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
     return frames
@@ -166,7 +167,10 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
 
 def _open_location(where: Location, chosen: int | None) -> tuple[FitsSource, tuple[Cards, ...]]:
     """Open an HDU: where its pixels are, its header, and behind it the primary one."""
-    packing = _packing(where.path)
+    packing = packing_of(where.path)
+    fault = fault_in(where.path, where.hdu if isinstance(where.hdu, int) else None)
+    if fault:
+        raise FrameError(fault)
     with (
         reading(where.path, where.hdu),
         Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
@@ -185,23 +189,3 @@ def _open_location(where: Location, chosen: int | None) -> tuple[FitsSource, tup
             if beside and beside.shape != plane.shape:
                 raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers
-
-
-def _packing(path: str) -> str:
-    """Tell how a file is compressed, by its content; and that it is there and may be FITS."""
-    try:
-        with Path(path).open("rb") as stream:
-            start = stream.read(6)
-    except IsADirectoryError as error:
-        raise FrameError(f"{path}: is a folder; expected a FITS file") from error
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = error.strerror if isinstance(error, OSError) else error
-        raise FrameError(f"{path}: cannot be read: {why}") from error
-    if not start:
-        raise FrameError(f"{path}: the file is empty; expected FITS")
-    packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
-    if not packing and start != b"SIMPLE":
-        other = next((name for magic, name in _PACKED_OTHERWISE.items() if start.startswith(magic)), "")
-        found = f"is packed by {other}, unpack it first" if other else f"begins with {start!r}"
-        raise FrameError(f"{path}: {found}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
-    return packing

@@ -16,6 +16,7 @@ from pipeline.corrections import state as state_of
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.exposures import exposure as exposure_of
 from pipeline.pixels import Array, Flag, Pixels
+from pipeline.scaling import values_of
 from pipeline.state import State
 from pipeline.units import unit as unit_of
 
@@ -222,7 +223,7 @@ def _pixels(thing: Any) -> Pixels:
     """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData."""
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
-    values, masked = getattr(thing, "data", thing), getattr(thing, "mask", None)
+    values, masked = values_of(thing), getattr(thing, "mask", None)
     if values is None or isinstance(thing, list):
         raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
     flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
@@ -306,13 +307,18 @@ class FrameSet:
 
 
 def check_image(thing: object, maker: str) -> None:
-    """Refuse what is no image where a master is made of one.
+    """Refuse what is no image, or has no good pixel, where a master is made of one.
 
     :raises StepError: it is something else.
+    :raises CalibrationError: none of its pixels is good.
     """
     if not isinstance(thing, Image):
         mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
         raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
+    if thing.pixels.mask.all():
+        raise CalibrationError(
+            f"{thing.name}: the {thing.kind} has no good pixel: all are NaN or flagged; leave it out"
+        )
 
 
 def taken_as(kind: str, thing: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FrameError, SettingError
-from pipeline.files import opened, signature_of
+from pipeline.files import fault_in, opened, signature_of
+from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
 from pipeline.planes import Plane
 from pipeline.running import advise
+from pipeline.soundness import BLOCK, TYPES
 
-BLOCK = 2880
 MOST_PIXELS = 2**31
 
 
@@ -27,7 +29,7 @@ def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
     :raises FrameError: there is none.
     """
     named = re.fullmatch(r"(.*\S)\s*,\s*([0-9]{1,9})", hdu) if isinstance(hdu, str) else None
-    for key in (hdu, *([(named[1], int(named[2]))] if named else [])):
+    for key in (hdu, str(hdu), *([(named[1], int(named[2]))] if named else [])):
         try:
             number = int(hdus.index_of(key))
             hdus[number]  # astropy reads HDUs as they are asked for
@@ -37,10 +39,12 @@ def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
             if isinstance(key, str):
                 _tell_of_namesakes(hdus, path, key, number)
             return number
-    raise FrameError(f"{path}: has no HDU {hdu!r}; it has {contents(hdus)}")
+    raise FrameError(f"{path}: has no HDU {hdu!r}; it has {contents(hdus, path)}")
 
 
 def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) -> None:
+    if fault_in(path):
+        return
     others = [str(index) for index, hdu in _numbered(hdus) if hdu.name.strip().upper() == name.strip().upper()]
     if len(others) > 1:
         advise(
@@ -72,7 +76,7 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
     content = _content(hdu)
     if content[0] not in "0123456789":
         raise FrameError(
-            f"{what}: holds {content}; expected an image; the file has {contents(hdus)}{_named(hdus, path)}"
+            f"{what}: holds {content}; expected an image; the file has {contents(hdus, path)}{_named(hdus, path)}"
         )
     axes = _axes(header)
     *cube, height, width = _squeezed(axes, what)
@@ -81,10 +85,8 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
     shape, plane = (height, width), chosen if count > 1 else None
     if count * height * width >= MOST_PIXELS:
         raise FrameError(f"{what}: would have {'×'.join(map(str, axes))} pixels; fewer than 2^31 are expected")
-    stored = _stored_type(int(header["BITPIX"]), what)
+    stored = TYPES[int(header["BITPIX"])]
     cards = cards_of(hdu, path, packing)
-    bscale, bzero = float(cards.get("BSCALE", 1)), float(cards.get("BZERO", 0))
-    blank = cards.get("BLANK") if stored[0] in "iu" else None
     compressed = isinstance(hdu, fits.CompImageHDU)
     place = hdu.fileinfo()
     offset = int(place["datLoc"])
@@ -93,6 +95,12 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
         # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
         size = place["datSpan"] - BLOCK + 1 if compressed else count * height * width * np.dtype(stored).itemsize
         _check_size(what, offset + size, status.st_size)
+        if not compressed:
+            tell_of_padding(what, offset + place["datSpan"], status.st_size)
+    raw = raw_header(hdu, path, packing)
+    if compressed:
+        tell_of_loss(Cards.read(raw), what)
+    scaling = scaling_of(cards, what, stored)
     return Plane(
         path=path,
         hdu=number,
@@ -101,32 +109,43 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
         offset=offset,
         packing="tiles" if compressed else packing,
         signature=signature_of(status),
-        bscale=bscale,
-        bzero=bzero,
-        blank=None if blank is None else int(blank),
+        bscale=scaling.bscale,
+        bzero=scaling.bzero,
+        blank=scaling.blank,
         plane=plane,
+        datasum=sum_of_data(raw, what) if not (packing and compressed) else None,
+        span=int(place["datSpan"]),
     )
 
 
 def cards_of(hdu: Any, path: str, packing: str) -> Cards:
     """Give the header of an HDU as it stands in the file; of a compressed image, that of the image."""
-    if isinstance(hdu, fits.CompImageHDU):
-        return Cards.of(hdu.header)
+    return Cards.of(hdu.header) if isinstance(hdu, fits.CompImageHDU) else Cards.read(raw_header(hdu, path, packing))
+
+
+def raw_header(hdu: Any, path: str, packing: str) -> bytes:
+    """Give the bytes of an HDU's header."""
     place = hdu.fileinfo()
     with opened(path, packing) as stream:
         stream.seek(place["hdrLoc"])
-        return Cards.read(stream.read(place["datLoc"] - place["hdrLoc"]))
+        return bytes(stream.read(place["datLoc"] - place["hdrLoc"]))
 
 
-def contents(hdus: fits.HDUList) -> str:
-    """List the HDUs of a file for a message."""
-    return ", ".join(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in _numbered(hdus))
+def contents(hdus: fits.HDUList, path: str) -> str:
+    """List the HDUs of a file for a message; of one with a broken header, say what is wrong with that."""
+    named = (f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in _numbered(hdus))
+    fault = fault_in(path)
+    return f"a broken header, {fault}" if fault else ", ".join(named)
 
 
 def _numbered(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
-    """Give the HDUs with their numbers; a header that gives a negative size would have astropy go on for ever."""
+    """Give the HDUs with their numbers, as far as astropy can read them; it would go on for ever with some."""
     last = -1
-    for index, hdu in enumerate(hdus):
+    for index in itertools.count():
+        try:
+            hdu = hdus[index]
+        except (IndexError, OSError, ValueError, fits.VerifyError):
+            break
         place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
         if place <= last:
             break
@@ -136,6 +155,8 @@ def _numbered(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
 
 def _named(hdus: fits.HDUList, path: str) -> str:
     """Say how to name the HDU that holds an image, where there is just one."""
+    if fault_in(path):
+        return ""
     images = [number for number, hdu in _numbered(hdus) if _content(hdu)[0] in "0123456789"]
     return f"; to take that, name it in the list: type, {Path(path).name}, {images[0]}" if len(images) == 1 else ""
 
@@ -180,10 +201,3 @@ def _check_plane(what: str, axes: tuple[int, ...], count: int, chosen: int | Non
         )
     if count > 1 and chosen is not None and chosen >= count:
         raise FrameError(f"{what}: is a cube, {words}; it has planes 0 to {count - 1}, and no plane {chosen}")
-
-
-def _stored_type(bitpix: int, what: str) -> str:
-    types = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
-    if bitpix not in types:
-        raise FrameError(f"{what}: BITPIX = {bitpix}; FITS knows {', '.join(map(str, types))}")
-    return types[bitpix]

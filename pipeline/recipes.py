@@ -145,6 +145,8 @@ def reduce(
         divide(flat=made.flat if kind == "light" else None),
     )
     image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
+    if image.pixels.mask.all():
+        advise(f"{image.name}: no pixel of the {kind} is good: all are NaN or flagged", AssumptionWarning)
     return pipe(image, _finishing(recipe, kind), recipe.finished, attach_header)
 
 
