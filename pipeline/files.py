@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from astropy.utils.exceptions import AstropyWarning
 
-from pipeline.errors import FrameError, PipelineError
+from pipeline.errors import FrameError, PipelineError, PipelineWarning
 from pipeline.soundness import first_fault
 
 PIECE = 2**24
@@ -109,7 +109,7 @@ def in_our_words(path: str, hdu: int | str) -> Iterator[None]:
     """Turn what goes wrong with a file into a FrameError that names it, and the card that is to blame."""
     try:
         yield
-    except PipelineError:
+    except (PipelineError, PipelineWarning):
         raise
     except FileNotFoundError as error:
         raise FrameError(f"{path}: is gone since it was opened") from error

@@ -307,18 +307,13 @@ class FrameSet:
 
 
 def check_image(thing: object, maker: str) -> None:
-    """Refuse what is no image, or has no good pixel, where a master is made of one.
+    """Refuse what is no image where a master is made of one.
 
     :raises StepError: it is something else.
-    :raises CalibrationError: none of its pixels is good.
     """
     if not isinstance(thing, Image):
         mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
         raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
-    if thing.pixels.mask.all():
-        raise CalibrationError(
-            f"{thing.name}: the {thing.kind} has no good pixel: all are NaN or flagged; leave it out"
-        )
 
 
 def taken_as(kind: str, thing: Any) -> Any:

@@ -36,7 +36,7 @@ def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
         except (IndexError, KeyError):
             continue
         if number >= 0:
-            if isinstance(key, str):
+            if isinstance(key, str) and key:
                 _tell_of_namesakes(hdus, path, key, number)
             return number
     raise FrameError(f"{path}: has no HDU {hdu!r}; it has {contents(hdus, path)}")

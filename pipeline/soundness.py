@@ -71,9 +71,7 @@ def fault_of(head: bytes) -> str:
 def _no_end(head: bytes) -> str:
     stray = re.search(rb"(?i)\bend {8}", head)
     if stray and (stray.start() % CARD or stray[0][:3] != b"END"):
-        return (
-            f"its header has no END: {stray[0][:3].decode()!r} at byte {stray.start()} does not begin a card; repair it"
-        )
+        return f"its header has no END: {stray[0][:3].decode()!r} at byte {stray.start()} begins no card; repair it"
     return f"its header has no END in {len(head)} bytes: the file is cut, or damaged; get a whole copy"
 
 
