@@ -63,15 +63,16 @@ def why_not_there(path: str) -> str:
         meant = slashes != path and Path(slashes).exists()
         return f"did you mean {slashes}?" if meant else f"there is no folder {folder}"
     names = sorted(entry.name for entry in os.scandir(folder))
+    cut = next((other for other in names if other.startswith((f"{name}#", f"{name},"))), "")
+    if cut:
+        return f'a path that holds # or a comma stands in quotes: "{cut}"'
     same = [other for other in names if _plain(other) == _plain(name)]
     if same and unicodedata.normalize("NFC", same[0]) == unicodedata.normalize("NFC", name):
         return "a file of this name is there with its accents coded otherwise (Unicode); rename it, or copy its name"
     close = same or difflib.get_close_matches(name, names, n=2)
     if close:
         return f"{folder} has {' and '.join(close)}"
-    if not place.is_absolute():
-        return "relative paths are relative to the file list"
-    return "relative paths are relative to the file list" if folder.exists() else ""
+    return "relative paths are relative to the file list"
 
 
 def _plain(name: str) -> str:

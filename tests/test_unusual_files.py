@@ -181,21 +181,23 @@ def quoted(name, hdu):
 
 @pytest.mark.parametrize(("name", "hdu", "shape", "exposure"), READ)
 def test_what_is_read_is_reduced_as_light_and_as_bias(reduced, name, hdu, shape, exposure):
-    raw = open_frame(FILES / name, hdu).pixels
+    frame = open_frame(FILES / name, hdu)
+    raw = frame.pixels
     status, values, error = reduced(f"light, {quoted(name, hdu)}")
     assert status == 0, error
     if raw.mask.all():
         assert (status, "no pixel of the light is good" in error) == (0, True)
     assert (status, values.shape, "Traceback" in error) == (0, shape, False)
     np.testing.assert_array_equal(values, raw.values)
-    fits.writeto("light.fits", np.where(np.isfinite(raw.values), raw.values, 0).astype(np.float64) + 5)
+    light = np.where(np.isfinite(raw.values), raw.values, 0).astype(np.float64) + 5
+    fits.writeto("light.fits", light, fits.Header({"BUNIT": frame.state.unit}))
     Path("out.fits").unlink()
     status, values, error = reduced(f"bias, {quoted(name, hdu)}", "light, light.fits")
     if raw.mask.all():
         assert (status, values, "no good pixel in the bias" in error) == (1, None, True)
     else:
         good = ~raw.mask
-        assert status == 0
+        assert status == 0, error
         np.testing.assert_allclose(values[good], 5, atol=1e-3 * (1 + np.abs(raw.values[good]).max()) * 1e-3)
 
 
