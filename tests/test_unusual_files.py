@@ -168,7 +168,21 @@ def reduced(tmp_path, monkeypatch, capsys):
 
     def run(*rows):
         Path("night.csv").write_text("\n".join(rows))
-        status = main(["reduce", "night.csv", "-o", "out.fits", "--variance", "none", "--raw", "light", "--overwrite"])
+        status = main(
+            [
+                "reduce",
+                "night.csv",
+                "-o",
+                "out.fits",
+                "--variance",
+                "none",
+                "--raw",
+                "light",
+                "--raw",
+                "bias",
+                "--overwrite",
+            ]
+        )
         values = fits.getdata("out.fits") if Path("out.fits").exists() else None
         return status, values, capsys.readouterr().err
 
