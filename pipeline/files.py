@@ -122,11 +122,13 @@ def in_our_words(path: str, hdu: int | str) -> Iterator[None]:
 
 def fault_in(path: str, last: int | None = None) -> str:
     """Say which header of a file is broken, or that its packing is; empty where neither is."""
+    packing = packing_of(path)
     try:
-        with opened(path, packing_of(path)) as stream:
+        with opened(path, packing) as stream:
             number, fault = first_fault(stream, last)
     except (EOFError, zlib.error, OSError) as error:
-        return f"{path}: is cut or damaged inside its packing ({error}); get a whole copy"
+        why = "is cut or damaged inside its packing" if packing else "cannot be read"
+        return f"{path}: {why} ({error}); get a whole copy"
     return f"{path}[{number}]: {fault}" if fault else ""
 
 

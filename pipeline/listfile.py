@@ -62,7 +62,10 @@ def why_not_there(path: str) -> str:
         slashes = path.replace("\\", "/")
         meant = slashes != path and Path(slashes).exists()
         return f"did you mean {slashes}?" if meant else f"there is no folder {folder}"
-    names = sorted(entry.name for entry in os.scandir(folder))
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # a folder that may be entered and not listed
+        names = []
     cut = next((other for other in names if other.startswith((f"{name}#", f"{name},"))), "")
     if cut:
         return f'a path that holds # or a comma stands in quotes: "{cut}"'
