@@ -80,7 +80,8 @@ The modules, in the order in which data flows and in which they may import (each
     listfile     the text of a file list, and paths that lead nowhere
     planes       the array of one HDU, read by rows
     oddities     what is said of a file that can be read all the same
-    hdus         what the HDUs of a file hold
+    directory    which HDUs a file has
+    hdus         where the array of an HDU lies
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask

@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.corrections import state as state_of
+from pipeline.directory import number_of
 from pipeline.errors import (
     MOST,
     AssumptionWarning,
@@ -26,7 +27,7 @@ from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
 from pipeline.files import fault_in, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.hdus import cards_of, number_of, plane_number, plane_of
+from pipeline.hdus import cards_of, plane_number, plane_of
 from pipeline.header import CREATOR
 from pipeline.listfile import read_list, why_not_there
 from pipeline.planes import FitsSource

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import difflib
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -63,7 +62,7 @@ def why_not_there(path: str) -> str:
         meant = slashes != path and Path(slashes).exists()
         return f"did you mean {slashes}?" if meant else f"there is no folder {folder}"
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(entry.name for entry in folder.iterdir())
     except OSError:  # a folder that may be entered and not listed
         names = []
     cut = next((other for other in names if other.startswith((f"{name}#", f"{name},"))), "")
