@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 from astropy.io import fits
@@ -85,14 +86,14 @@ def _opened_frames(frames: FrameSet, exposure_key: str | None, plane: int | None
     opened: list[Image] = []
     lines: list[int | None] = []
     problems: list[str] = []
-    known: dict[tuple[str, int | str], Image | str] = {}
+    known: dict[Any, Image | str] = {}
     for frame in frames:
         where = frame.data
         if not isinstance(where, Location):
             opened.append(frame)
             lines.append(None)
             continue
-        place = where.path, where.hdu
+        place = where.path, where.hdu, frame.sources
         if place not in known:
             known[place] = _tried(frame, exposure_key, plane, hint=len(problems) < MOST)
         one = known[place]
