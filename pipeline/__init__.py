@@ -9,6 +9,7 @@ The modules, in the order in which data flows and in which they may import (each
     state        what has been done to an image
     tables       which keywords say what
     values       the value of one card, read strictly
+    scaling      BSCALE, BZERO and BLANK of astropy's HDUs
     exposures    the exposure that a header gives
     keywords     what a header says of detector, sky and kind
     dates        when the exposure began and ended
@@ -74,10 +75,15 @@ The modules, in the order in which data flows and in which they may import (each
     quality      measure_quality, quality_table
     recipes      the default chains
     keys         content addresses: the same inputs and settings, the same key
+    soundness    what is wrong with the headers of a FITS file
+    checksums    the checksums of FITS
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
+    listfile     the text of a file list, and paths that lead nowhere
     planes       the array of one HDU, read by rows
-    hdus         what the HDUs of a file hold
+    oddities     what is said of a file that can be read all the same
+    directory    which HDUs a file has
+    hdus         where the array of an HDU lies
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask
@@ -100,6 +106,7 @@ The modules, in the order in which data flows and in which they may import (each
     painting     static images without a browser
     export       export_figure
     report       what the command says
+    notes        what it says of warnings
     products     which files a reduction writes
     options      its switches for flags and states
     switches     what the command line says of geometry, flat and gain

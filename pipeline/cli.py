@@ -10,9 +10,7 @@ import io
 import os
 import sys
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from pipeline.dark import MasterDark
 from pipeline.errors import (
     AssumptionWarning,
     PipelineError,
-    PipelineWarning,
     ReplayError,
     SettingError,
     StepError,
@@ -36,6 +33,7 @@ from pipeline.inspection import add_figure_options, add_inspect, outputs_of, wri
 from pipeline.instrument import check_alike, check_target
 from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
 from pipeline.noise import Noise
+from pipeline.notes import said_plainly
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import write
 from pipeline.products import check_outputs, master_paths, product_paths, record_path
@@ -61,7 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that knows no σ still gets its report
     options = _parser().parse_args(arguments)
     try:
-        with _said_plainly(strict=options.strict), running(progress=None if options.quiet else progress_bar()):
+        with (
+            said_plainly(strict=options.strict, summary=not options.quiet),
+            running(progress=None if options.quiet else progress_bar()),
+        ):
             options.run(options)
     except SettingError as error:
         return _failed(str(error), WRONG_COMMAND)
@@ -80,25 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failed(message: str, status: int) -> int:
     print(f"ccd-pipeline: {message}", file=sys.stderr)
     return status
-
-
-@contextmanager
-def _said_plainly(strict: bool) -> Iterator[None]:
-    """Print each warning once, as a line of its own; under --strict an assumption is an error."""
-    said: set[str] = set()
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        text = str(message)
-        if text not in said:
-            said.add(text)
-            print(f"ccd-pipeline: note: {text}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PipelineWarning)
-        if strict:
-            warnings.simplefilter("error", AssumptionWarning)
-        warnings.showwarning = show
-        yield
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -164,6 +146,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
+    add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
     add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by and of single frames")
     add("--read-noise", type=float, metavar="R", help="e-")
     add(
@@ -176,7 +159,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add_flag_options(options)
     add_linearity(options)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
-    add("--strict", action="store_true", help="refuse what would have to be assumed")
+    add("--strict", action="store_true", help="refuse what would have to be assumed, or falls short of what is asked")
     add("--overwrite", action="store_true", help="write over files that are there")
     add("--record", action="store_true", help="also write what it takes to repeat this: reduced.json for reduced.fits")
     add("--quiet", action="store_true", help="print notes and errors only")
@@ -208,7 +191,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _night(options: argparse.Namespace) -> FrameSet:
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
-    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
+    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
     counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
     _speaker(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames

@@ -13,6 +13,9 @@ from pipeline.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
 
+MOST_RATIO = 1e4
+"""Exposures further apart than this are thought to be of different units."""
+
 NO_EXPOSURE = 1.0
 """Seconds that stand in for an exposure that no card gives."""
 
@@ -167,6 +170,12 @@ def _ratio(image: Image, dark: MasterDark) -> float:
         advise(
             f"{' and '.join(silent)}: no exposure in the header; taken for {NO_EXPOSURE:g} s, "
             f"so that the dark is scaled by {ratio:g}; where another card has it, name that (--exposure-key)",
+            AssumptionWarning,
+        )
+    elif image.exposure and not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
+        advise(
+            f"{image.name} and {dark.image.name}: {image.exposure:g} s and {dark.exposed:g} s, so that the dark is "
+            f"scaled by {ratio:g}; are both in seconds? (--exposure-key 'KEY [ms]')",
             AssumptionWarning,
         )
     return ratio

@@ -16,18 +16,22 @@
     └── NightsError               nights of many that could not be reduced; every one of them
 
     PipelineWarning               the reduction goes on
-    ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it
+    ├── AssumptionWarning         ... on an assumption that may be wrong: ``--strict`` refuses it and those below it
+    │   ├── HeaderWarning         ... with cards that contradict each other, or the pixels
+    │   ├── ClipWarning           ... with a clip that cannot do what was asked of it
+    │   └── VarianceWarning       ... without the variance, or the weights, that were asked for
     ├── SkippedWarning            ... without a step that had been done before
-    ├── HeaderWarning             ... with cards that contradict each other, or that were mended or set aside
-    ├── ClipWarning               ... with a clip that cannot do what was asked of it
-    └── VarianceWarning           ... without the variance, or the weights, that were asked for
+    └── FileWarning               ... with a file or cards that are not quite what they should be; nothing is in doubt
 
-A message says where, what was found, what was expected, and what to do.
+A message says where, what was found, what was expected, and what to do; a warning does so in one line.
 To refuse assumptions in Python as ``--strict`` does, make them errors:
 ``warnings.simplefilter("error", AssumptionWarning)``.
 """
 
 from __future__ import annotations
+
+MOST = 100
+"""Problems of a list that are told one by one."""
 
 
 class PipelineError(Exception):
@@ -46,7 +50,9 @@ class FileListError(PipelineError):
         """Give one line per problem, under a heading that counts them."""
         if len(self.problems) == 1:
             return f"{self.where}: {self.problems[0]}"
-        return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems])
+        more = len(self.problems) - MOST
+        rest = [f"... and {more} more"] if more > 0 else []
+        return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems[:MOST], *rest])
 
 
 class FrameError(PipelineError):
@@ -106,17 +112,21 @@ class AssumptionWarning(PipelineWarning):
     """Something was assumed that may be wrong."""
 
 
+class HeaderWarning(AssumptionWarning):
+    """Cards that contradict each other, or the pixels."""
+
+
+class ClipWarning(AssumptionWarning):
+    """A clip that cannot do what was asked of it."""
+
+
+class VarianceWarning(AssumptionWarning):
+    """A variance, or weights by it, that cannot be known."""
+
+
 class SkippedWarning(PipelineWarning):
     """A step was left out, having been done before."""
 
 
-class HeaderWarning(PipelineWarning):
-    """Cards that contradict each other, or that break the standard and were mended or set aside."""
-
-
-class ClipWarning(PipelineWarning):
-    """A clip that cannot do what was asked of it."""
-
-
-class VarianceWarning(PipelineWarning):
-    """A variance, or weights by it, that cannot be known."""
+class FileWarning(PipelineWarning):
+    """A file, or cards of it, that are not quite what they should be: read or written as they are meant."""

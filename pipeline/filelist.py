@@ -13,10 +13,15 @@ import attrs
 
 from pipeline.errors import FileListError, SettingError
 from pipeline.frames import KINDS, FrameSet, Image, Location
+from pipeline.tables import KIND_WORDS
 
 Row: TypeAlias = Sequence[str | int | PurePath]
 
-_HEADER_ROW = {"type", "kind", "frame", "frametype", "frame_type", "imagetyp", "imagetype", "image_type", "obstype"}
+_HEADER_ROW = {"type", "kind", "frame", "frametype", "imagetyp", "imagetype", "obstype", "filetype"}
+_PATH_COLUMN = {"path", "file", "files", "filename", "filepath", "location"}
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""Bytes that are not UTF-8, as Python's ``surrogateescape`` passes them on."""
 
 
 @attrs.frozen
@@ -58,7 +63,7 @@ def parse_rows(rows: str | Iterable[Row], *, delimiter: str = ",", folder: str |
     images: list[Image] = []
     problems: list[str] = []
     for first, (number, cells) in _with_first(lines):
-        if first and isinstance(cells, list) and cells[0].lower() in _HEADER_ROW:
+        if first and isinstance(cells, list) and _names_columns(cells):
             continue
         image = cells if isinstance(cells, str) else _image(number, cells, PurePath(folder))
         if isinstance(image, str):
@@ -75,12 +80,27 @@ def _with_first(lines: Iterable[tuple[int, list[str] | str]]) -> Iterator[tuple[
         yield index == 0, line
 
 
+def _names_columns(cells: list[str]) -> bool:
+    """Tell whether a row is that of the columns' names."""
+    first, second, *_ = (*(re.sub("[ _-]", "", cell.lower()) for cell in cells), "")
+    return first in _HEADER_ROW or (first not in KINDS and second in _PATH_COLUMN)
+
+
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Give the cells of each line that has any, or a problem, with the line's number."""
     for number, line in enumerate(re.split("\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
-        cells = _split(line, delimiter)
+        cells = _wrong_bytes(line) or _split(line, delimiter)
         if isinstance(cells, str) or any(cells):
             yield number, cells
+
+
+def _wrong_bytes(line: str) -> str:
+    """Say which byte of a line is no UTF-8, and what it would be in Latin-1; empty where all are."""
+    found = _NOT_UTF8.search(line)
+    if not found:
+        return ""
+    byte = ord(found[0]) - 0xDC00
+    return f"byte 0x{byte:02X} is not UTF-8 ({chr(byte)!r} in Latin-1); save the list as UTF-8"
 
 
 def _split(line: str, delimiter: str) -> list[str] | str:
@@ -123,17 +143,37 @@ def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:
     while len(cells) > 2 and not cells[-1]:
         cells = cells[:-1]
     if not 2 <= len(cells) <= 3:
-        columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-        return f"{columns} in {', '.join(cells)!r}; expected 2 or 3: type, path, and perhaps an HDU"
+        return _columns(cells)
     kind, path, hdu = cells[0].lower(), cells[1], (cells[2] if len(cells) == 3 else "0")
     if kind not in KINDS:
-        close = difflib.get_close_matches(kind, KINDS, n=1)
-        meant = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(KINDS)}"
-        return f"unknown type {cells[0]!r}; {meant}"
+        return f"unknown type {cells[0]!r}; {_meant(kind, path)}"
     if not path:
-        return f"no path behind {cells[0]!r}"
+        return f"no path behind {cells[0]!r}; expected: {kind}, path/to/frame.fits"
+    if _ELSEWHERE.match(path):
+        return f"{path}: nothing is fetched from elsewhere; expected the path of a file on this machine"
     number = re.fullmatch(r"\+?[0-9]{1,9}", hdu)
     if not number and re.fullmatch(r"[-+]?[\d.]+", hdu):
         return f"HDU {hdu!r} of {path}; expected a whole number from 0, or an EXTNAME"
     location = Location(str(folder / path), int(hdu) if number else hdu, line)
     return Image(kind, location, sources=(str(location),))
+
+
+def _columns(cells: list[str]) -> str:
+    """Say that a row has too few or too many cells, and what may be the reason."""
+    columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+    found = f"{columns} in {', '.join(cells)!r}; expected 2 or 3: type, path, and perhaps an HDU"
+    if len(cells) > 3:
+        return f'{found}; a cell that holds the delimiter stands in quotes, as "SCI,2" does'
+    for delimiter, name in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','"), (" ", "' '")):
+        if cells[0].split(delimiter)[0].strip().lower() in KINDS and delimiter in cells[0]:
+            return f"{found}; say what stands between cells (--delimiter {name})"
+    return found
+
+
+def _meant(kind: str, path: str) -> str:
+    """Say what may have been meant by a type that is none."""
+    if path.lower() in KINDS:
+        return "the type stands first, and the path behind it"
+    close = difflib.get_close_matches(kind, KINDS, n=1)
+    meant = next((name for name, starts in KIND_WORDS if kind.startswith(starts)), close[0] if close else "")
+    return f"did you mean {meant!r}?" if meant else f"expected one of {', '.join(KINDS)}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import os
+import stat
 import warnings
 import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,36 @@ from typing import IO, Any
 
 from astropy.utils.exceptions import AstropyWarning
 
-from pipeline.errors import FrameError, PipelineError
+from pipeline.errors import FrameError, PipelineError, PipelineWarning
+from pipeline.soundness import first_fault
+
+PIECE = 2**24
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2"}
+_OTHERS = (
+    (b"\x1f\x9d", "is packed by compress (.Z), unpack it first"),
+    (b"PK\x03\x04", "is packed by zip, unpack it first"),
+    (b"\xfd7zXZ", "is packed by xz, unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "is packed by zstd, unpack it first"),
+    (b"7z\xbc\xaf", "is packed by 7-Zip, unpack it first"),
+    (b"Rar!", "is packed by rar, unpack it first"),
+    (b"\x89PNG", "is a PNG image, its values are no longer those of the detector; find the raw frame"),
+    (b"\xff\xd8\xff", "is a JPEG image, its values are no longer those of the detector; find the raw frame"),
+    (b"II*\0", "is a TIFF image or camera raw file, convert it to FITS first"),
+    (b"MM\0*", "is a TIFF image, convert it to FITS first"),
+    (b"\x89HDF", "is an HDF5 file, convert its image to FITS first"),
+    (b"XISF0100", "is an XISF file, save it as FITS first"),
+    (b"#ASDF", "is an ASDF file, convert its image to FITS first"),
+    (b"\x93NUMPY", "is an array of numpy, in Python give it to Image.of"),
+    (b"version https://", "stands for a file that Git LFS has not fetched, fetch it first (git lfs pull)"),
+    (b"<!DOCTYPE", "is a web page, perhaps an error in place of a download; download it again"),
+    (b"<!doctype", "is a web page, perhaps an error in place of a download; download it again"),
+    (b"<html", "is a web page, perhaps an error in place of a download; download it again"),
+    (b"XTENSION", "begins with an extension, put a primary header before it"),
+    (b"\xef\xbb\xbfSIMPLE", "has a byte-order mark before its header, remove these 3 bytes"),
+    (b"simple", "has its header in small letters, write it anew"),
+)
+"""How what is no FITS begins, and what to do with it."""
 
 
 class Held:
@@ -75,14 +106,60 @@ def reading(path: str, hdu: int | str) -> Iterator[None]:
 
 @contextmanager
 def in_our_words(path: str, hdu: int | str) -> Iterator[None]:
-    """Turn what goes wrong with a file into a FrameError that names it."""
+    """Turn what goes wrong with a file into a FrameError that names it, and the card that is to blame."""
     try:
         yield
-    except PipelineError:
+    except (PipelineError, PipelineWarning):
         raise
     except FileNotFoundError as error:
         raise FrameError(f"{path}: is gone since it was opened") from error
     except Exception as error:  # on a broken file astropy and its codecs raise whatever they stumble on
-        corrupt = "its header has no END, its data end early, or a card of its layout (EXTEND, BZERO, DATASUM) is bad"
-        why = corrupt if "Empty or corrupt" in str(error) else error
-        raise FrameError(f"{path}[{hdu}]: cannot be read as FITS: {why}; get a whole copy, or repair it") from error
+        layout = "a card of its layout (BSCALE, BZERO, EXTEND, DATASUM, ...) is no value that FITS knows"
+        told = layout if "Empty or corrupt" in str(error) else str(error) or type(error).__name__
+        why = f"{path}[{hdu}]: cannot be read as FITS: {told}; get a whole copy, or repair it"
+        raise FrameError(fault_in(path) or why) from error
+
+
+def fault_in(path: str, last: int | None = None) -> str:
+    """Say which header of a file is broken, or that its packing is; empty where neither is."""
+    packing = packing_of(path)
+    try:
+        with opened(path, packing) as stream:
+            number, fault = first_fault(stream, last)
+    except (EOFError, zlib.error, OSError) as error:
+        why = "is cut or damaged inside its packing" if packing else "cannot be read"
+        return f"{path}: {why} ({error}); get a whole copy"
+    return f"{path}[{number}]: {fault}" if fault else ""
+
+
+def packing_of(path: str) -> str:
+    """Tell how a file is compressed, by its content; and that it is there and may be FITS.
+
+    :raises FrameError: it cannot be read, or is something else.
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
+            raise FrameError(f"{path}: is no plain file but a pipe or device; expected a FITS file")
+        with Path(path).open("rb") as stream:
+            start = stream.read(16)
+    except IsADirectoryError as error:
+        raise FrameError(f"{path}: is a folder; expected a FITS file") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise FrameError(f"{path}: cannot be read: {why}") from error
+    if not start:
+        raise FrameError(f"{path}: the file is empty; expected FITS")
+    packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
+    if not packing and not start.startswith(b"SIMPLE"):
+        other = next((words for magic, words in _OTHERS if start.startswith(magic)), f"begins with {start[:6]!r}")
+        raise FrameError(f"{path}: {other}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
+    return packing
+
+
+def read_fully(stream: Any, size: int) -> bytes:
+    """Read so many bytes, or as many as there are: memory is taken as they come, whatever a header promises."""
+    pieces, left = [], size
+    while left > 0 and (piece := stream.read(min(left, PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)

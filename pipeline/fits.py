@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.corrections import state as state_of
-from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
+from pipeline.directory import number_of
+from pipeline.errors import (
+    MOST,
+    AssumptionWarning,
+    FileListError,
+    FrameError,
+    HeaderError,
+    HeaderWarning,
+    PipelineError,
+    PipelineWarning,
+)
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
-from pipeline.files import reading
+from pipeline.files import fault_in, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.hdus import cards_of, contents, plane_of
+from pipeline.hdus import cards_of, plane_number, plane_of
 from pipeline.header import CREATOR
+from pipeline.listfile import read_list, why_not_there
 from pipeline.planes import FitsSource
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
 
-_PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2"}
-_PACKED_OTHERWISE = {b"\x1f\x9d": "compress (.Z)", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz"}
+_log = logging.getLogger("pipeline")
 
 
-def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None) -> FrameSet:
+def read_night(
+    path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None, plane: int | None = None
+) -> FrameSet:
     """Read a file list and open its frames.  Paths in it are relative to the list.
 
     :param delimiter: what stands between cells.
     :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
+    :param plane: which image of a cube, from 0 in the order of the file; frames that are no cubes have none to choose.
     :raises FileListError: with every problem of the list and of the files it names, by line.
     """
     path = Path(path)
     if exposure_key:
         key_of(exposure_key)  # a mistake in it is not every file's
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        why = f"byte {error.start} is not UTF-8 text; expected a CSV file list, saved as UTF-8"
-        raise FileListError(str(path), (why,)) from error
-    except OSError as error:
-        raise FileListError(str(path), (f"cannot be read: {error.strerror}",)) from error
-    if text.startswith("SIMPLE  ="):
-        raise FileListError(str(path), ("is a FITS file; expected a list of them: a CSV file of type, path, hdu",))
-    parsed = parse_rows(text, delimiter=delimiter, folder=path.parent)
-    frames, problems = _opened_frames(parsed.frames, exposure_key)
+    parsed = parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
+    frames, problems = _opened_frames(parsed.frames, exposure_key, plane_number(plane))
+    _log.info("%s: %r", path, frames)
     if parsed.problems or problems:
         raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
     return frames
@@ -63,29 +70,38 @@ def paths_of(frames: FrameSet) -> set[Path]:
     return {Path(frame.data.values.path) for frame in frames if isinstance(frame.data, FitsSource)}
 
 
-def open_frames(frames: FrameSet, *, exposure_key: str | None = None) -> FrameSet:
+def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
     """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
 
     :raises FileListError: with every file that cannot be opened as an image.
     """
-    opened, problems = _opened_frames(frames, exposure_key)
+    opened, problems = _opened_frames(frames, exposure_key, plane_number(plane))
     if problems:
         raise FileListError("frames", problems)
     return opened
 
 
-def _opened_frames(frames: FrameSet, exposure_key: str | None) -> tuple[FrameSet, tuple[str, ...]]:
+def _opened_frames(frames: FrameSet, exposure_key: str | None, plane: int | None) -> tuple[FrameSet, tuple[str, ...]]:
+    """Open frames, each place once however often it is listed; give what can be opened, and every problem."""
     opened: list[Image] = []
     lines: list[int | None] = []
     problems: list[str] = []
+    known: dict[Any, Image | str] = {}
     for frame in frames:
         where = frame.data
-        try:
-            opened.append(open_frame(frame, exposure_key=exposure_key))
-            lines.append(where.line if isinstance(where, Location) else None)
-        except PipelineError as error:
-            line = f"line {where.line}: " if isinstance(where, Location) and where.line else ""
-            problems.append(f"{line}{error}")
+        if not isinstance(where, Location):
+            opened.append(frame)
+            lines.append(None)
+            continue
+        place = where.path, where.hdu, frame.sources
+        if place not in known:
+            known[place] = _tried(frame, exposure_key, plane, hint=len(problems) < MOST)
+        one = known[place]
+        if isinstance(one, Image):
+            opened.append(attrs.evolve(one, kind=frame.kind))
+            lines.append(where.line)
+        else:
+            problems.append(f"line {where.line}: {one}" if where.line else one)
     single, repeats = without_repeats(opened, lines)
     problems += repeats
     try:
@@ -94,13 +110,30 @@ def _opened_frames(frames: FrameSet, exposure_key: str | None) -> tuple[FrameSet
         return FrameSet(), (*problems, str(error))
 
 
+def _tried(frame: Image, exposure_key: str | None, plane: int | None, *, hint: bool) -> Image | str:
+    """Open a frame, or say why it cannot be; where warnings are errors, of what it would have warned."""
+    try:
+        return open_frame(frame, exposure_key=exposure_key, plane=plane)
+    except PipelineWarning as warning:
+        return f"{warning} (refused, as assumptions are: --strict)"
+    except PipelineError as error:
+        missing = hint and isinstance(error.__cause__, FileNotFoundError) and isinstance(frame.data, Location)
+        return f"{error}; {why_not_there(frame.data.path)}" if missing else str(error)  # type: ignore[union-attr]
+
+
 def open_frame(
-    frame: Image | str | Path, hdu: int | str = 0, *, kind: str = "light", exposure_key: str | None = None
+    frame: Image | str | Path,
+    hdu: int | str = 0,
+    *,
+    kind: str = "light",
+    exposure_key: str | None = None,
+    plane: int | None = None,
 ) -> Image:
     """Open one frame: header, exposure and shape now, pixels when asked.
 
     :param frame: a path, or an image that parse_filelist gave.
-    :param hdu: the number or EXTNAME of the HDU, with a path.
+    :param hdu: the number, the EXTNAME or ``"EXTNAME,EXTVER"`` of the HDU, with a path.
+    :param plane: which image of a cube, from 0 as HDUs and rows are counted, in the order of the file.
     :raises FrameError: there is no image there.
     :raises HeaderError: the exposure in its header cannot be read.
     """
@@ -110,7 +143,7 @@ def open_frame(
     if not isinstance(frame.data, Location):
         return frame
     where = frame.data
-    source, headers = _open_location(where)
+    source, headers = _open_location(where, plane_number(plane))
     cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
         said, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
@@ -119,7 +152,8 @@ def open_frame(
     if said is not None:
         _tell_of(said, where, exposure_key)
     seconds = None if said is None else said.value
-    return attrs.evolve(frame, data=source, exposure=seconds, header=cards, state=state)
+    sources = frame.sources if source.values.plane is None else (f"{where}[plane {source.values.plane}]",)
+    return attrs.evolve(frame, data=source, exposure=seconds, header=cards, state=state, sources=sources)
 
 
 def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
@@ -133,16 +167,19 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
         advise(f"{where}: {said.note}", HeaderWarning)
 
 
-def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
+def _open_location(where: Location, chosen: int | None) -> tuple[FitsSource, tuple[Cards, ...]]:
     """Open an HDU: where its pixels are, its header, and behind it the primary one."""
-    packing = _packing(where.path)
+    packing = packing_of(where.path)
+    fault = fault_in(where.path, where.hdu if isinstance(where.hdu, int) else None)
+    if fault:
+        raise FrameError(fault)
     with (
         reading(where.path, where.hdu),
         Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
-        number = _number(hdus, where)
-        plane = plane_of(hdus, number, where.path, packing)
+        number = number_of(hdus, where.path, where.hdu)
+        plane = plane_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
         names = [str(other.name) for other in hdus] if ours and number == 0 else []
@@ -154,35 +191,3 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
             if beside and beside.shape != plane.shape:
                 raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers
-
-
-def _packing(path: str) -> str:
-    """Tell how a file is compressed, by its content; and that it is there and may be FITS."""
-    try:
-        with Path(path).open("rb") as stream:
-            start = stream.read(6)
-    except IsADirectoryError as error:
-        raise FrameError(f"{path}: is a folder; expected a FITS file") from error
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = error.strerror if isinstance(error, OSError) else error
-        hint = "; relative paths are relative to the file list" if isinstance(error, FileNotFoundError) else ""
-        raise FrameError(f"{path}: cannot be read: {why}{hint}") from error
-    if not start:
-        raise FrameError(f"{path}: the file is empty; expected FITS")
-    packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
-    if not packing and start != b"SIMPLE":
-        other = next((name for magic, name in _PACKED_OTHERWISE.items() if start.startswith(magic)), "")
-        found = f"is packed by {other}, unpack it first" if other else f"begins with {start!r}"
-        raise FrameError(f"{path}: {found}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
-    return packing
-
-
-def _number(hdus: fits.HDUList, where: Location) -> int:
-    try:
-        number = int(hdus.index_of(where.hdu))
-        hdus[number]  # astropy reads HDUs as they are asked for
-    except (IndexError, KeyError):
-        number = -1
-    if number < 0:
-        raise FrameError(f"{where.path}: has no HDU {where.hdu!r}; it has {contents(hdus)}")
-    return number

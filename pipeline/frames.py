@@ -16,6 +16,7 @@ from pipeline.corrections import state as state_of
 from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
 from pipeline.exposures import exposure as exposure_of
 from pipeline.pixels import Array, Flag, Pixels
+from pipeline.scaling import values_of
 from pipeline.state import State
 from pipeline.units import unit as unit_of
 
@@ -231,7 +232,7 @@ def _pixels(thing: Any) -> Pixels:
     """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData."""
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
-    values, masked = getattr(thing, "data", thing), getattr(thing, "mask", None)
+    values, masked = values_of(thing), getattr(thing, "mask", None)
     if values is None or isinstance(thing, list):
         raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
     flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))

@@ -1,7 +1,8 @@
-"""Edge: what the HDUs of a file hold, and where the array of one lies."""
+"""Edge: where the array of an HDU lies in its file, and its header."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +10,63 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cards import Cards
-from pipeline.errors import FrameError
+from pipeline.directory import axes_of, content_of, contents, how_to_name
+from pipeline.errors import FrameError, SettingError
 from pipeline.files import opened, signature_of
+from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
 from pipeline.planes import Plane
+from pipeline.soundness import BLOCK, TYPES
 
-BLOCK = 2880
+MOST_PIXELS = 2**31
 
 
-def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
+def plane_number(plane: int | None) -> int | None:
+    """Check the number of a plane.
+
+    :raises SettingError: it is no whole number from 0.
+    """
+    if plane is not None and (isinstance(plane, bool) or not isinstance(plane, int) or plane < 0):
+        raise SettingError(f"plane={plane!r}; expected a whole number from 0, or None")
+    return plane
+
+
+def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: int | None = None) -> Plane:
     """Give the array of an opened file's HDU.
 
-    :raises FrameError: the HDU holds no image of two axes, or the file is cut.
+    :param chosen: which image of a cube.
+    :raises FrameError: the HDU holds no image, or a cube of which none is chosen, or the file is cut.
     """
     hdu = hdus[number]
     header = hdu.header
     what = f"{path}[{number}]"
-    content = _content(hdu)
+    content = content_of(hdu)
     if content[0] not in "0123456789":
-        raise FrameError(f"{what}: holds {content}; expected an image; the file has {contents(hdus)}")
-    axes = _axes(header)
-    shape = _two_axes(axes, what)
-    stored = _stored_type(int(header["BITPIX"]), what)
+        raise FrameError(
+            f"{what}: holds {content}; expected an image; the file has {contents(hdus, path)}{how_to_name(hdus, path)}"
+        )
+    axes = axes_of(header)
+    *cube, height, width = _squeezed(axes, what)
+    count = math.prod(cube)
+    _check_plane(what, (*cube, height, width), count, chosen)
+    shape, plane = (height, width), chosen if count > 1 else None
+    if count * height * width >= MOST_PIXELS:
+        raise FrameError(f"{what}: would have {'×'.join(map(str, axes))} pixels; fewer than 2^31 are expected")
+    stored = TYPES[int(header["BITPIX"])]
     cards = cards_of(hdu, path, packing)
-    bscale, bzero = float(cards.get("BSCALE", 1)), float(cards.get("BZERO", 0))
-    blank = cards.get("BLANK") if stored[0] in "iu" else None
     compressed = isinstance(hdu, fits.CompImageHDU)
     place = hdu.fileinfo()
     offset = int(place["datLoc"])
     status = Path(path).stat()
     if not packing:
         # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
-        size = place["datSpan"] - BLOCK + 1 if compressed else shape[0] * shape[1] * np.dtype(stored).itemsize
+        size = place["datSpan"] - BLOCK + 1 if compressed else count * height * width * np.dtype(stored).itemsize
         _check_size(what, offset + size, status.st_size)
+        if not compressed:
+            tell_of_padding(what, offset + place["datSpan"], status.st_size)
+    raw = raw_header(hdu, path, packing)
+    if compressed:
+        tell_of_loss(Cards.read(raw), what)
+    scaling = scaling_of(cards, what, stored)
     return Plane(
         path=path,
         hdu=number,
@@ -49,49 +75,26 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str) -> Plane:
         offset=offset,
         packing="tiles" if compressed else packing,
         signature=signature_of(status),
-        bscale=bscale,
-        bzero=bzero,
-        blank=None if blank is None else int(blank),
+        bscale=scaling.bscale,
+        bzero=scaling.bzero,
+        blank=scaling.blank,
+        plane=plane,
+        datasum=sum_of_data(raw, what) if not (packing and compressed) else None,
+        span=int(place["datSpan"]),
     )
 
 
 def cards_of(hdu: Any, path: str, packing: str) -> Cards:
     """Give the header of an HDU as it stands in the file; of a compressed image, that of the image."""
-    if isinstance(hdu, fits.CompImageHDU):
-        return Cards.of(hdu.header)
+    return Cards.of(hdu.header) if isinstance(hdu, fits.CompImageHDU) else Cards.read(raw_header(hdu, path, packing))
+
+
+def raw_header(hdu: Any, path: str, packing: str) -> bytes:
+    """Give the bytes of an HDU's header."""
     place = hdu.fileinfo()
     with opened(path, packing) as stream:
         stream.seek(place["hdrLoc"])
-        return Cards.read(stream.read(place["datLoc"] - place["hdrLoc"]))
-
-
-def contents(hdus: fits.HDUList) -> str:
-    """List the HDUs of a file for a message; a header that gives a negative size would have them go on for ever."""
-    words: list[str] = []
-    last = -1
-    for index, hdu in enumerate(hdus):
-        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
-        if place <= last:
-            break
-        words.append(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})")
-        last = place
-    return ", ".join(words)
-
-
-def _content(hdu: Any) -> str:
-    if isinstance(hdu, fits.GroupsHDU):
-        return "random groups"
-    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-        return "a table"
-    if not isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
-        return "what is no standard FITS"
-    axes = _axes(hdu.header)
-    return "×".join(map(str, axes)) if axes and all(axes) else "no data"
-
-
-def _axes(header: fits.Header) -> list[int]:
-    """Give the axes as numpy orders them, rows before columns."""
-    return [int(header[f"NAXIS{axis}"]) for axis in range(int(header.get("NAXIS", 0)), 0, -1)]
+        return bytes(stream.read(place["datLoc"] - place["hdrLoc"]))
 
 
 def _check_size(what: str, needed: int, size: int) -> None:
@@ -100,23 +103,21 @@ def _check_size(what: str, needed: int, size: int) -> None:
         raise FrameError(f"{what}: the file is cut, {missing}; get a whole copy")
 
 
-def _two_axes(axes: list[int], what: str) -> tuple[int, int]:
-    """Squeeze axes of length 1, the last FITS axes first, until two are left."""
+def _squeezed(axes: list[int], what: str) -> list[int]:
+    """Leave out axes of length 1, the last FITS axes first, as far as two are left."""
     while len(axes) > 2 and 1 in axes:
         axes = [*axes[: axes.index(1)], *axes[axes.index(1) + 1 :]]
-    words = "×".join(map(str, axes))
     if len(axes) == 1:
-        raise FrameError(f"{what}: is one-dimensional, {words} values; expected an image")
-    if len(axes) > 2:
+        raise FrameError(f"{what}: is one-dimensional, {axes[0]} values; expected an image")
+    return axes
+
+
+def _check_plane(what: str, axes: tuple[int, ...], count: int, chosen: int | None) -> None:
+    words = "×".join(map(str, axes))
+    if count > 1 and chosen is None:
         raise FrameError(
-            f"{what}: is a cube, {words}; expected an image; choose a plane by writing it to a file of its own, or in "
-            "Python: Image.of(astropy.io.fits.getdata(path)[plane], kind=...)"
+            f"{what}: is a cube, {words}; expected an image; choose a plane, from 0 to {count - 1}, by --plane (in "
+            "Python plane=0), or write each to a file of its own"
         )
-    return axes[0], axes[1]
-
-
-def _stored_type(bitpix: int, what: str) -> str:
-    types = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
-    if bitpix not in types:
-        raise FrameError(f"{what}: BITPIX = {bitpix}; FITS knows {', '.join(map(str, types))}")
-    return types[bitpix]
+    if count > 1 and chosen is not None and chosen >= count:
+        raise FrameError(f"{what}: is a cube, {words}; it has planes 0 to {count - 1}, and no plane {chosen}")

@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cards import Cards
-from pipeline.errors import HeaderWarning
+from pipeline.errors import FileWarning
 from pipeline.exposures import exposure
 from pipeline.frames import Image, Ran
 from pipeline.keeping import kept
@@ -130,7 +130,7 @@ def attach_header(image: Image) -> ReducedImage:
     """
     raw = kept(image.header)
     if raw.note:
-        advise(f"{image.name}: cards of its header {raw.note}", HeaderWarning)
+        advise(f"{image.name}: cards of its header {raw.note}", FileWarning)
     header = raw.header
     if image.state.unit:
         header["BUNIT"] = (printable(image.state.unit), "unit of the pixel values")

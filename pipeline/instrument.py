@@ -68,7 +68,7 @@ ASPECTS = (
 
 
 def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -> None:
-    """Say, in one :class:`AssumptionWarning`, in what the headers of frames that are reduced together differ.
+    """Say, in an :class:`AssumptionWarning` each, in what the headers of frames that are reduced together differ.
 
     Frames whose headers say nothing are not compared.
 
@@ -79,19 +79,19 @@ def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -
     lines = [*_differences(ASPECTS, given), *_masters_among(given)]
     for other in with_others:
         lines += _differences(ASPECTS, (given[0], other))
-    _advise("these frames are reduced together, and their headers differ", lines)
+    _advise("frames that are reduced together differ in their headers", lines)
 
 
 def check_target(lights: Iterable[Image]) -> None:
-    """Say, in one :class:`AssumptionWarning`, that lights to be combined are of several targets or pointings."""
+    """Say, in an :class:`AssumptionWarning` each, that lights to be combined are of several targets or pointings."""
     given = tuple(lights)
     lines = _differences((Aspect("target", (("OBJECT",),), (("light",),)),), given)
-    _advise("these lights are combined as they lie, and their headers differ", [*lines, *_pointings(given)])
+    _advise("lights that are combined as they lie differ in their headers", [*lines, *_pointings(given)])
 
 
 def _advise(heading: str, lines: Sequence[str]) -> None:
-    if lines:
-        advise(f"{heading}:\n  " + "\n  ".join(lines), AssumptionWarning)
+    for line in lines:
+        advise(f"{heading}: {line}", AssumptionWarning)
 
 
 def _differences(aspects: Iterable[Aspect], frames: Sequence[Image]) -> list[str]:

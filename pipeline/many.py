@@ -66,6 +66,7 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
         output_dir=options.output_dir,
         delimiter="\t" if options.delimiter in ("tab", "\\t") else options.delimiter,
         exposure_key=options.exposure_key,
+        plane=options.plane,
         strict=options.strict,
         overwrite=options.overwrite,
         force=options.force,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from pipeline.flat import MasterFlat
 from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import hdus_of
 from pipeline.masks import Mask
+
+_log = logging.getLogger("pipeline")
 
 
 def write(
@@ -39,6 +42,7 @@ def write(
         hdus.writeto(temporary, checksum=True)
         if ready:
             ready(temporary)
+    _log.info("wrote %s", path)
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:

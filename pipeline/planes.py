@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 from typing import Any
@@ -10,20 +11,22 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.errors import FrameError
-from pipeline.files import Held, hold, in_our_words, opened, reading, signature_of
+from pipeline.checksums import same, sum_of_stream
+from pipeline.errors import FrameError, HeaderWarning
+from pipeline.files import Held, hold, in_our_words, opened, read_fully, reading, signature_of
 from pipeline.pixels import Array, Pixels, working_dtype
+from pipeline.running import advise
+from pipeline.scaling import UNSIGNED
+from pipeline.soundness import BLOCK
 from pipeline.spool import Spool, put
-
-_UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 
 
 @attrs.frozen
 class Plane:
     """The array of one HDU, read when asked.
 
-    It remembers size, modification time and inode of its file, and refuses to read a file changed since: the same
-    rows every time, or an error.
+    Of a cube it is one ``plane``, counted from 0.  It remembers size, modification time and inode of its file, and
+    refuses to read a file changed since: the same rows every time, or an error.
     """
 
     path: str
@@ -36,6 +39,9 @@ class Plane:
     bscale: float = 1.0
     bzero: float = 0.0
     blank: int | None = None
+    plane: int | None = None
+    datasum: int | None = None
+    span: int = 0
     held: Held | None = attrs.field(default=None, eq=False, repr=False)
     spool: Spool | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -43,13 +49,13 @@ class Plane:
     def dtype(self) -> np.dtype[Any]:
         """The type of the values once BSCALE, BZERO and BLANK are applied."""
         if self.exact:
-            return np.dtype(_UNSIGNED.get((self.stored, self.bzero), self.stored))
+            return np.dtype(UNSIGNED.get((self.stored, self.bzero), self.stored))
         return working_dtype(self.stored)
 
     @property
     def exact(self) -> bool:
         """Whether values are stored as they are, or shifted by the one number that makes them unsigned."""
-        shifted = self.bzero != 0 and (self.stored, self.bzero) not in _UNSIGNED
+        shifted = self.bzero != 0 and (self.stored, self.bzero) not in UNSIGNED
         return self.bscale == 1 and not shifted and self.blank is None
 
     def read(self, start: int, stop: int) -> Array:
@@ -99,11 +105,25 @@ class Plane:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
         if self.held is not None or self.spool is not None:
             return self
+        self._check_sum()
         if not self.packing:
             return attrs.evolve(self, held=hold(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")
         spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
-        return attrs.evolve(self, packing="", offset=place, spool=spool)
+        return attrs.evolve(self, packing="", offset=place, spool=spool, plane=None)
+
+    def _check_sum(self) -> None:
+        """Say where the data are not what the header says they sum up to."""
+        if self.datasum is None:
+            return
+        with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
+            found = sum_of_stream(stream, self.offset, self.span)
+        if not same(found, self.datasum):
+            advise(
+                f"{self.path}[{self.hdu}]: its data sum up to {found}, and to {self.datasum} by its header (DATASUM, "
+                "CHECKSUM): the file is damaged, or was changed by what knows no checksums",
+                HeaderWarning,
+            )
 
     def _check_unchanged(self, descriptor: int) -> None:
         if signature_of(os.fstat(descriptor)) != self.signature:
@@ -114,7 +134,7 @@ class Plane:
             reading(self.path, self.hdu),
             fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
         ):
-            whole: Array = np.asarray(hdus[self.hdu].data).reshape(self.shape)
+            whole: Array = np.asarray(hdus[self.hdu].data).reshape(-1, *self.shape)[self.plane or 0]
         return whole
 
     def _raw(self, source: Any, start: int, stop: int) -> Array:
@@ -122,19 +142,30 @@ class Plane:
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
-        place = self.offset + start * width * stored.itemsize
+        first = (self.plane or 0) * self.shape[0] + start
+        place = self.offset + first * width * stored.itemsize
         data: Any
         if isinstance(source, Held | Spool):
             data = np.empty(size, np.uint8)
             found = source.read_into(data, place)
         else:
             source.seek(place)
-            data = source.read(size)
+            data = read_fully(source, size)
             found = len(data)
+            self._check_packing(source)
         if found < size:
             raise self._short(size - found, stop)
         raw: Array = np.frombuffer(data, stored).reshape(height, width)
         return raw
+
+    def _check_packing(self, stream: Any) -> None:
+        """Read on to the end of a packed file, if it is near: what packed it noted a checksum there."""
+        if self.packing == "gzip":
+            try:
+                stream.read(BLOCK)
+            except gzip.BadGzipFile as error:
+                if "Not a gzipped file" not in str(error):  # what stands behind it harms nobody
+                    raise
 
     def _scaled(self, raw: Array) -> Array:
         if self.exact:

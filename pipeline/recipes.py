@@ -12,7 +12,7 @@ from pipeline.bias import MasterBias, subtract_bias
 from pipeline.compose import chain, pipe
 from pipeline.dark import MasterDark, subtract_dark
 from pipeline.defects import flag_dead, flag_hot
-from pipeline.errors import AssumptionWarning, SettingError, StepError
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.flat import MasterFlat, divide
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
@@ -67,7 +67,7 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     """Combine the bias frames, where there are any."""
     if not frames.bias.frames:
         return None
-    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, recipe.alone(), MasterBias.of)
+    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, recipe.alone(), _some_good, MasterBias.of)
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
@@ -77,6 +77,7 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
     without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.alone())
     image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
     hot = recipe.flagging.hot
+    _some_good(image)
     return MasterDark.of(image if hot is None else flag_hot(image, sigma=hot), has_bias=recipe.dark_has_bias)
 
 
@@ -96,6 +97,13 @@ def master_flat(
     image = recipe.calibrated(prepared, unlit)
     dead = recipe.flagging.dead
     return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
+
+
+def _some_good(image: Image) -> Image:
+    """Refuse a calibration of which nothing is left: it would leave nothing of the lights."""
+    if image.pixels.mask.all():
+        raise CalibrationError(f"{image.name}: no good pixel in the {image.kind}, all are NaN or flagged; leave it out")
+    return image
 
 
 def _expected(frames: FrameSet) -> FrameSet:
@@ -145,6 +153,8 @@ def reduce(
         divide(flat=made.flat if kind == "light" else None),
     )
     image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
+    if image.pixels.mask.all():
+        advise(f"{image.name}: no pixel of the {kind} is good: all are NaN or flagged", AssumptionWarning)
     return pipe(image, _finishing(recipe, kind), recipe.finished, attach_header)
 
 

@@ -5,6 +5,7 @@ These settings never reach a step's repr, its equality or the history: the pixel
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from typing import Any
 import attrs
 
 from pipeline.errors import PipelineWarning
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+"""Line breaks, and what would command a terminal: headers and names of files may hold it."""
 
 
 @attrs.frozen
@@ -55,6 +59,6 @@ def how_to_run() -> Running:
 
 
 def advise(message: str, category: type[PipelineWarning]) -> None:
-    """Warn the caller of a stage, once for an image however many tiles of rows it is run on."""
+    """Warn the caller of a stage, in one line, once for an image however many tiles of rows it is run on."""
     if not _running.get().quiet:
-        warnings.warn(message, category, stacklevel=2)
+        warnings.warn(_CONTROL.sub(" ", message), category, stacklevel=2)

@@ -245,11 +245,12 @@ def _shared_cards(frames: FrameSet) -> tuple[tuple[str, object, str], ...]:
 
 
 def _mean_level(pixels: Pixels) -> float | None:
-    mean = float(pixels.values.mean())
-    if math.isfinite(mean):
-        return mean
-    good = pixels.values[np.isfinite(pixels.values)]
-    return float(good.mean()) if good.size else None
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite and very large values are told by the result
+        mean = float(pixels.values.mean(dtype=np.float64))
+        if not math.isfinite(mean):
+            good = pixels.values[np.isfinite(pixels.values)]
+            mean = float(good.mean(dtype=np.float64)) if good.size else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def _cards(found: Found) -> tuple[tuple[str, object, str], ...]:

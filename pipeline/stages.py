@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import logging
 import numbers
 import types
 import typing
@@ -19,7 +20,9 @@ import attrs
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
 from pipeline.frames import Image, Ran, is_frame
-from pipeline.running import advise
+from pipeline.running import advise, how_to_run
+
+_log = logging.getLogger("pipeline")
 
 P = ParamSpec("P")
 In = TypeVar("In")
@@ -160,6 +163,8 @@ class Step(Generic[In_contra, Out_co]):
         done = _done_before(stage, record, settings)
         if done:
             advise(f"{record.name}: {stage.name} skipped, being done already ({done})", SkippedWarning)  # type: ignore[attr-defined]
+        if not how_to_run().quiet:
+            _log.debug("%s of %r", self, record)
         result: Any = record if done else stage.function(record, **settings)
         ran = Ran(
             stage=stage.name,

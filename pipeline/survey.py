@@ -37,6 +37,7 @@ class Survey:
     :param output_dir: where products go, named after their lists; by default reduced.fits beside each list.
     :param delimiter: what stands between the cells of a list.
     :param exposure_key: the keyword of the exposure in seconds, looked for first.
+    :param plane: which image of each cube, from 0.
     :param strict: refuse what would have to be assumed.
     :param overwrite: write over products that are there and were made otherwise, or by something else.
     :param force: make everything again, what is done too.
@@ -46,6 +47,7 @@ class Survey:
     output_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     delimiter: str = ","
     exposure_key: str | None = None
+    plane: int | None = None
     strict: bool = False
     overwrite: bool = False
     force: bool = False
@@ -127,7 +129,9 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> Plan:
     """Read the list of a night and what its files' headers say; see what is to be done, and what is done."""
     try:
         with noting(survey) as notes:
-            frames = read_night(filelist, delimiter=survey.delimiter, exposure_key=survey.exposure_key)
+            frames = read_night(
+                filelist, delimiter=survey.delimiter, exposure_key=survey.exposure_key, plane=survey.plane
+            )
             if not frames.light.frames:
                 raise StepError(f"{filelist}: no light frames in it; give at least one")
             check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
@@ -145,7 +149,7 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> Plan:
 
 def _tasks(known: dict[str, tuple[Known, ...]], output: Path, survey: Survey) -> list[Task]:
     """Give the tasks of a night in an order in which they can run."""
-    settings = key_of(CREATOR, survey.recipe, survey.exposure_key, survey.strict)
+    settings = key_of(CREATOR, survey.recipe, survey.exposure_key, survey.plane, survey.strict)
     keys: dict[str, str] = {}
     tasks = []
     for kind, uses in CALIBRATIONS:
@@ -158,7 +162,7 @@ def _tasks(known: dict[str, tuple[Known, ...]], output: Path, survey: Survey) ->
     for kind, path in (("light", output), ("arc", output.with_name(f"{stem}_arc{dot}{suffixes}"))):
         if known[kind]:
             inputs = (*(one.input for one in known[kind]), *calibrations)
-            made = Made(key_of(settings, inputs), repr((survey.recipe, survey.exposure_key)), inputs)
+            made = Made(key_of(settings, inputs), repr((survey.recipe, survey.exposure_key, survey.plane)), inputs)
             key = f"{kind}-{key_of(made.address, path)}"
             beside = known["light"][:1] if kind == "arc" else ()  # by which to see that they were set alike
             tasks.append(Task(key, kind, (*known[kind], *beside), tuple(keys.values()), path, made))

@@ -67,7 +67,8 @@ def _opened(task: Task, survey: Survey) -> FrameSet:
 
     :raises FrameError: a file is not what it was when its list was read.
     """
-    frames = open_frames(FrameSet(known.frame for known in task.frames), exposure_key=survey.exposure_key)
+    closed = FrameSet(known.frame for known in task.frames)
+    frames = open_frames(closed, exposure_key=survey.exposure_key, plane=survey.plane)
     for known, frame in zip(task.frames, frames, strict=True):
         if source_of(frame).values.signature != known.signature:
             raise FrameError(f"{frame.name}: changed since its list was read; start again")

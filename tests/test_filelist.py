@@ -109,7 +109,7 @@ def test_frames_remember_their_line_and_name():
     ("row", "words"),
     [
         ("ligth,a.fits", "unknown type 'ligth'; did you mean 'light'?"),
-        ("object,a.fits", "expected one of bias, dark, flat, light, arc"),
+        ("trial,a.fits", "expected one of bias, dark, flat, light, arc"),
         (",a.fits", "unknown type ''"),
         ("light", "1 column in 'light'; expected 2 or 3"),
         ("light # a.fits", "1 column"),

@@ -242,11 +242,11 @@ def test_an_hdu_that_is_no_image_is_refused_with_what_there_is(mixed, hdu, words
     [
         (b"", "the file is empty"),
         (b"type,path\n", "begins with b'type,p'; expected FITS"),
-        (b"SIMPLE", "cannot be read as FITS"),
-        (b"SIMPLE  =                    T".ljust(2880), "Header missing END card"),
-        (b"\x1f\x8b\x08", "cannot be read as FITS"),
-        (b"BZh9", "cannot be read as FITS"),
-        (gzip.compress(b"no FITS", mtime=0), "cannot be read as FITS"),
+        (b"SIMPLE", "its header has no END in 6 bytes"),
+        (b"SIMPLE  =                    T".ljust(2880), "its header has no END in 2880 bytes"),
+        (b"\x1f\x8b\x08", "is cut or damaged inside its packing"),
+        (b"BZh9", "is cut or damaged inside its packing"),
+        (gzip.compress(b"no FITS", mtime=0), "unpacked it begins with b'no FIT'; expected FITS"),
         (b"PK\x03\x04", "is packed by zip, unpack it first; expected FITS"),
     ],
 )
@@ -368,7 +368,7 @@ def test_frames_of_one_kind_that_differ_in_shape_are_refused_last(tmp_path):
     ("content", "words"),
     [
         (None, "cannot be read: No such file"),
-        (b"light,\xff.fits", "byte 6 is not UTF-8"),
+        (b"light,\xff.fits", "line 1: byte 0xFF is not UTF-8"),
         (b"SIMPLE  =", "is a FITS file"),
     ],
 )

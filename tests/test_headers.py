@@ -17,13 +17,13 @@ from test_unusual_files import FILES, READ
 
 from pipeline import Cards, Image, attach_header, open_frame, write
 from pipeline.cards import COMMENTARY, keyword_of
-from pipeline.errors import HeaderError, HeaderWarning, ShapeError
+from pipeline.errors import FileWarning, HeaderError, ShapeError
 from pipeline.keeping import DROPPED, kept
 from pipeline.standard import check, printable
 
 ANEW = {"BUNIT", "NCOMBINE", "EXPTIME", "AXPOSURE", "XPOSURE", "CREATOR", "DATE", "DATE-BEG", "DATE-AVG", "DATE-END"}
 fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.HeaderWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.FileWarning")
 
 BROKEN = r"""
 OBJECT  = M 31 / unquoted
@@ -211,7 +211,7 @@ def test_a_product_is_kept_as_it_is(raw):
     """What was mended once stands: a product of a product has the same cards."""
     once = product(Cards("".join(line.ljust(80) for line in raw)))
     with warnings.catch_warnings():
-        warnings.simplefilter("error", HeaderWarning)
+        warnings.simplefilter("error", FileWarning)
         again = attach_header(Image.of(once.pixels, header=once.header, exposure=1.0, name="a.fits"))
     assert set(again.header.images) == set(once.header.images)
 
@@ -313,7 +313,7 @@ def test_what_was_done_is_said():
     words = (
         r"a\.fits: .* mended: OBJECT \(written anew\); kept as COMMENT: OBSTYPE \(given again\), SEEING \(no value\)"
     )
-    with pytest.warns(HeaderWarning, match=words):
+    with pytest.warns(FileWarning, match=words):
         header = product(Cards(text(raw))).header.to_header()
     assert header["OBSTYPE"] == "DARK"
     assert list(header["COMMENT"]) == ["given again: OBSTYPE = 'BIAS'", "no value: SEEING  ="]

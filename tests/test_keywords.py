@@ -311,6 +311,7 @@ def test_the_sky_and_the_detector():
     assert keywords.seeing(cards) == 0.9
     assert keywords.temperature(cards) == pytest.approx(-100)
     assert keywords.dispersion_axis(cards) == 2
+    assert keywords.airmass(Cards.of({"AIRMASS": 0.9})) is None
     nothing = Cards.of({"AIRMASS": -999.0, "SEEING": 0.0, "CCD-TEMP": "cold", "DISPAXIS": 0, "FILTER": ""})
     for read in (
         keywords.airmass,

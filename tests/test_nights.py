@@ -65,7 +65,7 @@ class Night:
 
     def is_said_and_refused_when_strict(self, word):
         assert word in self.said
-        assert word in self.reduce("--strict", status=1)
+        assert word in self.reduce("--strict", "--variance", "none", status=1)
         assert "refused under --strict" in self.said
 
 
@@ -110,7 +110,7 @@ def test_no_bias_and_a_dark_of_the_same_exposure(night):
     """The bias goes out with the dark: 110 + 1000·R − 110."""
     night.dark(10)
     night.light()
-    assert_all(night.reduce("--strict"), 1000 * RESPONSE)
+    assert_all(night.reduce("--strict", "--variance", "none"), 1000 * RESPONSE)
 
 
 def test_no_bias_and_a_dark_of_another_exposure(night):
@@ -125,7 +125,7 @@ def test_no_bias_and_a_dark_without_bias(night):
     """A library dark holds nothing but the dark: the pedestal of 100 stays, as it must."""
     night.add("dark", np.full(SHAPE, 30, np.float32), EXPTIME=30)
     night.light()
-    assert_all(night.reduce("--strict", "--dark-has-bias", "no"), 100 + 1000 * RESPONSE)
+    assert_all(night.reduce("--strict", "--variance", "none", "--dark-has-bias", "no"), 100 + 1000 * RESPONSE)
 
 
 def test_no_dark(night):
@@ -144,7 +144,7 @@ def test_no_flat(night):
 
 def test_nothing_but_a_light(night):
     night.light()
-    assert_all(night.reduce("--strict"), raw(10, 1000))
+    assert_all(night.reduce("--strict", "--variance", "none"), raw(10, 1000))
 
 
 # finished frames, and masters
@@ -316,7 +316,7 @@ def test_lights_of_several_exposures_that_are_rates_need_no_scaling(night):
 def test_a_dark_that_is_a_rate_is_not_scaled(night):
     night.add("dark", np.full(SHAPE, 0.5, np.float32), EXPTIME=600, BUNIT="e-/s", ZEROCOR=True)
     night.add("light", np.full(SHAPE, 5, np.float32), EXPTIME=10, BUNIT="electron s-1", ZEROCOR=True)
-    assert_all(night.reduce("--strict"), 4.5)
+    assert_all(night.reduce("--strict", "--variance", "none"), 4.5)
 
 
 def arc(seconds, **columns):

@@ -92,6 +92,7 @@ def test_units_have_one_spelling(text, unit, rate):
     found = state(Cards.of({"BUNIT": text}))
     assert (found.unit, found.per_second) == (unit, rate)
     assert Image.of(full(1), header={"BUNIT": text}).state == found
+    assert bool(found.gain) == unit.startswith("electron")
 
 
 # rates

@@ -1,0 +1,96 @@
+"""Warnings as an interface: our own categories, one line each, counted at the end, errors under --strict; and logs."""
+
+import inspect
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
+from pipeline.cli import main
+from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
+from pipeline.header import attach_header
+from pipeline.notes import KINDS
+from pipeline.running import advise, running
+
+WARNINGS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PipelineWarning)]
+
+
+@pytest.fixture
+def night(tmp_path, monkeypatch):
+    """Write a night of which several things are said: gains and targets that differ, no exposure, no variance."""
+    monkeypatch.chdir(tmp_path)
+    cards = {"d": {"EXPTIME": 60, "GAIN": 2.0}, "l": {"OBJECT": "M 33", "GAIN": 3.0}, "m": {"OBJECT": "M 31"}}
+    for name, said in cards.items():
+        fits.writeto(f"{name}.fits", np.full((6, 8), 100, np.uint16), fits.Header(said))
+    Path("night.csv").write_text("dark, d.fits\nlight, l.fits\nlight, m.fits")
+
+
+def test_every_note_is_one_line_and_all_are_counted(night, capsys):
+    assert main(["reduce", "night.csv"]) == 0
+    said = capsys.readouterr()
+    notes = said.err.splitlines()
+    assert len(notes) >= 4
+    assert all(note.startswith("ccd-pipeline: note: ") for note in notes)
+    *_, summary = said.out.splitlines()
+    assert summary.startswith(f"{len(notes)} notes: ")
+    assert sum(int(part.split()[0]) for part in summary.split(": ")[1].split(", ")) == len(notes)
+    differ = (
+        "lights that are combined as they lie differ in their headers: target: OBJECT = M 33 (l.fits); M 31 (m.fits)"
+    )
+    assert f"ccd-pipeline: note: {differ}" in notes
+
+
+def test_quiet_prints_the_notes_and_does_not_count_them(night, capsys):
+    assert main(["reduce", "night.csv", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "note: " in said.err
+
+
+def test_strict_refuses_the_first_and_writes_nothing(night, capsys):
+    assert main(["reduce", "night.csv", "--strict"]) == 1
+    assert "(refused under --strict)" in capsys.readouterr().err
+    assert not Path("reduced.fits").exists()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WARNINGS if kind is not PipelineWarning])
+def test_each_kind_has_its_word_and_its_place(kind):
+    assert kind.__name__ in KINDS
+    assert issubclass(kind, AssumptionWarning) == (kind not in (SkippedWarning, FileWarning))
+
+
+def test_a_step_that_is_skipped_is_no_assumption():
+    image = Image.of(np.ones((2, 2)), header={"ZEROCOR": "done"})
+    bias = Image.of(np.ones((2, 2)), kind="bias")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)
+        with pytest.warns(SkippedWarning, match="subtract_bias skipped, being done already"):
+            subtract_bias(image, bias=MasterBias.of(bias))
+
+
+def test_what_would_break_a_line_or_command_a_terminal_is_left_out():
+    with pytest.warns(FileWarning) as caught:
+        advise("a\nb \x1b[2Jc", FileWarning)
+    assert str(caught[0].message) == "a b  [2Jc"
+    with running(quiet=True), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        advise("nothing", FileWarning)
+
+
+def test_reading_steps_and_writing_are_logged(night, caplog, tmp_path):
+    caplog.set_level(logging.DEBUG, logger="pipeline")
+    frames = read_night("night.csv")
+    product = attach_header(combine(frames.dark))
+    write(product, "a.fits")
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "pipeline"]
+    assert told == [
+        ("INFO", "night.csv: FrameSet(1 dark, 2 light)"),
+        ("DEBUG", "combine() of FrameSet(1 dark)"),
+        ("DEBUG", "attach_header() of Image(dark, d.fits)"),
+        ("INFO", "wrote a.fits"),
+    ]
+    assert open_frame("a.fits").shape == (6, 8)
