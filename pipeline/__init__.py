@@ -41,10 +41,14 @@ The modules, in the order in which data flows and in which they may import (each
     arcs         those of several lamps: add
     instrument   how frames were set, and whether alike
     declared     take_as
+    section      rectangles of a frame
+    placing      where on its detector each amplifier's data lie
+    sections     which part of a frame each amplifier read
+    regions      what is known of each amplifier of several
+    piles        the HDUs of a file, one above the other, as one frame
     masks        Mask, flag_bad, grow_flags
     saturation   flag_saturated, spare_saturated
     defects      flag_hot, flag_dead
-    sections     which part of a frame each amplifier read
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
     wcs          where pixels lie, when they move
@@ -72,6 +76,7 @@ The modules, in the order in which data flows and in which they may import (each
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
+    piling       the amplifiers' HDUs of a file, read as one frame
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask

@@ -35,7 +35,6 @@ from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
 from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
-from pipeline.noise import Noise
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import write
 from pipeline.products import check_outputs, master_paths, product_paths, record_path
@@ -49,7 +48,7 @@ from pipeline.running import running
 from pipeline.scanning import add_scan
 from pipeline.simulate import simulate, write_night
 from pipeline.spreading import spread
-from pipeline.switches import NO_SWITCHES, add_switches, steps_of
+from pipeline.switches import NO_SWITCHES, add_noise, add_switches, noise_given, steps_of
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -164,8 +163,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
-    add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by and of single frames")
-    add("--read-noise", type=float, metavar="R", help="e-")
+    add_noise(options)
     add(
         "--variance",
         choices=["noise", "scatter", "none"],
@@ -184,9 +182,8 @@ def _combining_options() -> argparse.ArgumentParser:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    if (options.gain is None) != (options.read_noise is None) and not (options.electrons and options.gain):
-        raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
-    counting = None if options.read_noise is None else Noise.of(gain=options.gain, read_noise=options.read_noise)
+    noise = noise_given(options)
+    counting = None if isinstance(noise, tuple) else noise  # of several amplifiers the frames tell more
     clip = None
     if options.clip != "none":
         low = options.sigma if options.sigma_low is None else options.sigma_low
@@ -197,7 +194,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         clip=clip,
         saturation=options.saturation,
         variance=None if options.variance == "none" else options.variance,
-        noise=counting,
+        noise=noise,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options),
         declared=declared_of(options),

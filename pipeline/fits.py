@@ -17,6 +17,7 @@ from pipeline.filelist import parse_rows
 from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
+from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.planes import FitsSource, cards_of, contents, plane_of
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
@@ -99,7 +100,8 @@ def open_frame(
     """Open one frame: header, exposure and shape now, pixels when asked.
 
     :param frame: a path, or an image that parse_filelist gave.
-    :param hdu: the number or EXTNAME of the HDU, with a path.
+    :param hdu: the number or EXTNAME of the HDU, with a path; ``*``, or a pattern of EXTNAMEs such as ``im*``, for
+        amplifiers that have each their HDU, and DETSEC, as one frame.
     :raises FrameError: there is no image there.
     :raises HeaderError: the exposure in its header cannot be read.
     """
@@ -140,7 +142,15 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
         Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
+        if is_pattern(where.hdu):
+            pile, header = pile_of(hdus, str(where.hdu), where.path, packing)
+            return FitsSource(pile), (header,)
         number = _number(hdus, where)
+        if number == 0 and piled(hdus):
+            raise FrameError(
+                f"{where}: holds no image, and several HDUs are parts of one by their DETSEC; give * as the HDU to "
+                f"read them as one frame, or name one; the file has {contents(hdus)}"
+            )
         plane = plane_of(hdus, number, where.path, packing)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
@@ -132,11 +132,39 @@ class Plane:
         return scaled.astype(self.dtype)
 
 
+class Readable(Protocol):
+    """The array of an HDU, or of several as one, read by rows: see :class:`Plane`."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102 - as Plane's, all of them
+    @property
+    def hdu(self) -> int | str: ...  # noqa: D102
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def stored(self) -> str: ...  # noqa: D102
+    @property
+    def bzero(self) -> float: ...  # noqa: D102
+    @property
+    def packing(self) -> str: ...  # noqa: D102
+    @property
+    def signature(self) -> tuple[int, int, int]: ...  # noqa: D102
+    @property
+    def exact(self) -> bool: ...  # noqa: D102
+    @property
+    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
+    @property
+    def spool(self) -> Spool | None: ...  # noqa: D102
+    def read(self, start: int, stop: int) -> Array: ...  # noqa: D102
+    def read_raw(self, start: int, stop: int, spare: Array | None = None) -> Array: ...  # noqa: D102
+    def loaded(self) -> Readable: ...  # noqa: D102
+
+
 @attrs.frozen
 class FitsSource:
     """The pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
 
-    values: Plane
+    values: Readable
     flags: Plane | None = None
     deviation: Plane | None = None
 
