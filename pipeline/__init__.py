@@ -100,6 +100,7 @@ The modules, in the order in which data flows and in which they may import (each
     export       export_figure
     report       what the command says
     products     which files a reduction writes
+    detectors    files of several detectors, HDU by HDU into one product
     options      its switches for flags and states
     switches     what the command line says of geometry, flat and gain
     nightpage    the report of a night
@@ -124,6 +125,7 @@ from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.detectors import read_every_hdu, write_every_hdu
 from pipeline.distribute import Outcome, reduce_many
 from pipeline.export import Form, export_figure
 from pipeline.figures import figure
@@ -213,6 +215,7 @@ __all__ = [
     "parse_filelist",
     "pipe",
     "quality_table",
+    "read_every_hdu",
     "read_mask",
     "read_night",
     "reduce",
@@ -232,5 +235,6 @@ __all__ = [
     "to_electrons",
     "workers",
     "write",
+    "write_every_hdu",
     "write_report",
 ]

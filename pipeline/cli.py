@@ -19,6 +19,7 @@ from typing import Any
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
+from pipeline.detectors import reduce_every_hdu, refuse_others
 from pipeline.errors import (
     AssumptionWarning,
     PipelineError,
@@ -126,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     reduction.add_argument(
         "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
     )
+    reduction.add_argument(
+        "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
+    )
     add_switches(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
@@ -231,8 +235,12 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 def _reduce(options: argparse.Namespace) -> None:
     if options.each and outputs_of(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    if options.every_hdu:
+        refuse_others(options)
     if is_many(options):
         reduce_nights(options, _recipe(options), _speaker(options))
+    elif options.every_hdu:
+        reduce_every_hdu(options, _recipe, _speaker(options))
     else:
         _reduce_one(options)
 

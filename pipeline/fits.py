@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -13,10 +14,10 @@ from pipeline import keywords
 from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
-from pipeline.filelist import parse_rows
+from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import reading
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.header import CREATOR
+from pipeline.header import COMPANIONS, CREATOR
 from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.planes import FitsSource, cards_of, contents, plane_of
 from pipeline.repeats import without_repeats
@@ -34,6 +35,18 @@ def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | No
     :raises FileListError: with every problem of the list and of the files it names, by line.
     """
     path = Path(path)
+    parsed = read_list(path, delimiter=delimiter, exposure_key=exposure_key)
+    frames, problems = opened_frames(parsed.frames, exposure_key)
+    if parsed.problems or problems:
+        raise FileListError(str(path), in_order([*parsed.problems, *problems]))
+    return frames
+
+
+def read_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Parsed:
+    """Read a file list, and open nothing yet; problems with its rows are in what it gives.
+
+    :raises FileListError: it is no text.
+    """
     if exposure_key:
         key_of(exposure_key)  # a mistake in it is not every file's
     try:
@@ -45,11 +58,12 @@ def read_night(path: str | Path, *, delimiter: str = ",", exposure_key: str | No
         raise FileListError(str(path), (f"cannot be read: {error.strerror}",)) from error
     if text.startswith("SIMPLE  ="):
         raise FileListError(str(path), ("is a FITS file; expected a list of them: a CSV file of type, path, hdu",))
-    parsed = parse_rows(text, delimiter=delimiter, folder=path.parent)
-    frames, problems = _opened_frames(parsed.frames, exposure_key)
-    if parsed.problems or problems:
-        raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
-    return frames
+    return parse_rows(text, delimiter=delimiter, folder=path.parent)
+
+
+def in_order(problems: Iterable[str]) -> tuple[str, ...]:
+    """Sort problems of a list by the lines that they name."""
+    return tuple(sorted(problems, key=_line))
 
 
 def _line(problem: str) -> int:
@@ -68,13 +82,14 @@ def open_frames(frames: FrameSet, *, exposure_key: str | None = None) -> FrameSe
 
     :raises FileListError: with every file that cannot be opened as an image.
     """
-    opened, problems = _opened_frames(frames, exposure_key)
+    opened, problems = opened_frames(frames, exposure_key)
     if problems:
         raise FileListError("frames", problems)
     return opened
 
 
-def _opened_frames(frames: FrameSet, exposure_key: str | None) -> tuple[FrameSet, tuple[str, ...]]:
+def opened_frames(frames: FrameSet, exposure_key: str | None) -> tuple[FrameSet, tuple[str, ...]]:
+    """Open frames; give those that could be opened, and what is wrong with the others, by line."""
     opened: list[Image] = []
     lines: list[int | None] = []
     problems: list[str] = []
@@ -154,14 +169,17 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
         plane = plane_of(hdus, number, where.path, packing)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
-        names = [str(other.name) for other in hdus] if ours and number == 0 else []
+        beside = {(str(other.name), other.ver): index for index, other in enumerate(hdus)} if ours else {}
+        alone = str(hdus[number].name) in COMPANIONS
         flags, deviation = (
-            plane_of(hdus, names.index(name), where.path, packing) if name in names else None
+            plane_of(hdus, beside[name, hdus[number].ver], where.path, packing)
+            if (name, hdus[number].ver) in beside and not alone
+            else None
             for name in ("FLAGS", "UNCERT")
         )
-        for beside in (flags, deviation):
-            if beside and beside.shape != plane.shape:
-                raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
+        for other in (flags, deviation):
+            if other and other.shape != plane.shape:
+                raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers
 
 

@@ -85,8 +85,8 @@ def _by_amplifier(image: Image, given: tuple[float, ...]) -> Image:
     """Multiply the pixels of each amplifier by its gain."""
     if image.state.flat:
         raise CalibrationError(
-            f"{image.name}: flat-fielded, which has evened out the gains of its amplifiers; put to_electrons first, for "
-            "its flats too"
+            f"{image.name}: flat-fielded, which has evened out the gains of its amplifiers; put to_electrons first, "
+            "for its flats too"
         )
     regions = regions_of(image)
     numbers = numbers_of(image, [region.gain for region in regions], "gain", given)

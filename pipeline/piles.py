@@ -103,7 +103,9 @@ def _shared(card: fits.Card, others: Sequence[Cards]) -> bool:
     keyword = card.keyword
     if keyword in COMMENTARY or keyword in _EXPOSURES or _OF_ALL.fullmatch(keyword):
         return True
-    if re.fullmatch(r"([A-Z]{3,4}|[ABCDT])SEC([A-Z]|\d{0,4})|(GAIN|RDNOISE|SATURAT)[A-Z]|[AD]T[MV]\d(_\d)?", keyword):
+    if re.fullmatch(
+        r"([A-Z]{3,4}|[ABCDT])SEC([A-Z]|\d{0,4})|(GAIN|RDNOISE)[A-Z]|SATURAT[A-DF-Z]|[AD]T[MV]\d(_\d)?", keyword
+    ):
         return False
     return all(other.get(keyword) in (None, card.value) for other in others)
 
