@@ -24,6 +24,12 @@ from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 
+_OF_ONE = re.compile(
+    r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"
+    r"|(C(TYPE|RVAL|DELT|RPIX|UNIT|ROTA)|CD|PC|P[VS]|LT[VM])\d.*"
+)
+"""Cards that stand with an image only."""
+
 Product: TypeAlias = ReducedImage | MasterBias | MasterDark | MasterFlat
 
 
@@ -122,8 +128,7 @@ def _shared(headers: list[fits.Header]) -> fits.Header:
     kept = [
         card
         for card in first.cards
-        if card.keyword not in ("", "COMMENT", "HISTORY", "SIMPLE", "BITPIX", "EXTEND")
-        and not card.keyword.startswith("NAXIS")
+        if not _OF_ONE.fullmatch(card.keyword)
         and all(card.keyword in other and other[card.keyword] == card.value for other in others)
     ]
     return fits.Header(kept)

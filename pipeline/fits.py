@@ -126,7 +126,7 @@ def open_frame(
     if not isinstance(frame.data, Location):
         return frame
     where = frame.data
-    source, headers = _open_location(where)
+    source, headers = _open_location(where, frame.kind)
     cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
         said, state = exposure_reading(*headers, keyword=exposure_key), keywords.state(cards)
@@ -149,7 +149,7 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
         advise(f"{where}: {said.note}", HeaderWarning)
 
 
-def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
+def _open_location(where: Location, kind: str) -> tuple[FitsSource, tuple[Cards, ...]]:
     """Open an HDU: where its pixels are, its header, and behind it the primary one."""
     packing = _packing(where.path)
     with (
@@ -158,7 +158,7 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         if is_pattern(where.hdu):
-            pile, header = pile_of(hdus, str(where.hdu), where.path, packing)
+            pile, header = pile_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
             return FitsSource(pile), (header,)
         number = _number(hdus, where)
         if number == 0 and piled(hdus):

@@ -124,9 +124,10 @@ def is_pattern(hdu: int | str) -> bool:
     return isinstance(hdu, str) and ("*" in hdu or "?" in hdu)
 
 
-def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str) -> tuple[Pile, Cards]:
+def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: bool) -> tuple[Pile, Cards]:
     """Give the amplifiers' HDUs of an opened file as one frame, and its cards, the primary header's among them.
 
+    :param sky: say where one WCS cannot be right for all HDUs.
     :raises FrameError: no image HDU is of that name and has DETSEC.
     :raises CalibrationError: DETSEC does not put them into one image.
     """
@@ -149,7 +150,8 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str) -> tuple[
     header = own[0] if numbers[0] == 0 else own[0].under(primary)
     binning = keywords.binning(header)
     detector = laid_out([part.on_detector for part in parts], [part.whole.shape for part in parts], binning, name)
-    _check_coordinates(pairs, detector, name)
+    if sky:
+        _check_coordinates(pairs, detector, name)
     return Pile(tuple(planes), pattern), pile_cards(header, own[1:], parts, detector)
 
 
