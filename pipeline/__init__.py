@@ -72,6 +72,7 @@ The modules, in the order in which data flows and in which they may import (each
     recipe       the settings of a reduction
     quality      measure_quality, quality_table
     recipes      the default chains
+    qualitypage  quality numbers as a table of a page
     keys         content addresses: the same inputs and settings, the same key
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them

@@ -270,17 +270,14 @@ def _reduce_one(options: argparse.Namespace) -> None:
     for path, product in reduced:
         _deliver(product, path, options.overwrite, say)
         done += [(product, path)] if sides else []
+    made_of = [product for product, _ in done]
+    measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
     if drawings:
-        write_drawings(options, ([product for product, _ in done], masters, frames), say)
-    _quality(options, recipe.prepared(frames), [product for product, _ in done])
-    _record(record, "reduce", options, frames, done)
-
-
-def _quality(options: argparse.Namespace, frames: FrameSet, products: list[ReducedImage]) -> None:
+        write_drawings(options, (made_of, masters, frames), measured, say)
     if options.quality:
-        measured = quality_of(frames, products)
         write_quality(measured, options.quality, overwrite=options.overwrite)
-        _speaker(options)(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+        say(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+    _record(record, "reduce", options, frames, done)
 
 
 def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
