@@ -77,6 +77,7 @@ The modules, in the order in which data flows and in which they may import (each
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     planes       the array of one HDU, read by rows
+    planepile    the arrays of several HDUs, one above the other
     piling       the amplifiers' HDUs of a file, read as one frame
     repeats      frames that a list names more than once
     fits         open_frames, read_night

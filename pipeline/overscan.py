@@ -70,7 +70,7 @@ def subtract_overscan(
         added=(
             *image.added,
             *([("OVERSCAN", by, "")] if by else []),
-            *((f"OSLEVEL{n}", mean, "mean overscan level") for n, mean in enumerate(means[:9], start=1)),
+            *((_level_card(n), mean, "mean overscan level") for n, mean in enumerate(means, start=1)),
             *([("TRIM", cut, "")] if cut else []),
         ),
     )
@@ -167,6 +167,10 @@ def _words(strips: list[Readout], method: str, order: int | None) -> str:
         return ""
     how = {0: method, None: f"{method} of each row"}.get(order, f"{method} and a curve of order {order}")
     return f"Overscan section is {_listed([readout.overscan for readout in strips])} with {how}"
+
+
+def _level_card(number: int) -> str:
+    return f"OSLEVEL{number}" if number < 10 else f"OSLEV{number}"
 
 
 def _listed(sections: Sequence[Section | None]) -> str:

@@ -167,7 +167,7 @@ def test_one_amplifier_given_stands_for_every_hdu(tmp_path):
 # a night
 
 
-def test_a_night_in_piles_is_the_same_night_in_single_frames(tmp_path):
+def test_a_night_in_piles_is_the_same_night_in_single_frames(tmp_path, capsys):
     night = simulate(seed=5, shape=(24, 48), counts=Counts(bias=3, dark=2, flat=3, light=3, arc=1))
     layout = Layout((0, 20, 48), (0, 24), ((False, False), (True, True)), (1, 0), overscan=16)
     rows = {True: [], False: []}
@@ -199,6 +199,10 @@ def test_a_night_in_piles_is_the_same_night_in_single_frames(tmp_path):
     assert open_frame(out).pixels.values.tobytes() == many.pixels.values.tobytes()
     assert main(["replay", str(tmp_path / "product.json")]) == 0
     assert main(["reduce", str(lists[True]), "--each", "-o", str(tmp_path / "each")]) == 0
+    for said in ("wrote", "done already"):
+        assert main(["reduce", str(lists[True]), "--output-dir", str(tmp_path / "many")]) == 0
+        assert said in capsys.readouterr().out
+    assert open_frame(tmp_path / "many" / "True.fits").pixels.values.tobytes() == many.pixels.values.tobytes()
     assert (tmp_path / "each" / "many_light_01.fits").exists()
     proposed = scan(tmp_path / "each" / "..", beside=tmp_path)
     assert any("many_bias_01.fits, *  #" in text for text in proposed.values())
