@@ -20,7 +20,7 @@ from pipeline.sections import PILE, Readout
 from pipeline.wcs import mirrored, shifted
 
 _SECTION = re.compile(
-    r"(BIAS|DATA|TRIM|CCD|DET|AMP|PRE|POST)SEC([A-Z]|\d{0,2})|[ABCDPT]SEC\d{1,4}|DSEC[A-Z]|PILED|[AD]TV[12]|[AD]TM[12]_[12]"
+    r"(BIAS|DATA|TRIM|CCD|DET|AMP|PRE|POST)SEC([A-Z]|\d{0,2})|[ABCDPT]SEC([A-Z]|\d{1,4})|PILED|[AD]TV[12]|[AD]TM[12]_[12]"
 )
 _PORT = re.compile(r"ESO DET OUT\d+ (PRSC|OVSC)[XY]")
 

@@ -7,7 +7,7 @@ the trimmed frame (PSECn), and its gain, read noise and saturation where amplifi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ from pipeline import tables
 from pipeline.cards import COMMENTARY, Cards
 from pipeline.errors import CalibrationError
 from pipeline.frames import Image
-from pipeline.placing import Detector, Place
+from pipeline.placing import Place, laid_out
 from pipeline.regions import GAIN, READ_NOISE, SATURATION
 from pipeline.section import Section
 from pipeline.sections import PILE, PLACE, Amplifier, declared
@@ -56,18 +56,31 @@ class Part:
         return Place(Section(goes.x1 + left, goes.x2 - right, goes.y1 + below, goes.y2 - above), place.backwards)
 
 
-def pile_cards(first: Cards, others: Sequence[Cards], parts: Sequence[Part], detector: Detector) -> Cards:
+def layout_of(parts: Sequence[Part], binning: tuple[int, int] | None, name: str) -> tuple[dict[Part, Place], str]:
+    """Give the place of what DETSEC of each amplifier's HDU is for, and the section of all of them on the detector.
+
+    :raises CalibrationError: they are no parts of one image.
+    """
+    wholes = list(dict.fromkeys((part.whole, part.on_detector) for part in parts))
+    detector = laid_out([text for _, text in wholes], [whole.shape for whole, _ in wholes], binning, name)
+    places = dict(zip(wholes, detector.places, strict=True))
+    return {part: places[part.whole, part.on_detector] for part in parts}, detector.section
+
+
+def pile_cards(first: Cards, others: Sequence[Cards], places: Mapping[Part, Place], detector: str) -> Cards:
     """Give the cards of a pile: those of its first HDU that hold for all, and those of each amplifier.
 
     :param first: of the first HDU, with the primary's.
     :param others: of the other HDUs.
+    :param detector: the section of all amplifiers on the detector.
     """
+    parts = list(places)
     header = first.to_header()
     for keyword in {card.keyword for card in first if not _shared(card, others)}:
         header.remove(keyword, remove_all=True)
     header[PILE] = (len(parts), "amplifiers, their HDUs one above the other")
-    header["DETSEC"] = (detector.section, "of all amplifiers")
-    for number, (part, place) in enumerate(zip(parts, detector.places, strict=True), start=1):
+    header["DETSEC"] = (detector, "of all amplifiers")
+    for number, (part, place) in enumerate(places.items(), start=1):
         header[f"{AREA}{number}"] = (str(part.area), part.what)
         header[f"DSEC{number}"] = (str(part.data), f"that {part.what} read")
         header[f"{PLACE}{number}"] = (str(part.placed(place)), "where that goes")

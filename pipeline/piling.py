@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -13,14 +13,14 @@ from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FrameError
 from pipeline.frames import Image
 from pipeline.mosaic import Piece, moved
-from pipeline.piles import Part, pile_cards
-from pipeline.placing import Detector, Place, laid_out
+from pipeline.piles import Part, layout_of, pile_cards
+from pipeline.placing import Place
 from pipeline.planepile import Pile
 from pipeline.planes import FitsSource, Plane, cards_of, contents, plane_of
 from pipeline.regions import regions_of
 from pipeline.running import advise
 from pipeline.section import Section
-from pipeline.sections import Amplifier, declared
+from pipeline.sections import Amplifier, declared, detector_of_all
 
 SAME_PIXEL = 1.0
 """Reference pixels of HDUs that lie further apart in the assembled image are not of one WCS."""
@@ -53,13 +53,11 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
         called = f"HDU {number} {hdus[number].name}".strip()
         pairs += [(cards, part) for part in _parts(plane, cards, primary, row, called)]
         row += plane.shape[0]
-    parts = [part for _, part in pairs]
     header = own[0] if numbers[0] == 0 else own[0].under(primary)
-    binning = keywords.binning(header)
-    detector = laid_out([part.on_detector for part in parts], [part.whole.shape for part in parts], binning, name)
+    places, detector = layout_of([part for _, part in pairs], keywords.binning(header), name)
     if sky:
-        _check_coordinates(pairs, detector, name)
-    return Pile(tuple(planes), pattern), pile_cards(header, own[1:], parts, detector)
+        _check_coordinates(pairs, places, name)
+    return Pile(tuple(planes), pattern), pile_cards(header, own[1:], places, detector)
 
 
 def piled(hdus: fits.HDUList) -> bool:
@@ -89,6 +87,7 @@ def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) ->
     image = Image("light", FitsSource(plane), header=cards, sources=(name,))
     amplifiers = declared(image) or (Amplifier(),)
     known = {region.name: region for region in regions_of(image)} if len(amplifiers) > 1 else {}
+    of_all = detector_of_all(cards)
     height, width = plane.shape
     parts = []
     for one in amplifiers:
@@ -100,9 +99,9 @@ def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) ->
                 what=f"{called} {one.name}".strip(),
                 area=Section(0, width, row, row + height),
                 data=data.moved(0, -row),
-                whole=_whole(cards, one.name, data, plane.shape).moved(0, -row),
+                whole=_whole(cards, "" if of_all else one.name, data, plane.shape).moved(0, -row),
                 overscan=overscan and overscan.moved(0, -row),
-                on_detector=str(cards.get(f"DETSEC{one.name}", "")),
+                on_detector=of_all or str(cards.get(f"DETSEC{one.name}", "")),
                 gain=region.gain if region else keywords.gain(cards, primary),
                 read_noise=region.read_noise if region else keywords.read_noise(cards, primary),
                 saturation=region.saturation if region else keywords.saturation(cards.under(primary)),
@@ -121,12 +120,12 @@ def _whole(cards: Cards, name: str, data: Section, shape: tuple[int, int]) -> Se
     return whole if holds and whole.fits(shape) else data
 
 
-def _check_coordinates(pairs: Sequence[tuple[Cards, Part]], detector: Detector, name: str) -> None:
+def _check_coordinates(pairs: Sequence[tuple[Cards, Part]], places: Mapping[Part, Place], name: str) -> None:
     """Say where HDUs have a WCS of their own that does not go on where the first one's ends."""
     first: tuple[float, ...] | None = None
     off: list[str] = []
-    for (cards, part), place in zip(pairs, detector.places, strict=True):
-        there = _reference(cards, part, place)
+    for cards, part in pairs:
+        there = _reference(cards, part, places[part])
         first = first or there
         if first and there and (first[:2] != there[:2] or _apart(first, there) > SAME_PIXEL):
             off.append(part.what)

@@ -109,9 +109,12 @@ def _named(image: Image, name: str) -> Amplifier:
 
 
 def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
-    """Give amplifiers their places by DETSECA and the like, where each has one, and they make sense together."""
+    """Give amplifiers their places by DETSECA and the like, where each has one, and they make sense together.
+
+    Where DETSEC stands for all of DATASEC, the data are one image as they lie, and DETSECA tells how each was read.
+    """
     texts = [_said(image.header, f"DETSEC{amplifier.name}") for amplifier in amplifiers]
-    if not all(texts) or any(amplifier.place for amplifier in amplifiers):
+    if not all(texts) or any(amplifier.place for amplifier in amplifiers) or detector_of_all(image.header):
         return tuple(amplifiers)
     shapes = [Section.of(amplifier.data, image.shape).shape for amplifier in amplifiers]
     try:
@@ -123,9 +126,14 @@ def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
     return tuple(attrs.evolve(amplifier, place=str(place)) for amplifier, place in places)
 
 
+def detector_of_all(cards: Cards) -> str:
+    """Give the DETSEC that stands for all of an HDU's DATASEC; empty where there are not both."""
+    return _said(cards, "DETSEC") if _said(cards, "DATASEC") else ""
+
+
 def _suffixes(cards: Cards) -> list[str]:
     """Give the letters or numbers of the amplifiers that have an overscan, or a place, of their own."""
-    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC(\d{1,4})", card.keyword) for card in cards)
+    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC([A-Z]|\d{1,4})", card.keyword) for card in cards)
     named = {match[1] or match[2] for match in found if match}
     spoken = (name for name in named if any(_said(cards, key + name) for key in (*OVERSCAN, PLACE)))
     return sorted(spoken, key=lambda name: (len(name), name))

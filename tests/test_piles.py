@@ -1,5 +1,6 @@
 """Amplifiers that have each their HDU, as one frame: what was cut up comes back, wherever DETSEC puts it."""
 
+import re
 import warnings
 
 import attrs
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from header_text import headers_of
 from hypothesis import given
 from hypothesis import strategies as st
 from piles import Layout, hdus_of, layouts
@@ -29,6 +31,7 @@ from pipeline import (
 )
 from pipeline.cli import main
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError
+from pipeline.regions import regions_of
 from pipeline.simulate import Counts, simulate
 
 FOUR = Layout((0, 5, 9), (0, 4, 7), ((False, False), (True, False), (False, True), (True, True)), (2, 0, 3, 1))
@@ -243,9 +246,10 @@ def test_amplifiers_of_several_gains_reduce_in_electrons_to_the_sky(tmp_path):
 # where it lies
 
 
-def test_a_star_keeps_its_place_in_the_sky(tmp_path):
+@pytest.mark.parametrize("order", [(2, 0, 3, 1), (1, 3, 2, 0)])
+def test_a_star_keeps_its_place_in_the_sky(tmp_path, order):
     """Every HDU has the WCS of the same sky in its own pixels; the product has one that is right for all of them."""
-    layout = attrs.evolve(FOUR, prescan=1)
+    layout = attrs.evolve(FOUR, prescan=1, order=order)
     sky = WCS(naxis=2)
     sky.wcs.ctype, sky.wcs.crval, sky.wcs.crpix = ["RA---TAN", "DEC--TAN"], [150.0, 2.0], [4.2, 3.7]
     sky.wcs.cd = [[-1e-4, 2e-5], [1.5e-5, 1.1e-4]]
@@ -272,10 +276,10 @@ def test_a_star_keeps_its_place_in_the_sky(tmp_path):
     np.testing.assert_allclose(product.pixel_to_world_values(x, y), sky.pixel_to_world_values(x, y), atol=1e-9)
 
     def elsewhere(number):
-        return {**each_wcs(number), "CRPIX1": 40.0} if number == 3 else each_wcs(number)
+        return {**each_wcs(number), "CRPIX1": 40.0} if number == order[2] else each_wcs(number)
 
     hdus = hdus_of(a_sky(1, layout.shape), layout, LEVELS, each=elsewhere)
-    with pytest.warns(AssumptionWarning, match="the WCS is that of HDU 1 IM3; HDU 3 IM4 had another"):
+    with pytest.warns(AssumptionWarning, match=r"the WCS is that of HDU 1 IM\d; HDU 3 IM\d had another"):
         open_frame(written(hdus, tmp_path), "*")
 
 
@@ -293,6 +297,27 @@ def test_amplifiers_of_one_frame_go_where_detsec_says(tmp_path):
     np.testing.assert_array_equal(crossed.pixels.values, np.hstack([sky[:, 7:3:-1], sky[:, :4]]))
     given = (Amplifier("[1:4,*]", "[9:10,*]", place="[8:5,1:5]"), Amplifier("[5:8,*]", "[11:12,*]", place="[1:4,1:5]"))
     np.testing.assert_array_equal(subtract_overscan(Image.of(values), amplifiers=given).pixels.values, sky)
+
+
+def test_megacams_second_amplifier_lies_as_the_first_one_does(shared_data, tmp_path):
+    """Its DETSECB tells how B was read; the file was spliced "as if read from A amplifier", and DETSEC says so."""
+    text = (shared_data / "headers" / "lsst_fitsheader_megaprime.txt").read_text()
+    header = headers_of(text)[0].to_header()
+    sky = np.arange(4612 * 4).reshape(4612, 4) % 5000
+    raw = np.zeros((4644, 2112), "i2")
+    raw[:4612, [33, 40, 1057, 2079]] = sky
+    raw[:, :32], raw[:, 2080:] = 0, 7
+    raw[:4612, 1056:2080] += 7
+    sections = {key: header[key] for key in header if re.fullmatch(r"(DET|[ABCDT])SEC[AB]?|DATASEC", key)}
+    gains = {key: header[key] for key in ("GAIN", "GAINA", "GAINB", "RDNOISEA", "RDNOISEB")}
+    hdu = fits.ImageHDU(raw, fits.Header(sections | gains), name="ccd02")
+    one = subtract_overscan(Image.of(raw, header=hdu.header))
+    path = written(fits.HDUList([fits.PrimaryHDU(), hdu]), tmp_path)
+    many = subtract_overscan(open_frame(path, "ccd*"))
+    np.testing.assert_array_equal(one.pixels.values[:, [1, 8, 1025, 2047]], sky)
+    np.testing.assert_array_equal(many.pixels.values, one.pixels.values[::-1, ::-1])  # DETSEC: turned upside down
+    assert [region.gain for region in regions_of(one)] == [1.57, 1.67]
+    assert [region.read_noise for region in regions_of(many)] == [3.0, 5.0]
 
 
 def test_a_pattern_chooses_the_hdus_of_one_detector(tmp_path):
