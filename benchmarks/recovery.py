@@ -80,7 +80,7 @@ def amplifiers(seed, folder):
                 raw = np.hstack([counted, strip]) / gain + 1000 + 150 * amplifier
                 data = raw.round().clip(0, 65535).astype("u2")
                 span = (400, 201) if amplifier else (1, 200)
-                cards = {"DATASEC": "[1:200,1:200]", "BIASSEC": "[201:232,1:200]", "GAIN": gain,
+                cards = {"DATASEC": f"[1:200,1:{SHAPE[0]}]", "BIASSEC": f"[201:232,1:{SHAPE[0]}]", "GAIN": gain,
                          "DETSEC": f"[{span[0]}:{span[1]},1:{SHAPE[0]}]"}  # fmt: skip
                 hdus.append(fits.ImageHDU(data, fits.Header(cards), name=f"im{amplifier + 1}"))
             names[kind].append(folder / f"{kind}{number}_{seed}.fits")

@@ -113,6 +113,26 @@ def test_piles_are_combined_as_they_are_stored(tmp_path, packing):
     np.testing.assert_array_equal(combine(frames, clip=None).pixels.values, np.mean(stacks, 0, dtype="f8").astype("f4"))
 
 
+@pytest.mark.parametrize("other", ["i2", "f4", "narrower"])
+def test_hdus_of_other_types_and_widths_are_combined_by_value(tmp_path, other):
+    layout = attrs.evolve(FOUR, xs=(0, 4, 8) if other != "narrower" else (0, 3, 8))
+    paths = []
+    for seed in (1, 2, 3):
+        hdus = hdus_of(a_sky(seed, layout.shape), layout, LEVELS)
+        if other != "narrower":
+            hdus[2].data = hdus[2].data.astype(other)
+        paths.append(written(hdus, tmp_path, f"{seed}.fits"))
+    frames = FrameSet(open_frame(path, "*") for path in paths)
+    assert frames[0].source.stored is None
+    whole = frames[0].pixels
+    if other == "narrower":
+        assert np.isnan(whole.values[3:7, 7:]).all()
+        assert (whole.flags[3:7, 7:] == Flag.NONFINITE).all()
+        assert not whole.mask[:, :7].any()
+    expected = np.mean([frame.pixels.values for frame in frames], 0, dtype="f8")
+    np.testing.assert_allclose(combine(frames, clip=None).pixels.values, expected, rtol=1e-6)
+
+
 def test_detsec_of_data_of_which_trimsec_is_a_part(tmp_path):
     layout = Layout((0, 5, 10), (0, 6), ((False, False), (True, False)), (0, 1))
     sky = a_sky(1, layout.shape)
