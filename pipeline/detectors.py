@@ -14,7 +14,7 @@ from astropy.io import fits
 from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
-from pipeline.files import reading
+from pipeline.files import forward, reading
 from pipeline.fits import in_order, opened_frames, paths_of, read_list
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
@@ -70,12 +70,13 @@ def _images(where: Location) -> dict[int | str, int | str]:
     """Name the HDUs of a file that hold images, and say where each is; those beside images of our products are none."""
     if where.hdu != 0:
         raise SettingError(f"names HDU {where.hdu!r} of {where.path}, and every HDU is to be read; leave it out")
-    with reading(where.path, 0), fits.open(where.path, memmap=False, lazy_load_hdus=False) as hdus:
+    with reading(where.path, 0), fits.open(where.path, memmap=False) as hdus:
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
-        called = [str(hdu.name) if number else "" for number, hdu in enumerate(hdus)]
+        every = list(forward(hdus))
+        called = [str(hdu.name) if number else "" for number, hdu in every]
         images = [
             number
-            for number, hdu in enumerate(hdus)
+            for number, hdu in every
             if isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
             and len([size for size in hdu.shape if size > 1]) == 2
             and not (ours and called[number] in COMPANIONS)

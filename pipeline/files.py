@@ -65,6 +65,17 @@ def opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
     return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
 
 
+def forward(hdus: Any) -> Iterator[tuple[int, Any]]:
+    """Give the HDUs of a file with their numbers; a negative size in a header would have them go on for ever."""
+    last = -1
+    for number, hdu in enumerate(hdus):
+        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
+        if place <= last:
+            break
+        yield number, hdu
+        last = place
+
+
 @contextmanager
 def reading(path: str, hdu: int | str) -> Iterator[None]:
     """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""

@@ -15,7 +15,7 @@ from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import Parsed, parse_rows
-from pipeline.files import reading
+from pipeline.files import forward, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import COMPANIONS, CREATOR
 from pipeline.piling import is_pattern, pile_of, piled
@@ -169,7 +169,7 @@ def _open_location(where: Location, kind: str) -> tuple[FitsSource, tuple[Cards,
         plane = plane_of(hdus, number, where.path, packing)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
-        beside = {(str(other.name), other.ver): index for index, other in enumerate(hdus)} if ours else {}
+        beside = {(str(other.name), other.ver): index for index, other in forward(hdus)} if ours else {}
         alone = str(hdus[number].name) in COMPANIONS
         flags, deviation = (
             plane_of(hdus, beside[name, hdus[number].ver], where.path, packing)

@@ -10,7 +10,8 @@ from astropy.io import fits
 
 from pipeline import keywords
 from pipeline.cards import Cards
-from pipeline.errors import AssumptionWarning, FrameError
+from pipeline.errors import AssumptionWarning, FrameError, HeaderError
+from pipeline.files import forward
 from pipeline.frames import Image
 from pipeline.mosaic import Piece, moved
 from pipeline.piles import Part, layout_of, pile_cards
@@ -51,7 +52,10 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
     pairs, row = list[tuple[Cards, Part]](), 0
     for number, plane, cards in zip(numbers, planes, own, strict=True):
         called = f"HDU {number} {hdus[number].name}".strip()
-        pairs += [(cards, part) for part in _parts(plane, cards, primary, row, called)]
+        try:
+            pairs += [(cards, part) for part in _parts(plane, cards, primary, row, called)]
+        except HeaderError as error:
+            raise HeaderError(f"{path}[{number}]: {error}") from error
         row += plane.shape[0]
     header = own[0] if numbers[0] == 0 else own[0].under(primary)
     places, detector = layout_of([part for _, part in pairs], keywords.binning(header), name)
@@ -69,7 +73,7 @@ def _matching(hdus: fits.HDUList, pattern: str) -> list[int]:
     """Give the numbers of the image HDUs whose name a pattern fits and whose header has DETSEC."""
     return [
         number
-        for number, hdu in enumerate(hdus)
+        for number, hdu in forward(hdus)
         if fnmatch(str(hdu.name).upper(), pattern.upper())
         and _is_image(hdu)
         and any(key.startswith("DETSEC") for key in hdu.header)

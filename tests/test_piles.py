@@ -23,6 +23,7 @@ from pipeline import (
     each,
     flag_saturated,
     open_frame,
+    read_every_hdu,
     read_night,
     reduce,
     scan,
@@ -30,7 +31,7 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.cli import main
-from pipeline.errors import AssumptionWarning, CalibrationError, FrameError
+from pipeline.errors import AssumptionWarning, CalibrationError, FileListError, FrameError, HeaderError
 from pipeline.regions import regions_of
 from pipeline.simulate import Counts, simulate
 
@@ -404,6 +405,27 @@ def test_sections_that_make_no_image_are_refused_before_pixels_are_read(tmp_path
     hdus["im3"].header["DETSEC"] = detsec
     with pytest.raises(CalibrationError, match=words):
         open_frame(written(hdus, tmp_path), "*")
+
+
+def test_a_card_that_cannot_be_believed_is_told_with_its_hdu(tmp_path):
+    hdus = hdus_of(a_sky(1, FOUR.shape), FOUR, LEVELS, each=lambda number: {"GAIN": -1.0 if number == 3 else 1.0})
+    with pytest.raises(HeaderError, match=r"pile\.fits\[3\]: GAIN = -1"):
+        open_frame(written(hdus, tmp_path), "*")
+
+
+def test_sizes_that_run_backwards_do_not_have_hdus_go_on_for_ever(tmp_path):
+    path = written(hdus_of(a_sky(1, FOUR.shape), FOUR, LEVELS), tmp_path)
+    raw = path.read_bytes()
+    at = raw.index(b"PCOUNT  =", 5000)
+    path.write_bytes(raw[:at] + b"PCOUNT  =             -5000000".ljust(80) + raw[at + 80 :])
+    (tmp_path / "night.csv").write_text("light, pile.fits")
+    for run in (
+        lambda: open_frame(path),
+        lambda: open_frame(path, "*"),
+        lambda: read_every_hdu(tmp_path / "night.csv"),
+    ):
+        with pytest.raises((FrameError, FileListError, CalibrationError)):
+            run()
 
 
 def test_numbers_of_amplifiers_that_are_not_known_are_asked_for(tmp_path):
