@@ -81,6 +81,12 @@ def test_esos_ports_have_each_their_gain_and_noise():
     ]  # fmt: skip
 
 
+def test_gains_the_other_way_round_and_noise_in_adu():
+    cards = {"HIERARCH ESO DET OUT1 GAIN": 0.5, "HIERARCH ESO DET OUT2 GAIN": 0.25, "RDNOISE1": (3.0, "[ADU]")}
+    image = Image.of(np.ones((3, 4)), header={"DATASEC1": "[1:2,1:3]", "DATASEC2": "[3:4,1:3]", **cards})
+    assert [(one.gain, one.read_noise) for one in regions_of(image)] == [(2.0, 6.0), (4.0, None)]
+
+
 def test_amplifiers_given_by_hand_are_the_products_too(tmp_path):
     kast = (Amplifier("[1:3,*]", "[7:7,*]"), Amplifier("[4:6,*]", "[8:8,*]"))
     values = np.array([[10, 10, 10, 20, 20, 20, 0, 0]] * 4, "u2")
