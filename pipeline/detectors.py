@@ -15,7 +15,7 @@ from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
 from pipeline.files import forward, reading
-from pipeline.fits import in_order, opened_frames, paths_of, read_list
+from pipeline.fits import in_order, open_frame, opened_frames, paths_of, read_list
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import COMPANIONS, CREATOR, ReducedImage
@@ -70,6 +70,8 @@ def _images(where: Location) -> dict[int | str, int | str]:
     """Name the HDUs of a file that hold images, and say where each is; those beside images of our products are none."""
     if where.hdu != 0:
         raise SettingError(f"names HDU {where.hdu!r} of {where.path}, and every HDU is to be read; leave it out")
+    if not Path(where.path).is_file():
+        open_frame(where.path)  # which says what is wrong
     with reading(where.path, 0), fits.open(where.path, memmap=False) as hdus:
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
         every = list(forward(hdus))
@@ -83,12 +85,14 @@ def _images(where: Location) -> dict[int | str, int | str]:
         ]
     if not images:
         raise FrameError(f"{where.path}: no HDU holds an image")
-    numbered = {number: re.fullmatch(r"HDU(\d+)", called[number]) if ours else None for number in images}
-    named = {number: called[number] and called.count(called[number]) == 1 for number in images}
-    return {
-        int(old[1]) if (old := numbered[n]) else called[n] if named[n] else n: called[n] if named[n] else n
-        for n in images
-    }
+    located = [called[n] if called[n] and called.count(called[n]) == 1 else n for n in images]
+    return {_key(hdu, ours): hdu for hdu in located}
+
+
+def _key(hdu: int | str, ours: bool) -> int | str:
+    """Give what HDUs of different files go together by: HDU3 in a product of ours was number 3 of the raw file."""
+    old = re.fullmatch(r"HDU(\d+)", str(hdu)) if ours else None
+    return int(old[1]) if old else hdu
 
 
 def _check_same(where: Location, found: Iterable[int | str], first: Iterable[int | str]) -> None:

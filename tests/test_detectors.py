@@ -92,15 +92,17 @@ def test_what_does_not_fit_is_told_by_line(folder):
     fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((3, 4)), name="GREEN")]).writeto(other, overwrite=True)
     fits.PrimaryHDU().writeto(folder / "none.fits", overwrite=True)
     rows = (folder / "both.csv").read_text().splitlines()
-    (folder / "bad.csv").write_text("\n".join([rows[0], "bias, other.fits", f"{rows[1]}, RED", "flat, none.fits", "x"]))
+    (folder / "bad.csv").write_text(
+        "\n".join([rows[0], "bias, other.fits", f"{rows[1]}, RED", "flat, none.fits", "x", "flat, y.fits"])
+    )
     with pytest.raises(FileListError) as error:
         read_every_hdu(folder / "bad.csv")
     _, *lines = str(error.value).splitlines()
     expected = (
         r"line 2: .*has the image HDUs GREEN, the first file RED, BLUE", r"line 3: names HDU 'RED'",
-        r"line 4: .*no HDU holds an image", r"line 5: 1 column",
+        r"line 4: .*no HDU holds an image", r"line 5: 1 column", r"line 6: .*cannot be read: No such file",
     )  # fmt: skip
-    assert [bool(re.search(words, line)) for words, line in zip(expected, lines, strict=True)] == [True] * 4
+    assert [bool(re.search(words, line)) for words, line in zip(expected, lines, strict=True)] == [True] * 5
 
 
 @pytest.mark.parametrize("switch", [["--each"], ["--record"], ["--report", "r.html"], ["--quality", "q.csv"]])
