@@ -47,10 +47,14 @@ The modules, in the order in which data flows and in which they may import (each
     arcs         those of several lamps: add
     instrument   how frames were set, and whether alike
     declared     take_as
+    section      rectangles of a frame
+    placing      where on its detector each amplifier's data lie
+    sections     which part of a frame each amplifier read
+    regions      what is known of each amplifier of several
+    piles        the HDUs of a file, one above the other, as one frame
     masks        Mask, flag_bad, grow_flags
     saturation   flag_saturated, spare_saturated
     defects      flag_hot, flag_dead
-    sections     which part of a frame each amplifier read
     standard     what the FITS standard asks of a card
     keeping      what becomes of each card of a raw header
     wcs          where pixels lie, when they move
@@ -74,6 +78,7 @@ The modules, in the order in which data flows and in which they may import (each
     recipe       the settings of a reduction
     quality      measure_quality, quality_table
     recipes      the default chains
+    qualitypage  quality numbers as a table of a page
     keys         content addresses: the same inputs and settings, the same key
     soundness    what is wrong with the headers of a FITS file
     checksums    the checksums of FITS
@@ -84,6 +89,8 @@ The modules, in the order in which data flows and in which they may import (each
     oddities     what is said of a file that can be read all the same
     directory    which HDUs a file has
     hdus         where the array of an HDU lies
+    planepile    the arrays of several HDUs, one above the other
+    piling       the amplifiers' HDUs of a file, read as one frame
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask
@@ -108,6 +115,7 @@ The modules, in the order in which data flows and in which they may import (each
     report       what the command says
     notes        what it says of warnings
     products     which files a reduction writes
+    detectors    files of several detectors, HDU by HDU into one product
     options      its switches for flags and states
     switches     what the command line says of geometry, flat and gain
     nightpage    the report of a night
@@ -132,6 +140,7 @@ from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.dark import MasterDark, scale_dark, subtract_dark
 from pipeline.declared import take_as
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.detectors import read_every_hdu, write_every_hdu
 from pipeline.distribute import Outcome, reduce_many
 from pipeline.export import Form, export_figure
 from pipeline.figures import figure
@@ -221,6 +230,7 @@ __all__ = [
     "parse_filelist",
     "pipe",
     "quality_table",
+    "read_every_hdu",
     "read_mask",
     "read_night",
     "reduce",
@@ -240,5 +250,6 @@ __all__ = [
     "to_electrons",
     "workers",
     "write",
+    "write_every_hdu",
     "write_report",
 ]

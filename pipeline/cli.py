@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
+from pipeline.detectors import reduce_every_hdu, refuse_others
 from pipeline.errors import (
     AssumptionWarning,
     PipelineError,
@@ -32,7 +33,6 @@ from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
 from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
-from pipeline.noise import Noise
 from pipeline.notes import said_plainly
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import write
@@ -47,7 +47,7 @@ from pipeline.running import running
 from pipeline.scanning import add_scan
 from pipeline.simulate import simulate, write_night
 from pipeline.spreading import spread
-from pipeline.switches import NO_SWITCHES, add_switches, steps_of
+from pipeline.switches import NO_SWITCHES, add_noise, add_switches, noise_given, steps_of
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     reduction.add_argument(
         "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
     )
+    reduction.add_argument(
+        "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
+    )
     add_switches(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
@@ -147,8 +150,7 @@ def _combining_options() -> argparse.ArgumentParser:
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
     add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
-    add("--gain", type=float, metavar="G", help="e-/ADU; with --read-noise the noise to clip by and of single frames")
-    add("--read-noise", type=float, metavar="R", help="e-")
+    add_noise(options)
     add(
         "--variance",
         choices=["noise", "scatter", "none"],
@@ -167,9 +169,8 @@ def _combining_options() -> argparse.ArgumentParser:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    if (options.gain is None) != (options.read_noise is None) and not (options.electrons and options.gain):
-        raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
-    counting = None if options.read_noise is None else Noise.of(gain=options.gain, read_noise=options.read_noise)
+    noise = noise_given(options)
+    counting = None if isinstance(noise, tuple) else noise  # of several amplifiers the frames tell more
     clip = None
     if options.clip != "none":
         low = options.sigma if options.sigma_low is None else options.sigma_low
@@ -180,7 +181,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         clip=clip,
         saturation=options.saturation,
         variance=None if options.variance == "none" else options.variance,
-        noise=counting,
+        noise=noise,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options),
         declared=declared_of(options),
@@ -217,8 +218,12 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 def _reduce(options: argparse.Namespace) -> None:
     if options.each and outputs_of(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    if options.every_hdu:
+        refuse_others(options)
     if is_many(options):
         reduce_nights(options, _recipe(options), _speaker(options))
+    elif options.every_hdu:
+        reduce_every_hdu(options, _recipe, _speaker(options))
     else:
         _reduce_one(options)
 
@@ -248,17 +253,14 @@ def _reduce_one(options: argparse.Namespace) -> None:
     for path, product in reduced:
         _deliver(product, path, options.overwrite, say)
         done += [(product, path)] if sides else []
+    made_of = [product for product, _ in done]
+    measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
     if drawings:
-        write_drawings(options, ([product for product, _ in done], masters, frames), say)
-    _quality(options, recipe.prepared(frames), [product for product, _ in done])
-    _record(record, "reduce", options, frames, done)
-
-
-def _quality(options: argparse.Namespace, frames: FrameSet, products: list[ReducedImage]) -> None:
+        write_drawings(options, (made_of, masters, frames), measured, say)
     if options.quality:
-        measured = quality_of(frames, products)
         write_quality(measured, options.quality, overwrite=options.overwrite)
-        _speaker(options)(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+        say(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+    _record(record, "reduce", options, frames, done)
 
 
 def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:

@@ -175,7 +175,7 @@ def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
     lazy: Step[Image, Image] = step
 
     def wait(image: Image) -> Image:
-        if isinstance(image.source, Pixels):
+        if isinstance(image.source, Pixels) or not lazy.stage.by_rows(image, dict(lazy.settings)):
             return lazy(image)
         for _, value in lazy.settings:
             if hasattr(value, "image") and value.image.shape != image.shape:

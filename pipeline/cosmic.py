@@ -13,8 +13,9 @@ import numpy as np
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.frames import Image, check_shapes
 from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.regions import numbers_of, spread_out
 from pipeline.running import advise
-from pipeline.stages import stage
+from pipeline.stages import is_number, stage
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""
@@ -83,8 +84,8 @@ class LACosmic:
 def clean_cosmic_rays(
     image: Image,
     *,
-    gain: float,
-    read_noise: float,
+    gain: float | tuple[float, ...],
+    read_noise: float | tuple[float, ...],
     by: LACosmic = LACosmic(),
     background: Image | None = None,
     force: bool = False,  # noqa: ARG001 - stage's own
@@ -94,18 +95,19 @@ def clean_cosmic_rays(
     The unit stays; all other pixels keep their values to the bit.  Flagged pixels are not looked at.  A value that
     is replaced gets the mean variance of its good neighbours.  Needs the extra ``cosmicray`` (astroscrappy).
 
-    :param gain: e⁻/ADU of one frame; 1 for an image in electrons.
-    :param read_noise: e⁻ of one frame.  An image that carries variance is judged by that instead.
+    :param gain: e⁻/ADU of one frame, or of each amplifier; 1 for an image in electrons.
+    :param read_noise: e⁻ of one frame; of each amplifier, the largest judges all.  An image that carries variance is
+        judged by that instead.
     :param background: what the light has without its target, such as sky lines: it is no cosmic ray.
     :param force: do it even if the header says that it has been done.
     :raises SettingError: gain or read noise make no sense, or astroscrappy is missing.
     :raises StepError: the image is no light.
     :raises CalibrationError: its unit is neither ADU nor electrons.
     """
-    _check(image, gain, read_noise)
+    gains, noise = _check(image, gain, read_noise)
     scrappy = _astroscrappy()
     pixels, n = image.pixels, image.found.frames if image.found else 1
-    electrons = gain * n  # the mean of n frames is as noisy as one of n times the gain, √n times the read noise
+    electrons = gains * n  # the mean of n frames is as noisy as one of n times the gain, √n times the read noise
     known = {} if background is None else {"inbkg": _framed(_filled(_fitting(background, image)) * electrons)}
     variance = pixels.total_variance
     if variance is not None:
@@ -114,28 +116,36 @@ def clean_cosmic_rays(
     hit = np.zeros(values.shape, bool)
     for settings in by.passes:
         more, values = scrappy.detect_cosmics(
-            values, inmask=left_out, gain=1.0, readnoise=read_noise * math.sqrt(n), **settings, **known
+            values, inmask=left_out, gain=1.0, readnoise=noise * math.sqrt(n), **settings, **known
         )
         hit |= more
     hit, values = _unframed(hit, pixels.shape) & ~pixels.mask, _unframed(values, pixels.shape)
     return attrs.evolve(
         image,
         data=_replaced(pixels, hit, values / electrons),
-        state=attrs.evolve(image.state, cosmics=f"L.A.Cosmic with gain={gain:g} and read noise={read_noise:g}"),
+        state=attrs.evolve(
+            image.state, cosmics=f"L.A.Cosmic with gain={_said(gain)} and read noise={_said(read_noise)}"
+        ),
         added=(*image.added, *_cards(gain, read_noise, by, int(hit.sum()))),
     )
 
 
-def _check(image: Image, gain: float, read_noise: float) -> None:
-    if not (0 < gain < math.inf and 0 <= read_noise < math.inf):
+def _check(
+    image: Image, gain: float | tuple[float, ...], read_noise: float | tuple[float, ...]
+) -> tuple[Array | float, float]:
+    """Give e⁻/ADU, of each pixel where amplifiers differ, and the read noise to judge by."""
+    every, noises = (one if isinstance(one, tuple) else (one,) for one in (gain, read_noise))
+    sound = every and noises and all(map(is_number, (*every, *noises)))
+    if not (sound and all(0 < one < math.inf for one in every) and all(0 <= one < math.inf for one in noises)):
         raise SettingError(
             f"clean_cosmic_rays: gain={gain}, read_noise={read_noise}; expected e⁻/ADU above 0, and e⁻ from 0"
         )
     if image.kind != "light":
         raise StepError(f"{image.name}: is a {image.kind}; its lines or hot pixels are as sharp as cosmic rays")
-    if image.state.unit not in ("adu", "electron") or (image.state.unit == "electron" and gain != 1):
+    unit = image.state.unit
+    if unit not in ("adu", "electron") or (unit == "electron" and gain != 1):
         raise CalibrationError(
-            f"{image.name}: in {image.state.unit or 'no unit'}, with gain={gain:g}; expected adu, or electron and 1"
+            f"{image.name}: in {unit or 'no unit'}, with gain={_said(gain)}; expected adu, or electron and 1"
         )
     if not (image.state.bias or image.state.overscan):
         advise(
@@ -143,6 +153,17 @@ def _check(image: Image, gain: float, read_noise: float) -> None:
             "rays are taken for its noise",
             AssumptionWarning,
         )
+    if not isinstance(gain, tuple):
+        return gain, max(noises)
+    return spread_out(numbers_of(image, (), "gain", gain), image.shape, float(np.mean(gain))), max(noises)
+
+
+def _value(number: float | tuple[float, ...]) -> float | str:
+    return _said(number) if isinstance(number, tuple) else float(number)
+
+
+def _said(number: float | tuple[float, ...]) -> str:
+    return ", ".join(f"{one:g}" for one in number) if isinstance(number, tuple) else f"{number:g}"
 
 
 def _astroscrappy() -> ModuleType:
@@ -208,11 +229,11 @@ def _with_means(plane: Array, where: Array, good: Array) -> Array:
     return mean
 
 
-def _cards(gain: float, read_noise: float, by: LACosmic, count: int) -> tuple[tuple[str, Any, str], ...]:
+def _cards(gain: Any, read_noise: Any, by: LACosmic, count: int) -> tuple[tuple[str, Any, str], ...]:
     return (
         ("CCLEANED", True, "cosmic rays were cleaned from single lights"),
-        ("CGAIN", float(gain), "[e-/ADU] gain to find cosmic rays with"),
-        ("CRDNOISE", float(read_noise), "[e-] read noise to find cosmic rays with"),
+        ("CGAIN", _value(gain), "[e-/ADU] gain to find cosmic rays with"),
+        ("CRDNOISE", _value(read_noise), "[e-] read noise to find cosmic rays with"),
         ("CFSMODE", by.fsmode, "fine structure mode of L.A.Cosmic"),
         ("CPSFMOD", by.psfmodel if by.fsmode == "convolve" else "none", "PSF model of L.A.Cosmic, in mode convolve"),
         ("NCOSMIC", count, "number of pixels hit by cosmic rays"),

@@ -37,7 +37,7 @@ def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
 def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) -> None:
     if fault_in(path):
         return
-    others = [str(index) for index, hdu in _numbered(hdus) if hdu.name.strip().upper() == name.strip().upper()]
+    others = [str(index) for index, hdu in forward(hdus) if hdu.name.strip().upper() == name.strip().upper()]
     if len(others) > 1:
         advise(
             f"{path}: HDUs {', '.join(others)} are all named {name}; {number} is taken; choose by number, or by EXTVER "
@@ -48,7 +48,7 @@ def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) ->
 
 def contents(hdus: fits.HDUList, path: str) -> str:
     """List the HDUs of a file for a message; of one with a broken header, say what is wrong with that."""
-    named = (f"{index}{f' {hdu.name}' if hdu.name else ''} ({content_of(hdu)})" for index, hdu in _numbered(hdus))
+    named = (f"{index}{f' {hdu.name}' if hdu.name else ''} ({content_of(hdu)})" for index, hdu in forward(hdus))
     fault = fault_in(path)
     return f"a broken header, {fault}" if fault else ", ".join(named)
 
@@ -57,7 +57,7 @@ def how_to_name(hdus: fits.HDUList, path: str) -> str:
     """Say how to name the HDU that holds an image, where there is just one."""
     if fault_in(path):
         return ""
-    images = [number for number, hdu in _numbered(hdus) if content_of(hdu)[0] in "0123456789"]
+    images = [number for number, hdu in forward(hdus) if content_of(hdu)[0] in "0123456789"]
     return f"; to take that, name it in the list: type, {Path(path).name}, {images[0]}" if len(images) == 1 else ""
 
 
@@ -73,7 +73,7 @@ def content_of(hdu: Any) -> str:
     return "×".join(map(str, axes)) if axes and all(axes) else "no data"
 
 
-def _numbered(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
+def forward(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
     """Give the HDUs with their numbers, as far as astropy can read them; it would go on for ever with some."""
     last = -1
     for index in itertools.count():

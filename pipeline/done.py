@@ -20,7 +20,7 @@ class Input:
 
     kind: str
     path: str
-    hdu: int
+    hdu: int | str
     size: int
     modified: int
 

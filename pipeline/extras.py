@@ -14,6 +14,7 @@ from pipeline.fits import open_frame
 from pipeline.fringe import MasterFringe, subtract_fringe
 from pipeline.healing import heal
 from pipeline.linearity import linearise
+from pipeline.switches import given
 
 NO_EXTRAS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}
 NO_EXTRAS |= {"heal": None, "heal_reach": None, "quality": None}
@@ -88,7 +89,10 @@ def _cosmics(options: argparse.Namespace) -> Any:
     if options.gain is None or options.read_noise is None:
         raise SettingError("--cosmic-rays needs --gain and --read-noise")
     settings = LACosmic(fsmode=options.cosmic_rays, **dict(map(_setting, options.cosmic)))
-    return clean_cosmic_rays(gain=options.gain, read_noise=options.read_noise, by=settings)
+    gain, read_noise = given(options.gain), given(options.read_noise)
+    if options.electrons and isinstance(gain, tuple):
+        gain = 1.0  # frames are electrons by then
+    return clean_cosmic_rays(gain=gain or 0.0, read_noise=read_noise or 0.0, by=settings)
 
 
 def _setting(text: str) -> tuple[str, Any]:

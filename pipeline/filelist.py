@@ -38,7 +38,8 @@ def parse_filelist(
     r"""Read the text of a file list, or its rows, as a FrameSet whose images know kind, path and HDU.
 
     A row is ``type, path`` or ``type, path, hdu``: the type one of bias, dark, flat, light and arc in any case,
-    the HDU a number or an EXTNAME, 0 where it is not given.  Blanks around cells, blank lines, a byte-order mark
+    the HDU a number or an EXTNAME, 0 where it is not given, or ``*`` for all HDUs of amplifiers as one frame .
+    Blanks around cells, blank lines, a byte-order mark
     and everything behind a ``#`` outside quotes are passed over; cells may be quoted, and a quote in them is
     doubled; a first row of column names is skipped.  Relative paths are relative to ``folder``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.corrections import state as state_of
-from pipeline.directory import number_of
+from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
     MOST,
     AssumptionWarning,
@@ -25,12 +26,13 @@ from pipeline.errors import (
     PipelineWarning,
 )
 from pipeline.exposures import Reading, exposure_reading, key_of
-from pipeline.filelist import parse_rows
+from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
-from pipeline.header import CREATOR
+from pipeline.header import COMPANIONS, CREATOR
 from pipeline.listfile import read_list, why_not_there
+from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.planes import FitsSource
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
@@ -49,14 +51,27 @@ def read_night(
     :raises FileListError: with every problem of the list and of the files it names, by line.
     """
     path = Path(path)
-    if exposure_key:
-        key_of(exposure_key)  # a mistake in it is not every file's
-    parsed = parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
-    frames, problems = _opened_frames(parsed.frames, exposure_key, plane_number(plane))
+    parsed = parsed_list(path, delimiter=delimiter, exposure_key=exposure_key)
+    frames, problems = opened_frames(parsed.frames, exposure_key, plane_number(plane))
     _log.info("%s: %r", path, frames)
     if parsed.problems or problems:
-        raise FileListError(str(path), tuple(sorted([*parsed.problems, *problems], key=_line)))
+        raise FileListError(str(path), in_order([*parsed.problems, *problems]))
     return frames
+
+
+def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Parsed:
+    """Read a file list, and open nothing yet; problems with its rows are in what it gives.
+
+    :raises FileListError: it is no text.
+    """
+    if exposure_key:
+        key_of(exposure_key)  # a mistake in it is not every file's
+    return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
+
+
+def in_order(problems: Iterable[str]) -> tuple[str, ...]:
+    """Sort problems of a list by the lines that they name."""
+    return tuple(sorted(problems, key=_line))
 
 
 def _line(problem: str) -> int:
@@ -75,13 +90,15 @@ def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int
 
     :raises FileListError: with every file that cannot be opened as an image.
     """
-    opened, problems = _opened_frames(frames, exposure_key, plane_number(plane))
+    opened, problems = opened_frames(frames, exposure_key, plane_number(plane))
     if problems:
         raise FileListError("frames", problems)
     return opened
 
 
-def _opened_frames(frames: FrameSet, exposure_key: str | None, plane: int | None) -> tuple[FrameSet, tuple[str, ...]]:
+def opened_frames(
+    frames: FrameSet, exposure_key: str | None, plane: int | None = None
+) -> tuple[FrameSet, tuple[str, ...]]:
     """Open frames, each place once however often it is listed; give what can be opened, and every problem."""
     opened: list[Image] = []
     lines: list[int | None] = []
@@ -132,7 +149,8 @@ def open_frame(
     """Open one frame: header, exposure and shape now, pixels when asked.
 
     :param frame: a path, or an image that parse_filelist gave.
-    :param hdu: the number, the EXTNAME or ``"EXTNAME,EXTVER"`` of the HDU, with a path.
+    :param hdu: the number, the EXTNAME or ``"EXTNAME,EXTVER"`` of the HDU, with a path; ``*``, or a pattern of
+        EXTNAMEs such as ``im*``, for amplifiers that have each their HDU, and DETSEC, as one frame.
     :param plane: which image of a cube, from 0 as HDUs and rows are counted, in the order of the file.
     :raises FrameError: there is no image there.
     :raises HeaderError: the exposure in its header cannot be read.
@@ -143,7 +161,7 @@ def open_frame(
     if not isinstance(frame.data, Location):
         return frame
     where = frame.data
-    source, headers = _open_location(where, plane_number(plane))
+    source, headers = _open_location(where, frame.kind, plane_number(plane))
     cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
         said, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
@@ -167,7 +185,7 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
         advise(f"{where}: {said.note}", HeaderWarning)
 
 
-def _open_location(where: Location, chosen: int | None) -> tuple[FitsSource, tuple[Cards, ...]]:
+def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[FitsSource, tuple[Cards, ...]]:
     """Open an HDU: where its pixels are, its header, and behind it the primary one."""
     packing = packing_of(where.path)
     fault = fault_in(where.path, where.hdu if isinstance(where.hdu, int) else None)
@@ -178,16 +196,27 @@ def _open_location(where: Location, chosen: int | None) -> tuple[FitsSource, tup
         Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
+        if is_pattern(where.hdu):
+            pile, header = pile_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
+            return FitsSource(pile), (header,)
         number = number_of(hdus, where.path, where.hdu)
+        if number == 0 and piled(hdus):
+            raise FrameError(
+                f"{where}: holds no image, and several HDUs are parts of one by their DETSEC; give * as the HDU to "
+                f"read them as one frame, or name one; the file has {contents(hdus, where.path)}"
+            )
         plane = plane_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
-        names = [str(other.name) for other in hdus] if ours and number == 0 else []
+        beside = {(str(other.name), other.ver): index for index, other in forward(hdus)} if ours else {}
+        alone = str(hdus[number].name) in COMPANIONS
         flags, deviation = (
-            plane_of(hdus, names.index(name), where.path, packing) if name in names else None
+            plane_of(hdus, beside[name, hdus[number].ver], where.path, packing)
+            if (name, hdus[number].ver) in beside and not alone
+            else None
             for name in ("FLAGS", "UNCERT")
         )
-        for beside in (flags, deviation):
-            if beside and beside.shape != plane.shape:
-                raise FrameError(f"{where}: HDU {beside.hdu} has the shape {beside.shape}, its image {plane.shape}")
+        for other in (flags, deviation):
+            if other and other.shape != plane.shape:
+                raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")
     return FitsSource(plane, flags, deviation), headers

@@ -13,7 +13,7 @@ from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes
 from pipeline.lamp import lamp_spectrum
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.running import advise
-from pipeline.sections import Section
+from pipeline.section import Section
 from pipeline.stages import stage
 
 CURVES = ("polynomial", "spline")

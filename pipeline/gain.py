@@ -4,39 +4,60 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import attrs
+import numpy as np
 
 from pipeline import keywords, tables
 from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.frames import Image
-from pipeline.stages import stage
+from pipeline.pixels import Pixels
+from pipeline.regions import GAIN, READ_NOISE, SATURATION, Region, numbers_of, regions_of, several_gains, spread_out
+from pipeline.stages import is_number, stage
 
 SAME_GAIN = 1e-3
 
 _IN_ADU = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
 
 
-@stage(rows=True, does="gain")
-def to_electrons(image: Image, *, gain: float | None = None, force: bool = False) -> Image:
+Gain: TypeAlias = float | tuple[float, ...] | None
+
+
+def _one_gain(image: Image, *, gain: Gain = None, force: bool = False) -> bool:  # noqa: ARG001 - stage's own
+    return not several_gains(image) if gain is None else not isinstance(gain, tuple) or len(gain) == 1
+
+
+@stage(rows=_one_gain, does="gain")
+def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Image:
     """Multiply by the gain: values and what is known of their noise are then in electrons.
+
+    Where several amplifiers read the frame, each has its own gain, if the header (GAINA, GAIN1) or ``gain`` says so.
+    That comes before the flat, which evens gains out: flats are brought to electrons too.
 
     The header follows: its gain becomes 1, and levels in ADU (SATURATE, a read noise whose comment says ADU) are in
     electrons too, so that whoever reads them next does not multiply again.
 
-    :param gain: e⁻/ADU; by default what the header says, unless that may be a setting of the camera.
+    :param gain: e⁻/ADU, or that of each amplifier in the order of their names; by default what the header says,
+        unless that may be a setting of the camera.
     :param force: multiply even if the header says that the values are electrons.
-    :raises SettingError: the gain is not positive.
-    :raises CalibrationError: the header gives no gain that can be believed, or the image is not in ADU.
+    :raises SettingError: a gain is not positive.
+    :raises CalibrationError: the header gives no gain that can be believed, the image is not in ADU, or gains of
+        several amplifiers come after the flat.
     """
-    if gain is not None and not (gain > 0 and math.isfinite(gain)):
-        raise SettingError(f"to_electrons: gain={gain}; expected a positive gain in e⁻/ADU")
+    given = () if gain is None else gain if isinstance(gain, tuple) else (gain,)
+    if not all(is_number(one) and 0 < one < math.inf for one in given) or gain == ():
+        raise SettingError(
+            f"to_electrons: gain={gain!r}; expected a positive gain in e⁻/ADU, or one for each amplifier"
+        )
     if image.state.unit not in ("adu", "adu/s") and not force:
         raise CalibrationError(f"{image.name}: in {image.state.unit or 'no unit'}; a gain turns adu into electron")
+    if not _one_gain(image, gain=gain):
+        return _by_amplifier(image, given)
     said = keywords.gain(image.header)
-    number = gain if gain is not None else said
+    number = given[0] if given else said
     if number is None:
         raise CalibrationError(
             f"{image.name}: no gain in e-/ADU in its header (GAIN = {image.header.get('GAIN', 'none')} "
@@ -44,14 +65,65 @@ def to_electrons(image: Image, *, gain: float | None = None, force: bool = False
         )
     number = float(number)
     by = f"Gain correction with {number:.8g} e-/ADU"
+    found = _found(image.found, number)
+    return _converted(image, image.pixels.times(number), _in_electrons(image.header, number), by, found)
+
+
+def _converted(image: Image, pixels: Pixels, header: Cards, by: str, found: Any) -> Image:
+    unit = "electron/s" if image.state.per_second else "electron"
     return attrs.evolve(
         image,
-        data=image.pixels.times(number),
-        header=_in_electrons(image.header, number),
-        state=attrs.evolve(image.state, gain=by, unit="electron/s" if image.state.per_second else "electron"),
+        data=pixels,
+        header=header,
+        state=attrs.evolve(image.state, gain=by, unit=unit),
         added=(*image.added, ("GAINCOR", by, "")),
-        found=_found(image.found, number),
+        found=found,
     )
+
+
+def _by_amplifier(image: Image, given: tuple[float, ...]) -> Image:
+    """Multiply the pixels of each amplifier by its gain."""
+    if image.state.flat:
+        raise CalibrationError(
+            f"{image.name}: flat-fielded, which has evened out the gains of its amplifiers; put to_electrons first, "
+            "for its flats too"
+        )
+    regions = regions_of(image)
+    numbers = numbers_of(image, [region.gain for region in regions], "gain", given)
+    gains = [number for _, number in numbers]
+    mean = float(np.mean(gains))
+    by = f"Gain correction with {', '.join(f'{gain:.6g}' for gain in gains)} e-/ADU"
+    found = _found(image.found, mean)  # what was measured on all amplifiers together, at their mean gain
+    pixels = image.pixels.times(spread_out(numbers, image.shape, mean))
+    return _converted(image, pixels, _each_in_electrons(image.header, regions, gains), by, found)
+
+
+def _each_in_electrons(cards: Cards, regions: Sequence[Region], gains: Sequence[float]) -> Cards:
+    """Give cards that say what holds for electrons, of each amplifier; what was one for all becomes one for each."""
+    header = cards.to_header()
+    level, noise = keywords.saturation(cards), _noise_in_adu(cards)
+    for keyword in (*(tables.SATURATION if level else ()), *((noise,) if noise else ())):
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    for keyword in (key.keyword for key in tables.GAIN):
+        if keywords.gain(cards) is not None and _number(cards, keyword) is not None:
+            header[keyword] = (1.0, "values are electrons: see GAINCOR")
+    for region, gain in zip(regions, gains, strict=True):
+        for key in (*GAIN, *READ_NOISE, *SATURATION):
+            header.remove(key.format(region.name), ignore_missing=True, remove_all=True)
+        saturated = region.saturation or level
+        read = region.read_noise if noise is None else (_number(cards, noise) or 0.0) * gain
+        header[GAIN[0].format(region.name)] = (1.0, "values are electrons: see GAINCOR")
+        if saturated:
+            header[SATURATION[0].format(region.name)] = (saturated * gain, "[electron] multiplied by the gain")
+        if read:
+            header[READ_NOISE[0].format(region.name)] = (read, "[electron]")
+    return Cards.of(header)
+
+
+def _noise_in_adu(cards: Cards) -> str | None:
+    """Give the card of the frame's read noise in ADU."""
+    said = (key.keyword for key in tables.READ_NOISE if key.keyword in cards)
+    return next((keyword for keyword in said if _IN_ADU.search(cards.comment(keyword))), None)
 
 
 def _in_electrons(cards: Cards, gain: float) -> Cards:
@@ -63,11 +135,9 @@ def _in_electrons(cards: Cards, gain: float) -> Cards:
         value = _number(cards, keyword)
         if value is not None and any(abs(value / one - 1) <= SAME_GAIN for one in used):
             header[keyword] = (1.0, "values are electrons: see GAINCOR")
-    in_adu = (
-        keyword
-        for keyword in (key.keyword for key in tables.READ_NOISE)
-        if keyword in cards and _IN_ADU.search(cards.comment(keyword))
-    )
+    in_adu = [
+        key.keyword for key in tables.READ_NOISE if key.keyword in cards and _IN_ADU.search(cards.comment(key.keyword))
+    ]
     for keyword in (*tables.SATURATION, *in_adu):
         value = _number(cards, keyword)
         if value is not None:

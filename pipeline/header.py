@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 CREATOR = "ccd-pipeline 0.1.0"
 
+COMPANIONS = ("MASK", "UNCERT", "FLAGS")
+"""The HDUs that stand beside an image in a product; those of one image have its EXTVER."""
+
 _NAMED = ("light", "arc", "bias", "dark", "flat")
 
 

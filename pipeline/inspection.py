@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from pipeline.frames import FrameSet
 from pipeline.header import ReducedImage
 from pipeline.nightpage import write_report
 from pipeline.output import check_writable
+from pipeline.quality import Quality
 from pipeline.recipes import Masters
 from pipeline.report import flag_words
 from pipeline.stretch import LIMITS, MAPS, STRETCHES, Look
@@ -80,14 +81,23 @@ def outputs_of(options: argparse.Namespace) -> list[Path]:
     return [*options.figure, *([options.report] if options.report else [])]
 
 
-def write_drawings(options: argparse.Namespace, night: Night, say: Callable[[str], None]) -> None:
+def write_drawings(
+    options: argparse.Namespace, night: Night, quality: Sequence[Quality], say: Callable[[str], None]
+) -> None:
     """Write the figures and the report of a night that were asked for."""
     products, masters, frames = night
     write_figures(products[0], options, Path(options.output or "reduced.fits").name, say)
     if options.report:
         look = Look(options.limits, options.stretch, options.colours)
         write_report(
-            options.report, products, masters, frames, look=look, plotlyjs=options.plotlyjs, overwrite=options.overwrite
+            options.report,
+            products,
+            masters,
+            frames,
+            quality=quality,
+            look=look,
+            plotlyjs=options.plotlyjs,
+            overwrite=options.overwrite,
         )
         say(f"wrote {options.report}")
 

@@ -27,13 +27,15 @@ _MODE = re.compile(r"(?!nan$|[-+]?inf)[a-z_].*", re.IGNORECASE)
 
 def gain(*headers: Cards) -> float | None:
     """Give the gain in e⁻/ADU; None where no card says it, or GAIN is the number of a setting."""
-    return _first(headers, tables.GAIN, _gain_of)
+    return _first(headers, tables.GAIN, gain_from)
 
 
-def _gain_of(cards: Cards, key: Key) -> float | None:
+def gain_from(cards: Cards, key: Key) -> float | None:
+    """Give the gain in e⁻/ADU that one card says; None where it says none, or is the number of a setting."""
     value = _positive(cards, key)
     comment = cards.comment(key.keyword).lower()
-    if value is None or (key.keyword == "GAIN" and (value > MOST_GAIN or _is_setting(cards, comment))):
+    plain = re.fullmatch(r"GAIN([A-Z]|\d+)?", key.keyword)
+    if value is None or (plain and (value > MOST_GAIN or _is_setting(cards, comment))):
         return None
     inverse = re.search(r"(adu|dn|counts?)\s*(/|per)\s*e", comment) or key.unit == "ADU/e"
     return 1 / value if inverse else value

@@ -57,9 +57,9 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
 
     :raises NightsError: some could not be reduced.
     """
-    for name in ("output", "masters", "record", "each", "quality", "figure", "report"):
+    for name in ("output", "masters", "record", "each", "every_hdu", "quality", "figure", "report"):
         if getattr(options, name):
-            switch = "-o" if name == "output" else f"--{name}"
+            switch = "-o" if name == "output" else f"--{name.replace('_', '-')}"
             raise SettingError(f"{switch} goes with one night, reduced by this process; for many there is --output-dir")
     survey = Survey(
         recipe=recipe,

@@ -20,6 +20,9 @@ from pipeline.jsontext import as_json
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.pixels import Array, Flag, Pixels
+from pipeline.quality import Quality
+from pipeline.qualityfile import quality_of
+from pipeline.qualitypage import quality_section
 from pipeline.recipes import Masters
 from pipeline.report import combined_words, step_words
 from pipeline.robust import MAD_TO_SIGMA
@@ -38,6 +41,7 @@ def write_report(
     masters: Masters,
     frames: FrameSet,
     *,
+    quality: Sequence[Quality] | None = None,
     look: Look = Look(),  # noqa: B008 - an immutable record
     plotlyjs: PlotlyJs = "embed",
     overwrite: bool = False,
@@ -47,16 +51,23 @@ def write_report(
     :param products: the reduced light, and the arc where there is one.
     :param masters: what they were calibrated with.
     :param frames: the night's raw frames: the first of a product's kind is shown beside it.
+    :param quality: the quality numbers to list; by default those of the frames as they are, and of the products.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    text = night_page(products, masters, frames, look, plotlyjs)
+    rows = quality_of(frames, products) if quality is None else quality
+    text = night_page(products, masters, frames, look, plotlyjs, rows)
     write_whole(Path(path), text.encode(), overwrite=overwrite)
 
 
 def night_page(
-    products: Sequence[ReducedImage], masters: Masters, frames: FrameSet, look: Look, plotlyjs: PlotlyJs
+    products: Sequence[ReducedImage],
+    masters: Masters,
+    frames: FrameSet,
+    look: Look,
+    plotlyjs: PlotlyJs,
+    quality: Sequence[Quality] = (),
 ) -> str:
-    """Give the page: products, calibrations, frames, history and header."""
+    """Give the page: products, calibrations, frames and their quality, history and header."""
     views = [view_of(product) for product in products]
     counts = ", ".join(f"{len(frames.of_kind(kind))} {kind}" for kind in _kinds(frames))
     parts = [f"<h1>{_safe(views[0].title)}</h1>", f'<p class="sub">{_safe(views[0].subtitle)} · from {counts}</p>']
@@ -66,6 +77,7 @@ def night_page(
     for kind, master in made:
         parts += _master(kind, master, look)
     parts += _rejections([*((kind, master.image) for kind, master in made), *((p.kind, p) for p in products)])
+    parts += quality_section(quality)
     parts += _history(products[0])
     parts += _header(products[0])
     parts.append(f'<p class="sub">{CREATOR}</p>')
@@ -156,7 +168,8 @@ def _master(kind: str, master: Any, look: Look) -> list[str]:
     view, found = view_of(master), master.image.found
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
     if found is not None:
-        facts += [("noise", words) for words in map(_noise, [kind] * len(found.amplifiers), found.amplifiers)]
+        counted = "electron" if any(ran.stage == "to_electrons" for ran in master.image.history) else "adu"
+        facts += [("noise", _noise(kind, one, counted)) for one in found.amplifiers]
     if kind == "dark":
         facts.append(("hot pixels", _hot(view)))
     return [f"<h2>Master {kind}</h2>", _facts(facts), panel(view, look, key=f"master-{kind}", whole=False).body]
@@ -171,14 +184,15 @@ def _level(view: View) -> str:
     return f"median {np.median(good):.6g}{unit}, spread of the pixels {spread:.4g}{unit}"
 
 
-def _noise(kind: str, amplifier: Amplifier) -> str:
-    """Say what the fit σ² = a + b·level found."""
+def _noise(kind: str, amplifier: Amplifier, unit: str) -> str:
+    """Say what the fit σ² = a + b·level found, in frames of some unit."""
     noise, (top, end), (left, right) = amplifier.noise, amplifier.rows, amplifier.columns
     where = f"rows {top} to {end - 1}, columns {left} to {right - 1}: "
     if kind == "bias":
-        return f"{where}read noise {math.sqrt(max(noise.a, noise.floor)):.3g} adu"
-    fit = f"σ² = {noise.a:.4g} + {noise.b:.4g} · level, in adu with the bias in"
-    return f"{where}gain about {1 / noise.b:.3g} e⁻/adu, from {fit}" if kind == "flat" and noise.b > 0 else where + fit
+        return f"{where}read noise {math.sqrt(max(noise.a, noise.floor)):.3g} {unit}"
+    fit = f"σ² = {noise.a:.4g} + {noise.b:.4g} · level, in {unit} with the bias in"
+    tells = kind == "flat" and noise.b > 0 and unit == "adu"
+    return f"{where}gain about {1 / noise.b:.3g} e⁻/adu, from {fit}" if tells else where + fit
 
 
 def _hot(view: View) -> str:

@@ -36,9 +36,18 @@ def write(
     :param ready: told of the file once it is whole, and before it takes its place.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    hdus = hdus_of(record) if isinstance(record, Mask) else _product_of(record).to_hdulist()
+    write_hdus(
+        hdus_of(record) if isinstance(record, Mask) else hdus_of_product(record), Path(path), overwrite, ready=ready
+    )
+
+
+def write_hdus(hdus: fits.HDUList, path: Path, overwrite: bool, *, ready: Callable[[Path], None] | None = None) -> None:
+    """Write HDUs to a file, whole or not at all, with checksums and the time.
+
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
     hdus[0].header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC at which this file was written")
-    with whole_file(Path(path), overwrite) as temporary:
+    with whole_file(path, overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)
         if ready:
             ready(temporary)
@@ -52,6 +61,11 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
     """
     with whole_file(path, overwrite) as temporary:
         temporary.write_bytes(content)
+
+
+def hdus_of_product(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> fits.HDUList:
+    """Give what a product or master is written as: its image, MASK, UNCERT and FLAGS."""
+    return _product_of(record).to_hdulist()
 
 
 def _product_of(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> ReducedImage:

@@ -11,9 +11,14 @@ from pipeline.errors import CalibrationError, SettingError
 from pipeline.frames import Image
 from pipeline.levels import Method, measure_levels
 from pipeline.mosaic import Mosaic, trimmed
+from pipeline.piles import of_every_hdu
 from pipeline.pixels import Array, Pixels
-from pipeline.sections import Amplifier, Readout, Section, declared
+from pipeline.section import Section
+from pipeline.sections import Amplifier, Readout, declared
 from pipeline.stages import stage
+
+FEW = 8
+"""So many sections are listed in a card; of more it tells the number."""
 
 
 @stage(does="overscan")
@@ -35,17 +40,18 @@ def subtract_overscan(
     :param order: 0 for one level an amplifier; n for a polynomial of degree n through the levels of its rows (of its
         columns, where the overscan lies above or below the data); None for each row its own.
     :param amplifiers: where the data and the overscan of each lie; by default what the header declares: TRIMSEC or
-        else DATASEC and BIASSEC, these with letters or numbers, BSEC11 and TSEC11, or ESO's DET OUT.
-    :param trim: keep the data sections only, side by side; the WCS follows.
+        else DATASEC and BIASSEC, these with letters or numbers, BSEC11 and TSEC11, or ESO's DET OUT.  Of a file whose
+        amplifiers have each their HDU, read as one frame: in each HDU; one stands for all.
+    :param trim: keep the data sections only, side by side, or where DETSEC of each says; the WCS follows.
     :raises CalibrationError: the sections do not fit the frame, or an overscan holds too few good pixels.
     :raises HeaderError: a card is there and is no section.
     """
     _check(method, order, amplifiers)
-    readouts = _readouts(image, amplifiers or declared(image))
+    readouts = _readouts(image, of_every_hdu(image, amplifiers) or declared(image))
     if not readouts:
         return image
-    mosaic = Mosaic.of([readout.data for readout in readouts], image.name)
-    whole = not trim or (len(readouts) == 1 and readouts[0].data.shape == image.shape)
+    mosaic = Mosaic.of(readouts, image.name)
+    whole = not trim or (mosaic.one_window and mosaic.shape == image.shape)
     strips = [readout for readout in readouts if readout.overscan]
     if whole and not strips:
         return image
@@ -55,7 +61,7 @@ def subtract_overscan(
         pixels = pixels.minus(_plane(pixels, laid))
         means = [float(values.mean()) for (values, _), _ in laid][: len(strips)]
     by = _words(strips, method, order)
-    cut = "" if whole else f"Trim data section is {' and '.join(str(readout.data) for readout in readouts)}"
+    cut = "" if whole else f"Trim data section is {_listed([readout.data for readout in readouts])}"
     return attrs.evolve(
         image,
         data=pixels if whole else mosaic.cut(pixels),
@@ -64,7 +70,7 @@ def subtract_overscan(
         added=(
             *image.added,
             *([("OVERSCAN", by, "")] if by else []),
-            *((f"OSLEVEL{n}", mean, "mean overscan level") for n, mean in enumerate(means[:9], start=1)),
+            *((_level_card(n), mean, "mean overscan level") for n, mean in enumerate(means, start=1)),
             *([("TRIM", cut, "")] if cut else []),
         ),
     )
@@ -160,5 +166,13 @@ def _words(strips: list[Readout], method: str, order: int | None) -> str:
     if not strips:
         return ""
     how = {0: method, None: f"{method} of each row"}.get(order, f"{method} and a curve of order {order}")
-    sections = " and ".join(str(readout.overscan) for readout in strips)
-    return f"Overscan section is {sections} with {how}"
+    return f"Overscan section is {_listed([readout.overscan for readout in strips])} with {how}"
+
+
+def _level_card(number: int) -> str:
+    return f"OSLEVEL{number}" if number < 10 else f"OSLEV{number}"
+
+
+def _listed(sections: Sequence[Section | None]) -> str:
+    few = len(sections) <= FEW
+    return " and ".join(map(str, sections)) if few else f"that of each of {len(sections)} amplifiers"

@@ -178,15 +178,16 @@ class Pixels:
             shared=_sum_shared(self.shared, other.shared, -times),
         )
 
-    def times(self, factor: float) -> Pixels:
-        """Multiply by a number."""
+    def times(self, factor: float | Array) -> Pixels:
+        """Multiply by a number, or by one for each pixel that is known exactly."""
+        square = np.square(factor).astype(self.values.dtype)
         with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
             values = np.multiply(self.values, factor, dtype=np.float64)
         return attrs.evolve(
             self,
             values=_rounded(values, self.values.dtype),
-            variance=None if self.variance is None else sealed(self.variance * self.values.dtype.type(factor**2)),
-            shared=tuple((key, sealed(sigma * sigma.dtype.type(factor))) for key, sigma in self.shared),
+            variance=None if self.variance is None else sealed(self.variance * square),
+            shared=tuple((key, sealed(sigma * np.asarray(factor, sigma.dtype))) for key, sigma in self.shared),
         )
 
     def over(self, other: Pixels) -> Pixels:

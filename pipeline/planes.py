@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import os
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
@@ -85,7 +85,7 @@ class Plane:
         if quick is None:
             np.copyto(into, self.read_raw(start, stop).reshape(-1))
             return
-        found = quick.read_into(into, self.offset + start * self.shape[1] * into.itemsize)
+        found = quick.read_into(into, self._place(start))
         if found < into.nbytes:
             raise self._short(into.nbytes - found, stop)
 
@@ -96,6 +96,11 @@ class Plane:
         """
         if self.held is not None:
             self._check_unchanged(self.held.descriptor)
+
+    def _place(self, row: int) -> int:
+        """Give where a row begins."""
+        rows = (self.plane or 0) * self.shape[0] + row
+        return self.offset + rows * self.shape[1] * np.dtype(self.stored).itemsize
 
     def _short(self, missing: int, row: int) -> FrameError:
         where = f"{self.path}[{self.hdu}]"
@@ -142,8 +147,7 @@ class Plane:
         stored = np.dtype(self.stored).newbyteorder(">")
         height, width = max(stop - start, 0), self.shape[1]
         size = height * width * stored.itemsize
-        first = (self.plane or 0) * self.shape[0] + start
-        place = self.offset + first * width * stored.itemsize
+        place = self._place(start)
         data: Any
         if isinstance(source, Held | Spool):
             data = np.empty(size, np.uint8)
@@ -181,11 +185,42 @@ class Plane:
         return scaled.astype(self.dtype)
 
 
+class Readable(Protocol):
+    """The array of an HDU, or of several as one, read by rows: see :class:`Plane`."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102 - as Plane's, all of them
+    @property
+    def hdu(self) -> int | str: ...  # noqa: D102
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def stored(self) -> str: ...  # noqa: D102
+    @property
+    def bzero(self) -> float: ...  # noqa: D102
+    @property
+    def packing(self) -> str: ...  # noqa: D102
+    @property
+    def signature(self) -> tuple[int, int, int]: ...  # noqa: D102
+    @property
+    def exact(self) -> bool: ...  # noqa: D102
+    @property
+    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
+    @property
+    def spool(self) -> Spool | None: ...  # noqa: D102
+    def read(self, start: int, stop: int) -> Array: ...  # noqa: D102
+    @property
+    def plane(self) -> int | None: ...  # noqa: D102
+    def read_into(self, start: int, stop: int, into: Array) -> None: ...  # noqa: D102
+    def check_unchanged(self) -> None: ...  # noqa: D102
+    def loaded(self) -> Readable: ...  # noqa: D102
+
+
 @attrs.frozen
 class FitsSource:
     """The pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
 
-    values: Plane
+    values: Readable
     flags: Plane | None = None
     deviation: Plane | None = None
 

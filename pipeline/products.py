@@ -37,7 +37,7 @@ def product_name(image: Image) -> str:
     """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
     name, _, hdu = image.short_name.partition("[")
     stem = re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
-    part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]"))
+    part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]")).strip("_")
     return f"{stem}_{part}.fits" if part else f"{stem}.fits"
 
 

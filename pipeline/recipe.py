@@ -19,6 +19,7 @@ from pipeline.masks import flag_bad
 from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
+from pipeline.regions import several_gains
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.stacking import combine, exposures_differ, levels, loaded
 from pipeline.stages import Step
@@ -56,11 +57,12 @@ class Recipe:
     :param flagging: what else is flagged.
     :param declared: kinds of frames that are raw, or finished, whatever their headers say.
     :param normalise: the step that makes the flat a response.
-    :param electrons: the step that turns the calibrated image into electrons; None to leave it in ADU.
+    :param electrons: the step that turns the calibrated image into electrons, or each frame, where amplifiers have
+        gains of their own; None to leave it in ADU.
     :param orient: the last step, which lays the dispersion along x; None to leave the image as it lies.
     :param variance: where the variance comes from, as in combine; None to follow none.
-    :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``; by
-        default what its header says, or else what the bias and flat frames show.
+    :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``, or of each
+        amplifier of it, in a tuple; by default what its header says, or else what the bias and flat frames show.
     :param linearity: the step that straightens raw values; None to take them as they are.
     :param cosmics: the step that cleans each light, once bias and dark are out; None to leave that to the clip.
     :param fringe: the step that takes fringes out of the flat-fielded light.
@@ -78,7 +80,7 @@ class Recipe:
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
     variance: Variance | None = "noise"
-    noise: Noise | None = None
+    noise: Noise | tuple[Noise, ...] | None = None
     linearity: Step[Image, Image] | None = None
     cosmics: Step[Image, Image] | None = None
     fringe: Step[Image, Image] | None = None
@@ -91,11 +93,20 @@ class Recipe:
         flagged = each(flag_saturated(level=self.saturation))(frames)
         flagged = each(self.linearity)(flagged) if self.linearity else flagged
         if self.overscan is None or not (self._amplifiers or any(map(declares_sections, flagged))):
-            return flagged
+            return self._counted(flagged)
         mask = self.flagging.mask
         if mask is not None and mask.shape == flagged[0].shape:  # before the frame is trimmed and the mask is not
             flagged = each(flag_bad(mask=mask))(flagged)
-        return each(self.overscan)(flagged)
+        return self._counted(each(self.overscan)(flagged))
+
+    def _counted(self, frames: FrameSet) -> FrameSet:
+        """Bring frames whose amplifiers have each their gain to electrons: the flat evens gains out."""
+        step = self.electrons
+        gain = None if step is None else dict(step.settings).get("gain")
+        several = isinstance(gain, tuple) if gain is not None else any(map(several_gains, frames))
+        if step is None or not several:
+            return frames
+        return FrameSet(frame if frame.state.unit == "" else step(frame) for frame in frames)
 
     @property
     def _amplifiers(self) -> bool:
@@ -128,9 +139,17 @@ class Recipe:
             alone = image.found is not None and image.found.frames == 1
             if self.variance is None or not alone or image.pixels.variance is not None:
                 return image
-            return estimate_variance(image, noise=self.noise or noise_of(image) or shown)
+            return estimate_variance(image, noise=self._noise_for(image) or noise_of(image) or shown)
 
         return estimate
+
+    def _noise_for(self, image: Image) -> Noise | tuple[Noise, ...] | None:
+        """Give the noise that was said, in electrons where frames have become electrons."""
+        if self.noise is None or not any(ran.stage == "to_electrons" for ran in image.history):
+            return self.noise
+        each = self.noise if isinstance(self.noise, tuple) else (self.noise,)
+        counted = tuple(one.scaled(1 / one.b) if one.b > 0 else one for one in each)
+        return counted if isinstance(self.noise, tuple) else counted[0]
 
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
@@ -157,7 +176,9 @@ class Recipe:
 
     def finished(self, image: Image) -> Image:
         """Do to an image what comes after calibrating it."""
-        return pipe(image, chain(*(step for step in (self.electrons, self.orient) if step is not None)))
+        counted = any(ran.stage == "to_electrons" for ran in image.history)
+        steps = (None if counted else self.electrons, self.orient)
+        return pipe(image, chain(*(step for step in steps if step is not None)))
 
 
 def scale_of(frames: FrameSet) -> Scale | None:

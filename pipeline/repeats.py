@@ -42,6 +42,6 @@ def without_repeats(frames: Sequence[Image], lines: Sequence[int | None]) -> tup
     return [frames[place] for place in sorted(kept)], problems
 
 
-def _identity(frame: Image) -> tuple[tuple[int, int, int], int, int | None] | None:
+def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None] | None:
     source = frame.data
     return (source.values.signature, source.values.hdu, source.values.plane) if isinstance(source, FitsSource) else None

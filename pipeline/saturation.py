@@ -13,20 +13,31 @@ from pipeline.frames import FrameSet, Image, Ran
 from pipeline.keywords import saturation, unknown_saturation
 from pipeline.masks import Mask
 from pipeline.pixels import Array, Flag, sealed
+from pipeline.regions import regions_of, several_levels, spread_out
 from pipeline.running import advise
+from pipeline.section import Section
 from pipeline.stages import stage
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:
     limit = _level(image) if level is None else level
-    reduced = image.state.bias or image.state.dark or image.state.flat  # elsewhere: the level was for the raw frame
-    return math.inf if limit is None or reduced else limit
+    return math.inf if limit is None or _reduced(image) else limit
 
 
-@stage(rows=True, ceiling=_ceiling)
+def _reduced(image: Image) -> bool:
+    """Tell whether an image was reduced elsewhere: its level was for the raw frame."""
+    return bool(image.state.bias or image.state.dark or image.state.flat)
+
+
+def _one_level(image: Image, *, level: float | None = None) -> bool:
+    return level is not None or not several_levels(image)
+
+
+@stage(rows=_one_level, ceiling=_ceiling)
 def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     """Flag values from ``level`` up, in ADU of the raw frame; by default from its header's SATURATE card.
 
+    Where the header gives a level for each of several amplifiers, SATURATA or SATUR1, that is taken for its pixels.
     Without a level and without the card nothing is flagged.
 
     :raises StepError: the image is not raw any more.
@@ -34,7 +45,8 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     """
     if level is not None and not level > 0:
         raise SettingError(f"flag_saturated: level={level}; expected a positive level in ADU")
-    if level is None and _level(image) is None:
+    each = () if level is not None else _levels_of_each(image)
+    if level is None and not each and _level(image) is None:
         unknown = unknown_saturation(image.header)
         if unknown:
             advise(f"{image.name}: {unknown} says no level; nothing is flagged as saturated", HeaderWarning)
@@ -43,10 +55,20 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     if changed or (image.found and image.found.frames > 1):
         by = changed or "combine"
         raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
-    limit = _ceiling(image, level=level)
-    if limit == math.inf:
+    limit: float | Array = _ceiling(image, level=level)
+    if each and not _reduced(image):
+        limit = spread_out(each, image.shape, math.inf)
+    elif limit == math.inf:
         return image
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
+
+
+def _levels_of_each(image: Image) -> tuple[tuple[Section, float], ...]:
+    """Give each amplifier's level where the header gives it; infinite for one of which it does not."""
+    regions = regions_of(image)
+    if not any(region.saturation for region in regions):
+        return ()
+    return tuple((region.section, region.saturation or math.inf) for region in regions)
 
 
 def _level(image: Image) -> float | None:

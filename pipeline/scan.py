@@ -18,6 +18,7 @@ from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
 from pipeline.header import CREATOR
 from pipeline.output import check_writable, whole_file
+from pipeline.sections import PILE
 from pipeline.stacking import EQUAL_EXPOSURES
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
@@ -41,7 +42,7 @@ class Frame:
     """What a header says of a frame in a folder; ``kind`` is empty where it does not say, ``note`` says why not."""
 
     path: str
-    hdu: int = 0
+    hdu: int | str = 0
     kind: str = ""
     target: str = ""
     exposure: float | None = None
@@ -88,20 +89,24 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 def look(path: Path, shown: Path) -> Frame:
     """Read what the header of a file says: of its first HDU, or the second where the first holds no image.
 
+    Of a file of amplifiers that DETSEC puts together, all of them are taken as one frame, ``*``.
+
     :param shown: the path as the list is to give it.
     """
     problem = ""
-    for hdu in (0, 1):
+    for hdu in (0, "*", 1):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PipelineWarning)  # said again when the list is read
-                return frame_of(open_frame(path, hdu), shown.as_posix(), hdu)
+                image = open_frame(path, hdu)
+                if hdu != "*" or image.header.get(PILE) != 1:
+                    return frame_of(image, shown.as_posix(), hdu)
         except PipelineError as error:
             problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())
     return Frame(shown.as_posix(), note=problem)
 
 
-def frame_of(image: Image, path: str, hdu: int = 0) -> Frame:
+def frame_of(image: Image, path: str, hdu: int | str = 0) -> Frame:
     """Make a row of an opened image."""
     cards = image.header
     if str(cards.get("CREATOR", "")).startswith(CREATOR.split()[0]):

@@ -1,4 +1,4 @@
-"""Sections of a frame, and which part of it each amplifier read out."""
+"""Which part of a frame each amplifier read out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 import attrs
 
 from pipeline.cards import Cards
-from pipeline.errors import AssumptionWarning, HeaderError, SettingError
+from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
 from pipeline.frames import Image
+from pipeline.keywords import binning
+from pipeline.placing import Place, laid_out
 from pipeline.running import advise
+from pipeline.section import Section
 
 OVERSCAN = ("BIASSEC", "BSEC")
 DATA = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
@@ -18,62 +21,13 @@ DATA = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
 (DATASECA, BIASSEC1), and the short ones of quadrant readouts (BSEC11).  Without a number BSEC and TSEC are other
 things: Lick's TSEC is a clock."""
 
-_AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|\*)\s*"
-_TEXT = re.compile(rf"\s*\[{_AXIS},{_AXIS}\]\s*")
+PILE = "PILED"
+"""A card of ours: how many HDUs a frame piles up, one above the other."""
+
+PLACE = "PSEC"
+"""Cards of ours, in a pile of HDUs: where the data of each amplifier go in the trimmed frame."""
+
 _NONE = {"", "NONE", "UNKNOWN", "N/A", "0", "[0:0,0:0]"}
-
-
-@attrs.frozen
-class Section:
-    """A rectangle: columns from ``x1`` to before ``x2``, rows from ``y1`` to before ``y2``, counted from 0."""
-
-    x1: int
-    x2: int
-    y1: int
-    y2: int
-
-    @classmethod
-    def of(cls, text: str, shape: tuple[int, int]) -> Section:
-        """Read a section such as ``[1:2048,1:350]``, columns first, counted from 1; ``*`` is a whole axis of the frame.
-
-        >>> Section.of("[2049:2080,*]", (350, 2112))
-        Section(x1=2048, x2=2080, y1=0, y2=350)
-
-        :raises ValueError: the text is no section.
-        """
-        found = _TEXT.fullmatch(text)
-        if not found:
-            raise ValueError(text)
-        x1, x2, y1, y2 = (None if number is None else int(number) for number in found.groups())
-        section = cls((x1 or 1) - 1, x2 or shape[1], (y1 or 1) - 1, y2 or shape[0])
-        if 0 in (x1, x2, y1, y2) or section.x1 >= section.x2 or section.y1 >= section.y2:
-            raise ValueError(text)
-        return section
-
-    def __str__(self) -> str:
-        return f"[{self.x1 + 1}:{self.x2},{self.y1 + 1}:{self.y2}]"
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """(rows, columns), to index an array with."""
-        return slice(self.y1, self.y2), slice(self.x1, self.x2)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-        return self.y2 - self.y1, self.x2 - self.x1
-
-    def fits(self, shape: tuple[int, int]) -> bool:
-        """Tell whether the section lies within a frame."""
-        return self.y2 <= shape[0] and self.x2 <= shape[1]
-
-    def moved(self, x: int, y: int) -> Section:
-        """Give the section ``x`` columns and ``y`` rows further left and down."""
-        return Section(self.x1 - x, self.x2 - x, self.y1 - y, self.y2 - y)
-
-    def overlaps(self, other: Section) -> bool:
-        """Tell whether two sections share a pixel."""
-        return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
 
 
 def _a_section(_: object, field: attrs.Attribute[str], text: object) -> None:
@@ -87,12 +41,18 @@ def _a_section(_: object, field: attrs.Attribute[str], text: object) -> None:
         ) from error
 
 
+def _a_place(_: object, __: object, text: object) -> None:
+    if text != "" and not re.fullmatch(r"\[[1-9]\d*:[1-9]\d*,[1-9]\d*:[1-9]\d*\]", str(text)):
+        raise SettingError(f"an amplifier with place={text!r}; expected numbers from 1, such as '[1024:1,1:2048]'")
+
+
 @attrs.frozen
 class Amplifier:
     """What one amplifier read out: the section of a raw frame that holds its data, and its overscan.
 
     Sections are written as in FITS headers, ``[x1:x2,y1:y2]``, columns first, counted from 1, ends included;
-    ``*`` is the whole axis.  No overscan is an empty text.
+    ``*`` is the whole axis.  No overscan is an empty text.  ``place`` is where the data go in the trimmed frame,
+    backwards along an axis along which they are turned round; without places the gaps between data close.
 
     >>> Amplifier(data="[1:1024,*]", overscan="[2049:2080,*]")
     Amplifier(data='[1:1024,*]', overscan='[2049:2080,*]')
@@ -102,6 +62,9 @@ class Amplifier:
 
     data: str = attrs.field(default="[*,*]", validator=_a_section)
     overscan: str = attrs.field(default="", validator=_a_section)
+    place: str = attrs.field(default="", validator=_a_place)
+    name: str = attrs.field(default="", eq=False, repr=False)
+    """The letter or number that its cards have in the header, where they have one."""
 
 
 @attrs.frozen
@@ -110,12 +73,15 @@ class Readout:
 
     data: Section
     overscan: Section | None
+    place: Place | None = None
+    name: str = ""
 
     @classmethod
     def of(cls, amplifier: Amplifier, shape: tuple[int, int]) -> Readout:
         """Find an amplifier's sections on a frame."""
         overscan = Section.of(amplifier.overscan, shape) if amplifier.overscan else None
-        return cls(Section.of(amplifier.data, shape), overscan)
+        place = Place.of(amplifier.place) if amplifier.place else None
+        return cls(Section.of(amplifier.data, shape), overscan, place, amplifier.name)
 
 
 def declared(image: Image) -> tuple[Amplifier, ...]:
@@ -127,19 +93,50 @@ def declared(image: Image) -> tuple[Amplifier, ...]:
     """
     names = _suffixes(image.header)
     if names:
-        every = [Amplifier(_text(image, DATA, name), _text(image, OVERSCAN, name)) for name in names]
-        return tuple(every) if _all_inside(image, every) else ()
+        every = [_named(image, name) for name in names]
+        return _placed(image, every) if _all_inside(image, every) else ()
     if "ESO DET OUT1 NX" in image.header and "BIASSEC" not in image.header:
         return _eso(image)
     overscan, data = _inside(image, "BIASSEC"), _inside(image, "TRIMSEC") or _inside(image, "DATASEC")
     return (Amplifier(data or "[*,*]", overscan),) if overscan or data else ()
 
 
+def _named(image: Image, name: str) -> Amplifier:
+    """Read the sections of one of several amplifiers.  Only in an HDU of a pile may one have no overscan."""
+    place = _said(image.header, PLACE + name)
+    piled = bool(place) and not any(_said(image.header, key + name) for key in OVERSCAN)
+    return Amplifier(_text(image, DATA, name), "" if piled else _text(image, OVERSCAN, name), place, name)
+
+
+def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
+    """Give amplifiers their places by DETSECA and the like, where each has one, and they make sense together.
+
+    Where DETSEC stands for all of DATASEC, the data are one image as they lie, and DETSECA tells how each was read.
+    """
+    texts = [_said(image.header, f"DETSEC{amplifier.name}") for amplifier in amplifiers]
+    if not all(texts) or any(amplifier.place for amplifier in amplifiers) or detector_of_all(image.header):
+        return tuple(amplifiers)
+    shapes = [Section.of(amplifier.data, image.shape).shape for amplifier in amplifiers]
+    try:
+        detector = laid_out(texts, shapes, binning(image.header), image.name)
+    except CalibrationError as error:
+        advise(f"{error}; the amplifiers' data are put side by side as they lie", AssumptionWarning)
+        return tuple(amplifiers)
+    places = zip(amplifiers, detector.places, strict=True)
+    return tuple(attrs.evolve(amplifier, place=str(place)) for amplifier, place in places)
+
+
+def detector_of_all(cards: Cards) -> str:
+    """Give the DETSEC that stands for all of an HDU's DATASEC; empty where there are not both."""
+    return _said(cards, "DETSEC") if _said(cards, "DATASEC") else ""
+
+
 def _suffixes(cards: Cards) -> list[str]:
-    """Give the letters or numbers of the amplifiers that have an overscan of their own."""
-    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|BSEC(\d{1,2})", card.keyword) for card in cards)
-    named = sorted({match[1] or match[2] for match in found if match})
-    return [name for name in named if any(_said(cards, key + name) for key in OVERSCAN)]
+    """Give the letters or numbers of the amplifiers that have an overscan, or a place, of their own."""
+    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC([A-Z]|\d{1,4})", card.keyword) for card in cards)
+    named = {match[1] or match[2] for match in found if match}
+    spoken = (name for name in named if any(_said(cards, key + name) for key in (*OVERSCAN, PLACE)))
+    return sorted(spoken, key=lambda name: (len(name), name))
 
 
 def _said(cards: Cards, keyword: str) -> str:
@@ -213,7 +210,10 @@ def _eso(image: Image) -> tuple[Amplifier, ...]:
     if len(found) < len(ports):
         _left_over(image, "what ESO DET OUT says")
         return ()
-    return tuple(Amplifier(f"[{x[0]},{y[0]}]", f"[{x[1]},{y[0]}]" if x[1] else "") for x, y in found)
+    return tuple(
+        Amplifier(f"[{x[0]},{y[0]}]", f"[{x[1]},{y[0]}]" if x[1] else "", name=str(number))
+        for number, (x, y) in enumerate(found, start=1)
+    )
 
 
 _PORT = ("X", "Y", "NX", "NY", "PRSCX", "PRSCY", "OVSCX", "OVSCY")

@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable
 from functools import cached_property, update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 import attrs
 
@@ -29,21 +29,23 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
+ByRows: TypeAlias = bool | Callable[..., bool]
 
 
 @overload
 def stage(function: Callable[Concatenate[In, P], Out], /) -> Stage[In, P, Out]: ...
 @overload
 def stage(
-    *, rows: bool = False, does: str = "", ceiling: Callable[..., float] | None = None
+    *, rows: ByRows = False, does: str = "", ceiling: Callable[..., float] | None = None
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
 def stage(
-    function: Any = None, /, *, rows: bool = False, does: str = "", ceiling: Callable[..., float] | None = None
+    function: Any = None, /, *, rows: ByRows = False, does: str = "", ceiling: Callable[..., float] | None = None
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
     :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
-        ``each`` of it over frames on disk reads nothing until rows are asked for.
+        ``each`` of it over frames on disk reads nothing until rows are asked for.  A function tells of each image
+        and the settings whether that is so.
     :param does: the field of :class:`~pipeline.frames.State` that the stage fills.  An image whose header says
         that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
         the same); asked for twice in one chain, it is refused.
@@ -61,7 +63,7 @@ class Stage(Generic[In, P, Out]):
     def __init__(
         self,
         function: Callable[Concatenate[In, P], Out],
-        rows: bool,
+        rows: ByRows,
         does: str,
         ceiling: Callable[..., float] | None = None,
     ) -> None:
@@ -91,6 +93,10 @@ class Stage(Generic[In, P, Out]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _stage_named, (self.function.__module__, self.function.__qualname__)
+
+    def by_rows(self, image: Image, settings: dict[str, Any]) -> bool:
+        """Tell whether the stage is pixelwise on this image, so that it can be run on some of its rows."""
+        return self.rows if isinstance(self.rows, bool) else self.rows(image, **settings)
 
     @property
     def name(self) -> str:
@@ -228,13 +234,16 @@ def _fits(value: object, hint: Any) -> bool:
     """Check settings that should be records or numbers; words are the stage's own business."""
     options = _record_types(hint)
     if any(attrs.has(option) for option in options):
-        return isinstance(value, tuple(options))
+        several = [typing.get_args(option)[0] for option in typing.get_args(hint) if typing.get_origin(option) is tuple]
+        each = isinstance(value, tuple) and bool(value) and all(isinstance(one, tuple(several)) for one in value)
+        return isinstance(value, tuple(options)) or each
     said = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
     numeric = bool(said & {float, int}) and said <= {float, int, types.NoneType}
-    return not numeric or (value is None and types.NoneType in options) or _is_number(value)
+    return not numeric or (value is None and types.NoneType in options) or is_number(value)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether a value is a real number, of whatever type, and no truth value."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 

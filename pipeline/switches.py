@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.errors import SettingError
 from pipeline.flat import CURVES, normalise_flat
 from pipeline.gain import to_electrons
+from pipeline.noise import Noise
 from pipeline.orientation import orient
 from pipeline.overscan import subtract_overscan
 from pipeline.sections import Amplifier
@@ -31,7 +33,8 @@ def add_switches(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         action="append",
         metavar=("DATA", "OVERSCAN"),
-        help="sections of one amplifier, as '[1:1024,*]' '[2049:2080,*]'; one for each (default: what headers say)",
+        help="sections of one amplifier, as '[1:1024,*]' '[2049:2080,*]'; one for each (default: what headers say); "
+        "of HDUs put together, in each HDU: one for all, or one for each",
     )
     frame.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
     flat = parser.add_argument_group("flat, gain and orientation")
@@ -51,6 +54,49 @@ def add_switches(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_noise(parser: argparse.ArgumentParser) -> None:
+    """Add the switches of gain and read noise."""
+    add = parser.add_argument
+    add(
+        "--gain",
+        type=_numbers,
+        metavar="G[,G...]",
+        help="e-/ADU; with --read-noise the noise to clip by and of single frames; several: of each amplifier",
+    )
+    add("--read-noise", type=_numbers, metavar="R[,R...]", help="e-")
+
+
+def _numbers(text: str) -> float | tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number, or one of each amplifier as 1.2,1.3") from error
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def given(value: float | Sequence[float] | None) -> float | tuple[float, ...] | None:
+    """Give a number, or one of each amplifier, as it was typed or as a record keeps it."""
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+def noise_given(options: argparse.Namespace) -> Noise | tuple[Noise, ...] | None:
+    """Give the noise that --gain and --read-noise say, perhaps of each amplifier.
+
+    :raises SettingError: one comes without the other, or they are of different numbers of amplifiers.
+    """
+    gain, read_noise = given(options.gain), given(options.read_noise)
+    if (gain is None) != (read_noise is None) and not (options.electrons and gain):
+        raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
+    if gain is None or read_noise is None:
+        return None
+    count = max(len(one) if isinstance(one, tuple) else 1 for one in (gain, read_noise))
+    gains, noises = (one if isinstance(one, tuple) else (one,) * count for one in (gain, read_noise))
+    if len(gains) != len(noises):
+        raise SettingError(f"--gain of {len(gains)} amplifiers and --read-noise of {len(noises)}; give both of each")
+    every = tuple(Noise.of(gain=g, read_noise=r) for g, r in zip(gains, noises, strict=True))
+    return every if count > 1 else every[0]
+
+
 def steps_of(options: argparse.Namespace) -> dict[str, Any]:
     """Give the steps of a recipe that the switches ask for.
 
@@ -59,7 +105,7 @@ def steps_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "overscan": None if options.no_overscan else _overscan(options),
         "normalise": _normalise(options),
-        "electrons": to_electrons(gain=options.gain) if options.electrons else None,
+        "electrons": to_electrons(gain=given(options.gain)) if options.electrons else None,
         "orient": None if options.saxis is None else orient(saxis=options.saxis),
     }
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import attrs
 import numpy as np
 
-from pipeline.errors import StepError, VarianceWarning
+from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.frames import Image
 from pipeline.keywords import gain, read_noise
 from pipeline.noise import Noise
 from pipeline.pixels import sealed
+from pipeline.regions import regions_of
 from pipeline.running import advise
+from pipeline.section import Section
 from pipeline.stages import stage
 
+Known: TypeAlias = Noise | tuple[Noise, ...] | None
 
-@stage(rows=True)
-def estimate_variance(image: Image, *, noise: Noise | None = None) -> Image:
+
+def _one_noise(image: Image, *, noise: Known = None) -> bool:
+    return isinstance(noise, Noise) or not (noise or regions_of(image))
+
+
+@stage(rows=_one_noise)
+def estimate_variance(image: Image, *, noise: Known = None) -> Image:
     """Give a single frame the variance that read noise and photons leave it: a + b·level, level without the bias.
 
     An image that carries a variance keeps it.  Where it cannot be known the image stays as it is, with a word said.
 
-    :param noise: that of values without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``; by
-        default what the header says.
+    :param noise: that of values without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``, or a
+        tuple of that of each amplifier; by default what the header says.
     :raises StepError: the image is a combination; combine gives its variance.
     """
     if image.pixels.variance is not None:
@@ -31,21 +41,32 @@ def estimate_variance(image: Image, *, noise: Noise | None = None) -> Image:
             f"{image.name}: a combination, whose variance is not that of one frame; ask for it where the frames are "
             "combined, as in combine(variance='noise')"
         )
-    known = noise or noise_of(image)
+    known = _everywhere(image, noise or noise_of(image))
     unknown = _unknown(image, known)
-    if unknown or known is None:
+    if unknown or not known:
         advise(f"{image.name}: its variance is not known: {unknown}", VarianceWarning)
         return image
     values = image.pixels.values
     level = np.zeros_like(values) if image.kind == "bias" else values
-    counted = attrs.evolve(known.counted, floor=max(known.a, known.floor))  # no pixel is quieter than its readout
-    variance = np.where(np.isfinite(values), counted.variance(level), np.nan).astype(values.dtype)
+    variance = np.full(values.shape, np.nan, values.dtype)
+    for section, one in known:
+        counted = attrs.evolve(one.counted, floor=max(one.a, one.floor))  # no pixel is quieter than its readout
+        variance[section.window] = counted.variance(level[section.window])
+    variance[~np.isfinite(values)] = np.nan
     return attrs.evolve(image, data=attrs.evolve(image.pixels, variance=sealed(variance)))
 
 
-def noise_of(image: Image) -> Noise | None:
-    """Give the noise that the header tells, in the image's unit; None where it does not."""
+def noise_of(image: Image) -> Noise | tuple[Noise, ...] | None:
+    """Give the noise that the header tells, in the image's unit, perhaps of each amplifier; None where it does not."""
     electrons, per_adu = read_noise(image.header), gain(image.header)
+    regions = regions_of(image)
+    if any(region.gain or region.read_noise for region in regions):
+        each = [_noise(image, one.gain or per_adu, one.read_noise or electrons) for one in regions]
+        return None if None in each else tuple(one for one in each if one)
+    return _noise(image, per_adu, electrons)
+
+
+def _noise(image: Image, per_adu: float | None, electrons: float | None) -> Noise | None:
     if image.state.unit == "electron":
         return None if electrons is None else Noise(a=electrons**2, b=1.0)
     if electrons is None or per_adu is None or image.state.unit != "adu":
@@ -53,9 +74,25 @@ def noise_of(image: Image) -> Noise | None:
     return Noise.of(gain=per_adu, read_noise=electrons)
 
 
-def _unknown(image: Image, noise: Noise | None) -> str:
+def _everywhere(image: Image, noise: Known) -> tuple[tuple[Section, Noise], ...]:
+    """Give the sections of an image with the noise of each; none where it is not known.
+
+    :raises CalibrationError: there are more or fewer noises than amplifiers.
+    """
+    if noise is None or isinstance(noise, Noise):
+        return () if noise is None else ((Section.of("[*,*]", image.shape), noise),)
+    regions = regions_of(image)
+    if len(regions) != len(noise):
+        raise CalibrationError(
+            f"{image.name}: the noise of {len(noise)} amplifiers given, and its header tells of {len(regions) or 1}; "
+            "give one for each, in their order, or one for all"
+        )
+    return tuple((region.section, one) for region, one in zip(regions, noise, strict=True))
+
+
+def _unknown(image: Image, noise: object) -> str:
     """Say why the variance cannot be known; empty where it can."""
-    if noise is None:
+    if not noise:
         return (
             "no gain and read noise in its header that can be believed; give them (--gain and --read-noise, or "
             "noise=Noise.of(gain=..., read_noise=...))"

@@ -60,6 +60,27 @@ def turned(cards: Cards, *, columns: int) -> Cards:
     return Cards.of(header)
 
 
+def mirrored(cards: Cards, *, axis: int, about: int) -> Cards:
+    """Give the cards of an image mirrored along an axis, 1 for x or 2 for y: its coordinate x becomes about − x.
+
+    The world axes keep their numbers, as in :func:`turned`.
+    """
+    header = _mended(cards)
+    for letter in _letters(header):
+        kind, matrix = _matrix(header, letter)
+        for i, row in enumerate(matrix, start=1):
+            for j, along in enumerate(row, start=1):
+                _put(header, f"{kind}{i}_{j}{letter}", -along if j == axis else along)
+            header.remove(f"CROTA{i}{letter}", ignore_missing=True)
+        _put(header, f"CRPIX{axis}{letter}", about - _number(header, f"CRPIX{axis}{letter}", 0.0))
+    _mirror_sip(header, axis)
+    if _has_physical(header):
+        _put(header, f"LTV{axis}", about - _number(header, f"LTV{axis}", 0.0))
+        for j in (1, 2):
+            _put(header, f"LTM{axis}_{j}", -_number(header, f"LTM{axis}_{j}", float(axis == j)))
+    return Cards.of(header)
+
+
 def _mended(cards: Cards) -> fits.Header:
     """Give a header in which each card that moves is there once and can be read; the text of others is a COMMENT.
 
@@ -135,6 +156,15 @@ def _turn_sip(header: fits.Header) -> None:
             p, q = (int(number) for number in what.split("_"))
             sign = (-1) ** p * (-1 if other[0] == "B" else 1)
             header[f"{other}_{q}_{p}"] = sign * value
+
+
+def _mirror_sip(header: fits.Header, axis: int) -> None:
+    """Mirror distortion polynomials: along x, A'(u, v) = −A(−u, v) and B'(u, v) = B(−u, v)."""
+    for key in [key for key in header if _SIP.fullmatch(key)]:
+        family, what = key.split("_", 1)
+        if what not in ("ORDER", "DMAX"):
+            power = int(what.split("_")[axis - 1])
+            header[key] *= (-1) ** power * (-1 if family[0] == "AB"[axis - 1] else 1)
 
 
 def _has_physical(header: fits.Header) -> bool:

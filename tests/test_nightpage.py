@@ -5,7 +5,7 @@ import re
 import pytest
 from browser import run_in_page
 
-from pipeline import make_masters, reduce, write_report
+from pipeline import make_masters, measure_quality, reduce, write_report
 from pipeline.cli import main
 from pipeline.errors import OutputError
 from pipeline.simulate import simulate
@@ -31,6 +31,23 @@ def test_the_report_tells_what_combining_found(report):
             assert f"<td>{rejected}</td>" in text
     assert f"read noise {masters.bias.image.found.noise.a**0.5:.3g} adu" in text
     assert text.count("<li>") == len(product.history)
+
+
+def test_the_report_lists_the_quality_of_every_frame_and_product(report):
+    text, product, _ = report
+    rows = re.search(r'<table class="quality">(.*?)</table>', text, re.DOTALL)[1].split("</tr>")[1:-1]
+    assert len(rows) == len(simulate(seed=3).frames) + 2
+    last = measure_quality(product)
+    cells = re.findall(
+        r"<td>(.*?)</td>", next(row for row in rows if f"product of {len(product.sources)} light" in row)
+    )
+    assert cells[3:5] == [f"{last.level:.5g} adu", f"{last.noise:.5g} adu"]
+    assert cells[7:] == [str(last.saturated), str(last.flagged), str(last.rejected)]
+    assert next(row for row in rows if "light_01.fits" in row).split("</td>")[-2] == f"<td>{product.found.rejected[0]}"
+
+
+def test_the_report_fetches_nothing(report):
+    text, *_ = report
     assert re.findall(r"https?://cdn|<script src|<link[^>]*href=\"http", text) == []
 
 

@@ -1,6 +1,7 @@
 """What the README says others' options are called here is there."""
 
 import argparse
+import inspect
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## Coming from ASPIRED, ccdproc or IRAF", 1)[1].split("\n## ", 1)[0]
 ROWS = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in SECTION.splitlines() if line[:1] == "|"]
 ROWS = [row for row in ROWS if row[1] != "here" and not set(row[1]) <= set("-")]
-WORDS = {"mean", "median", "average", "std"}
+WORDS = {"mean", "median", "average", "std", "*"}
 
 
 def switches():
@@ -50,3 +51,57 @@ def test_the_tables_are_whole():
     iraf = "fixpix overscan zerocor darkcor flatcor illumcor fringecor readcor scancor"
     for name in f"{aspired} {ccdproc} {iraf}".split():
         assert name in text
+
+
+TABLES = [part.split("\n\n")[0] for part in re.split(r"\n\| (?:ASPIRED ImageReducer|ccdproc|IRAF ccdproc) \|", SECTION)]
+PATTERNS = (
+    (r"combinetype_\w+", "combinetype_*"),
+    (r"(sigma_clipping|clip_low|clip_high)_\w+", "{}_*"),
+    (r"exptime_\w+_keyword", "exptime_*_keyword"),
+    (r"exptime_\w+", "exptime_*"),
+    (r"set_\w+", "set_*"),
+    (r"background_deviation_\w+", "background_deviation_*"),
+    (r"[BDF](SIGCLIP|CLIPLOW|CLIPHIG)", "…{}"),
+)
+"""What several names are written as."""
+
+
+def told(name, table):
+    """Tell whether a table has a name, or what stands for several of its like."""
+    alike = ((re.fullmatch(pattern, name), text) for pattern, text in PATTERNS)
+    written = [name, *(text.format(*found.groups()) for found, text in alike if found)]
+    return any(f"{text}`" in table or f"`{text}." in table for text in written)
+
+
+def test_every_name_of_aspired_is_told():
+    """In the environment of test_twodspec."""
+    reduction = pytest.importorskip(
+        "aspired.image_reduction", reason="ASPIRED 0.5.1 is not in this environment", exc_type=ImportError
+    )
+    methods = inspect.getmembers(reduction.ImageReducer, inspect.isfunction)
+    names = {name for name, _ in methods if not name.startswith("_")}
+    for name, method in methods:
+        if not name.startswith("_") or name == "__init__":
+            names |= set(inspect.signature(method).parameters) - {"self", "kwargs"}
+    source = inspect.getsource(reduction.ImageReducer.create_image_fits)
+    cards = {card for card in re.findall(r'keyword=(?:str\()?f?"([A-Za-z]+)', source) if card.isupper()}
+    assert len(names) > 80
+    assert len(cards) > 25
+    assert [name for name in sorted(names | cards) if not told(name, TABLES[1])] == []
+
+
+def test_every_function_of_ccdproc_is_told():
+    ccdproc = pytest.importorskip("ccdproc", reason="ccdproc is not in this environment", exc_type=ImportError)
+    names = {name for name in vars(ccdproc) if not name.startswith("_") and callable(getattr(ccdproc, name))}
+    names -= {"Conf", "test"}
+    assert len(names) > 25
+    assert [name for name in sorted(names) if not told(name, TABLES[2])] == []
+
+
+def test_every_switch_of_irafs_ccdproc_is_told():
+    """The parameters of noao.imred.ccdred.ccdproc, of IRAF 2.17."""
+    switches = """images output ccdtype max_cache noproc fixpix overscan trim zerocor darkcor flatcor illumcor fringecor
+        readcor scancor readaxis fixfile biassec trimsec zero dark flat illum fringe minreplace scantype nscan
+        interactive function order sample naverage niterate low_reject high_reject grow"""
+    names = switches.split()
+    assert [name for name in names if not told(name, TABLES[3])] == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import quick
 
 from pipeline.cards import Cards
-from pipeline.wcs import shifted, turned
+from pipeline.wcs import mirrored, shifted, turned
 
 DEGREES = 1e-9
 COLUMNS = 200
@@ -99,6 +99,16 @@ def test_a_star_keeps_its_place_under_distortion(header, left, below, x, y):
     assert (around.get("A_ORDER"), around.get("B_ORDER")) == (2, 3)
 
 
+@quick
+@given(headers() | distorted().map(lambda header: (header, [""])), st.integers(-9, COLUMNS), pixel, pixel)
+def test_a_star_keeps_its_place_when_the_image_is_mirrored(described, about, x, y):
+    header, letters = described
+    along_x = mirrored(Cards.of(header), axis=1, about=about)
+    assert_same_place(header, along_x.to_header(), letters, (x, y), (about - x, y))
+    along_y = mirrored(Cards.of(header), axis=2, about=about)
+    assert_same_place(header, along_y.to_header(), letters, (x, y), (x, about - y))
+
+
 @given(headers(), st.integers(1, 90))
 def test_trimming_and_turning_agree_on_where_the_edge_was(described, left):
     """Cutting columns at the left and turning is turning and cutting rows at the top, which moves no pixel."""
@@ -132,6 +142,10 @@ def test_physical_coordinates_stay_with_their_pixels(x, y, scale, left, below):
     np.testing.assert_allclose(place(trimmed, star - [left, below]), place(cards, star), atol=1e-9)
     around = turned(cards, columns=COLUMNS)
     np.testing.assert_allclose(place(around, [star[1], COLUMNS + 1 - star[0]]), place(cards, star), atol=1e-9)
+    for axis in (1, 2):
+        there = [COLUMNS - at if number == axis else at for number, at in enumerate(star, start=1)]
+        back = mirrored(cards, axis=axis, about=COLUMNS)
+        np.testing.assert_allclose(place(back, there), place(cards, star), atol=1e-9)
 
 
 def test_a_header_without_wcs_gets_none():

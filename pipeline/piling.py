@@ -1,0 +1,155 @@
+"""Edge: the HDUs of a file in which each amplifier has its own, read as one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from typing import Any
+
+from astropy.io import fits
+
+from pipeline import keywords
+from pipeline.cards import Cards
+from pipeline.directory import contents, forward
+from pipeline.errors import AssumptionWarning, FrameError, HeaderError
+from pipeline.frames import Image
+from pipeline.hdus import cards_of, plane_of
+from pipeline.mosaic import Piece, moved
+from pipeline.piles import Part, layout_of, pile_cards
+from pipeline.placing import Place
+from pipeline.planepile import Pile
+from pipeline.planes import FitsSource, Plane
+from pipeline.regions import regions_of
+from pipeline.running import advise
+from pipeline.section import Section
+from pipeline.sections import Amplifier, declared, detector_of_all
+
+SAME_PIXEL = 1.0
+"""Reference pixels of HDUs that lie further apart in the assembled image are not of one WCS."""
+
+
+def is_pattern(hdu: int | str) -> bool:
+    """Tell whether an HDU column names several HDUs: by ``*``, or a pattern of their EXTNAMEs such as ``im*``."""
+    return isinstance(hdu, str) and ("*" in hdu or "?" in hdu)
+
+
+def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: bool) -> tuple[Pile, Cards]:
+    """Give the amplifiers' HDUs of an opened file as one frame, and its cards, the primary header's among them.
+
+    :param sky: say where one WCS cannot be right for all HDUs.
+    :raises FrameError: no image HDU is of that name and has DETSEC.
+    :raises CalibrationError: DETSEC does not put them into one image.
+    """
+    numbers = _matching(hdus, pattern)
+    if not numbers:
+        raise FrameError(
+            f"{path}: HDU {pattern!r} puts amplifiers together by DETSEC, and no image HDU of that name has it; it has "
+            f"{contents(hdus, path)}; name one HDU"
+        )
+    planes = [plane_of(hdus, number, path, packing) for number in numbers]
+    own = [cards_of(hdus[number], path, packing) for number in numbers]
+    primary = cards_of(hdus[0], path, packing)
+    name = f"{path}[{pattern}]"
+    pairs, row = list[tuple[Cards, Part]](), 0
+    for number, plane, cards in zip(numbers, planes, own, strict=True):
+        called = f"HDU {number} {hdus[number].name}".strip()
+        try:
+            pairs += [(cards, part) for part in _parts(plane, cards, primary, row, called)]
+        except HeaderError as error:
+            raise HeaderError(f"{path}[{number}]: {error}") from error
+        row += plane.shape[0]
+    header = own[0] if numbers[0] == 0 else own[0].under(primary)
+    places, detector = layout_of([part for _, part in pairs], keywords.binning(header), name)
+    if sky:
+        _check_coordinates(pairs, places, name)
+    return Pile(tuple(planes), pattern), pile_cards(header, own[1:], places, detector)
+
+
+def piled(hdus: fits.HDUList) -> bool:
+    """Tell whether a file without an image in its first HDU has several that DETSEC puts together."""
+    return not _is_image(hdus[0]) and len(_matching(hdus, "*")) > 1
+
+
+def _matching(hdus: fits.HDUList, pattern: str) -> list[int]:
+    """Give the numbers of the image HDUs whose name a pattern fits and whose header has DETSEC."""
+    return [
+        number
+        for number, hdu in forward(hdus)
+        if fnmatch(str(hdu.name).upper(), pattern.upper())
+        and _is_image(hdu)
+        and any(key.startswith("DETSEC") for key in hdu.header)
+    ]
+
+
+def _is_image(hdu: Any) -> bool:
+    kinds = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+    return isinstance(hdu, kinds) and not isinstance(hdu, fits.GroupsHDU) and int(hdu.header.get("NAXIS", 0)) >= 2
+
+
+def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) -> list[Part]:
+    """Give what the amplifiers of one HDU add to the pile, of which it fills the rows from ``row`` on."""
+    name = f"{plane.path}[{plane.hdu}]"
+    image = Image("light", FitsSource(plane), header=cards, sources=(name,))
+    amplifiers = declared(image) or (Amplifier(),)
+    known = {region.name: region for region in regions_of(image)} if len(amplifiers) > 1 else {}
+    of_all = detector_of_all(cards)
+    height, width = plane.shape
+    parts = []
+    for one in amplifiers:
+        data = Section.of(one.data, plane.shape)
+        overscan = Section.of(one.overscan, plane.shape) if one.overscan else None
+        region = known.get(one.name)
+        parts.append(
+            Part(
+                what=f"{called} {one.name}".strip(),
+                area=Section(0, width, row, row + height),
+                data=data.moved(0, -row),
+                whole=_whole(cards, "" if of_all else one.name, data, plane.shape).moved(0, -row),
+                overscan=overscan and overscan.moved(0, -row),
+                on_detector=of_all or str(cards.get(f"DETSEC{one.name}", "")),
+                gain=region.gain if region else keywords.gain(cards, primary),
+                read_noise=region.read_noise if region else keywords.read_noise(cards, primary),
+                saturation=region.saturation if region else keywords.saturation(cards.under(primary)),
+            )
+        )
+    return parts
+
+
+def _whole(cards: Cards, name: str, data: Section, shape: tuple[int, int]) -> Section:
+    """Give the data that DETSEC is for: DATASEC, of which TRIMSEC may be a part."""
+    try:
+        whole = Section.of(str(cards.get(f"DATASEC{name}", "")), shape)
+    except ValueError:
+        return data
+    holds = whole.x1 <= data.x1 and data.x2 <= whole.x2 and whole.y1 <= data.y1 and data.y2 <= whole.y2
+    return whole if holds and whole.fits(shape) else data
+
+
+def _check_coordinates(pairs: Sequence[tuple[Cards, Part]], places: Mapping[Part, Place], name: str) -> None:
+    """Say where HDUs have a WCS of their own that does not go on where the first one's ends."""
+    first: tuple[float, ...] | None = None
+    off: list[str] = []
+    for cards, part in pairs:
+        there = _reference(cards, part, places[part])
+        first = first or there
+        if first and there and (first[:2] != there[:2] or _apart(first, there) > SAME_PIXEL):
+            off.append(part.what)
+    if off:
+        more = f" and {len(off) - 3} more" if len(off) > 3 else ""
+        advise(
+            f"{name}: the WCS is that of {pairs[0][1].what}; {', '.join(off[:3])}{more} had another, and may lie up to "
+            "some pixels off in it",
+            AssumptionWarning,
+        )
+
+
+def _reference(cards: Cards, part: Part, place: Place) -> tuple[float, ...] | None:
+    """Give the reference value and pixel of an HDU's WCS in the assembled image; None where it has none."""
+    within = part.whole.moved(part.area.x1, part.area.y1)
+    goes = moved(cards, Piece(within, place.section, place.backwards))
+    values = [goes.get(keyword) for keyword in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")]
+    return None if not all(isinstance(value, int | float) for value in values) else tuple(map(float, values))
+
+
+def _apart(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    return max(abs(a - b) for a, b in zip(one[2:], other[2:], strict=True))

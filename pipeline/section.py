@@ -1,0 +1,63 @@
+"""Sections: rectangles of a frame."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+_AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|\*)\s*"
+_TEXT = re.compile(rf"\s*\[{_AXIS},{_AXIS}\]\s*")
+
+
+@attrs.frozen
+class Section:
+    """A rectangle: columns from ``x1`` to before ``x2``, rows from ``y1`` to before ``y2``, counted from 0."""
+
+    x1: int
+    x2: int
+    y1: int
+    y2: int
+
+    @classmethod
+    def of(cls, text: str, shape: tuple[int, int]) -> Section:
+        """Read a section such as ``[1:2048,1:350]``, columns first, counted from 1; ``*`` is a whole axis of the frame.
+
+        >>> Section.of("[2049:2080,*]", (350, 2112))
+        Section(x1=2048, x2=2080, y1=0, y2=350)
+
+        :raises ValueError: the text is no section.
+        """
+        found = _TEXT.fullmatch(text)
+        if not found:
+            raise ValueError(text)
+        x1, x2, y1, y2 = (None if number is None else int(number) for number in found.groups())
+        section = cls((x1 or 1) - 1, x2 or shape[1], (y1 or 1) - 1, y2 or shape[0])
+        if 0 in (x1, x2, y1, y2) or section.x1 >= section.x2 or section.y1 >= section.y2:
+            raise ValueError(text)
+        return section
+
+    def __str__(self) -> str:
+        return f"[{self.x1 + 1}:{self.x2},{self.y1 + 1}:{self.y2}]"
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """(rows, columns), to index an array with."""
+        return slice(self.y1, self.y2), slice(self.x1, self.x2)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.y2 - self.y1, self.x2 - self.x1
+
+    def fits(self, shape: tuple[int, int]) -> bool:
+        """Tell whether the section lies within a frame."""
+        return self.y2 <= shape[0] and self.x2 <= shape[1]
+
+    def moved(self, x: int, y: int) -> Section:
+        """Give the section ``x`` columns and ``y`` rows further left and down."""
+        return Section(self.x1 - x, self.x2 - x, self.y1 - y, self.y2 - y)
+
+    def overlaps(self, other: Section) -> bool:
+        """Tell whether two sections share a pixel."""
+        return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
