@@ -1,6 +1,7 @@
 """The laws of combining: what changes nothing, what commutes, and what is refused."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from pipeline import (
     running,
     subtract_bias,
 )
-from pipeline.errors import AssumptionWarning, FrameError, ShapeError, StepError
+from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -454,3 +455,28 @@ def test_steps_to_neighbours_reach_over_the_edges_of_tiles():
     assert sum(rowwise.found.rejected) == 0
     assert rowwise.pixels == combine(frames, clip=clip).pixels
     assert sum(combine(frames, clip=Clip(noise=Noise(a=1.0))).found.rejected) == scene.size
+
+
+def test_weights_need_the_mean():
+    with pytest.raises(SettingError, match="weights='exposure' with method='median'; weights need the mean"):
+        combine(of_seconds(1.0, 1.0), method="median", weights="exposure")
+
+
+def of_seconds(*seconds):
+    return FrameSet(Image.of(np.full((5, 5), 7.0), exposure=one, name=f"{one}.fits") for one in seconds)
+
+
+def test_frames_none_of_which_has_an_exposure_are_equal_and_one_among_others_is_told():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)
+        assert combine(of_seconds(None, None), clip=None).exposure is None
+    with pytest.warns(AssumptionWarning, match=r"None\.fits: no exposure in the header; taken for 1 s among frames"):
+        assert combine(of_seconds(1.0, None), clip=None).exposure == 1.0
+
+
+def test_the_level_of_an_image_is_that_of_its_finite_values():
+    values = np.full((5, 5), 3e38, np.float32)
+    values[0, 0] = np.inf
+    found = combine(FrameSet([Image.of(values)])).found
+    assert found.level == pytest.approx(3e38)
+    assert combine(FrameSet([Image.of(np.full((5, 5), np.nan))])).found.level is None
