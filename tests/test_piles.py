@@ -9,10 +9,10 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from header_text import headers_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from piles import Layout, hdus_of, layouts
-from strategies import quick, seeds
+from strategies import seeds
 
 from pipeline import (
     Amplifier,
@@ -34,6 +34,9 @@ from pipeline.cli import main
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
 from pipeline.regions import regions_of
 from pipeline.simulate import Counts, simulate
+
+on_disk = settings(max_examples=25, deadline=None)
+"""Each example writes a file."""
 
 FOUR = Layout((0, 5, 9), (0, 4, 7), ((False, False), (True, False), (False, True), (True, True)), (2, 0, 3, 1))
 LEVELS = (500, 610, 720, 830)
@@ -61,7 +64,7 @@ def levels_of(layout):
 # what was cut up comes back
 
 
-@quick
+@on_disk
 @given(seeds, layouts(), st.sampled_from(["u2", "i2", "i4", "f4"]))
 def test_any_layout_comes_back_bit_for_bit(folder, seed, layout, dtype):
     sky = a_sky(seed, layout.shape)
@@ -72,7 +75,7 @@ def test_any_layout_comes_back_bit_for_bit(folder, seed, layout, dtype):
     np.testing.assert_array_equal(out.flags, np.where(np.isnan(whole), Flag.NONFINITE, 0))
 
 
-@quick
+@on_disk
 @given(seeds, layouts(gaps=False), st.data())
 def test_each_amplifiers_gain_is_known_and_goes(folder, seed, layout, data):
     count = len(layout.windows)
@@ -90,7 +93,7 @@ def test_each_amplifiers_gain_is_known_and_goes(folder, seed, layout, data):
     np.testing.assert_allclose(again.pixels.values, expected, rtol=1e-6)
 
 
-@quick
+@on_disk
 @given(seeds, layouts(), st.integers(0, 60), st.integers(0, 60))
 def test_rows_are_those_of_the_whole(folder, seed, layout, start, stop):
     path = written(hdus_of(a_sky(seed, layout.shape), layout, levels_of(layout)), folder)
