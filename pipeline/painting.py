@@ -13,7 +13,7 @@ from pipeline.blocks import Blocks
 from pipeline.errors import OutputError
 from pipeline.figures import limits_of
 from pipeline.pixels import Array
-from pipeline.stretch import MASK_COLOUR, Look, Range, colours, stretched, unstretched
+from pipeline.stretch import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
 from pipeline.views import View
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SMALLEST = 700
 """Pictures less wide are painted with several dots a pixel."""
 
 LEFT, RIGHT, TOP, BOTTOM, BAR = 80, 150, 70, 60, 18
-INK, PAPER, NOTHING = (28, 39, 51), (255, 255, 255), (214, 219, 225)
+INK, PAPER = (28, 39, 51), (255, 255, 255)
 ENCODING = {"png": ("PNG", {"compress_level": 4}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
 
 

@@ -43,7 +43,7 @@ def test_the_report_draws_every_frame_and_searches_the_header(report, tmp_path):
         "const rows = [...document.querySelectorAll('#cards tr')];"
         "return { frames: ccdFrames.length, drawn: document.querySelectorAll('.chart .main-svg').length > 0,"
         " found: rows.filter((r) => !r.hidden).map((r) => r.textContent), wide: document.body.scrollWidth,"
-        " z: ccdFrames[0].plot.data[0].z[100][200] };",
+        " z: ccdFrames[0].part.mean[100 * ccdFrames[0].part.columns + 200] };",
         tmp_path,
     )
     assert shown["frames"] == 5
