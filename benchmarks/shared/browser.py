@@ -1,6 +1,5 @@
 """A headless Chromium over a pipe of its DevTools protocol: pages opened, scripts run, processor time counted."""
 
-import base64
 import json
 import os
 import shutil
@@ -11,9 +10,15 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 SWITCHES = (
-    "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--no-first-run --disable-extensions --remote-debugging-pipe --disable-dev-shm-usage"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -28,26 +33,22 @@ def found():
 
 
 class Browser:
-    """One Chromium with one page; ``said`` is what the page's console said, ``asked`` what it requested."""
+    """One Chromium with one page."""
 
-    def __init__(self, folder, width=1280, height=1000, touch=False):
+    def __init__(self, folder, width=1280, height=1000):
         down, up = os.pipe(), os.pipe()
         # the protocol is read at file 3 and written at file 4
         command = ["bash", "-c", f'exec "$@" 3<&{down[0]} 4>&{up[1]}', "-", found(), *SWITCHES]
         command += [f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", "about:blank"]
-        self.log = Path(folder, "browser.log").open("wb")
-        self.process = subprocess.Popen(
-            command, pass_fds=(down[0], up[1]), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
-        )
+        with Path(folder, "browser.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, pass_fds=(down[0], up[1]), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         os.close(down[0]), os.close(up[1])
         self.writing, self.reading = os.fdopen(down[1], "wb", 0), os.fdopen(up[0], "rb")
         self.number, self.rest, self.page = 0, b"", None
-        self.said, self.asked, self.events = [], [], []
         target = next(t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
         self.page = self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.ask(f"{domain}.enable")
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
 
     def __enter__(self):
         return self
@@ -58,7 +59,7 @@ class Browser:
             self.ask("Browser.close")
         finally:
             self.process.wait(30)
-            self.writing.close(), self.reading.close(), self.log.close()
+            self.writing.close(), self.reading.close()
 
     def ask(self, method, **parameters):
         """Call a method of the protocol and give its result."""
@@ -67,13 +68,13 @@ class Browser:
         if self.page:
             message["sessionId"] = self.page
         self.writing.write(json.dumps(message).encode() + b"\0")
-        while (answer := self.next_message()).get("id") != self.number:
-            self.note(answer)
+        while (answer := self._next()).get("id") != self.number:
+            pass
         if "error" in answer:
             raise BrowserError(f"{method}: {answer['error']['message']}")
         return answer["result"]
 
-    def next_message(self):
+    def _next(self):
         while b"\0" not in self.rest:
             read = self.reading.read1(1 << 20)
             if not read:
@@ -81,18 +82,6 @@ class Browser:
             self.rest += read
         message, _, self.rest = self.rest.partition(b"\0")
         return json.loads(message)
-
-    def note(self, event):
-        method, told = event.get("method"), event.get("params", {})
-        self.events.append(event)
-        if method == "Runtime.consoleAPICalled":
-            self.said.append(" ".join(str(a.get("value", a.get("description"))) for a in told["args"]))
-        elif method == "Runtime.exceptionThrown":
-            self.said.append(str(told["exceptionDetails"].get("exception", told)))
-        elif method == "Log.entryAdded":
-            self.said.append(told["entry"]["text"])
-        elif method == "Network.requestWillBeSent" and not told["request"]["url"].startswith(("data:", "blob:")):
-            self.asked.append(told["request"]["url"])
 
     def run(self, script):
         """Run the body of an async function in the page and give what it returns."""
@@ -111,16 +100,8 @@ class Browser:
         end = time.monotonic() + seconds
         while not self.run(f"return Boolean({condition})"):
             if time.monotonic() > end:
-                raise BrowserError(f"not within {seconds} s: {condition}; {self.said}")
+                raise BrowserError(f"not within {seconds} s: {condition}")
             time.sleep(0.05)
-
-    def mouse(self, kind, x, y, **more):
-        self.ask("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **more)
-
-    def picture(self, path, whole=False):
-        """Save what is seen, or the whole page, as PNG."""
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
-        Path(path).write_bytes(base64.b64decode(shot["data"]))
 
     def seconds(self):
         """Give the seconds of processor time that all processes of the browser have used."""
