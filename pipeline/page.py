@@ -178,9 +178,7 @@ def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
             "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
             "by 5 σ of the noise, such as hot pixels and dead columns."
         )
-        words.append(
-            "Zoom in (drag a box) for every pixel." if tiles else "The page holds blocks only, not every pixel."
-        )
+        words.append("Zoomed in, it has every pixel." if tiles else "The page holds blocks only, not every pixel.")
     steps = _steps(tiles)
     if tiles and steps == [1.0]:
         words.append(f"Pixel values are exact, whole numbers of{unit or ' the unit'}.")
@@ -192,7 +190,7 @@ def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
         )
     elif tiles:
         words.append("Pixel values are to seven digits.")
-    return " ".join([*words, "Double-click: back to the whole frame."])
+    return " ".join([*words, "Drag a box: zoom in. Double-click: back to the whole frame."])
 
 
 @cache

@@ -11,6 +11,7 @@ class Frame {
     this.room.replaceChildren(this.canvas, this.plot);
     this.image = page.tiles && new Tiled(page.shape, page.tiles, page.flags, page.side);
     this.state = { outliers: true, masked: true };
+    this.counted = page.figure.layout.xaxis2.title.text;
     this.asked = 0;
     this.scale = window.devicePixelRatio || 1;
   }
@@ -36,9 +37,11 @@ class Frame {
     this.plot.on("plotly_relayouting", () => this.paint());
     let width = this.element.clientWidth;
     new ResizeObserver(() => {
-      if (Math.abs(this.element.clientWidth - width) < 2) return;
-      width = this.element.clientWidth;
+      const now = this.element.clientWidth;
+      if (Math.abs(now - width) < 2 || !now) return;             // none: hidden for now
+      width = now;
       this.scale = window.devicePixelRatio || 1;
+      this.plot.querySelectorAll(".colorbar").forEach((bar) => bar.remove());    // plotly leaves parts of one that is turned
       Plotly.relayout(this.plot, this.fitted());
     }).observe(this.element);
     // A finger scrolls the page, unless it is to zoom.
@@ -65,17 +68,21 @@ class Frame {
   // Give what changes in the layout for the room there is: a picture of its own proportions, the histogram below it.
   fitted() {
     const [height, width] = this.page.shape, room = Math.max(this.element.clientWidth, 240), narrow = room < 620;
-    const left = narrow ? 52 : 70, right = narrow ? 10 : 110, top = narrow ? 62 : 34, most = narrow ? 520 : 720;
+    const left = narrow ? 58 : 70, right = narrow ? 12 : 110, top = narrow ? 62 : 34, most = narrow ? 520 : 720;
     const wide = Math.min(room - left - right, (most * width) / height);
-    const tall = Math.max(Math.min((wide * height) / width, most), 90), whole = tall + 190, bottom = 56;
+    const tall = Math.max(Math.min((wide * height) / width, most), 90), whole = tall + 170;
+    const bottom = narrow ? 74 : 56;
     const bar = narrow
       ? { orientation: "h", x: 0.5, xanchor: "center", y: 1, yanchor: "bottom", len: 1, thickness: 10,
           "title.side": "top" }
-      : { orientation: "v", x: 1.01, xanchor: "left", y: 1, yanchor: "top", len: tall / whole, thickness: 16 };
+      : { orientation: "v", x: 1.01, xanchor: "left", y: 1, yanchor: "top", len: tall / whole, thickness: 16,
+          "title.side": "right" };
     const layout = {
       width: Math.max(wide, Math.min(room - left - right, 320)) + left + right, height: whole + top + bottom,
       "margin.l": left, "margin.r": right, "margin.t": top, "margin.b": bottom, "margin.autoexpand": false,
-      "yaxis.domain": [190 / whole, 1], "yaxis2.domain": [0, 105 / whole], "shapes[0].y1": 105 / whole,
+      "yaxis.domain": [170 / whole, 1], "yaxis2.domain": [0, 105 / whole], "shapes[0].y1": 105 / whole,
+      "yaxis.title.text": tall < 130 ? "y" : "y (row, from 0)",
+      "xaxis2.title.text": narrow ? this.counted.replace(" · ", "<br>") : this.counted,
     };
     for (const [key, value] of Object.entries(bar)) layout[`coloraxis.colorbar.${key}`] = value;
     return layout;
@@ -183,7 +190,7 @@ class Frame {
     const toggle = (key) => (on) => { this.state[key] = on; this.paint(); };
     if (this.page.masked)
       bar.append(box("masked pixels", true, toggle("masked"), `rgb(${this.page.mark.join(",")})`));
-    if (this.page.block > 1) bar.append(box("single pixels that stand out", true, toggle("outliers")));
+    if (this.part.size > 1 || this.page.block > 1) bar.append(box("single pixels that stand out", true, toggle("outliers")));
     if (matchMedia("(pointer: coarse)").matches) bar.append(box("a finger zooms", false, toggle("touch")));
   }
 }
