@@ -29,6 +29,7 @@ SCRIPT_NAME = "plotly.min.js"
 """What plotly.js is called where it lies beside a page."""
 
 CLEAR = "rgba(0,0,0,0)"
+MODEBAR = {"bgcolor": CLEAR, "color": "#8d98a5", "activecolor": "#21508a"}
 
 SCRIPTS = ("tiles.js", "picture.js", "frame.js", "page.js")
 
@@ -92,7 +93,7 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
 def _settings(view: View, look: Look) -> dict[str, Any]:
     """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
     limits = figures.limits_of(view)
-    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": {"bgcolor": CLEAR}}
+    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": MODEBAR}
     data = [_ground(view), figures.histogram(view, limits)]
     return {
         "figure": {"data": data, "layout": {**layout.layout_of(view, look, limits), **clear}, "config": figures.CONFIG},

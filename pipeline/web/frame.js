@@ -68,7 +68,7 @@ class Frame {
   // Give what changes in the layout for the room there is: a picture of its own proportions, the histogram below it.
   fitted() {
     const [height, width] = this.page.shape, room = Math.max(this.element.clientWidth, 240), narrow = room < 620;
-    const left = narrow ? 58 : 70, right = narrow ? 12 : 110, top = narrow ? 62 : 34, most = narrow ? 520 : 720;
+    const left = narrow ? 58 : 70, right = narrow ? 12 : 110, top = narrow ? 90 : 34, most = narrow ? 520 : 720;
     const wide = Math.min(room - left - right, (most * width) / height);
     const tall = Math.max(Math.min((wide * height) / width, most), 90), whole = tall + 170;
     const bottom = narrow ? 74 : 56;

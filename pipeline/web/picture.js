@@ -100,7 +100,7 @@ class Readout {
       return element;
     });
     for (const kind of ["pointermove", "pointerdown"]) frame.room.addEventListener(kind, (event) => this.follow(event));
-    frame.room.addEventListener("pointerleave", () => this.hide());
+    frame.room.addEventListener("pointerleave", ({ pointerType }) => { if (pointerType !== "touch") this.hide(); });
   }
 
   hide() {
