@@ -20,7 +20,8 @@ class Frame {
     this.first = await this.overview();
     const { layout, data, config } = this.page.figure;
     this.fit(layout);
-    const saving = { name: "save", title: "Save what is seen as PNG", icon: Plotly.Icons.camera, click: () => this.save() };
+    const saving = { name: "save", title: "Save what is seen as PNG", icon: Plotly.Icons.camera };
+    saving.click = () => this.save();
     await Plotly.newPlot(this.plot, data, layout, {
       ...config, responsive: false, modeBarButtonsToRemove: [...config.modeBarButtonsToRemove, "toImage"],
       modeBarButtonsToAdd: [saving],
@@ -41,7 +42,8 @@ class Frame {
       if (Math.abs(now - width) < 2 || !now) return;             // none: hidden for now
       width = now;
       this.scale = window.devicePixelRatio || 1;
-      this.plot.querySelectorAll(".colorbar").forEach((bar) => bar.remove());    // plotly leaves parts of one that is turned
+      // plotly leaves parts of a colour bar that is turned
+      this.plot.querySelectorAll(".colorbar").forEach((bar) => bar.remove());
       Plotly.relayout(this.plot, this.fitted());
     }).observe(this.element);
     // A finger scrolls the page, unless it is to zoom.
@@ -65,26 +67,31 @@ class Frame {
     return part;
   }
 
-  // Give what changes in the layout for the room there is: a picture of its own proportions, the histogram below it.
+  // Give what changes in the layout for the room there is: a picture of its own proportions, the histogram beside it
+  // or below.
   fitted() {
     const [height, width] = this.page.shape, room = Math.max(this.element.clientWidth, 240), narrow = room < 620;
-    const left = narrow ? 58 : 70, right = narrow ? 12 : 110, top = narrow ? 90 : 34, most = narrow ? 520 : 720;
-    const wide = Math.min(room - left - right, (most * width) / height);
-    const tall = Math.max(Math.min((wide * height) / width, most), 90), whole = tall + 170;
-    const bottom = narrow ? 74 : 56;
-    const bar = narrow
-      ? { orientation: "h", x: 0.5, xanchor: "center", y: 1, yanchor: "bottom", len: 1, thickness: 10,
-          "title.side": "top" }
-      : { orientation: "v", x: 1.01, xanchor: "left", y: 1, yanchor: "top", len: tall / whole, thickness: 16,
-          "title.side": "right" };
+    const left = narrow ? 68 : 70, most = narrow ? 520 : 720, bar = narrow ? 12 : 110;
+    const wide = Math.min(room - left - bar, (most * width) / height);
+    const tall = Math.max(Math.min((wide * height) / width, most), 90);
+    const beside = room - left - bar - wide > 320, two = narrow || beside, right = beside ? 20 : bar;
+    const across = beside ? room - left - right : Math.max(wide, Math.min(room - left - right, 320));
+    const along = beside ? tall : tall + 190, counts = (beside ? Math.min(tall, 260) : 105) / along;
+    const top = narrow ? 90 : 34, bottom = two ? 74 : 56;
     const layout = {
-      width: Math.max(wide, Math.min(room - left - right, 320)) + left + right, height: whole + top + bottom,
-      "margin.l": left, "margin.r": right, "margin.t": top, "margin.b": bottom, "margin.autoexpand": false,
-      "yaxis.domain": [170 / whole, 1], "yaxis2.domain": [0, 105 / whole], "shapes[0].y1": 105 / whole,
+      width: across + left + right, height: along + top + bottom, "margin.autoexpand": false,
+      "margin.l": left, "margin.r": right, "margin.t": top, "margin.b": bottom,
+      "xaxis.domain": [0, Math.min(1, wide / across)], "yaxis.domain": [1 - tall / along, 1],
+      "xaxis2.domain": [beside ? (wide + bar + 60) / across : 0, 1], "yaxis2.domain": [0, counts],
+      "shapes[0].y1": counts,
       "yaxis.title.text": tall < 130 ? "y" : "y (row, from 0)",
-      "xaxis2.title.text": narrow ? this.counted.replace(" · ", "<br>") : this.counted,
+      "xaxis2.title.text": two ? this.counted.replace(" · ", "<br>") : this.counted,
     };
-    for (const [key, value] of Object.entries(bar)) layout[`coloraxis.colorbar.${key}`] = value;
+    const place = narrow
+      ? { orientation: "h", x: 0.5, xanchor: "center", yanchor: "bottom", len: 1, thickness: 10, "title.side": "top" }
+      : { orientation: "v", x: (wide + 10) / across, xanchor: "left", yanchor: "top", len: tall / along, thickness: 16,
+          "title.side": "right" };
+    for (const [key, value] of Object.entries({ ...place, y: 1 })) layout[`coloraxis.colorbar.${key}`] = value;
     return layout;
   }
 
@@ -108,20 +115,22 @@ class Frame {
     size = Math.min(size, side);
     const from = (value) => Math.floor(Math.max(value, 0) / size) * size;
     const to = (value, end) => Math.min(end, Math.ceil(value / size) * size);
-    return { x0: from(left + 0.5), x1: to(right + 0.5, width), y0: from(bottom + 0.5), y1: to(top + 0.5, height), size, fromTiles };
+    const across = { x0: from(left + 0.5), x1: to(right + 0.5, width) };
+    return { ...across, y0: from(bottom + 0.5), y1: to(top + 0.5, height), size, fromTiles };
   }
 
   // Bring the blocks that the view asks for to the screen.
   async refresh() {
-    const want = this.fitting(viewOf(this.plot)), { x0, x1, y0, y1, size, fromTiles } = want;
-    const key = JSON.stringify(want);
+    const want = this.fitting(viewOf(this.plot)), { x0, x1, y0, y1, size } = want, key = JSON.stringify(want);
     if (x1 <= x0 || y1 <= y0 || key === this.shown) return;      // moved off the frame, or there already
     const turn = ++this.asked;
     this.element.dataset.ready = "";
-    const part = fromTiles ? await this.image.window(x0, x1, y0, y1, size) : coarser(this.first, size / this.page.block);
+    const part = want.fromTiles
+      ? await this.image.window(x0, x1, y0, y1, size)
+      : coarser(this.first, size / this.page.block);
     if (turn !== this.asked) return;                             // another view was asked for meanwhile
     this.shown = key;
-    this.whole ||= part;                                         // the first view stays below, for while others are read
+    this.whole ||= part;                                         // stays below, for while others are read
     this.part = part;
     this.paint();
     this.element.dataset.ready = "yes";
@@ -153,7 +162,8 @@ class Frame {
       if (tile.flags && tile.flags[at]) lines.push(this.why(tile.flags[at]));
     }
     const shown = x >= part.x0 && x < part.x1 && y >= part.y0 && y < part.y1 ? part : this.whole, { size } = shown;
-    const column = Math.floor((x - shown.x0) / size), row = Math.floor((y - shown.y0) / size), at = row * shown.columns + column;
+    const column = Math.floor((x - shown.x0) / size), row = Math.floor((y - shown.y0) / size);
+    const at = row * shown.columns + column;
     if (size > 1) {
       const extreme = this.state.outliers && !Number.isNaN(shown.extreme[at]);
       const value = this.number(extreme ? shown.extreme[at] : shown.mean[at]) + unit;
@@ -176,21 +186,26 @@ class Frame {
 
   // Save axes, colour bar, histogram and picture as one image; the browser keeps it, nothing is sent.
   save() {
-    const { data, layout } = this.plot, picture = this.canvas.toDataURL();
-    const below = { source: picture, xref: "x domain", yref: "y domain", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch" };
-    const margin = { ...layout.margin, t: layout.margin.t + 50 };
-    Plotly.downloadImage({ data, layout: { ...layout, margin, height: layout.height + 50, title: this.page.title,
-      paper_bgcolor: "#fff", images: [{ ...below, layer: "below" }] } }, { format: "png", scale: 2, filename: this.page.name });
+    const { data, layout } = this.plot, { title, name } = this.page;
+    const place = { xref: "x domain", yref: "y domain", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch" };
+    const seen = {
+      ...layout, title, paper_bgcolor: "#fff", height: layout.height + 50,
+      margin: { ...layout.margin, t: layout.margin.t + 50 },
+      images: [{ ...place, source: this.canvas.toDataURL(), layer: "below" }],
+    };
+    Plotly.downloadImage({ data, layout: seen }, { format: "png", scale: 2, filename: name });
   }
 
   controls() {
     const bar = this.element.querySelector(".controls");
+    const change = (choice) => () => Plotly.relayout(this.plot, choice.change);
     for (const [name, choices, active] of this.page.choices)
-      bar.append(group(name, choices.map((c) => [c.label, c.key === active, () => Plotly.relayout(this.plot, c.change)])));
+      bar.append(group(name, choices.map((c) => [c.label, c.key === active, change(c)])));
     const toggle = (key) => (on) => { this.state[key] = on; this.paint(); };
     if (this.page.masked)
       bar.append(box("masked pixels", true, toggle("masked"), `rgb(${this.page.mark.join(",")})`));
-    if (this.part.size > 1 || this.page.block > 1) bar.append(box("single pixels that stand out", true, toggle("outliers")));
+    if (this.part.size > 1 || this.page.block > 1)
+      bar.append(box("single pixels that stand out", true, toggle("outliers")));
     if (matchMedia("(pointer: coarse)").matches) bar.append(box("a finger zooms", false, toggle("touch")));
   }
 }

@@ -1,4 +1,4 @@
-// The picture of a frame: a canvas under plotly's axes, painted here, as plotly would draw every cell anew at each zoom.
+// The picture of a frame: a canvas under plotly's axes, painted here; plotly would draw every cell anew at each zoom.
 "use strict";
 
 const SHADES = 1 << 16;    // so many that a logarithm's first steps are told apart
