@@ -53,13 +53,16 @@ def test_the_first_view_shows_a_hot_pixel_and_a_dead_column(tmp_path):
     values = frame(2600, 2500)
     shown = run_in_page(
         page_of(values),
-        "const f = ccdFrames[0], d = f.part;"
-        "return { size: d.size, wide: f.plot._fullLayout.xaxis._length, z: rowsOf(d) };",
+        "const f = ccdFrames[0], d = f.part, v = viewOf(f.plot), seen = f.canvas.getContext('2d')"
+        ".getImageData(Math.round(v.across(1250)) - 3, Math.round(v.down(1300)) - 3, 7, 7).data;"
+        "return { size: d.size, wide: v.wide, z: rowsOf(d), seen: Array.from(seen) };",
         tmp_path,
     )
     z, size = np.array(shown["z"]), shown["size"]
     assert size > 1
     assert z.shape[1] <= shown["wide"] + 1  # each block has a dot of the screen
+    red, _, blue, _ = np.reshape(shown["seen"], (-1, 4)).T
+    assert np.count_nonzero((red > 200) & (blue < 80)) >= 4  # yellow, and large enough to be seen
     assert abs(z[1300 // size, 1250 // size] - 60000) < 2 * SIGMA
     assert (np.abs(z[:, 833 // size]) < 2 * SIGMA).all()
     rest = np.delete(np.delete(z, 1300 // size, axis=0), 833 // size, axis=1)

@@ -2,6 +2,8 @@
 "use strict";
 
 const SHADES = 1 << 16;    // so many that a logarithm's first steps are told apart
+const SPOT = 2;            // the least side, in pixels of the page, of what stands out: fewer are overlooked
+const MOST_SPOTS = 4000;   // of more, none is overlooked
 
 // Give the colours of a plotly colour scale, [[0, "rgb(r,g,b)"], ...], as canvas has them in memory.
 function shadesOf(scale) {
@@ -25,23 +27,24 @@ function mixed(shadeOf, [red, green, blue], share) {
   return shade([part(0, red), part(8, green), part(16, blue)]);
 }
 
-// Paint the blocks of a window, one dot each, the top row first: see `coloured` in painting.py.
+// Paint the blocks of a window, one dot each, the top row first, as `coloured` in painting.py; list what stands out.
 function dotsOf(part, { shades, low, high, outliers, masked, nothing, mark }) {
-  const { rows, columns, mean, extreme } = part, image = new ImageData(columns, rows);
+  const { rows, columns, mean, extreme } = part, image = new ImageData(columns, rows), spots = [];
   const dots = new Uint32Array(image.data.buffer), slope = (SHADES - 1) / (high - low), none = shade(nothing);
   for (let row = 0, from = 0; row < rows; row++)
     for (let at = (rows - 1 - row) * columns, end = from + columns; from < end; from++, at++) {
-      const value = outliers && !Number.isNaN(extreme[from]) ? extreme[from] : mean[from];
+      const out = outliers && !Number.isNaN(extreme[from]), value = out ? extreme[from] : mean[from];
       const place = (value - low) * slope + 0.5;
       let dot = Number.isFinite(value) ? shades[place < 0 ? 0 : place >= SHADES ? SHADES - 1 : place | 0] : none;
       if (masked && part.masked[from]) dot = mixed(dot, mark, 0.35 + 0.65 * part.masked[from]);
       dots[at] = dot;
+      if (out && spots.length <= MOST_SPOTS) spots.push([from % columns, row, dot]);
     }
   const canvas = document.createElement("canvas");
   canvas.width = columns;
   canvas.height = rows;
   canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
+  return { canvas, spots: spots.length <= MOST_SPOTS ? spots : [] };
 }
 
 // ---- where things lie on the screen ----
@@ -73,7 +76,7 @@ function compose(canvas, view, layers, [height, width], scale) {
   context.rect(view.across(-0.5), view.down(height - 0.5), view.across(width - 0.5) - view.across(-0.5),
     view.down(-0.5) - view.down(height - 0.5));
   context.clip();
-  for (const { part, dots } of layers) {
+  for (const { part, dots: { canvas: dots, spots } } of layers) {
     const within = (value, most) => Math.min(Math.max(value, 0), most);      // only what is seen: zooms go far
     const first = within(Math.floor((view.x0 + 0.5 - part.x0) / part.size), part.columns);
     const last = within(Math.ceil((view.x1 + 0.5 - part.x0) / part.size), part.columns);
@@ -84,6 +87,11 @@ function compose(canvas, view, layers, [height, width], scale) {
     const y = (row) => view.down(part.y0 + row * part.size - 0.5);
     context.drawImage(dots, first, part.rows - top, last - first, top - bottom,
       x(first), y(top), x(last) - x(first), y(bottom) - y(top));
+    if (x(1) - x(0) >= SPOT) continue;
+    for (const [column, row, dot] of spots) {
+      context.fillStyle = `rgb(${dot & 255},${(dot >>> 8) & 255},${(dot >>> 16) & 255})`;
+      context.fillRect(Math.round(x(column + 0.5)) - SPOT / 2, Math.round(y(row + 0.5)) - SPOT / 2, SPOT, SPOT);
+    }
   }
 }
 
