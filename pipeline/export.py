@@ -69,13 +69,16 @@ def export_figure(
     make = check_name(path)
     content = make(view_of(record, name), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
-        _write_beside(path.parent / SCRIPT_NAME)
+        write_plotly_beside(path)
     write_whole(path, content, overwrite=overwrite)
 
 
-def _write_beside(path: Path) -> None:
-    """Put plotly.js beside the page, unless it lies there."""
-    script = plotly_script()
+def write_plotly_beside(page: Path) -> None:
+    """Put plotly.js beside a page, unless it lies there.
+
+    :raises OutputError: another version lies there.
+    """
+    path, script = page.parent / SCRIPT_NAME, plotly_script()
     if path.is_file() and path.read_bytes() != script:
         raise OutputError(f"{path}: is another version of plotly.js; choose another folder, or embed it in the page")
     if not path.exists():

@@ -35,6 +35,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         "plot_bgcolor": "#eceff2",
         "font": {"family": FONT, "size": 13, "color": INK},
         "showlegend": False,
+        "modebar": {"remove": ["sendChartToCloud", "sendDataToCloud"]},
         "xaxis": {
             **axis,
             "title": {"text": "x (column, from 0)"},

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.amplifiers import Amplifier
+from pipeline.export import write_plotly_beside
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import CREATOR, ReducedImage
@@ -47,6 +48,8 @@ def write_report(
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     text = night_page(products, masters, frames, look, plotlyjs)
+    if plotlyjs == "directory":
+        write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(), overwrite=overwrite)
 
 

@@ -17,8 +17,8 @@ import attrs
 import numpy as np
 
 from pipeline import codes, figures, layout
-from pipeline.blocks import CELL, Blocks, noise_map
-from pipeline.jsontext import as_json
+from pipeline.blocks import CELL, Blocks, block_size, noise_map
+from pipeline.jsontext import in_html
 from pipeline.pixels import Array, Flag
 from pipeline.stretch import MASK_COLOUR, NOTHING, Look
 from pipeline.views import View
@@ -32,6 +32,9 @@ CLEAR = "rgba(0,0,0,0)"
 MODEBAR = {"bgcolor": CLEAR, "color": "#8d98a5", "activecolor": "#21508a"}
 
 SCRIPTS = ("tiles.js", "picture.js", "frame.js", "page.js")
+
+OVERVIEW = 1024
+"""Beside the tiles a page holds at most this number of blocks, squared: views of half the frame need no tile."""
 
 QUICK = 2**22
 """Pixels that a browser decodes without being waited for: a page of so few needs no first view beside the tiles."""
@@ -78,11 +81,11 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
     :param key: tells the frames of a page apart.
     :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
     """
-    blocks = view.blocks(figures.CELLS)
+    blocks = view.blocks(OVERVIEW if whole else figures.CELLS)
     tiles = codes.encoded(view.values, view.noise) if whole or blocks.size == 1 else None
     content = {**_settings(view, look), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
-    data = as_json(content).replace("</", "<\\/")
-    note = html.escape(_note(view, blocks, tiles))
+    data = in_html(content)
+    note = html.escape(_note(view, tiles))
     body = (
         f'<figure class="frame" data-frame="{key}">\n<div class="controls"></div>\n<div class="plot"></div>\n'
         f'<figcaption>{note}</figcaption>\n</figure>\n<script type="application/json" id="{key}">{data}</script>'
@@ -93,10 +96,11 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
 def _settings(view: View, look: Look) -> dict[str, Any]:
     """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
     limits = figures.limits_of(view)
-    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": MODEBAR}
+    arranged = layout.layout_of(view, look, limits)
+    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": {**arranged["modebar"], **MODEBAR}}
     data = [_ground(view), figures.histogram(view, limits)]
     return {
-        "figure": {"data": data, "layout": {**layout.layout_of(view, look, limits), **clear}, "config": figures.CONFIG},
+        "figure": {"data": data, "layout": {**arranged, **clear}, "config": figures.CONFIG},
         "choices": [
             ["limits", layout.limit_choices(limits), look.limits],
             ["stretch", layout.stretch_choices(look), look.stretch],
@@ -170,11 +174,11 @@ def _digits(view: View, tiles: list[codes.Tile] | None) -> int | None:
     return min(12, max(0, math.ceil(-math.log10(steps[0])) + (steps[0] % 1 != 0)))
 
 
-def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
+def _note(view: View, tiles: list[codes.Tile] | None) -> str:
     """Say what is shown, and how exactly."""
     unit = f" {view.unit}" if view.unit else ""
-    size, words = blocks.size, []
-    if size > 1:
+    words = []
+    if block_size(view.shape, figures.CELLS) > 1:
         words.append(
             "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
             "by 5 σ of the noise, such as hot pixels and dead columns."

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.figures import CONFIG
 from pipeline.frames import Image
-from pipeline.jsontext import as_json
+from pipeline.jsontext import in_html
 from pipeline.pixels import Array, Pixels
 from pipeline.views import View
 
@@ -60,9 +60,7 @@ def _chart(key: str, lines: list[dict[str, Any]], along: str, units: tuple[str, 
             "side": "right", "showgrid": False, "tickmode": "auto", "nticks": 6
         },
     }  # fmt: skip
-    spec = as_json({"data": lines, "layout": arranged, "config": {**CONFIG, "displayModeBar": False}}).replace(
-        "</", "<\\/"
-    )
+    spec = in_html({"data": lines, "layout": arranged, "config": {**CONFIG, "displayModeBar": False}})
     return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
 
 

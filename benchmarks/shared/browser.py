@@ -107,15 +107,15 @@ class Browser:
         """Give the seconds of processor time that all processes of the browser have used."""
         return sum(_ticks(number) for number in _with_children(self.process.pid)) / TICKS
 
-    def settled(self, pause=0.4, at_most=0.03):
-        """Wait until the browser rests; give its seconds then."""
-        last = self.seconds()
-        while True:
+    def settled(self, pause=0.3, at_most=0.02):
+        """Wait until the browser rests, thrice in a row, as others may keep it waiting; give its seconds then."""
+        last, quiet = self.seconds(), 0
+        while quiet < 3:
             time.sleep(pause)
             now = self.seconds()
-            if now - last <= at_most:
-                return now
+            quiet = quiet + 1 if now - last <= at_most else 0
             last = now
+        return last
 
 
 def _with_children(number):

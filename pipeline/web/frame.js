@@ -12,6 +12,7 @@ class Frame {
     this.image = page.tiles && new Tiled(page.shape, page.tiles, page.flags, page.side);
     this.state = { outliers: true, masked: true };
     this.counted = page.figure.layout.xaxis2.title.text;
+    this.coarser = new Map();
     this.asked = 0;
     this.scale = window.devicePixelRatio || 1;
   }
@@ -125,15 +126,19 @@ class Frame {
     if (x1 <= x0 || y1 <= y0 || key === this.shown) return;      // moved off the frame, or there already
     const turn = ++this.asked;
     this.element.dataset.ready = "";
-    const part = want.fromTiles
-      ? await this.image.window(x0, x1, y0, y1, size)
-      : coarser(this.first, size / this.page.block);
+    const part = await (want.fromTiles ? this.image.window(x0, x1, y0, y1, size) : this.coarse(size));
     if (turn !== this.asked) return;                             // another view was asked for meanwhile
     this.shown = key;
     this.whole ||= part;                                         // stays below, for while others are read
     this.part = part;
     this.paint();
     this.element.dataset.ready = "yes";
+  }
+
+  // The blocks of the first view, some of them together, kept for later.
+  coarse(size) {
+    if (!this.coarser.has(size)) this.coarser.set(size, coarser(this.first, size / this.page.block));
+    return this.coarser.get(size);
   }
 
   // Paint what is new, and put it where the axes are now.
