@@ -28,7 +28,7 @@ SMALLEST = 700
 
 LEFT, RIGHT, TOP, BOTTOM, BAR = 80, 150, 70, 60, 18
 INK, PAPER = (28, 39, 51), (255, 255, 255)
-ENCODING = {"png": ("PNG", {"compress_level": 4}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
+ENCODING = {"png": ("PNG", {"compress_level": 2}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
 
 
 def painted(view: View, look: Look, form: str) -> bytes:
