@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import Flag, Look, Pixels, figures
+from pipeline import Flag, Image, Look, Pixels, figures
 from pipeline.figures import CONFIG
 from pipeline.page import page, panel
 from pipeline.painting import coloured
@@ -203,6 +203,17 @@ def test_a_page_names_no_server_and_switches_the_upload_off():
     assert '"showSendToCloud":false' in text
     assert CONFIG["plotlyServerURL"] == ""
     assert re.findall(r"https?://[^\s\"'<]+", text) == []
+
+
+def test_no_header_ends_a_script_or_starts_one(tmp_path):
+    evil = "</script><!--<script>document.title='caught'</script>"
+    image = Image.of(frame(64, 80), exposure=1.0, header={"OBJECT": evil, "TELESCOP": "<b>&amp;", "BUNIT": evil})
+    shown = run_in_page(
+        page_of(image),
+        "return [document.title, document.querySelector('h1').textContent, document.querySelectorAll('h1 *').length];",
+        tmp_path,
+    )
+    assert shown == [evil, evil, 0]
 
 
 def test_a_page_from_a_server_names_only_plotlys_with_its_digest():
