@@ -9,14 +9,15 @@ One table, one file::
     variants     (d) the same for ours where a stack is difficult
     night        (e) a whole night
     memory       (f) peak memory
+    figures      (g) pages and pictures of a frame: bytes, processor time here and in the browser
     variance     whether uncertainties are true; on its own, ``python benchmarks/variance.py``
     ------------
-    shared/      frames with hits, whole processes timed, interleaved runs, judging a result
+    shared/      frames with hits, whole processes timed, a browser, interleaved runs, judging a result
     peers/       how each peer is driven, one file each
     scripts/     what runs inside a peer's process
 
 Peers that are not installed are left out, and said.  All of them, on Debian::
 
-    apt install siril gnuastro iraf fitsh libcplcore26
+    apt install siril gnuastro iraf fitsh libcplcore26 chromium
     pip install ccdproc
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import astropy
 import numpy as np
 
-from benchmarks import combine, floor, growth, memory, night, peers, rejection, variants
+from benchmarks import combine, figures, floor, growth, memory, night, peers, rejection, variants
 from benchmarks.shared.scale import FULL, SHORT
 
 TABLES = {
@@ -23,6 +23,7 @@ TABLES = {
     "variants": variants,
     "night": night,
     "memory": memory,
+    "figures": figures,
 }
 
 

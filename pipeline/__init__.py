@@ -118,6 +118,7 @@ The modules, in the order in which data flows and in which they may import (each
     detectors    files of several detectors, HDU by HDU into one product
     options      its switches for flags and states
     switches     what the command line says of geometry, flat and gain
+    profiles     means along rows and columns, before and after
     nightpage    the report of a night
     inspection   the command's words about figures
     extras       what the command line says of the steps around the core

@@ -69,13 +69,16 @@ def export_figure(
     make = check_name(path)
     content = make(view_of(record, name), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
-        _write_beside(path.parent / SCRIPT_NAME)
+        write_plotly_beside(path)
     write_whole(path, content, overwrite=overwrite)
 
 
-def _write_beside(path: Path) -> None:
-    """Put plotly.js beside the page, unless it lies there."""
-    script = plotly_script()
+def write_plotly_beside(page: Path) -> None:
+    """Put plotly.js beside a page, unless it lies there.
+
+    :raises OutputError: another version lies there.
+    """
+    path, script = page.parent / SCRIPT_NAME, plotly_script()
     if path.is_file() and path.read_bytes() != script:
         raise OutputError(f"{path}: is another version of plotly.js; choose another folder, or embed it in the page")
     if not path.exists():
@@ -116,14 +119,14 @@ def _by_browser(view: View, look: Look, kind: str) -> bytes:
     import plotly.graph_objects as go
 
     spec = drawing(view, look, figures.CELLS)
-    spec["layout"] = {**spec["layout"], "updatemenus": [], "margin": {"l": 70, "r": 20, "t": 70, "b": 60}}
+    spec["layout"] = layout.fixed(spec["layout"], view)
     mend = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
     try:
         import kaleido  # noqa: F401 - plotly finds it by itself, and says little where it is missing
     except ImportError as error:
         raise OutputError(f"a {kind} figure needs kaleido, which is not installed: {mend}") from error
     try:
-        content: bytes = go.Figure(spec).to_image(format=kind.replace("jpg", "jpeg"), width=1000, scale=1)
+        content: bytes = go.Figure(spec).to_image(format=kind.replace("jpg", "jpeg"))
     except Exception as error:  # kaleido's own classes differ by version
         raise OutputError(f"a {kind} figure: kaleido and Chromium gave none ({_first_line(error)}): {mend}") from error
     return content

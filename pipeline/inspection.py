@@ -63,6 +63,7 @@ def _inspect(options: argparse.Namespace) -> None:
         if path.resolve() == options.file.resolve():
             raise OutputError(f"{path}: is the file to be read; choose another name")
     image = open_frame(options.file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
+    image = image.rows(0, image.shape[0])  # read once, for all that follows
     say = (lambda _: None) if options.quiet else print
     height, width = image.shape
     say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")

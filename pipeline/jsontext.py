@@ -25,6 +25,15 @@ def as_json(thing: Any, *, compact: bool = False) -> str:
     return json.dumps(_plain(thing, compact), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
+def in_html(thing: Any) -> str:
+    r"""Write it to stand in a script element of a page, which no text in it can end.
+
+    >>> in_html("</script>")
+    '"\\u003c/script>"'
+    """
+    return as_json(thing).replace("<", "\\u003c")
+
+
 def _plain(thing: Any, compact: bool) -> Any:
     if isinstance(thing, dict):
         return {key: _plain(value, compact) for key, value in thing.items()}

@@ -21,7 +21,7 @@ FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, Any]:
     """Lay the figure out: the picture above, right way up with square pixels, and the histogram below it."""
     height, width = view.shape
-    tall = min(max(880 * height / width, 240), 820)
+    tall = min(max(880 * height / width, 120), 820)
     whole = tall + 180
     chosen = limits[look.limits]
     span = span_of(limits)
@@ -35,6 +35,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         "plot_bgcolor": "#eceff2",
         "font": {"family": FONT, "size": 13, "color": INK},
         "showlegend": False,
+        "modebar": {"remove": ["sendChartToCloud", "sendDataToCloud"]},
         "xaxis": {
             **axis,
             "title": {"text": "x (column, from 0)"},
@@ -46,7 +47,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         },
         "yaxis": {
             **axis,
-            "title": {"text": "y (row, from 0)"},
+            "title": {"text": "y (row, from 0)", "standoff": 4},
             "range": [-0.5, height - 0.5],
             "constrain": "domain",
             "showgrid": False,
@@ -78,7 +79,7 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         ],
         "yaxis2": {
             **axis,
-            "title": {"text": "pixels"},
+            "title": {"text": "pixels", "standoff": 4},
             "type": "log",
             "dtick": 2,
             "anchor": "x2",
@@ -102,6 +103,29 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
                 "tickcolor": INK,
             },
         },
+    }
+
+
+def fixed(layout: dict[str, Any], view: View) -> dict[str, Any]:
+    """Give a layout of one size, for a file: the axes as large as the picture, the colour bar beside it, no buttons."""
+    height, width = view.shape
+    left, right, top, bottom, below = 75, 110, 75, 60, 180
+    wide = min(815, 900 * width / height)
+    tall, room = max(wide * height / width, 60), max(wide, 600)
+    whole, part = tall + below, wide / room
+    foot = (below - 80) / whole
+    bar = {**layout["coloraxis"]["colorbar"], "x": part + 0.015, "len": tall / whole}
+    return {
+        **layout,
+        "width": round(left + room + right),
+        "height": round(top + whole + bottom),
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "autoexpand": False},
+        "updatemenus": [],
+        "xaxis": {**layout["xaxis"], "domain": [0, part]},
+        "yaxis": {**layout["yaxis"], "domain": [below / whole, 1]},
+        "yaxis2": {**layout["yaxis2"], "domain": [0, foot]},
+        "shapes": [{**layout["shapes"][0], "y1": foot}],
+        "coloraxis": {**layout["coloraxis"], "colorbar": bar},
     }
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.amplifiers import Amplifier
-from pipeline.figures import CONFIG
+from pipeline.export import write_plotly_beside
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import CREATOR, ReducedImage
-from pipeline.jsontext import as_json
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
-from pipeline.pixels import Array, Flag, Pixels
+from pipeline.pixels import Flag
+from pipeline.profiles import before_and_after
 from pipeline.quality import Quality
 from pipeline.qualityfile import quality_of
 from pipeline.qualitypage import quality_section
@@ -31,8 +31,6 @@ from pipeline.views import View, view_of
 
 HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""
-
-BEFORE, AFTER = "#c2571a", "#21508a"
 
 
 def write_report(
@@ -56,6 +54,8 @@ def write_report(
     """
     rows = quality_of(frames, products) if quality is None else quality
     text = night_page(products, masters, frames, look, plotlyjs, rows)
+    if plotlyjs == "directory":
+        write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(), overwrite=overwrite)
 
 
@@ -106,7 +106,7 @@ def _product(product: ReducedImage, view: View, frames: FrameSet, look: Look) ->
         f"<h2>{title}</h2>",
         _facts(facts),
         panel(view, look, key=f"product-{product.kind}").body,
-        *(_profiles(raw[0], view, product.kind) if raw else []),
+        *(before_and_after(raw[0], view, product.kind) if raw else []),
     ]
 
 
@@ -115,53 +115,11 @@ def _bad(view: View) -> str:
     counts = [(str(flag.name).lower().replace("_", " "), int(np.count_nonzero(view.flags & flag))) for flag in Flag]
     words = ", ".join(f"{count} {name}" for name, count in counts if count)
     share = 0.0 if view.masked is None else float(view.masked.mean())
-    return f"{words} ({share:.2%} of all pixels)" if words else "no pixel"
+    return f"{words} ({_percent(share)} of all pixels)" if words else "no pixel"
 
 
-def _profiles(raw: Image, view: View, kind: str) -> list[str]:
-    """Draw the mean along rows and columns before and after the reduction."""
-    before = raw.pixels
-    after = Pixels(view.values, view.flags)
-    charts = []
-    for axis, name in ((0, "column"), (1, "row")):
-        lines = [
-            _line(f"first raw {kind}", before, axis, BEFORE, "y2"),
-            _line("reduced", after, axis, AFTER, "y"),
-        ]
-        charts.append(_chart(f"profile-{kind}-{name}", lines, f"{'xy'[axis]} ({name}, from 0)", view.unit))
-    return [f"<h3>Before and after</h3>\n<p>Mean of each column, and of each row, of good pixels.</p>{''.join(charts)}"]
-
-
-def _line(name: str, pixels: Pixels, axis: int, colour: str, on: str) -> dict[str, Any]:
-    good = np.isfinite(pixels.values) & ~pixels.mask
-    count = good.sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(good, pixels.values, 0).sum(axis=axis, dtype=np.float64) / count
-    line = {"color": colour, "width": 1.2}
-    return {"type": "scatter", "mode": "lines", "name": name, "y": _rounded(mean), "line": line, "yaxis": on}
-
-
-def _rounded(values: Array) -> Array:
-    """Keep six digits: a chart has no dots for more."""
-    size = float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
-    return np.round(values, 6 - math.ceil(math.log10(size))) if size > 0 else values
-
-
-def _chart(key: str, lines: list[dict[str, Any]], along: str, unit: str) -> str:
-    axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
-    arranged = {
-        "height": 260,
-        "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
-        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "xaxis": {**axis, "title": {"text": along}},
-        "yaxis": {**axis, "title": {"text": f"reduced ({unit})" if unit else "reduced"}, "color": AFTER},
-        "yaxis2": {
-            **axis, "title": {"text": "raw"}, "color": BEFORE, "overlaying": "y", "side": "right", "showgrid": False
-        },
-    }  # fmt: skip
-    spec = as_json({"data": lines, "layout": arranged, "config": CONFIG}).replace("</", "<\\/")
-    return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _master(kind: str, master: Any, look: Look) -> list[str]:
@@ -169,7 +127,8 @@ def _master(kind: str, master: Any, look: Look) -> list[str]:
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
     if found is not None:
         counted = "electron" if any(ran.stage == "to_electrons" for ran in master.image.history) else "adu"
-        facts += [("noise", _noise(kind, one, counted)) for one in found.amplifiers]
+        alone = len(found.amplifiers) == 1
+        facts += [("noise", _noise(kind, one, alone, counted)) for one in found.amplifiers]
     if kind == "dark":
         facts.append(("hot pixels", _hot(view)))
     return [f"<h2>Master {kind}</h2>", _facts(facts), panel(view, look, key=f"master-{kind}", whole=False).body]
@@ -184,13 +143,14 @@ def _level(view: View) -> str:
     return f"median {np.median(good):.6g}{unit}, spread of the pixels {spread:.4g}{unit}"
 
 
-def _noise(kind: str, amplifier: Amplifier, unit: str) -> str:
+def _noise(kind: str, amplifier: Amplifier, alone: bool, unit: str) -> str:
     """Say what the fit σ² = a + b·level found, in frames of some unit."""
     noise, (top, end), (left, right) = amplifier.noise, amplifier.rows, amplifier.columns
-    where = f"rows {top} to {end - 1}, columns {left} to {right - 1}: "
+    where = "" if alone else f"rows {top} to {end - 1}, columns {left} to {right - 1}: "
     if kind == "bias":
         return f"{where}read noise {math.sqrt(max(noise.a, noise.floor)):.3g} {unit}"
-    fit = f"σ² = {noise.a:.4g} + {noise.b:.4g} · level, in {unit} with the bias in"
+    sign = "−" if noise.a < 0 else "+"
+    fit = f"σ² = {noise.b:.4g} · level {sign} {abs(noise.a):.4g}, in {unit} with the bias in"
     tells = kind == "flat" and noise.b > 0 and unit == "adu"
     return f"{where}gain about {1 / noise.b:.3g} e⁻/adu, from {fit}" if tells else where + fit
 
@@ -202,7 +162,7 @@ def _hot(view: View) -> str:
     middle = float(np.median(good))
     sigma = MAD_TO_SIGMA * float(np.median(np.abs(good - middle)))
     hot = int(np.count_nonzero(good > middle + HOT * sigma))
-    return f"{hot} pixels more than {HOT:g} σ above the median of the dark, {hot / good.size:.2%}"
+    return f"{hot} pixels more than {HOT:g} σ above the median of the dark, {_percent(hot / good.size)} of them"
 
 
 def _rejections(images: Iterable[tuple[str, Image | ReducedImage]]) -> list[str]:
@@ -213,7 +173,7 @@ def _rejections(images: Iterable[tuple[str, Image | ReducedImage]]) -> list[str]
     head = "<tr><th>type</th><th>frame</th><th>exposure</th><th>rejected values</th><th>of its pixels</th></tr>"
     return [
         "<h2>Frames, and what was rejected of each</h2>",
-        f'<div class="wide"><table>{head}{"".join(rows)}</table></div>',
+        f'<div class="wide"><table class="frames">{head}{"".join(rows)}</table></div>',
     ]
 
 
@@ -224,7 +184,7 @@ def _frame_rows(kind: str, image: Image | ReducedImage) -> Iterable[str]:
     size = image.pixels.values.size
     for name, rejected, seconds in zip(image.sources, found.rejected, found.exposures, strict=True):
         exposure = "" if seconds is None else f"{seconds:g} s"
-        cells = (kind, re.split(r"[/\\]", name)[-1], exposure, rejected, f"{rejected / size:.2%}")
+        cells = (kind, re.split(r"[/\\]", name)[-1], exposure, rejected, _percent(rejected / size))
         yield f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
 
 
@@ -234,7 +194,12 @@ def _history(product: ReducedImage) -> list[str]:
 
 
 def _header(product: ReducedImage) -> list[str]:
-    rows = "".join(f"<tr><td>{_safe(card.image.rstrip())}</td></tr>" for card in product.header)
+    rows = "".join(f"<tr><td>{_safe(_lines(card.image))}</td></tr>" for card in product.header)
     find = '<input type="search" id="find" placeholder="find in the header" aria-label="find in the header">'
     return ["<h2>Header</h2>", f'<p>{find} <span class="sub" id="found"></span></p>',
             f'<div class="wide cards"><table id="cards">{rows}</table></div>']  # fmt: skip
+
+
+def _lines(card: str) -> str:
+    """Give a card as a file has it: a long one goes on in the next line."""
+    return "\n".join(card[at : at + 80].rstrip() for at in range(0, len(card.rstrip()), 80))

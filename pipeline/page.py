@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import math
+import re
 import zlib
 from functools import cache
 from importlib.resources import files
@@ -16,16 +17,24 @@ import attrs
 import numpy as np
 
 from pipeline import codes, figures, layout
-from pipeline.blocks import CELL, Blocks, noise_map
-from pipeline.jsontext import as_json
+from pipeline.blocks import CELL, Blocks, block_size, noise_map
+from pipeline.jsontext import in_html
 from pipeline.pixels import Array, Flag
-from pipeline.stretch import MASK_COLOUR, Look
+from pipeline.stretch import MASK_COLOUR, NOTHING, Look
 from pipeline.views import View
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
 
 SCRIPT_NAME = "plotly.min.js"
 """What plotly.js is called where it lies beside a page."""
+
+CLEAR = "rgba(0,0,0,0)"
+MODEBAR = {"bgcolor": CLEAR, "color": "#8d98a5", "activecolor": "#21508a"}
+
+SCRIPTS = ("tiles.js", "picture.js", "frame.js", "page.js")
+
+OVERVIEW = 1024
+"""Beside the tiles a page holds at most this number of blocks, squared: views of half the frame need no tile."""
 
 QUICK = 2**22
 """Pixels that a browser decodes without being waited for: a page of so few needs no first view beside the tiles."""
@@ -62,7 +71,7 @@ def whole_page(title: str, body: str, plotlyjs: PlotlyJs = "embed", style: str =
         style=page_text("page.css") + style,
         plotly=_plotly_tag(plotlyjs),
         body=body,
-        script=page_text("page.js") + script,
+        script="".join(map(page_text, SCRIPTS)) + script,
     )
 
 
@@ -72,11 +81,11 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
     :param key: tells the frames of a page apart.
     :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
     """
-    blocks = view.blocks(figures.CELLS)
+    blocks = view.blocks(OVERVIEW if whole else figures.CELLS)
     tiles = codes.encoded(view.values, view.noise) if whole or blocks.size == 1 else None
-    content = {**_settings(view, look, blocks), **_pixels(view, blocks, tiles)}
-    data = as_json({**content, "format": _format(view, tiles)}).replace("</", "<\\/")
-    note = html.escape(_note(view, blocks, tiles))
+    content = {**_settings(view, look), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
+    data = in_html(content)
+    note = html.escape(_note(view, tiles))
     body = (
         f'<figure class="frame" data-frame="{key}">\n<div class="controls"></div>\n<div class="plot"></div>\n'
         f'<figcaption>{note}</figcaption>\n</figure>\n<script type="application/json" id="{key}">{data}</script>'
@@ -84,23 +93,33 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
     return Panel(view.title, view.subtitle, body)
 
 
-def _settings(view: View, look: Look, blocks: Blocks) -> dict[str, Any]:
-    """Give the figure without its pixels, and what its buttons change."""
+def _settings(view: View, look: Look) -> dict[str, Any]:
+    """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
     limits = figures.limits_of(view)
-    data = [figures.picture(view, blocks), figures.overlay(blocks, look), figures.histogram(view, limits)]
-    for trace in data[:2]:
-        del trace["z"]
+    arranged = layout.layout_of(view, look, limits)
+    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": {**arranged["modebar"], **MODEBAR}}
+    data = [_ground(view), figures.histogram(view, limits)]
     return {
-        "figure": {"data": data, "layout": layout.layout_of(view, look, limits), "config": figures.CONFIG},
+        "figure": {"data": data, "layout": {**arranged, **clear}, "config": figures.CONFIG},
         "choices": [
             ["limits", layout.limit_choices(limits), look.limits],
             ["stretch", layout.stretch_choices(look), look.stretch],
         ],
+        "title": layout.title_of(view),
+        "name": re.sub(r"\W+", "_", view.title).strip("_") or "frame",
         "unit": view.unit,
         "masked": view.masked is not None,
-        "maskColour": MASK_COLOUR[look.colours],
+        "mark": list(bytes.fromhex(MASK_COLOUR[look.colours][1:])),
+        "nothing": NOTHING,
         "reasons": [str(flag.name).lower().replace("_", " ") for flag in Flag],
     }
+
+
+def _ground(view: View) -> dict[str, Any]:
+    """Give plotly one cell that is not seen, for the axes and the colour bar: the picture below it is the script's."""
+    height, width = view.shape
+    where = {"x0": (width - 1) / 2, "dx": width, "y0": (height - 1) / 2, "dy": height}
+    return {"type": "heatmap", "z": [[0]], **where, "coloraxis": "coloraxis", "opacity": 0, "hoverinfo": "skip"}
 
 
 def _pixels(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> dict[str, Any]:
@@ -145,28 +164,26 @@ def _steps(tiles: list[codes.Tile] | None) -> list[float]:
     return sorted({tile.step for tile in tiles or [] if tile.step > 0})
 
 
-def _format(view: View, tiles: list[codes.Tile] | None) -> str:
-    """Give the number format, in d3's words, that tells a value to its step."""
+def _digits(view: View, tiles: list[codes.Tile] | None) -> int | None:
+    """Give the decimals that tell a value to its step; None for seven digits in all."""
     finite = view.values[:: max(1, view.shape[0] // 64)]
     size = float(np.max(np.abs(finite), initial=0, where=np.isfinite(finite)))
     steps = _steps(tiles) or [float(np.min(view.noise, initial=math.inf, where=view.noise > 0)) / codes.FRACTION]
     if not 0 < steps[0] < math.inf or not 1e-4 < size < 1e9:
-        return ".7g"
-    return f".{min(12, max(0, math.ceil(-math.log10(steps[0])) + (steps[0] % 1 != 0)))}f"
+        return None
+    return min(12, max(0, math.ceil(-math.log10(steps[0])) + (steps[0] % 1 != 0)))
 
 
-def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
+def _note(view: View, tiles: list[codes.Tile] | None) -> str:
     """Say what is shown, and how exactly."""
     unit = f" {view.unit}" if view.unit else ""
-    size, words = blocks.size, []
-    if size > 1:
+    words = []
+    if block_size(view.shape, figures.CELLS) > 1:
         words.append(
             "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
             "by 5 σ of the noise, such as hot pixels and dead columns."
         )
-        words.append(
-            "Zoom in (drag a box) for every pixel." if tiles else "The page holds blocks only, not every pixel."
-        )
+        words.append("Zoomed in, it has every pixel." if tiles else "The page holds blocks only, not every pixel.")
     steps = _steps(tiles)
     if tiles and steps == [1.0]:
         words.append(f"Pixel values are exact, whole numbers of{unit or ' the unit'}.")
@@ -178,7 +195,7 @@ def _note(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> str:
         )
     elif tiles:
         words.append("Pixel values are to seven digits.")
-    return " ".join([*words, "Double-click: back to the whole frame."])
+    return " ".join([*words, "Drag a box: zoom in. Double-click: back to the whole frame."])
 
 
 @cache

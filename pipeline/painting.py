@@ -13,7 +13,7 @@ from pipeline.blocks import Blocks
 from pipeline.errors import OutputError
 from pipeline.figures import limits_of
 from pipeline.pixels import Array
-from pipeline.stretch import MASK_COLOUR, Look, Range, colours, stretched, unstretched
+from pipeline.stretch import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
 from pipeline.views import View
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ SMALLEST = 700
 """Pictures less wide are painted with several dots a pixel."""
 
 LEFT, RIGHT, TOP, BOTTOM, BAR = 80, 150, 70, 60, 18
-INK, PAPER, NOTHING = (28, 39, 51), (255, 255, 255), (214, 219, 225)
-ENCODING = {"png": ("PNG", {"compress_level": 4}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
+INK, PAPER = (28, 39, 51), (255, 255, 255)
+ENCODING = {"png": ("PNG", {"compress_level": 2}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
 
 
 def painted(view: View, look: Look, form: str) -> bytes:
@@ -116,11 +116,11 @@ def _axes(draw: ImageDraw, view: View, size: tuple[int, int], scale: float) -> N
     font, foot = _font(14), TOP + tall
     draw.rectangle((LEFT - 1, TOP - 1, LEFT + wide, foot), outline=INK)
     height, width = view.shape
-    for x in ticks(-0.5, width - 0.5, max(2, wide // 120)):
+    for x in ticks(-0.5, width - 0.5, min(10, max(2, wide // 120))):
         at = LEFT + (x + 0.5) / scale
         draw.line((at, foot, at, foot + 6), INK)
         draw.text((at, foot + 8), f"{x:g}", INK, font, anchor="ma")
-    for y in ticks(-0.5, height - 0.5, max(2, tall // 80)):
+    for y in ticks(-0.5, height - 0.5, min(10, max(2, tall // 80))):
         at = foot - (y + 0.5) / scale
         draw.line((LEFT - 7, at, LEFT - 1, at), INK)
         draw.text((LEFT - 10, at), f"{y:g}", INK, font, anchor="rm")
@@ -147,9 +147,9 @@ def _colour_bar(
     column = colours(look.colours, np.linspace(1, 0, height))[:, None].repeat(BAR, axis=1)
     canvas.paste(Image.fromarray(np.ascontiguousarray(column)), (left, TOP))
     draw.rectangle((left - 1, TOP - 1, left + BAR, TOP + height), outline=INK)
-    values = ticks(limits.low, limits.high, max(2, height // 70))
+    values = ticks(limits.low, limits.high, min(10, max(3, height // 50)))
     if look.stretch != "linear":
-        places = np.linspace(0, 1, max(3, height // 70))
+        places = np.linspace(0, 1, min(10, max(3, height // 70)))
         values = (limits.low + unstretched(places, look.stretch) * (limits.high - limits.low)).tolist()
     font = _font(13)
     for value, place in zip(values, stretched(np.array(values), limits, look.stretch), strict=True):

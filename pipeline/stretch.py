@@ -28,6 +28,9 @@ viridis and magma, 2015; Nuñez, Anderton and Renslow's cividis, 2018)."""
 MASK_COLOUR = {"viridis": "#bb00ff", "cividis": "#cc00ff", "magma": "#88eeff", "grey": "#ff7711"}
 """The colour of masked pixels on each map: far from every colour in it, for normal and for colour-blind eyes."""
 
+NOTHING = (214, 219, 225)
+"""The colour, red, green and blue, of pixels without a value."""
+
 PERCENT = 99.5
 """How much of the good pixels lies between the limits called percentile."""
 

@@ -26,8 +26,13 @@ const zoom = async (x0, x1, y0, y1) => {
   await Plotly.relayout(frame.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
   await new Promise((r) => setTimeout(r, 50));
   await ready();
-  return frame.plot.data[0];
+  return frame.part;
 };
+const rowsOf = ({ rows, columns, mean, extreme }) => Array.from({ length: rows }, (_, row) =>
+  Array.from({ length: columns }, (_, column) => {
+    const i = row * columns + column;
+    return Number.isNaN(extreme[i]) ? mean[i] : extreme[i];
+  }));
 (async () => {
   let value = null;
   try { await ready(); value = await (async () => { SCRIPT })(); } catch (e) { problems.push(String(e)); }

@@ -41,6 +41,7 @@ def tiny(benchmarks):
         night=(3, 3, 3, 3),
         memory_counts=(3,),
         memory_size=64,
+        figure_size=64,
     )
 
 
@@ -82,8 +83,9 @@ def test_the_judge_calls_a_mean_with_its_hits_what_it_is(benchmarks, tmp_path):
     assert Verdict(stack, ideal).noise == 1
 
 
-@pytest.mark.parametrize("name", ["combine", "floor", "growth", "rejection", "variants", "night", "memory"])
-def test_every_table_runs(benchmarks, tiny, tmp_path, capsys, name):
+@pytest.mark.parametrize("name", ["combine", "floor", "growth", "rejection", "variants", "night", "memory", "figures"])
+def test_every_table_runs(benchmarks, tiny, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.setattr(benchmarks.figures, "VIEWS", benchmarks.figures.VIEWS[:1])
     assert not benchmarks.__main__.TABLES[name].table(tiny, tmp_path)
     printed = capsys.readouterr().out
     assert "failed" not in printed

@@ -1,13 +1,15 @@
 """The report of a night, in a browser, and in words."""
 
+import html
 import re
 
 import pytest
 from browser import run_in_page
 
-from pipeline import make_masters, measure_quality, reduce, write_report
+from pipeline import FrameSet, make_masters, measure_quality, reduce, write_report
 from pipeline.cli import main
 from pipeline.errors import OutputError
+from pipeline.page import plotly_script
 from pipeline.simulate import simulate
 
 
@@ -60,7 +62,7 @@ def test_the_report_draws_every_frame_and_searches_the_header(report, tmp_path):
         "const rows = [...document.querySelectorAll('#cards tr')];"
         "return { frames: ccdFrames.length, drawn: document.querySelectorAll('.chart .main-svg').length > 0,"
         " found: rows.filter((r) => !r.hidden).map((r) => r.textContent), wide: document.body.scrollWidth,"
-        " z: ccdFrames[0].plot.data[0].z[100][200] };",
+        " z: ccdFrames[0].part.mean[100 * ccdFrames[0].part.columns + 200] };",
         tmp_path,
     )
     assert shown["frames"] == 5
@@ -69,6 +71,20 @@ def test_the_report_draws_every_frame_and_searches_the_header(report, tmp_path):
     assert shown["wide"] <= 1280
     noise = 7
     assert abs(shown["z"] - product.pixels.values[100, 200]) < noise
+
+
+def test_plotly_js_is_put_beside_a_report(report, tmp_path):
+    _, product, masters = report
+    write_report(tmp_path / "n.html", [product], masters, FrameSet([]), plotlyjs="directory")
+    assert '<script src="plotly.min.js">' in (tmp_path / "n.html").read_text(encoding="utf-8")
+    assert (tmp_path / "plotly.min.js").read_bytes() == plotly_script()
+
+
+def test_a_long_card_stands_in_lines_as_in_a_file(report):
+    text, product, _ = report
+    long = next(card.image for card in product.header if len(card.image) > 80)
+    assert "CONTINUE" in long
+    assert html.escape(f"{long[:80].rstrip()}\nCONTINUE") in text
 
 
 def test_a_report_is_a_page(tmp_path, capsys, monkeypatch):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import Flag, Pixels
-from pipeline.figures import CONFIG, Look
+from pipeline import Flag, Image, Look, Pixels, figures
+from pipeline.figures import CONFIG
 from pipeline.page import page, panel
+from pipeline.painting import coloured
+from pipeline.stretch import NOTHING, colours
 from pipeline.views import view_of
 
 SIGMA = 7.0
@@ -35,11 +37,11 @@ def test_zooming_in_gives_every_pixel_to_a_sixteenth_of_the_noise(shape, tmp_pat
     shown = run_in_page(
         page_of(values),
         f"const d = await zoom({x}, {x + 60}, {y}, {y + 40});"
-        "return { x0: d.x0, y0: d.y0, dx: d.dx, z: d.z.map((row) => Array.from(row)) };",
+        "return { x0: d.x0, y0: d.y0, size: d.size, z: rowsOf(d) };",
         tmp_path,
     )
     z = np.array(shown["z"])
-    assert shown["dx"] == 1
+    assert shown["size"] == 1
     window = values[shown["y0"] : shown["y0"] + z.shape[0], shown["x0"] : shown["x0"] + z.shape[1]]
     assert z.shape[0] >= 40
     assert z.shape[1] >= 60
@@ -51,13 +53,16 @@ def test_the_first_view_shows_a_hot_pixel_and_a_dead_column(tmp_path):
     values = frame(2600, 2500)
     shown = run_in_page(
         page_of(values),
-        "const f = ccdFrames[0], d = f.plot.data[0];"
-        "return { dx: d.dx, wide: f.plot._fullLayout.xaxis._length, z: d.z.map((row) => Array.from(row)) };",
+        "const f = ccdFrames[0], d = f.part, v = viewOf(f.plot), seen = f.canvas.getContext('2d')"
+        ".getImageData(Math.round(v.across(1250)) - 3, Math.round(v.down(1300)) - 3, 7, 7).data;"
+        "return { size: d.size, wide: v.wide, z: rowsOf(d), seen: Array.from(seen) };",
         tmp_path,
     )
-    z, size = np.array(shown["z"]), shown["dx"]
+    z, size = np.array(shown["z"]), shown["size"]
     assert size > 1
     assert z.shape[1] <= shown["wide"] + 1  # each block has a dot of the screen
+    red, _, blue, _ = np.reshape(shown["seen"], (-1, 4)).T
+    assert np.count_nonzero((red > 200) & (blue < 80)) >= 4  # yellow, and large enough to be seen
     assert abs(z[1300 // size, 1250 // size] - 60000) < 2 * SIGMA
     assert (np.abs(z[:, 833 // size]) < 2 * SIGMA).all()
     rest = np.delete(np.delete(z, 1300 // size, axis=0), 833 // size, axis=1)
@@ -90,22 +95,95 @@ def test_masked_and_odd_pixels_are_told_with_their_reasons(tmp_path):
     flags[20, 30] = Flag.SATURATED | Flag.HOT
     shown = run_in_page(
         page_of(Pixels.of(values, flags)),
-        "const d = await zoom(0, 40, 0, 30), m = ccdFrames[0].plot.data[1];"
-        "return { odd: [7, 8, 9].map((y) => String(d.z[y][9])), why: d.text[20][30], none: d.text[3][3],"
-        " marked: [m.z[20][30], m.z[7][9], m.z[3][3]] };",
+        "const d = await zoom(0, 40, 0, 30), told = async (x, y) => (await ccdFrames[0].told(x, y)).lines;"
+        "return { odd: [await told(9, 7), await told(9, 8), await told(9, 9)], bad: await told(30, 20),"
+        " none: await told(3, 3), marked: [[30, 20], [9, 7], [3, 3]].map(([x, y]) => d.masked[y * d.columns + x]) };",
         tmp_path,
     )
-    assert shown["odd"] == ["NaN", "Infinity", "-Infinity"]
-    assert shown["why"] == "<br>saturated, hot"
-    assert shown["none"] == ""
-    assert shown["marked"] == [1, 1, None]
+    assert [line for _, line, _ in shown["odd"]] == ["NaN", "+∞", "−∞"]
+    assert {why for _, _, why in shown["odd"]} == {"nonfinite"}
+    assert shown["bad"][2] == "saturated, hot"
+    assert len(shown["none"]) == 2
+    assert shown["marked"] == [1, 1, 0]
+
+
+POINT = """
+    const point = async (frame, x, y) => {
+      const view = viewOf(frame.plot), box = frame.room.getBoundingClientRect();
+      frame.room.dispatchEvent(new PointerEvent("pointermove", {
+        clientX: box.left + view.left + view.across(x), clientY: box.top + view.top + view.down(y) }));
+      await new Promise((r) => setTimeout(r, 100));
+      return [...frame.room.querySelector(".readout").children].map((line) => line.textContent);
+    };
+"""
+
+
+def test_the_pointer_tells_every_pixel_in_the_first_view_too(tmp_path):
+    values = frame(2600, 2500)
+    y, x = 1300, 1250
+    first, near, zoomed, outside = run_in_page(
+        page_of(values),
+        f"{POINT} const f = ccdFrames[0], told = [await point(f, {x}, {y}), await point(f, {x + 1}, {y})];"
+        f"await zoom({x - 20}, {x + 20}, {y - 20}, {y + 20}); told.push(await point(f, {x - 7}, {y + 5}));"
+        f"await point(f, {x - 25}, {y}); told.push(f.room.querySelector('.readout').hidden); return told;",
+        tmp_path,
+    )
+    assert first[0] == f"x {x}, y {y}"
+    assert float(first[1]) == pytest.approx(60000, abs=SIGMA / 16)
+    assert first[2].startswith("stands out of 4×4 pixels here: ")
+    assert float(first[2].split()[-1]) == pytest.approx(60000, abs=SIGMA / 16)
+    assert float(near[1]) == pytest.approx(values[y, x + 1], abs=SIGMA / 16)
+    assert zoomed[0] == f"x {x - 7}, y {y + 5}"
+    assert float(zoomed[1]) == pytest.approx(values[y + 5, x - 7], abs=SIGMA / 16)
+    assert len(zoomed) == 2
+    assert outside
+
+
+DOTS = """
+    const f = ccdFrames[0], dots = () => {
+      const { width, height } = f.canvas, copy = new OffscreenCanvas(width, height).getContext("2d");
+      copy.drawImage(f.canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, width, height);
+      const view = viewOf(f.plot), at = (x, y) => 4 * (Math.floor((view.down(y) / view.tall) * height) * width
+        + Math.floor((view.across(x) / view.wide) * width));
+      return PLACES.map(([x, y]) => Array.from(data.subarray(at(x, y), at(x, y) + 3)));
+    };
+    const press = async (label) => {
+      [...document.querySelectorAll("button, label")].find((b) => b.textContent === label).click();
+      await new Promise((r) => setTimeout(r, 300));
+      return dots();
+    };
+"""
+
+
+def test_the_picture_has_the_colours_of_its_values(tmp_path):
+    values = np.random.default_rng(3).uniform(0, 1000, (60, 80))
+    values[50, 70] = np.nan
+    flags = np.zeros(values.shape, np.uint8)
+    flags[40, 10] = Flag.HOT
+    view = view_of(Pixels.of(values, flags))
+    places = [(0, 0), (79, 59), (70, 50), (10, 40), (33, 21)]
+    script = DOTS.replace("PLACES", str([list(place) for place in places]))
+    seen = run_in_page(
+        page(panel(view, Look(limits="minmax"))),
+        f"{script} return [dots(), await press('log'), await press('linear'), await press('masked pixels'),"
+        "(await zoom(30, 40, 15, 25), dots()[4])];",
+        tmp_path,
+    )
+    blocks, limits = view.blocks(512), figures.limits_of(view)["minmax"]
+    linear, log = (coloured(blocks, limits, Look("minmax", stretch))[::-1] for stretch in ("linear", "log"))
+    wanted = [[image[y, x].tolist() for x, y in places] for image in (linear, log, linear, linear)]
+    wanted[3][3] = colours("viridis", (values[40, 10] - limits.low) / (limits.high - limits.low)).tolist()
+    wanted[3][2] = list(NOTHING)
+    for found, right in zip(seen, [*wanted, wanted[0][4]], strict=True):
+        np.testing.assert_allclose(found, right, atol=5)  # a scale is straight between its 32 stops
 
 
 def test_buttons_change_colours_and_no_values(tmp_path):
     shown = run_in_page(
         page_of(frame(254, 400)),
         "const f = ccdFrames[0], state = () => [f.plot.layout.coloraxis.cmax, f.plot.layout.coloraxis.colorscale[1][0],"
-        " f.plot.data[0].z[5][6]], told = [state()];"
+        " f.part.mean[5 * 400 + 6]], told = [state()];"
         "const press = async (label) => { [...document.querySelectorAll('button')].find((b) => b.textContent === label)"
         ".click(); await new Promise((r) => setTimeout(r, 200)); told.push(state()); };"
         "await press('min–max'); await press('log');"
@@ -125,6 +203,17 @@ def test_a_page_names_no_server_and_switches_the_upload_off():
     assert '"showSendToCloud":false' in text
     assert CONFIG["plotlyServerURL"] == ""
     assert re.findall(r"https?://[^\s\"'<]+", text) == []
+
+
+def test_no_header_ends_a_script_or_starts_one(tmp_path):
+    evil = "</script><!--<script>document.title='caught'</script>"
+    image = Image.of(frame(64, 80), exposure=1.0, header={"OBJECT": evil, "TELESCOP": "<b>&amp;", "BUNIT": evil})
+    shown = run_in_page(
+        page_of(image),
+        "return [document.title, document.querySelector('h1').textContent, document.querySelectorAll('h1 *').length];",
+        tmp_path,
+    )
+    assert shown == [evil, evil, 0]
 
 
 def test_a_page_from_a_server_names_only_plotlys_with_its_digest():

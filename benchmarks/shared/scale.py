@@ -19,6 +19,7 @@ class Scale:
     night: tuple[int, int, int, int]
     memory_counts: tuple[int, ...]
     memory_size: int
+    figure_size: int
 
 
 FULL = Scale(
@@ -34,6 +35,7 @@ FULL = Scale(
     night=(20, 10, 10, 3),
     memory_counts=(10, 50, 200),
     memory_size=4096,
+    figure_size=4096,
 )
 
 SHORT = Scale(
@@ -49,4 +51,5 @@ SHORT = Scale(
     night=(5, 3, 3, 3),
     memory_counts=(5, 20),
     memory_size=1024,
+    figure_size=1024,
 )

@@ -3,6 +3,7 @@
 function charts() {
   for (const element of document.querySelectorAll(".chart")) {
     const { data, layout, config } = JSON.parse(document.getElementById(element.dataset.chart).textContent);
+    element.addEventListener("touchstart", (event) => event.stopPropagation(), true);    // a finger scrolls the page
     Plotly.newPlot(element, data, layout, config);
   }
 }
