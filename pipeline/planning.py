@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of
+from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of, cut_to
 from pipeline.clip import Clip, frames_needed
-from pipeline.counting import photon_noise
+from pipeline.counting import Sample, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.frames import Image
 from pipeline.noise import MOVING
@@ -20,12 +20,16 @@ from pipeline.weighing import carried_variances, frames_carry_variance, inverse,
 
 @attrs.frozen
 class Wanted:
-    """What is asked of a combination: see :func:`pipeline.combine`."""
+    """What is asked of a combination: see :func:`pipeline.combine`.
+
+    ``slope`` is the variance that a unit of level adds by its photons, where that is known besides.
+    """
 
     method: str
     clip: Clip | None
     variance: str | None
     map_left_out: bool
+    slope: float | None = None
 
     @property
     def by_noise(self) -> bool:
@@ -38,7 +42,7 @@ class Told:
     """What frames tell of their noise, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance, ``counting`` that their read and photon noise is given.
+    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it.
     """
 
     amplifiers: tuple[Amplifier, ...]
@@ -47,14 +51,18 @@ class Told:
     carried: bool = False
     kind: str = ""
     counting: bool = False
+    slope: float | None = None
 
     @property
     def photons(self) -> tuple[Amplifier, ...]:
-        """The read and photon noise; that of lights and arcs is fitted anew, where it was not given."""
-        if self.sampled is None or self.counting or self.kind not in MOVING or len(self.amplifiers) > 1:
+        """The read and photon noise; that of lights and arcs is told apart from motion, where it was not given."""
+        if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
-        (one,) = self.amplifiers
-        return (attrs.evolve(one, noise=photon_noise(self.sampled.blocks, self.shifts, one.noise)),)
+        samples = (Sample.of(cut_to(self.sampled, one.rows, one.columns), self.shifts) for one in self.amplifiers)
+        return tuple(
+            attrs.evolve(one, noise=photon_noise(sample, one.noise, self.slope))
+            for one, sample in zip(self.amplifiers, samples, strict=True)
+        )
 
     @property
     def whole(self) -> bool:
@@ -120,7 +128,8 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
     counting = wanted.clip.counting if wanted.clip else None
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
-    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None)
+    slope = (slope_of(frames) or wanted.slope) if (scale == 1).all() else None
+    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
 
 
 def _judged_by_carried(told: Told, wanted: Wanted) -> bool:

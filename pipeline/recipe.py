@@ -20,6 +20,7 @@ from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking import combine, exposures_differ, levels, loaded
 from pipeline.stages import Step
 from pipeline.variance import estimate_variance, noise_of
@@ -77,7 +78,7 @@ class Recipe:
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
-    variance: Variance | None = "noise"
+    variance: Variance | Noise | None = "noise"
     noise: Noise | None = None
     linearity: Step[Image, Image] | None = None
     cosmics: Step[Image, Image] | None = None
@@ -118,19 +119,33 @@ class Recipe:
         masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
         return image if masked else flag_bad(image, mask=mask)
 
-    def alone(self, shown: Noise | None = None) -> Callable[[Image], Image]:
-        """Give the step that tells the variance of an image of one frame, its bias out; combine tells that of more.
+    def knowing(self, shown: Noise | None, frames: FrameSet) -> Recipe:
+        """Give the same recipe, that takes the noise of frames whose headers do not tell it from what others show.
 
-        :param shown: the noise that other frames show.
+        :param shown: the noise that bias and flat frames show; None where they do not.
         """
+        known = self.variance != "noise" or shown is None or all(map(noise_of, frames))
+        return self if known else attrs.evolve(self, variance=shown)
 
-        def estimate(image: Image) -> Image:
-            alone = image.found is not None and image.found.frames == 1
-            if self.variance is None or not alone or image.pixels.variance is not None:
+    def counted(self) -> Callable[[Image], Image]:
+        """Give what has to be done about photons once the bias is out, their noise being known.
+
+        An image of one frame gets its variance; combine tells that of more.  A median is brought up to the mean, but
+        for one that was asked for without a clip by the noise: that is to be the median, and no more.
+        """
+        shown = self.variance if isinstance(self.variance, Noise) else None
+
+        def count(image: Image) -> Image:
+            if self.variance is None or image.found is None:
                 return image
-            return estimate_variance(image, noise=self.noise or noise_of(image) or shown)
+            noise = self.noise or noise_of(image) or shown
+            if image.found.frames == 1:
+                return image if image.pixels.variance is not None else estimate_variance(image, noise=noise)
+            by_noise = self.clip is not None and self.clip.spread == "noise"
+            lifted = by_noise and noise is not None and is_median_of_counts(image, noise)
+            return correct_median(image, noise=noise) if lifted else image
 
-        return estimate
+        return count
 
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
