@@ -2,7 +2,7 @@
 
 Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean
 within 0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own
-counts cannot avoid.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night
+counts cannot avoid.  Headers tell gain and read noise in every other night, and where nothing else would.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night
 and ends with status 1 if any is out of bounds.
 """
 
@@ -11,9 +11,10 @@ import itertools
 import sys
 import warnings
 
+import attrs
 import numpy as np
 
-from pipeline import FrameSet, Recipe, reduce
+from pipeline import Cards, FrameSet, Recipe, reduce
 from pipeline.errors import AssumptionWarning
 from pipeline.simulate import Counts, Detector, Exposures, simulate
 
@@ -39,6 +40,16 @@ def night_of(seed, sky, without, lights, frames, dark, shape=(64, 1024), scene="
     )
     exposures = Exposures(dark=dark, light=120.0)
     return simulate(seed=seed, sky=sky, shape=shape, scene=scene, counts=counts, detector=detector, exposures=exposures)
+
+
+def untold(night):
+    """Take gain and read noise out of all headers of a night."""
+    bare = []
+    for frame in night.frames:
+        header = frame.header.to_header()
+        del header["GAIN"], header["RDNOISE"]
+        bare.append(attrs.evolve(frame, header=Cards.of(header)))
+    return attrs.evolve(night, frames=FrameSet(bare))
 
 
 def pulls_of(night, recipe):
@@ -80,7 +91,9 @@ def main():
     options = parser.parse_args()
     worst, out = {}, 0
     for seed, sky, without, lights, frames, method, dark in cases(options.seeds):
-        pull = pulls_of(night_of(seed, sky, without, lights, frames, dark), Recipe(method=method))
+        night = night_of(seed, sky, without, lights, frames, dark)
+        told = seed % 2 or bool(without) and (lights == 1 or method == "median")  # nothing else there would tell
+        pull = pulls_of(night if told else untold(night), Recipe(method=method))
         wide, shifted = bounds(sky, lights)
         off, mean = pull.std() - 1, pull.mean()
         bad = not abs(off) <= wide or not abs(mean) <= shifted
@@ -90,7 +103,7 @@ def main():
         if bad or options.verbose:
             print(
                 f"{'OUT ' if bad else ''}seed {seed} sky {sky:g} without {without} lights {lights} frames {frames} "
-                f"{method} dark {dark:g} s: std {pull.std():.4f}, mean {mean:+.4f} (bound {shifted:.4f})",
+                f"{method} dark {dark:g} s {'told' if told else 'untold'}: std {pull.std():.4f}, mean {mean:+.4f} (bound {shifted:.4f})",
                 flush=True,
             )
     for (name, sky), found in worst.items():

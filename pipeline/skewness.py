@@ -22,9 +22,9 @@ def correct_median(image: Image, *, noise: Noise | None = None) -> Image:
 
     Of values of skewness γ and standard deviation σ, the median of n lies (1 − v)·γσ/6 below the mean on average, where
     v is the variance of the median of n normal values of unit variance; of an even number, of one less (Cornish and
-    Fisher 1938).  Of photons γσ³ is b²·level, with σ² = a + b·level.  The bias has to be out; an image that is no median
-    of three frames or more stays as it is, and so does one whose noise is not known, or whose frames scattered no more
-    than their readout alone does.
+    Fisher 1938).  Of photons γσ³ is b²·level, with σ² = a + b·level.  The bias has to be out.  An image that is no
+    median of three frames or more stays as it is, and so does one whose noise is not known, or whose frames scattered
+    no more than their readout alone does.
 
     :param noise: that of one frame without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``; by
         default what the header says.
