@@ -2,8 +2,9 @@
 
 Over good pixels their standard deviation is to be 1.00 ± 0.02 (± 0.02 + 0.06/n at 10 e⁻ and n lights), and their mean
 within 0.02 + 1/(2σ√n) of 0, where σ is the noise of one of n lights in e⁻: what a variance told from the pixel's own
-counts cannot avoid.  Headers tell gain and read noise in every other night, and where nothing else would.  Run ``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night
-and ends with status 1 if any is out of bounds.
+counts cannot avoid.  Headers tell gain and read noise in every other night, and where nothing else would.  Run
+``python benchmarks/variance.py [--seeds 20]``; it prints the worst of each kind of night and ends with status 1 if any
+is out of bounds.
 """
 
 import argparse
@@ -92,7 +93,7 @@ def main():
     worst, out = {}, 0
     for seed, sky, without, lights, frames, method, dark in cases(options.seeds):
         night = night_of(seed, sky, without, lights, frames, dark)
-        told = seed % 2 or bool(without) and (lights == 1 or method == "median")  # nothing else there would tell
+        told = seed % 2 or (bool(without) and (lights == 1 or method == "median"))  # nothing else there would tell
         pull = pulls_of(night if told else untold(night), Recipe(method=method))
         wide, shifted = bounds(sky, lights)
         off, mean = pull.std() - 1, pull.mean()
@@ -103,7 +104,8 @@ def main():
         if bad or options.verbose:
             print(
                 f"{'OUT ' if bad else ''}seed {seed} sky {sky:g} without {without} lights {lights} frames {frames} "
-                f"{method} dark {dark:g} s {'told' if told else 'untold'}: std {pull.std():.4f}, mean {mean:+.4f} (bound {shifted:.4f})",
+                f"{method} dark {dark:g} s {'told' if told else 'untold'}: std {pull.std():.4f}, "
+                f"mean {mean:+.4f} (bound {shifted:.4f})",
                 flush=True,
             )
     for (name, sky), found in worst.items():

@@ -46,7 +46,7 @@ class Sample:
         parts = [_measured(block, shifts) for block in blocks if block.shape[2] > 2]
         if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
             return None
-        return cls(*np.concatenate(parts, axis=1), degrees=len(shifts.offsets) - 1)
+        return cls(*np.concatenate(parts, axis=1), len(shifts.offsets) - 1)
 
 
 def slope_of(frames: Sequence[Image]) -> float | None:
