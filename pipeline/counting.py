@@ -16,10 +16,13 @@ from pipeline.shifts import FEW_PIXELS, Shifts
 ROUNDS = 8
 
 MAY_MOVE = 0.5
-"""So many pixels exposures may have moved against each other, where they have."""
+"""By so many pixels exposures may have moved against each other: what that does counts as noise of the fit."""
+
+TELLING = 25.0
+"""Motion would show where a step to a neighbour, squared, is so many times the noise."""
 
 MOVED = 1.25
-"""A slope this many times that of the places where motion cannot show is one of motion."""
+"""From this many times the noise that photons explain, steep places tell of motion."""
 
 PEAK = 5.0
 """A pixel so many σ above all its neighbours is a hot one."""
@@ -46,7 +49,8 @@ class Sample:
         parts = [_measured(block, shifts) for block in blocks if block.shape[2] > 2]
         if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
             return None
-        return cls(*np.concatenate(parts, axis=1), len(shifts.offsets) - 1)
+        level, beside, variance, step, peak = np.concatenate(parts, axis=1)
+        return cls(level, beside, variance, step, peak, len(shifts.offsets) - 1)
 
 
 def slope_of(frames: Sequence[Image]) -> float | None:
@@ -69,21 +73,18 @@ def _slope(frame: Image) -> float | None:
 def photon_noise(sample: Sample | None, judged: Noise, slope: float | None = None) -> Noise:
     """Fit a + b·level to the variances of sampled pixels.
 
-    Where frames have moved, steep and bright places say more of that than of photons.  So the slope is the known one,
-    or else fitted twice: from all pixels and, lest motion be taken for photons, from those where it cannot show.
+    Where frames have moved, steep and bright places say more of that than of photons.  A known slope does not mind;
+    without one the noise stays that by which values are judged, without its motion, where motion is seen.
 
-    :param judged: the noise by which values are judged; it stays, without motion, where a fit fails.
+    :param slope: the variance that a unit of level adds by its photons, where that is known.
     """
     if sample is None:
         return judged.counted
-    if slope is not None:
-        a, b = _fitted(sample, judged, MAY_MOVE, slope)
-    else:
-        still = _fitted(sample, judged, MAY_MOVE)
-        a, b = _fitted(sample, judged, 0.0)
-        if b > MOVED * still[1]:
-            a, b = still
-    return attrs.evolve(judged.counted, a=a, b=b) if np.isfinite(a + b) else judged.counted
+    a, b = _fitted(sample, judged, 0.0 if slope is None else MAY_MOVE, slope)
+    found = attrs.evolve(judged.counted, a=a, b=b)
+    if not np.isfinite(a + b) or (slope is None and _moved(sample, found.variance(sample.beside))):
+        return judged.counted
+    return found
 
 
 def _fitted(sample: Sample, judged: Noise, may_move: float, slope: float | None = None) -> tuple[float, float]:
@@ -109,6 +110,16 @@ def _fitted(sample: Sample, judged: Noise, may_move: float, slope: float | None 
         a = float(np.sum(weight * (variance - b * level)) / total)
         expected = np.maximum(a + b * beside, max(judged.floor, QUANTISATION))
     return a, b
+
+
+def _moved(sample: Sample, expected: Array) -> bool:
+    """Tell whether steep places vary more than photons explain."""
+    steep = sample.step**2 > TELLING * expected
+    count, degrees = int(steep.sum()), sample.degrees
+    if count < FEW_PIXELS:
+        return False
+    excess = np.minimum(sample.variance[steep] / expected[steep], 1 + 5 * np.sqrt(2 / degrees) + 8 / degrees)
+    return bool(np.mean(excess) > MOVED + 4 * np.sqrt(2 / degrees / count))
 
 
 def _measured(block: Array, shifts: Shifts) -> Array:

@@ -82,9 +82,7 @@ def measure_noise(frames: FrameSet) -> Noise:
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
 
-def _check(
-    frames: FrameSet, method: str, scale: str | None, weights: str | None, variance: str | Noise | None
-) -> None:
+def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None, variance: str | Noise | None) -> None:
     for name, value, known in (
         ("method", method, ("mean", "median")),
         ("scale", scale, (None, "exposure", "level")),
