@@ -70,6 +70,17 @@ def _slope(frame: Image) -> float | None:
     return 1 / (per_adu * seconds)
 
 
+def in_unit_of(image: Image, noise: Noise) -> Noise | None:
+    """Give the noise of one frame in ADU in the unit of an image, which may be electrons, or either per second.
+
+    None for values per second of no known exposure.
+    """
+    factor = 1 / noise.b if image.state.unit.startswith("electron") and noise.b > 0 else 1.0
+    if not image.state.per_second:
+        return noise if factor == 1 else noise.scaled(factor)
+    return noise.scaled(factor / image.exposure) if image.exposure else None
+
+
 def photon_noise(sample: Sample | None, judged: Noise, slope: float | None = None) -> Noise:
     """Fit a + b·level to the variances of sampled pixels.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of, cut_to
 from pipeline.clip import Clip, frames_needed
-from pipeline.counting import Sample, photon_noise, slope_of
+from pipeline.counting import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.frames import Image
 from pipeline.noise import MOVING
@@ -125,7 +125,8 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
         return Told((), none, carried=carried)
     sampled = sample_rows(frames, scale)
     shifts = measure_shifts(sampled.blocks, frames[0].kind)
-    counting = wanted.clip.counting if wanted.clip else None
+    given = wanted.clip.counting if wanted.clip else None
+    counting = given and in_unit_of(frames[0], given)
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
     slope = (slope_of(frames) or wanted.slope) if (scale == 1).all() else None

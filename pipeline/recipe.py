@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
+from pipeline.counting import in_unit_of
 from pipeline.declared import Declared, take_as
 from pipeline.errors import SettingError, StepError
 from pipeline.flagging import Flagging
@@ -138,7 +139,8 @@ class Recipe:
         def count(image: Image) -> Image:
             if self.variance is None or image.found is None:
                 return image
-            noise = self.noise or noise_of(image) or shown
+            told = in_unit_of(image, self.noise) if self.noise else noise_of(image)
+            noise = told or shown
             if image.found.frames == 1:
                 return image if image.pixels.variance is not None else estimate_variance(image, noise=noise)
             by_noise = self.clip is not None and self.clip.spread == "noise"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from pipeline.counting import in_unit_of
 from pipeline.errors import StepError, VarianceWarning
 from pipeline.frames import Image
 from pipeline.keywords import gain, read_noise
@@ -46,11 +47,11 @@ def estimate_variance(image: Image, *, noise: Noise | None = None) -> Image:
 def noise_of(image: Image) -> Noise | None:
     """Give the noise that the header tells, in the image's unit; None where it does not."""
     electrons, per_adu = read_noise(image.header), gain(image.header)
-    if image.state.unit == "electron":
-        return None if electrons is None else Noise(a=electrons**2, b=1.0)
-    if electrons is None or per_adu is None or image.state.unit != "adu":
+    if image.state.unit.startswith("electron"):
+        per_adu = 1.0
+    if electrons is None or per_adu is None or not image.state.unit:
         return None
-    return Noise.of(gain=per_adu, read_noise=electrons)
+    return in_unit_of(image, Noise.of(gain=per_adu, read_noise=electrons))
 
 
 def _unknown(image: Image, noise: Noise | None) -> str:

@@ -1,6 +1,7 @@
 """Variance: by hand where it can be, and true on simulated nights."""
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import attrs
@@ -222,6 +223,31 @@ def test_a_single_frame_has_the_noise_of_its_gain_and_read_noise():
     assert variance_of(estimate_variance(single(1000.0, kind="bias"))) == pytest.approx(16 / 2.25)
     assert variance_of(estimate_variance(single(300.0, unit="electron"))) == pytest.approx(16 + 300)
     assert variance_of(estimate_variance(single(300.0), noise=Noise(a=1.0, b=2.0))) == 601
+
+
+@pytest.mark.parametrize(
+    ("unit", "exposure", "expected"),
+    [
+        ("adu", 60.0, 16 / 2.25 + 200),
+        ("adu/s", 60.0, 16 / 2.25 / 3600 + 200 / 60),
+        ("electron", 60.0, 16 + 300),
+        ("electron/s", 60.0, 16 / 3600 + 5),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_the_noise_of_rates_and_of_electrons(unit, exposure, expected, given):
+    """4 e⁻ at 1.5 e⁻/ADU; a rate is the counts over the seconds, so that 300 a second of 60 s are 18,000."""
+    header = {"BUNIT": unit} | ({} if given else {"GAIN": 1.5, "RDNOISE": 4.0})
+    bias, light = (
+        Image.of(np.full(SIZE, value), kind=kind, exposure=exposure, header=header)
+        for kind, value in (("bias", 0.0), ("light", 300.0))
+    )
+    noise = Noise.of(gain=1.5, read_noise=4.0)
+    recipe = Recipe(clip=Clip(counting=noise), noise=noise) if given else Recipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VarianceWarning)
+        pixels = reduce(FrameSet([bias, light]), recipe=recipe).pixels
+    assert pixels.variance[2, 2] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
