@@ -10,7 +10,7 @@ from pipeline.clip import Clip, frames_needed
 from pipeline.counting import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.frames import Image
-from pipeline.noise import MOVING
+from pipeline.noise import MOVING, Noise
 from pipeline.pixels import Array
 from pipeline.rows import Errors, Plan, sample_rows
 from pipeline.running import advise
@@ -22,14 +22,14 @@ from pipeline.weighing import carried_variances, frames_carry_variance, inverse,
 class Wanted:
     """What is asked of a combination: see :func:`pipeline.combine`.
 
-    ``slope`` is the variance that a unit of level adds by its photons, where that is known besides.
+    ``noise`` is that of one frame, bias out, where that is given: it tells the part of the photons.
     """
 
     method: str
     clip: Clip | None
     variance: str | None
     map_left_out: bool
-    slope: float | None = None
+    noise: Noise | None = None
 
     @property
     def by_noise(self) -> bool:
@@ -129,7 +129,8 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
     counting = given and in_unit_of(frames[0], given)
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
-    slope = (slope_of(frames) or wanted.slope) if (scale == 1).all() else None
+    known = wanted.noise and in_unit_of(frames[0], wanted.noise)
+    slope = (known.b if known else slope_of(frames)) if (scale == 1).all() else None
     return Told(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
 
 

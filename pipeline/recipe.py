@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -12,7 +13,7 @@ from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.counting import in_unit_of
 from pipeline.declared import Declared, take_as
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
 from pipeline.frames import KINDS, FrameSet, Image
@@ -20,6 +21,7 @@ from pipeline.masks import flag_bad
 from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
+from pipeline.running import advise
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking import combine, exposures_differ, levels, loaded
@@ -33,6 +35,9 @@ Variance: TypeAlias = Literal["noise", "scatter"]
 UNEVEN = 0.1
 """Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
 do not fade with it."""
+
+GAINS_DIFFER = 1.3
+"""A header's gain that is wrong by this factor is said to be."""
 
 
 def _positive_level(_: object, __: object, level: float | None) -> None:
@@ -123,10 +128,25 @@ class Recipe:
     def knowing(self, shown: Noise | None, frames: FrameSet) -> Recipe:
         """Give the same recipe, that takes the noise of frames whose headers do not tell it from what others show.
 
+        Where headers tell a gain that the others do not bear out, this is said.
+
         :param shown: the noise that bias and flat frames show; None where they do not.
         """
-        known = self.variance != "noise" or shown is None or all(map(noise_of, frames))
-        return self if known else attrs.evolve(self, variance=shown)
+        if self.variance != "noise" or (self.clip and self.clip.counting):
+            return self
+        if self.noise or shown is None:
+            return attrs.evolve(self, variance=self.noise) if self.noise else self
+        told = [noise_of(frame) for frame in frames]
+        if not all(told):
+            return attrs.evolve(self, variance=shown)
+        off = max((noise.b / shown.b for noise in told if noise), key=lambda ratio: abs(math.log(ratio)))
+        if abs(math.log(off)) > math.log(GAINS_DIFFER):
+            advise(
+                f"{frames[0].name}: its header says a gain of {1 / (off * shown.b):.3g} e-/ADU, bias and flat frames "
+                f"show {1 / shown.b:.3g}; the header is believed for its variance; is it right? (--gain, --read-noise)",
+                AssumptionWarning,
+            )
+        return self
 
     def counted(self) -> Callable[[Image], Image]:
         """Give what has to be done about photons once the bias is out, their noise being known.

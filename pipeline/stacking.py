@@ -51,7 +51,7 @@ def combine(
         default all count the same, and scaled ones by the noise that scaling leaves them.
     :param variance: where it comes from if the frames carry none: the ``"noise"`` of the whole stack, measured or
         given, at each pixel's level; or the ``"scatter"`` of each pixel's own values, which takes many frames.  The
-        gain of lights and arcs is that of their headers, or else of a ``Noise`` given here, or else measured too:
+        gain of lights and arcs is that of a ``Noise`` given here, or else of their headers, or else measured too:
         motion between exposures disturbs that.
         By default the result has a variance only where every frame has one.  A single frame has none of itself:
         see estimate_variance.
@@ -62,8 +62,8 @@ def combine(
     _check(frames, method, scale, weights, variance)
     ready = loaded(frames).frames
     factors = _scales(ready, scale)
-    shown = variance.b if isinstance(variance, Noise) else None
-    wanted = Wanted(method, clip, "noise" if isinstance(variance, Noise) else variance, map_left_out, shown)
+    noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
+    wanted = Wanted(method, clip, rule, map_left_out, noise)
     plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
     if len(frames) == 1:
         return _described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))

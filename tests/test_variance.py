@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import frames_of, quick, stacks
 
 from pipeline import (
+    Cards,
     Clip,
     Flag,
     FrameSet,
@@ -206,6 +207,14 @@ def test_what_frames_share_is_not_averaged_and_their_own_noise_is():
     assert image.pixels.total_variance[2, 2] == pytest.approx(59 / 4 + 3)
 
 
+def test_a_flat_that_divides_each_light_keeps_its_own_error():
+    """Lights of 100 and variance 4, each over a response of 1 and variance 0.01: 4/2 + 100²·0.01."""
+    lamp = Image.of(Pixels.of(np.full(SIZE, 1000.0), variance=np.full(SIZE, 1e4)), kind="flat")
+    flat = normalise_flat(lamp)
+    image = combine(each(divide(flat=flat))(carrying([100, 100], [4, 4])), clip=None)
+    assert image.pixels.total_variance[2, 2] == pytest.approx(102)
+
+
 # a single frame
 
 
@@ -390,6 +399,22 @@ def test_bias_and_flat_frames_tell_the_noise_of_a_single_light():
     assert noise.b == pytest.approx(0.5, rel=0.05)
     assert pair_noise(bias.found, None) is None
     assert pair_noise(bias.found, combine(frames_of(np.full((1, 9, 9), 9000.0), kind="flat")).found) is None
+
+
+@pytest.mark.parametrize(("gain", "said"), [(1.5, False), (3.0, True), (0.75, True)])
+def test_a_gain_in_the_header_that_bias_and_flat_do_not_bear_out_is_said(gain, said):
+    night = simulate(shape=(48, 256), counts=Counts(light=2), detector=Detector(cosmic_rays=0))
+    frames = []
+    for frame in night.frames:
+        header = frame.header.to_header()
+        header["GAIN"] = gain
+        frames.append(attrs.evolve(frame, header=Cards.of(header)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        reduce(FrameSet(frames))
+    words = [str(one.message) for one in caught if "bias and flat frames show" in str(one.message)]
+    assert len(words) == said
+    assert all(f"says a gain of {gain:g} e-/ADU" in word for word in words)
 
 
 def test_real_frames_tell_the_gain_and_read_noise_of_their_detector(shared_data):
