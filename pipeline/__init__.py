@@ -64,6 +64,7 @@ The modules, in the order in which data flows and in which they may import (each
     overscan     subtract_overscan
     bias         MasterBias, subtract_bias
     variance     estimate_variance
+    skewness     correct_median
     dark         MasterDark, scale_dark, subtract_dark
     lamp         the colour of a flat's lamp
     flat         MasterFlat, normalise_flat, divide
@@ -170,6 +171,7 @@ from pipeline.running import running
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.scan import scan
 from pipeline.sections import Amplifier
+from pipeline.skewness import correct_median
 from pipeline.spreading import spread
 from pipeline.stacking import combine, measure_noise
 from pipeline.stages import Stage, Step, stage
@@ -209,6 +211,7 @@ __all__ = [
     "chain",
     "clean_cosmic_rays",
     "combine",
+    "correct_median",
     "divide",
     "each",
     "estimate_variance",

@@ -59,7 +59,7 @@ def amplifiers_of(
     if len(column_edges) == 2 and len(row_edges) == 2:
         return one
     return tuple(
-        Amplifier(rows, columns, measure_stack_noise(_cut(sampled, rows, columns), shifts, kind) or whole)
+        Amplifier(rows, columns, measure_stack_noise(cut_to(sampled, rows, columns), shifts, kind) or whole)
         for rows in pairwise(row_edges)
         for columns in pairwise(column_edges)
     )
@@ -103,7 +103,8 @@ def _split(logs: Array, start: int, stop: int, parts: int) -> list[int]:
     return [*_split(logs, start, cut, parts // 2), cut, *_split(logs, cut, stop, parts // 2)]
 
 
-def _cut(sampled: Sampled, rows: tuple[int, int], columns: tuple[int, int]) -> list[Array]:
+def cut_to(sampled: Sampled, rows: tuple[int, int], columns: tuple[int, int]) -> list[Array]:
+    """Keep of the sampled blocks what lies in some rows and columns of the image."""
     across = (columns[0] <= sampled.columns) & (sampled.columns < columns[1])
     blocks = [
         block[:, (rows[0] <= at) & (at < rows[1])][:, :, across]

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from pipeline.frames import Image
+from pipeline.keywords import gain
 from pipeline.noise import QUANTISATION, Noise, largest_step
 from pipeline.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts
 
 ROUNDS = 8
+
+MAY_MOVE = 0.5
+"""By so many pixels exposures may have moved against each other: what that does counts as noise of the fit."""
 
 TELLING = 25.0
 """Motion would show where a step to a neighbour, squared, is so many times the noise."""
@@ -19,52 +24,124 @@ TELLING = 25.0
 MOVED = 1.25
 """From this many times the noise that photons explain, steep places tell of motion."""
 
+PEAK = 5.0
+"""A pixel so many σ above all its neighbours is a hot one."""
 
-def photon_noise(blocks: Sequence[Array], shifts: Shifts, judged: Noise) -> Noise:
-    """Fit a + b·level to the variances of sampled pixels, their neighbours' level standing in for their own.
+
+@attrs.frozen
+class Sample:
+    """Sampled pixels with all their values and neighbours, over the frames of a stack.
+
+    Their level, the mean level of the neighbours left and right, the variance over frames with its degrees of freedom,
+    the largest step to a neighbour, and the height above all of them.
+    """
+
+    level: Array
+    beside: Array
+    variance: Array
+    step: Array
+    peak: Array
+    degrees: int
+
+    @classmethod
+    def of(cls, blocks: Sequence[Array], shifts: Shifts) -> Sample | None:
+        """Measure sampled blocks of rows, (frames, rows, columns); None where there are too few pixels."""
+        parts = [_measured(block, shifts) for block in blocks if block.shape[2] > 2]
+        if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
+            return None
+        level, beside, variance, step, peak = np.concatenate(parts, axis=1)
+        return cls(level, beside, variance, step, peak, len(shifts.offsets) - 1)
+
+
+def slope_of(frames: Sequence[Image]) -> float | None:
+    """Give the variance that a unit of level adds by its photons, as all headers say it; None where they do not.
+
+    One for electrons, one over the gain for ADU; over the exposure for values per second.
+    """
+    slopes = {_slope(frame) for frame in frames}
+    return slopes.pop() if len(slopes) == 1 else None
+
+
+def _slope(frame: Image) -> float | None:
+    per_adu = 1.0 if frame.state.unit.startswith("electron") else gain(frame.header)
+    seconds = frame.exposure if frame.state.per_second else 1.0
+    if per_adu is None or not seconds or frame.state.flat:
+        return None
+    return 1 / (per_adu * seconds)
+
+
+def in_unit_of(image: Image, noise: Noise) -> Noise | None:
+    """Give the noise of one frame in ADU in the unit of an image, which may be electrons, or either per second.
+
+    None for values per second of no known exposure.
+    """
+    factor = 1 / noise.b if image.state.unit.startswith("electron") and noise.b > 0 else 1.0
+    if not image.state.per_second:
+        return noise if factor == 1 else noise.scaled(factor)
+    return noise.scaled(factor / image.exposure) if image.exposure else None
+
+
+def photon_noise(sample: Sample | None, judged: Noise, slope: float | None = None) -> Noise:
+    """Fit a + b·level to the variances of sampled pixels.
+
+    Where frames have moved, steep and bright places say more of that than of photons.  A known slope does not mind;
+    without one the noise stays that by which values are judged, without its motion, where motion is seen.
+
+    :param slope: the variance that a unit of level adds by its photons, where that is known.
+    """
+    if sample is None:
+        return judged.counted
+    a, b = _fitted(sample, judged, 0.0 if slope is None else MAY_MOVE, slope)
+    found = attrs.evolve(judged.counted, a=a, b=b)
+    if not np.isfinite(a + b) or (slope is None and _moved(sample, found.variance(sample.beside))):
+        return judged.counted
+    return found
+
+
+def _fitted(sample: Sample, judged: Noise, may_move: float, slope: float | None = None) -> tuple[float, float]:
+    """Fit a and, unless it is given, b, the neighbours' level standing in for the pixels' own.
 
     A faint pixel's level is as noisy as its variance is small, which flattens the slope of an ordinary fit; the mean
     of the neighbours left and right has the same scene and noise of its own (the method of instrumental variables,
-    Wald 1940).  Where frames have moved, steep places say more of that than of photons: there the noise stays that by
-    which values are judged, without its motion.
+    Wald 1940).  Hot pixels say nothing: by their neighbours' level only those that happen to scatter little would
+    count.
     """
-    parts = [_sample(block, shifts) for block in blocks if block.shape[2] > 2]
-    if not parts:
-        return judged.counted
-    level, beside, variance, step = np.concatenate(parts, axis=1)
-    if level.size < FEW_PIXELS:
-        return judged.counted
-    degrees = len(shifts.offsets) - 1
-    wild = 1 + 5 * np.sqrt(2 / degrees) + 8 / degrees  # one of twenty thousand variances of a normal noise
-    a, b = judged.a, judged.b
-    expected = judged.counted.variance(beside)
+    level, beside, variance = sample.level, sample.beside, sample.variance
+    wild = 1 + 5 * np.sqrt(2 / sample.degrees) + 8 / sample.degrees  # one of twenty thousand of a normal noise
+    moved = (may_move * sample.step) ** 2
+    a, b, expected = judged.a, judged.b, judged.counted.variance(beside)
     for _ in range(ROUNDS):
-        weight = (variance <= wild * expected) / expected**2
+        hot = sample.peak > PEAK * np.sqrt(2 * expected / (sample.degrees + 1))
+        weight = ((variance <= wild * expected) & ~hot) / (expected + moved) ** 2
         total = np.sum(weight)
         lever = weight * (beside - np.sum(weight * beside) / total)
         reach = float(np.sum(lever * level))
-        b = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0
+        fitted = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0
+        b = fitted if slope is None else slope
         a = float(np.sum(weight * (variance - b * level)) / total)
         expected = np.maximum(a + b * beside, max(judged.floor, QUANTISATION))
-    if not np.isfinite(a + b) or _moved(variance / expected, step**2 > TELLING * expected, degrees):
-        return judged.counted
-    return attrs.evolve(judged.counted, a=a, b=b)
+    return a, b
 
 
-def _sample(block: Array, shifts: Shifts) -> Array:
-    """Give level, its neighbours' level, variance and step of the pixels that have all their values and neighbours."""
-    even = (block - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
-    level, variance = even.mean(axis=0), even.var(axis=0, ddof=1)
-    beside = 0.5 * (level[:, :-2] + level[:, 2:])
-    found = np.stack([plane.reshape(-1) for plane in (level[:, 1:-1], beside, variance[:, 1:-1])])
-    found = np.concatenate([found, largest_step(level)[:, 1:-1].reshape(1, -1)])
-    good: Array = found[:, np.isfinite(found).all(axis=0)]
-    return good
-
-
-def _moved(excess: Array, steep: Array, degrees: int) -> bool:
-    count = int(steep.sum())
+def _moved(sample: Sample, expected: Array) -> bool:
+    """Tell whether steep places vary more than photons explain."""
+    steep = sample.step**2 > TELLING * expected
+    count, degrees = int(steep.sum()), sample.degrees
     if count < FEW_PIXELS:
         return False
-    typical = float(np.mean(np.minimum(excess[steep], 1 + 5 * np.sqrt(2 / degrees) + 8 / degrees)))
-    return bool(typical > MOVED + 4 * np.sqrt(2 / degrees / count))
+    excess = np.minimum(sample.variance[steep] / expected[steep], 1 + 5 * np.sqrt(2 / degrees) + 8 / degrees)
+    return bool(np.mean(excess) > MOVED + 4 * np.sqrt(2 / degrees / count))
+
+
+def _measured(block: Array, shifts: Shifts) -> Array:
+    """Give level, neighbours' level, variance, step and height of a block's pixels: (5, pixels)."""
+    even = (block - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
+    level, variance = even.mean(axis=0), even.var(axis=0, ddof=1)
+    highest = np.maximum(level[:, :-2], level[:, 2:])
+    highest[1:] = np.maximum(highest[1:], level[:-1, 1:-1])
+    highest[:-1] = np.maximum(highest[:-1], level[1:, 1:-1])
+    inner, beside = level[:, 1:-1], 0.5 * (level[:, :-2] + level[:, 2:])
+    planes = (inner, beside, variance[:, 1:-1], largest_step(level)[:, 1:-1], inner - highest)
+    found = np.stack([plane.reshape(-1) for plane in planes])
+    good: Array = found[:, np.isfinite(found).all(axis=0)]
+    return good

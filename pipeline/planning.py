@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of
+from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of, cut_to
 from pipeline.clip import Clip, frames_needed
-from pipeline.counting import photon_noise
+from pipeline.counting import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.frames import Image
-from pipeline.noise import MOVING
+from pipeline.noise import MOVING, Noise
 from pipeline.pixels import Array
 from pipeline.rows import Errors, Plan, sample_rows
 from pipeline.running import advise
@@ -20,12 +20,16 @@ from pipeline.weighing import carried_variances, frames_carry_variance, inverse,
 
 @attrs.frozen
 class Wanted:
-    """What is asked of a combination: see :func:`pipeline.combine`."""
+    """What is asked of a combination: see :func:`pipeline.combine`.
+
+    ``noise`` is that of one frame, bias out, where that is given: it tells the part of the photons.
+    """
 
     method: str
     clip: Clip | None
     variance: str | None
     map_left_out: bool
+    noise: Noise | None = None
 
     @property
     def by_noise(self) -> bool:
@@ -38,7 +42,7 @@ class Told:
     """What frames tell of their noise, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance, ``counting`` that their read and photon noise is given.
+    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it.
     """
 
     amplifiers: tuple[Amplifier, ...]
@@ -47,14 +51,18 @@ class Told:
     carried: bool = False
     kind: str = ""
     counting: bool = False
+    slope: float | None = None
 
     @property
     def photons(self) -> tuple[Amplifier, ...]:
-        """The read and photon noise; that of lights and arcs is fitted anew, where it was not given."""
-        if self.sampled is None or self.counting or self.kind not in MOVING or len(self.amplifiers) > 1:
+        """The read and photon noise; that of lights and arcs is told apart from motion, where it was not given."""
+        if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
-        (one,) = self.amplifiers
-        return (attrs.evolve(one, noise=photon_noise(self.sampled.blocks, self.shifts, one.noise)),)
+        samples = (Sample.of(cut_to(self.sampled, one.rows, one.columns), self.shifts) for one in self.amplifiers)
+        return tuple(
+            attrs.evolve(one, noise=photon_noise(sample, one.noise, self.slope))
+            for one, sample in zip(self.amplifiers, samples, strict=True)
+        )
 
     @property
     def whole(self) -> bool:
@@ -117,10 +125,13 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
         return Told((), none, carried=carried)
     sampled = sample_rows(frames, scale)
     shifts = measure_shifts(sampled.blocks, frames[0].kind)
-    counting = wanted.clip.counting if wanted.clip else None
+    given = wanted.clip.counting if wanted.clip else None
+    counting = given and in_unit_of(frames[0], given)
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
-    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None)
+    known = wanted.noise and in_unit_of(frames[0], wanted.noise)
+    slope = (known.b if known else slope_of(frames)) if (scale == 1).all() else None
+    return Told(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
 
 
 def _judged_by_carried(told: Told, wanted: Wanted) -> bool:

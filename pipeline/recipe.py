@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
+from pipeline.counting import in_unit_of
 from pipeline.declared import Declared, take_as
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
 from pipeline.frames import KINDS, FrameSet, Image
@@ -20,7 +22,9 @@ from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.pixels import Flag
 from pipeline.regions import several_gains
+from pipeline.running import advise
 from pipeline.saturation import flag_saturated, spare_saturated
+from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking import combine, exposures_differ, levels, loaded
 from pipeline.stages import Step
 from pipeline.variance import estimate_variance, noise_of
@@ -32,6 +36,9 @@ Variance: TypeAlias = Literal["noise", "scatter"]
 UNEVEN = 0.1
 """Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
 do not fade with it."""
+
+GAINS_DIFFER = 1.3
+"""A header's gain that is wrong by this factor is said to be."""
 
 
 def _positive_level(_: object, __: object, level: float | None) -> None:
@@ -79,7 +86,7 @@ class Recipe:
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
-    variance: Variance | None = "noise"
+    variance: Variance | Noise | None = "noise"
     noise: Noise | tuple[Noise, ...] | None = None
     linearity: Step[Image, Image] | None = None
     cosmics: Step[Image, Image] | None = None
@@ -129,27 +136,58 @@ class Recipe:
         masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
         return image if masked else flag_bad(image, mask=mask)
 
-    def alone(self, shown: Noise | None = None) -> Callable[[Image], Image]:
-        """Give the step that tells the variance of an image of one frame, its bias out; combine tells that of more.
+    def knowing(self, shown: Noise | None, frames: FrameSet) -> Recipe:
+        """Give the same recipe, that takes the noise of frames whose headers do not tell it from what others show.
 
-        :param shown: the noise that other frames show.
+        Where headers tell a gain that the others do not bear out, this is said.
+
+        :param shown: the noise that bias and flat frames show; None where they do not.
         """
+        if self.variance != "noise" or (self.clip and self.clip.counting):
+            return self
+        if isinstance(self.noise, tuple) or (self.noise is None and shown is None):
+            return self
+        if self.noise or shown is None:
+            return attrs.evolve(self, variance=self.noise)
+        told = [noise_of(frame) for frame in frames]
+        if not all(told):
+            return attrs.evolve(self, variance=shown)
+        slopes = [noise.b / shown.b for noise in told if isinstance(noise, Noise)] or [1.0]
+        off = max(slopes, key=lambda ratio: abs(math.log(ratio)))
+        if abs(math.log(off)) > math.log(GAINS_DIFFER):
+            advise(
+                f"{frames[0].name}: its header says a gain of {1 / (off * shown.b):.3g} e-/ADU, bias and flat frames "
+                f"show {1 / shown.b:.3g}; the header is believed for its variance; is it right? (--gain, --read-noise)",
+                AssumptionWarning,
+            )
+        return self
 
-        def estimate(image: Image) -> Image:
-            alone = image.found is not None and image.found.frames == 1
-            if self.variance is None or not alone or image.pixels.variance is not None:
+    def counted(self) -> Callable[[Image], Image]:
+        """Give what has to be done about photons once the bias is out, their noise being known.
+
+        An image of one frame gets its variance; combine tells that of more.  A median is brought up to the mean, but
+        for one that was asked for without a clip by the noise: that is to be the median, and no more.
+        """
+        shown = self.variance if isinstance(self.variance, Noise) else None
+
+        def count(image: Image) -> Image:
+            if self.variance is None or image.found is None:
                 return image
-            return estimate_variance(image, noise=self._noise_for(image) or noise_of(image) or shown)
+            noise = self._noise_for(image) or noise_of(image) or shown
+            if image.found.frames == 1:
+                return image if image.pixels.variance is not None else estimate_variance(image, noise=noise)
+            by_noise = self.clip is not None and self.clip.spread == "noise"
+            lifted = by_noise and isinstance(noise, Noise) and is_median_of_counts(image, noise)
+            return correct_median(image, noise=noise) if lifted and isinstance(noise, Noise) else image
 
-        return estimate
+        return count
 
     def _noise_for(self, image: Image) -> Noise | tuple[Noise, ...] | None:
-        """Give the noise that was said, in electrons where frames have become electrons."""
-        if self.noise is None or not any(ran.stage == "to_electrons" for ran in image.history):
-            return self.noise
-        each = self.noise if isinstance(self.noise, tuple) else (self.noise,)
-        counted = tuple(one.scaled(1 / one.b) if one.b > 0 else one for one in each)
-        return counted if isinstance(self.noise, tuple) else counted[0]
+        """Give the noise that was said, in the image's unit."""
+        if not isinstance(self.noise, tuple):
+            return in_unit_of(image, self.noise) if self.noise else None
+        each = tuple(in_unit_of(image, one) for one in self.noise)
+        return None if None in each else tuple(one for one in each if one)
 
     def calibrated(self, frames: FrameSet, calibrate: Callable[[Image], Image]) -> Image:
         """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.

@@ -67,14 +67,15 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     """Combine the bias frames, where there are any."""
     if not frames.bias.frames:
         return None
-    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, recipe.alone(), _some_good, MasterBias.of)
+    counted = recipe.counted()
+    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, counted, _some_good, MasterBias.of)
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
     """Combine the dark frames, where there are any, and take out the bias."""
     if not frames.dark.frames:
         return None
-    without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.alone())
+    without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.counted())
     image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
     hot = recipe.flagging.hot
     _some_good(image)
@@ -93,7 +94,7 @@ def master_flat(
             f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
             AssumptionWarning,
         )
-    unlit = chain(subtract_bias(bias=bias), recipe.alone(), subtract_dark(dark=dark))
+    unlit = chain(subtract_bias(bias=bias), recipe.counted(), subtract_dark(dark=dark))
     image = recipe.calibrated(prepared, unlit)
     dead = recipe.flagging.dead
     return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
@@ -145,9 +146,10 @@ def reduce(
     made = masters or make_masters(frames, recipe)
     light = frames.light.frames[:1] if kind == "arc" else ()
     check_alike(chosen, with_others=(*made.images, *light))
+    recipe = recipe.knowing(made.noise, chosen)
     calibrate = chain(
         subtract_bias(bias=made.bias),
-        recipe.alone(made.noise),
+        recipe.counted(),
         subtract_dark(dark=made.dark),
         *((recipe.cosmics,) if recipe.cosmics and kind == "light" else ()),
         divide(flat=made.flat if kind == "light" else None),

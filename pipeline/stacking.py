@@ -37,7 +37,7 @@ def combine(
     clip: Clip | None = Clip(),  # noqa: B008 - an immutable record
     scale: Literal["exposure", "level"] | None = None,
     weights: Literal["exposure", "variance"] | None = None,
-    variance: Literal["noise", "scatter"] | None = None,
+    variance: Literal["noise", "scatter"] | Noise | None = None,
     map_left_out: bool = False,
 ) -> Image:
     """Combine the frames of one kind, pixel by pixel, ignoring NaN, values flagged, and outliers.
@@ -50,7 +50,9 @@ def combine(
     :param weights: weigh frames by exposure, or by the inverse of the variance that they carry or else show; by
         default all count the same, and scaled ones by the noise that scaling leaves them.
     :param variance: where it comes from if the frames carry none: the ``"noise"`` of the whole stack, measured or
-        given, at each pixel's level; or the ``"scatter"`` of each pixel's own values, which takes many frames.
+        given, at each pixel's level; or the ``"scatter"`` of each pixel's own values, which takes many frames.  The
+        gain of lights and arcs is that of a ``Noise`` given here, or else of their headers, or else measured too:
+        motion between exposures disturbs that.
         By default the result has a variance only where every frame has one.  A single frame has none of itself:
         see estimate_variance.
     :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
@@ -60,7 +62,8 @@ def combine(
     _check(frames, method, scale, weights, variance)
     ready = loaded(frames).frames
     factors = _scales(ready, scale)
-    wanted = Wanted(method, clip, variance, map_left_out)
+    noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
+    wanted = Wanted(method, clip, rule, map_left_out, noise)
     plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
     if len(frames) == 1:
         return _described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))
@@ -79,12 +82,12 @@ def measure_noise(frames: FrameSet) -> Noise:
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
 
-def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None, variance: str | None) -> None:
+def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None, variance: str | Noise | None) -> None:
     for name, value, known in (
         ("method", method, ("mean", "median")),
         ("scale", scale, (None, "exposure", "level")),
         ("weights", weights, (None, "exposure", "variance")),
-        ("variance", variance, (None, "noise", "scatter")),
+        ("variance", "noise" if isinstance(variance, Noise) else variance, (None, "noise", "scatter")),
     ):
         if value not in known:
             raise SettingError(f"combine: {name}={value!r}; expected one of {', '.join(map(repr, known))}")
@@ -218,7 +221,7 @@ def _described(
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),
         kind=first.kind,
-        gain=gain_of(told, first.kind) if plan.errors else None,
+        gain=gain_of(told, plan.errors.amplifiers) if plan.errors else None,
         left_out=left_out,
     )
     return Image(

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.counting import in_unit_of
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.frames import Image
 from pipeline.keywords import gain, read_noise
@@ -67,11 +68,11 @@ def noise_of(image: Image) -> Noise | tuple[Noise, ...] | None:
 
 
 def _noise(image: Image, per_adu: float | None, electrons: float | None) -> Noise | None:
-    if image.state.unit == "electron":
-        return None if electrons is None else Noise(a=electrons**2, b=1.0)
-    if electrons is None or per_adu is None or image.state.unit != "adu":
+    if image.state.unit.startswith("electron"):
+        per_adu = 1.0
+    if electrons is None or per_adu is None or not image.state.unit:
         return None
-    return Noise.of(gain=per_adu, read_noise=electrons)
+    return in_unit_of(image, Noise.of(gain=per_adu, read_noise=electrons))
 
 
 def _everywhere(image: Image, noise: Known) -> tuple[tuple[Section, Noise], ...]:

@@ -66,10 +66,10 @@ def flags_of(draw, stack):
     return rng.choice(np.array([0] * 20 + [int(flag) for flag in Flag] * 2, np.uint8), stack.shape)
 
 
-def frames_of(stack, flags=None, *, kind="light", exposure=10.0):
+def frames_of(stack, flags=None, *, kind="light", exposure=10.0, header=None):
     """Make a FrameSet of a stack."""
     flags = np.zeros(stack.shape, np.uint8) if flags is None else flags
     return FrameSet(
-        Image.of(Pixels.of(plane, bits), kind=kind, exposure=exposure, name=f"{kind}{number}.fits")
+        Image.of(Pixels.of(plane, bits), kind=kind, exposure=exposure, header=header, name=f"{kind}{number}.fits")
         for number, (plane, bits) in enumerate(zip(stack, flags, strict=True))
     )

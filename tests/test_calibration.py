@@ -147,6 +147,13 @@ def test_subtracting_a_dark_is_subtracting_it_scaled(values, t_dark, t_light):
     )
 
 
+@given(planes(0, 1e4), seconds, seconds, seconds)
+def test_a_dark_scaled_before_is_scaled_to_the_light_all_the_same(values, t_dark, t_other, t_light):
+    image, dark = Image.of(values + 1e4, exposure=t_light), a_dark(values, t_dark)
+    scaled = scale_dark(dark, exposure=t_other)
+    assert subtract_dark(image, dark=scaled).pixels == subtract_dark(image, dark=dark).pixels
+
+
 @pytest.mark.parametrize("exposure", [0, -1, float("nan"), float("inf")])
 def test_a_dark_cannot_be_scaled_to_no_exposure(exposure):
     with pytest.raises(SettingError, match="positive"):
