@@ -152,11 +152,13 @@ class FitsSource:
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows."""
-        return Pixels.of(
-            self.values.read(start, stop),
-            flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
-            variance=None if self.deviation is None else self.deviation.read(start, stop) ** 2,
-        )
+        deviation = None if self.deviation is None else self.deviation.read(start, stop)
+        with np.errstate(over="ignore"):  # a damaged one may be huge: its square is infinite
+            return Pixels.of(
+                self.values.read(start, stop),
+                flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
+                variance=None if deviation is None else deviation**2,
+            )
 
     @property
     def stored(self) -> tuple[str, float] | None:
