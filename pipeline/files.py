@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import os
+import re
 import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 from astropy.utils.exceptions import AstropyWarning
 
+from pipeline.cards import CARD
 from pipeline.errors import FrameError, PipelineError
+
+BLOCK = 2880
 
 
 class Held:
@@ -58,11 +62,57 @@ def signature_of(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
+class BeyondFitsError(Exception):
+    """A header counts what FITS cannot hold."""
+
+
+_COUNT = re.compile(rb"(Z?NAXIS|TFIELDS) *= *[+-]?0*([1-9]\d{3,})", re.IGNORECASE)
+
+
+class _Watched:
+    """A file that is not read on where a header counts beyond the 999 of the standard: astropy would count so far."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data: bytes = super().read(size)  # type: ignore[misc]
+        if len(data) <= BLOCK:  # headers are read block by block
+            for at in range(0, len(data), CARD):
+                if found := _COUNT.match(data, at, at + CARD):
+                    said = b" = ".join(found.groups()).decode()
+                    raise BeyondFitsError(f"its header says {said}; the standard ends at 999")
+        return data
+
+
+class _Plain(_Watched, io.BufferedReader):
+    pass
+
+
+class _Gzip(_Watched, gzip.GzipFile):
+    pass
+
+
+class _Bzip2(_Watched, bz2.BZ2File):
+    pass
+
+
 def opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
     """Open a file as its packing asks."""
     if packing == "gzip":
-        return gzip.open(path)
-    return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
+        return _Gzip(path)
+    return _Bzip2(path) if packing == "bzip2" else _Plain(io.FileIO(path))
+
+
+def onward(hdus: Any) -> Iterator[Any]:
+    """Give the HDUs of an opened file as far as each lies behind the one before.
+
+    Where a header gives a negative size astropy reads the same HDUs again, for ever.
+    """
+    last = -1
+    for hdu in hdus:
+        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
+        if place <= last:
+            return
+        yield hdu
+        last = place
 
 
 @contextmanager

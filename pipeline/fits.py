@@ -14,7 +14,7 @@ from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, FileListError, FrameError, HeaderError, HeaderWarning, PipelineError
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import parse_rows
-from pipeline.files import reading
+from pipeline.files import onward, opened, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import CREATOR
 from pipeline.planes import FitsSource, cards_of, contents, plane_of
@@ -134,17 +134,17 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
 
 def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
     """Open an HDU: where its pixels are, its header, and behind it the primary one."""
-    packing = _packing(where.path)
+    packing = packing_of(where.path)
     with (
         reading(where.path, where.hdu),
-        Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
+        opened(where.path, packing) as stream,  # ours to close: astropy leaves a broken file open
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         number = _number(hdus, where)
         plane = plane_of(hdus, number, where.path, packing)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
-        names = [str(other.name) for other in hdus] if ours and number == 0 else []
+        names = [str(other.name) for other in onward(hdus)] if ours and number == 0 else []
         flags, deviation = (
             plane_of(hdus, names.index(name), where.path, packing) if name in names else None
             for name in ("FLAGS", "UNCERT")
@@ -155,8 +155,11 @@ def _open_location(where: Location) -> tuple[FitsSource, tuple[Cards, ...]]:
     return FitsSource(plane, flags, deviation), headers
 
 
-def _packing(path: str) -> str:
-    """Tell how a file is compressed, by its content; and that it is there and may be FITS."""
+def packing_of(path: str) -> str:
+    """Tell how a file is compressed, by its content; and that it is there and may be FITS.
+
+    :raises FrameError: it is not.
+    """
     try:
         with Path(path).open("rb") as stream:
             start = stream.read(6)
@@ -177,11 +180,8 @@ def _packing(path: str) -> str:
 
 
 def _number(hdus: fits.HDUList, where: Location) -> int:
-    try:
-        number = int(hdus.index_of(where.hdu))
-        hdus[number]  # astropy reads HDUs as they are asked for
-    except (IndexError, KeyError):
-        number = -1
-    if number < 0:
-        raise FrameError(f"{where.path}: has no HDU {where.hdu!r}; it has {contents(hdus)}")
-    return number
+    name = where.hdu.strip().upper() if isinstance(where.hdu, str) else None
+    for number, hdu in enumerate(onward(hdus)):  # astropy reads HDUs as they are asked for
+        if number == where.hdu or name == str(hdu.name).strip().upper() or (name == "PRIMARY" and number == 0):
+            return number
+    raise FrameError(f"{where.path}: has no HDU {where.hdu!r}; it has {contents(hdus)}")

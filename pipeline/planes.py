@@ -13,11 +13,10 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.errors import FrameError
-from pipeline.files import Held, hold, in_our_words, opened, reading, signature_of
+from pipeline.files import BLOCK, Held, hold, in_our_words, onward, opened, reading, signature_of
 from pipeline.pixels import Array, Pixels, working_dtype
 from pipeline.spool import Spool, put
 
-BLOCK = 2880
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 
 
@@ -232,16 +231,10 @@ def cards_of(hdu: Any, path: str, packing: str) -> Cards:
 
 
 def contents(hdus: fits.HDUList) -> str:
-    """List the HDUs of a file for a message; a header that gives a negative size would have them go on for ever."""
-    words: list[str] = []
-    last = -1
-    for index, hdu in enumerate(hdus):
-        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
-        if place <= last:
-            break
-        words.append(f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})")
-        last = place
-    return ", ".join(words)
+    """List the HDUs of a file for a message."""
+    return ", ".join(
+        f"{index}{f' {hdu.name}' if hdu.name else ''} ({_content(hdu)})" for index, hdu in enumerate(onward(hdus))
+    )
 
 
 def _content(hdu: Any) -> str:

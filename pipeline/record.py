@@ -106,7 +106,7 @@ def versions() -> dict[str, str]:
 
 def digests(path: Path) -> dict[str, str]:
     """Give the SHA-256 of the pixels of each HDU of a product: of their type and shape, and then of their bytes."""
-    with fits.open(path, memmap=False) as hdus:
+    with path.open("rb") as stream, fits.open(stream, memmap=False) as hdus:  # a name may look like an address
         return {hdu.name: _digest(np.asarray(hdu.data)) for hdu in hdus}
 
 

@@ -65,12 +65,12 @@ def fuzz(chosen: dict[str, Target], until: float, seed: int, keep: Path, folder:
     runs: Counter = Counter()
     found: dict[str, Path] = {}
     while time.monotonic() < until:
-        for name, target in chosen.items():
+        for name, target in (pair for pair in chosen.items() for _ in range(pair[1].often)):
             data = made(target, rng)
             runs[name] += 1
             try:
                 guarded(target, data, folder)
-            except (Exception, Hang) as error:
+            except (Exception, Hang) as error:  # noqa: BLE001 - whatever it is, it is a finding
                 place = f"{name}: {place_of(error)}"
                 if place not in found:
                     found[place] = keep / f"{name}-{len(list(keep.iterdir()))}"
@@ -87,7 +87,12 @@ def by_atheris(target: Target, folder: Path, seconds: float, keep: Path) -> None
     corpus = Path(tempfile.mkdtemp(prefix="corpus-"))
     for number, seed in enumerate(target.seeds):
         (corpus / str(number)).write_bytes(seed)
-    flags = [f"-max_total_time={int(seconds)}", f"-timeout={SECONDS}", "-rss_limit_mb=2048", f"-artifact_prefix={keep}/"]
+    flags = [
+        f"-max_total_time={int(seconds)}",
+        f"-timeout={SECONDS}",
+        "-rss_limit_mb=2048",
+        f"-artifact_prefix={keep}/",
+    ]
     atheris.Setup([sys.argv[0], *flags, "-max_len=20000", str(corpus)], lambda data: target.run(data, folder))
     atheris.Fuzz()
 
@@ -117,7 +122,9 @@ def main() -> int:
         runs, found = fuzz(chosen, time.monotonic() + 60 * options.minutes, seed, options.keep, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     counts = ", ".join(f"{count} {name}" for name, count in runs.items())
-    print(f"{sum(runs.values())} executions in {options.minutes:g} minutes ({counts}); {len(found)} findings; {peak} MB")
+    print(
+        f"{sum(runs.values())} executions in {options.minutes:g} minutes ({counts}); {len(found)} findings; {peak} MB"
+    )
     return 1 if found else 0
 
 

@@ -1,0 +1,111 @@
+"""Fuzzing, short: no bytes get anything but our own errors and warnings.  Long: ``python -m tests.fuzz``."""
+
+import bz2
+import gzip
+import warnings
+from itertools import islice
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from fuzz.__main__ import guarded
+from fuzz.mutation import MOVES, mutated
+from fuzz.targets import targets
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import FrameSet, Image, attach_header, open_frame, read_mask, reduce, write
+from pipeline.errors import FrameError
+
+moves = st.lists(st.tuples(st.integers(0, MOVES - 1), st.integers(0, 2**40), st.integers(0, 2**20)), max_size=8)
+NAMES = ("filelist", "header", "plain", "gz", "bz2", "packed", "tiles", "product")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def doors(folder):
+    return targets(folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15)
+@given(st.data())
+def test_mutated_files_get_our_own_errors_or_are_read(doors, folder, name, data):
+    target = doors[name]
+    seed = target.seeds[data.draw(st.integers(0, len(target.seeds) - 1))]
+    guarded(target, target.pack(mutated(seed, data.draw(moves))), folder)
+
+
+@given(data=st.binary(max_size=400))
+@settings(max_examples=30)
+def test_any_bytes_get_our_own_errors_or_are_read(doors, folder, data):
+    for name in ("filelist", "header", "plain"):
+        guarded(doors[name], data, folder)
+
+
+def test_every_door_is_fuzzed(doors):
+    assert set(NAMES) == set(doors)
+
+
+# ---- what it found ----
+
+
+def with_card(content, card, place=5, hdu=0):
+    """Put a card in the place of another."""
+    at = hdu * 5760 + place * 80
+    return content[:at] + card.ljust(80).encode() + content[at + 80 :]
+
+
+def two_images():
+    """Give a file of two images, of a block of header and a block of pixels each."""
+    hdus = fits.HDUList([fits.PrimaryHDU(np.ones((30, 40), np.int16)), fits.ImageHDU(np.ones((30, 40), np.int16))])
+    return b"".join(
+        bytes(hdu.header.tostring(), "ascii") + hdu.data.astype(">i2").tobytes().ljust(2880, b"\0") for hdu in hdus
+    )
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+@pytest.mark.parametrize(
+    "card", ["NAXIS   =           2147483648", "NAXIS   = 99999999999 / axes", "naxis=+0001000000000"]
+)
+@pytest.mark.parametrize("hdu", [0, 1, "SCI"])
+def test_more_axes_than_fits_has_are_not_counted(tmp_path, pack, card, hdu):
+    """Astropy looks for each of them, for hours."""
+    (tmp_path / "a.fits").write_bytes(pack(with_card(two_images(), card, place=2, hdu=1 if hdu else 0)))
+    with pytest.raises(
+        FrameError, match=r"a\.fits.*says naxis = \d+; the standard ends at 999".replace("naxis", "(?i:naxis)")
+    ):
+        open_frame(tmp_path / "a.fits", hdu)
+    with pytest.raises(FrameError, match="ends at 999"):
+        read_mask(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("hdu", [0, 7, "SCI"])
+def test_hdus_whose_sizes_run_backwards_are_read_once(tmp_path, hdu):
+    """Astropy goes back by a negative size and reads the same HDU again, for ever."""
+    content = with_card(two_images(), "PCOUNT  =                -5760", place=5, hdu=1)
+    (tmp_path / "a.fits").write_bytes(with_card(content, "CREATOR = 'ccd-pipeline'"))
+    with fits.open(tmp_path / "a.fits") as hdus:
+        assert len(list(islice(hdus, 50))) == 50
+    if hdu == 0:
+        assert open_frame(tmp_path / "a.fits", hdu).shape == (30, 40)
+    else:
+        with pytest.raises(FrameError, match=r"has no HDU .*; it has 0 PRIMARY \(30×40\), 1"):
+            open_frame(tmp_path / "a.fits", hdu)
+    assert read_mask(tmp_path / "a.fits").shape == (30, 40)
+
+
+def test_huge_values_and_errors_pass_without_a_warning_of_numpy(tmp_path):
+    values = np.full((20, 30), 1e38, np.float32)
+    write(attach_header(Image.of(values, exposure=1.0)), tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits", mode="update") as hdus:
+        hdus.append(fits.ImageHDU(values, name="UNCERT"))
+    frame = open_frame(tmp_path / "a.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        product = reduce(FrameSet([frame]))
+    assert np.isinf(product.pixels.variance).all()
