@@ -104,14 +104,15 @@ def opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
 def onward(hdus: Any) -> Iterator[Any]:
     """Give the HDUs of an opened file as far as each lies behind the one before.
 
-    Where a header gives a negative size astropy reads the same HDUs again, for ever.
+    Where a header gives a negative size, or none, astropy reads the same HDUs again, for ever.
     """
     last = -1
     for hdu in hdus:
-        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
-        if place <= last:
+        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else None
+        if place is None or place > last:
+            yield hdu
+        if place is None or place <= last:
             return
-        yield hdu
         last = place
 
 

@@ -262,12 +262,14 @@ def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
 def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
     if a is None or b is None:
         return None  # half of an error is none
-    return sealed(a + a.dtype.type(weight) * b)
+    with np.errstate(invalid="ignore"):  # 0·∞: an error that nobody knows stays unknown
+        return sealed(a + a.dtype.type(weight) * b)
 
 
 def _sum_shared(a: Shared, b: Shared, weight: float) -> Shared:
     total = dict(a)
     for key, sigma in b:
-        term = sigma * sigma.dtype.type(weight)
-        total[key] = sealed(total[key] + term if key in total else term)
+        with np.errstate(invalid="ignore"):  # as in _sum_variance
+            term = sigma * sigma.dtype.type(weight)
+            total[key] = sealed(total[key] + term if key in total else term)
     return tuple(sorted(total.items(), key=lambda item: item[0]))

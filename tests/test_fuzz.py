@@ -14,7 +14,8 @@ from fuzz.targets import targets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import FrameSet, Image, attach_header, open_frame, read_mask, reduce, write
+from pipeline import FrameSet, Image, Pixels, attach_header, open_frame, orient, read_mask, reduce, to_electrons, write
+from pipeline.cards import Cards
 from pipeline.errors import FrameError
 
 moves = st.lists(st.tuples(st.integers(0, MOVES - 1), st.integers(0, 2**40), st.integers(0, 2**20)), max_size=8)
@@ -109,3 +110,26 @@ def test_huge_values_and_errors_pass_without_a_warning_of_numpy(tmp_path):
         warnings.simplefilter("error", RuntimeWarning)
         product = reduce(FrameSet([frame]))
     assert np.isinf(product.pixels.variance).all()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_packed_file_whose_first_header_is_broken_is_read_once(tmp_path, pack):
+    """To astropy it has the size 0 - 2880, and comes again behind itself, for ever."""
+    (tmp_path / "a.fits").write_bytes(pack(with_card(two_images(), "SIMPLE  = 'a", place=0)))
+    with pytest.raises(FrameError, match=r"holds|no standard FITS|cannot be read as FITS"):
+        open_frame(tmp_path / "a.fits")
+    with pytest.raises(FrameError, match="has no HDU 'SCI'"):
+        open_frame(tmp_path / "a.fits", "SCI")
+
+
+def test_a_level_that_no_card_holds_in_electrons_is_left_out():
+    image = Image.of(np.ones((4, 4)), exposure=1.0, header={"SATURATE": 1e308, "BUNIT": "adu"})
+    assert "SATURATE" not in to_electrons(image, gain=50.0).header
+
+
+def test_a_broken_card_of_the_wcs_is_set_aside_before_it_moves():
+    text = "CTYPE1  = 'RA---TAN'".ljust(80) + "CRPIX2  \xef\xbb\xbf= 12.0".ljust(80)
+    image = Image("light", Pixels.of(np.ones((6, 4))), 1.0, Cards(text), ("a.fits",))
+    product = attach_header(orient(image, saxis=0))
+    assert product.header.get("CRPIX2") == 5.0
+    assert any("12.0" in str(card) for card in product.header if card.keyword == "COMMENT")
