@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pipeline.delivery import check_writable, identity
 from pipeline.errors import OutputError
 from pipeline.frames import FrameSet, Image
-from pipeline.output import check_writable
 
 Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
 
@@ -70,9 +70,9 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite:
 
     :raises OutputError: one cannot.
     """
-    read = {path.resolve() for path in inputs}
+    read = {identity(path) for path in inputs}
     for output in outputs:
-        if output.resolve() in read:
+        if identity(output) in read:
             raise OutputError(f"{output}: is one of the files to be read; choose another name")
         check_writable(output, overwrite)
     same = [output for output, count in Counter(output.resolve() for output in outputs).items() if count > 1]

@@ -13,11 +13,11 @@ from toolz import groupby
 
 from pipeline import keywords
 from pipeline.cards import Cards
-from pipeline.errors import FrameError, PipelineError, PipelineWarning
+from pipeline.delivery import check_writable, together, whole_file
+from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
 from pipeline.header import CREATOR
-from pipeline.output import check_writable, whole_file
 from pipeline.stacking import EQUAL_EXPOSURES
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
@@ -199,15 +199,18 @@ def _quoted(path: str) -> str:
 
 
 def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write each list, its paths as they are: one under the name given, several with the target's name added.
+    """Write all lists or none, their paths as they are: one under the name given, several with the target's name added.
 
     :raises OutputError: a file is there and may not be overwritten, or cannot be written.
     """
     several = len(lists) > 1
     paths = [output.with_name(f"{output.stem}_{name}{output.suffix}") if several else output for name in lists]
     for path in paths:
+        if FRAMES.fullmatch(path.name):
+            raise OutputError(f"{path}: is a frame by its name; name a list, such as night.csv")
         check_writable(path, overwrite)
-    for path, text in zip(paths, lists.values(), strict=True):
-        with whole_file(path, overwrite) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    with together():
+        for path, text in zip(paths, lists.values(), strict=True):
+            with whole_file(path, overwrite) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     return paths

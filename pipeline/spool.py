@@ -22,7 +22,8 @@ class Spool:
     """An anonymous file to which arrays are added; it lives as long as something refers to it."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="ccd-pipeline-")  # noqa: SIM115 - closed when nothing refers to it
+        self._file = tempfile.TemporaryFile(prefix="ccd-pipeline-")  # noqa: SIM115 - closed as said below
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._size = 0
 
