@@ -12,7 +12,7 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -53,11 +53,11 @@ class Draft:
     def place(self) -> None:
         """Rename the draft; where nothing may be overwritten, not over what came there in the meantime either."""
         if not self.overwrite:
-            with suppress(OSError):  # some file systems have no links
+            with suppress(OSError):  # it is there, or the file system has no links
                 os.link(self.temporary, self.path)
-        if not (self.path.exists() and self.path.samefile(self.temporary)):
-            check_writable(self.path, self.overwrite)
-            self.temporary.replace(self.path)
+                return
+            check_writable(self.path, overwrite=False)
+        self.temporary.replace(self.path)
 
     def discard(self) -> None:
         """Remove what is left of the draft, and let go of the lock."""
@@ -145,9 +145,18 @@ def _in_our_words(path: Path, placed: list[Path] | None = None) -> Iterator[None
     try:
         yield
     except (OSError, fits.VerifyError) as error:
-        why = getattr(error, "strerror", None) or error
         there = f"; in their places already: {', '.join(map(str, placed))}" if placed else ""
-        raise OutputError(f"{path}: cannot be written: {why}{there}") from error
+        raise OutputError(f"{path}: cannot be written: {_why(error)}{there}") from error
+
+
+def _why(error: BaseException) -> str:
+    """Give the system's own words, behind whatever astropy makes of them."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.strerror:
+            return behind.strerror
+        behind = behind.__cause__ or behind.__context__
+    return str(error).partition(". ")[0]  # of a full disk astropy tells again and again
 
 
 def _deliver(drafts: list[Draft]) -> None:
@@ -155,10 +164,14 @@ def _deliver(drafts: list[Draft]) -> None:
     for draft in drafts:
         check_writable(draft.path, draft.overwrite)
     placed: list[Path] = []
-    for draft in reversed(drafts):
-        with _in_our_words(draft.path, placed):
-            draft.place()
-        placed.append(draft.path)
+    with ExitStack() as replaced:  # held open, a file is not removed by renaming over it: that would take a while
+        for draft in drafts if sys.platform != "win32" else ():
+            with suppress(OSError):
+                replaced.enter_context(draft.path.open("rb"))
+        for draft in reversed(drafts):
+            with _in_our_words(draft.path, placed):
+                draft.place()
+            placed.append(draft.path)
     for folder in {path.parent for path in placed}:
         with suppress(OSError):  # not every file system puts folders on the disk when asked
             descriptor = os.open(folder, os.O_RDONLY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +67,14 @@ class Plane:
     def read_raw(self, start: int, stop: int, spare: Array | None = None) -> Array:
         """Read some rows as they are stored, big-endian, perhaps into ``spare``."""
         if self.held is not None:
-            self._check_unchanged(self.held.descriptor)
-            return self._raw(self.held, start, stop, spare)
+            with self._unchanged(self.held.descriptor):
+                return self._raw(self.held, start, stop, spare)
         if self.spool is not None:
             return self._raw(self.spool, start, stop, spare)
         with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
-            self._check_unchanged(stream.fileno())
             tiles = self.packing == "tiles"
-            return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
+            with self._unchanged(stream.fileno()):
+                return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
 
     def loaded(self) -> Plane:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
@@ -84,9 +86,14 @@ class Plane:
         spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
         return attrs.evolve(self, packing="", offset=place, spool=spool)
 
-    def _check_unchanged(self, descriptor: int) -> None:
-        if signature_of(os.fstat(descriptor)) != self.signature:
-            raise FrameError(f"{self.path}: changed since it was opened; open it again")
+    @contextmanager
+    def _unchanged(self, descriptor: int) -> Iterator[None]:
+        """See, when something has been read, that the file was still what it was: so it was until then."""
+        try:
+            yield
+        finally:
+            if signature_of(os.fstat(descriptor)) != self.signature:
+                raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _unpacked(self, stream: Any) -> Array:
         with (
