@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from pipeline.delivery import check_writable, together, whereabouts, whole_file
+from pipeline.delivery import check_writable, together, whereabouts
 from pipeline.errors import OutputError
 from pipeline.header import CREATOR, ReducedImage
-from pipeline.output import write
+from pipeline.output import write, write_json
 
 
 @attrs.frozen
@@ -69,8 +69,7 @@ def deliver(image: ReducedImage, product: Path, made: Made, *, replace: bool) ->
         write(image, product, overwrite=replace)
         whole = whereabouts(product)
         record = attrs.asdict(made) | {"product": {"size": whole.stat().st_size, "sha256": _digest(whole)}}
-        with whole_file(record_of(product), overwrite=True) as temporary:
-            temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(record_of(product), record, overwrite=True)
 
 
 def _why(product: Path, made: Made) -> str:

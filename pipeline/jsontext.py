@@ -25,6 +25,14 @@ def as_json(thing: Any, *, compact: bool = False) -> str:
     return json.dumps(_plain(thing, compact), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
+def as_script(thing: Any) -> str:
+    """Write the same to stand in a page: nothing in it opens or closes a tag or a comment, or breaks a line."""
+    text = as_json(thing)
+    for sign in "<\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
 def _plain(thing: Any, compact: bool) -> Any:
     if isinstance(thing, dict):
         return {key: _plain(value, compact) for key, value in thing.items()}

@@ -16,7 +16,7 @@ from pipeline.figures import CONFIG
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import CREATOR, ReducedImage
-from pipeline.jsontext import as_json
+from pipeline.jsontext import as_script
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.pixels import Array, Flag, Pixels
@@ -50,7 +50,7 @@ def write_report(
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     text = night_page(products, masters, frames, look, plotlyjs)
-    write_whole(Path(path), text.encode(), overwrite=overwrite)
+    write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)
 
 
 def night_page(
@@ -148,7 +148,7 @@ def _chart(key: str, lines: list[dict[str, Any]], along: str, unit: str) -> str:
             **axis, "title": {"text": "raw"}, "color": BEFORE, "overlaying": "y", "side": "right", "showgrid": False
         },
     }  # fmt: skip
-    spec = as_json({"data": lines, "layout": arranged, "config": CONFIG}).replace("</", "<\\/")
+    spec = as_script({"data": lines, "layout": arranged, "config": CONFIG})
     return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
@@ -38,6 +40,15 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
     """
     with whole_file(path, overwrite) as temporary:
         temporary.write_bytes(content)
+
+
+def write_json(path: Path, record: Any, *, overwrite: bool = False) -> None:
+    """Write a record as JSON, whole or not at all; file names that are no text survive it.
+
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode(errors="backslashreplace"), overwrite=overwrite)
 
 
 def _product_of(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> ReducedImage:

@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline import codes, figures, layout
 from pipeline.blocks import CELL, Blocks, noise_map
-from pipeline.jsontext import as_json
+from pipeline.jsontext import as_script
 from pipeline.pixels import Array, Flag
 from pipeline.stretch import MASK_COLOUR, Look
 from pipeline.views import View
@@ -75,7 +75,7 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
     blocks = view.blocks(figures.CELLS)
     tiles = codes.encoded(view.values, view.noise) if whole or blocks.size == 1 else None
     content = {**_settings(view, look, blocks), **_pixels(view, blocks, tiles)}
-    data = as_json({**content, "format": _format(view, tiles)}).replace("</", "<\\/")
+    data = as_script({**content, "format": _format(view, tiles)})
     note = html.escape(_note(view, blocks, tiles))
     body = (
         f'<figure class="frame" data-frame="{key}">\n<div class="controls"></div>\n<div class="plot"></div>\n'

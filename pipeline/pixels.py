@@ -161,8 +161,8 @@ class Pixels:
     @property
     def total_variance(self) -> Array | None:
         """The variance with the shared errors added in; None where variance is not followed."""
-        if self.variance is None:
-            return None
+        if self.variance is None or not self.shared:
+            return self.variance
         return sealed(sum((sigma * sigma for _, sigma in self.shared), start=self.variance.copy()))
 
     def minus(self, other: Pixels, times: float = 1.0) -> Pixels:

@@ -19,6 +19,9 @@ from pipeline.files import BLOCK, Held, hold, in_our_words, onward, opened, read
 from pipeline.pixels import Array, Pixels, working_dtype
 from pipeline.spool import Spool, put
 
+UNPACKED = 4 * 2**20
+"""So many bytes of a compressed file are unpacked at a time."""
+
 _UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 
 
@@ -83,8 +86,22 @@ class Plane:
         if not self.packing:
             return attrs.evolve(self, held=hold(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")
-        spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
+        spool, place = put(rows.astype(stored, copy=False) for rows in self._pieces())
         return attrs.evolve(self, packing="", offset=place, spool=spool)
+
+    def _pieces(self) -> Iterator[Array]:
+        """Read all rows of a compressed array, a few at a time where it can be unpacked so."""
+        if self.packing == "tiles":
+            yield self.read_raw(0, self.shape[0])
+            return
+        rows = max(1, UNPACKED // (self.shape[1] * np.dtype(self.stored).itemsize))
+        with (
+            in_our_words(self.path, self.hdu),
+            opened(self.path, self.packing) as stream,
+            self._unchanged(stream.fileno()),
+        ):
+            for start in range(0, self.shape[0], rows):
+                yield self._raw(stream, start, min(start + rows, self.shape[0]))
 
     @contextmanager
     def _unchanged(self, descriptor: int) -> Iterator[None]:

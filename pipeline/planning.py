@@ -38,7 +38,7 @@ class Told:
     """What frames tell of their noise, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance, ``counting`` that their read and photon noise is given.
+    variance, ``counting`` that their read and photon noise is given.  ``gain`` comes with its standard error.
     """
 
     amplifiers: tuple[Amplifier, ...]
@@ -47,6 +47,7 @@ class Told:
     carried: bool = False
     kind: str = ""
     counting: bool = False
+    gain: tuple[float, float] | None = None
 
     @property
     def photons(self) -> tuple[Amplifier, ...]:

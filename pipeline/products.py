@@ -35,7 +35,9 @@ def product_paths(output: Path, frames: FrameSet, *, each: bool) -> list[Product
 
 def product_name(image: Image) -> str:
     """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
-    name, _, hdu = image.short_name.partition("[")
+    where = image.sources[0]
+    path, _, hdu = where.rpartition("[") if where.endswith("]") else (where, "", "")
+    name = re.split(r"[/\\]", path)[-1]
     stem = re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
     part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]"))
     return f"{stem}_{part}.fits" if part else f"{stem}.fits"

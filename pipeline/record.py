@@ -16,11 +16,12 @@ import astropy
 import numpy as np
 from astropy.io import fits
 
-from pipeline.delivery import whereabouts, whole_file
+from pipeline.delivery import whereabouts
 from pipeline.errors import FileListError, FrameError, ReplayError
 from pipeline.files import signature_of
 from pipeline.frames import FrameSet, Ran
 from pipeline.header import CREATOR, ReducedImage
+from pipeline.output import write_json
 from pipeline.pixels import Array
 from pipeline.planes import FitsSource
 
@@ -89,8 +90,7 @@ def write_record(
             for product, file in products
         ],
     }
-    with whole_file(path, overwrite) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, record, overwrite=overwrite)
 
 
 def versions() -> dict[str, str]:

@@ -62,6 +62,7 @@ def combine(
     factors = _scales(ready, scale)
     wanted = Wanted(method, clip, variance, map_left_out)
     plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
+    told = attrs.evolve(told, sampled=None, gain=gain_of(told, plan.frames[0].kind) if plan.errors else None)
     if len(frames) == 1:
         return _described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))
     return _described(frames, plan, told, *combine_rows(plan))
@@ -218,7 +219,7 @@ def _described(
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),
         kind=first.kind,
-        gain=gain_of(told, first.kind) if plan.errors else None,
+        gain=told.gain,
         left_out=left_out,
     )
     return Image(

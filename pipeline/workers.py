@@ -19,9 +19,14 @@ from pipeline.header import CREATOR
 
 T = TypeVar("T")
 
-KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+SETTINGS = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+}
 """By default Dask has workers hand back each tile's memory at once, to be cleared and handed out again: that costs half
-as much processor time again as the reduction itself."""
+as much processor time again as the reduction itself.  And by default they put what memory does not hold on disk as
+pickles, which whoever can write there can make run anything."""
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def workers(count: int | None = None, address: str | None = None) -> Iterator[An
         ) from error
     with ExitStack() as stack:
         if address is None:
-            with dask.config.set(KEEP_MEMORY):
+            with dask.config.set(SETTINGS):
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,

@@ -418,8 +418,11 @@ def limited(command, **limits):
     return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit)
 
 
-def test_many_frames_need_few_open_files(night, frames=250, most=32):
-    """1,000 frames within 64 open files do too; they take some seconds."""
+LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "long", reason="takes long; HYPOTHESIS_PROFILE=long")
+
+
+@pytest.mark.parametrize(("frames", "most"), [(250, 32), pytest.param(1000, 64, marks=LONG)])
+def test_many_frames_need_few_open_files(night, frames, most):
     header = fits.PrimaryHDU(ramp(7, (8, 8))).header.tostring().encode()
     pixels = ramp(7, (8, 8))
     for number in range(frames):
@@ -430,6 +433,24 @@ def test_many_frames_need_few_open_files(night, frames=250, most=32):
     assert fits.getheader("reduced.fits")["NCOMBINE"] == frames
 
 
+@pytest.mark.parametrize(("frames", "side", "most"), [(40, 2048, 260e6), pytest.param(60, 4096, 600e6, marks=LONG)])
+def test_a_stack_may_be_larger_than_memory(tmp_path, frames, side, most):
+    """Files with holes: 0.34 GB in 0.26 GB of memory, 2 GB in 0.6."""
+    header = fits.PrimaryHDU(np.zeros((1, 1), np.uint16)).header
+    header["NAXIS1"], header["NAXIS2"] = side, side
+    start = header.tostring().encode()
+    for number in range(frames):
+        with (tmp_path / f"{number}.fits").open("wb") as file:
+            file.write(start)
+            file.seek(len(start) + 2 * side * (number * 7919 % side))
+            file.write(os.urandom(2 * side))
+            file.truncate(len(start) + 2 * side * side)
+    (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(frames)))
+    done = limited([*PYTHON, "reduce", str(tmp_path / "n.csv"), "-o", str(tmp_path / "o.fits")], DATA=int(most))
+    assert done.returncode == 0, done.stderr
+    assert 2 * frames * side**2 > 1.2 * most
+
+
 def test_memory_that_is_not_there_is_told_of(night, monkeypatch, capsys):
     meanwhile(monkeypatch, lambda: np.empty(2**58))
     assert main(["reduce", "night.csv"]) == 1
@@ -438,7 +459,7 @@ def test_memory_that_is_not_there_is_told_of(night, monkeypatch, capsys):
 
 def test_frames_beyond_memory_are_kept_in_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    spool, _ = put(ramp(1))
+    spool, _ = put([ramp(1)])
     assert spool.read_into(np.empty(10, np.uint8), 0) == 10
     assert files(tmp_path) == {}
 
