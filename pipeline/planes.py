@@ -106,10 +106,13 @@ class Plane:
     @contextmanager
     def _unchanged(self, descriptor: int) -> Iterator[None]:
         """See, when something has been read, that the file was still what it was: so it was until then."""
+        ours = os.dup(descriptor)  # astropy closes what it has read
         try:
             yield
         finally:
-            if signature_of(os.fstat(descriptor)) != self.signature:
+            status = os.fstat(ours)
+            os.close(ours)
+            if signature_of(status) != self.signature:
                 raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _unpacked(self, stream: Any) -> Array:
@@ -176,7 +179,7 @@ class FitsSource:
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows."""
         deviation = None if self.deviation is None else self.deviation.read(start, stop)
-        with np.errstate(over="ignore"):  # a damaged one may be huge: its square is infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged one may be huge, or a NaN that signals
             return Pixels.of(
                 self.values.read(start, stop),
                 flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),

@@ -104,12 +104,15 @@ def test_huge_values_and_errors_pass_without_a_warning_of_numpy(tmp_path):
     values = np.full((20, 30), 1e38, np.float32)
     write(attach_header(Image.of(values, exposure=1.0)), tmp_path / "a.fits")
     with fits.open(tmp_path / "a.fits", mode="update") as hdus:
-        hdus.append(fits.ImageHDU(values, name="UNCERT"))
+        errors = np.full((20, 30), 1e38, ">f4")
+        errors.view(">u4")[0, 0] = 0x7FA00000  # a NaN that signals
+        hdus.append(fits.ImageHDU(errors, name="UNCERT"))
     frame = open_frame(tmp_path / "a.fits")
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         product = reduce(FrameSet([frame]))
-    assert np.isinf(product.pixels.variance).all()
+    assert np.isnan(product.pixels.variance[0, 0])
+    assert np.isinf(product.pixels.variance[1:]).all()
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
