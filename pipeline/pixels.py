@@ -170,10 +170,10 @@ class Pixels:
         _same_shape(self, other)
         with np.errstate(invalid="ignore"):  # ∞ − ∞, flagged since both were read
             scaled = np.multiply(other.values, times, dtype=np.float64)
-            values = np.subtract(self.values, scaled)
+            values = _rounded(np.subtract(self.values, scaled), self.values.dtype)
         return Pixels(
-            values=_rounded(values, self.values.dtype),
-            flags=sealed(self.flags | other.flags),
+            values=values,
+            flags=sealed(self.flags | other.flags | _nonfinite(values)),
             variance=_sum_variance(self.variance, other.variance, times * times),
             shared=_sum_shared(self.shared, other.shared, -times),
         )
@@ -181,10 +181,11 @@ class Pixels:
     def times(self, factor: float) -> Pixels:
         """Multiply by a number."""
         with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
-            values = np.multiply(self.values, factor, dtype=np.float64)
+            values = _rounded(np.multiply(self.values, factor, dtype=np.float64), self.values.dtype)
         return attrs.evolve(
             self,
-            values=_rounded(values, self.values.dtype),
+            values=values,
+            flags=sealed(self.flags | _nonfinite(values)),
             variance=None if self.variance is None else sealed(self.variance * self.values.dtype.type(factor**2)),
             shared=tuple((key, sealed(sigma * sigma.dtype.type(factor))) for key, sigma in self.shared),
         )
@@ -196,7 +197,6 @@ class Pixels:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = self.values / divisor
             values = _rounded(ratio, self.values.dtype)
-            nonfinite = np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8)
             own = None if self.variance is None else self.variance / divisor**2
             theirs = None if other.variance is None else other.variance * (ratio / divisor) ** 2
             shared = _sum_shared(
@@ -207,7 +207,7 @@ class Pixels:
         variance = _sum_variance(own, theirs, 1.0)
         return Pixels(
             values=values,
-            flags=sealed(self.flags | other.flags | nonfinite),
+            flags=sealed(self.flags | other.flags | _nonfinite(values)),
             variance=None if variance is None else sealed(variance.astype(values.dtype)),
             shared=tuple((key, sealed(sigma.astype(values.dtype))) for key, sigma in shared),
         )
@@ -257,6 +257,11 @@ def _same_shape(a: Pixels, b: Pixels) -> None:
 
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return sealed(values.astype(dtype))
+
+
+def _nonfinite(values: Array) -> Array:
+    """Give the flags of values that are not finite, or no longer: too large for their type."""
+    return np.where(np.isfinite(values), np.uint8(0), np.uint8(Flag.NONFINITE))
 
 
 def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:

@@ -138,7 +138,9 @@ def file(data: bytes, folder: Path) -> None:
         with only_ours():
             opened = open_frames(parse_filelist(rows))
             others = (frame for frame in SOUND if frame.kind != "light" or opened.bias.frames)
-            pipe(FrameSet([*opened, *others]), reduce).to_hdulist().writeto(io.BytesIO(), checksum=True)
+            product = pipe(FrameSet([*opened, *others]), reduce)
+            assert product.pixels.mask[~np.isfinite(product.pixels.values)].all(), "not finite, and not flagged"
+            product.to_hdulist().writeto(io.BytesIO(), checksum=True)
     with only_ours():
         read_mask(path)
     with only_ours():
