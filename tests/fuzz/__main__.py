@@ -2,8 +2,7 @@
 
 Each target is fed mutated files in turn.  A finding is whatever is neither our own error nor our own warning, and what
 takes more than 10 s; memory is limited.  Each is told once, with its input kept in a file, and repeated by
-``python -m tests.fuzz --again FILE``.  With ``--atheris TARGET`` (pip install atheris) that target's inputs are found
-by what code they reach.
+``python -m tests.fuzz --again FILE``.
 """
 
 import argparse
@@ -79,34 +78,15 @@ def fuzz(chosen: dict[str, Target], until: float, seed: int, keep: Path, folder:
     return runs, found
 
 
-def by_atheris(target: Target, folder: Path, seconds: float, keep: Path) -> None:
-    """Let atheris look for inputs by what code they reach."""
-    import atheris
-
-    atheris.instrument_all()
-    corpus = Path(tempfile.mkdtemp(prefix="corpus-"))
-    for number, seed in enumerate(target.seeds):
-        (corpus / str(number)).write_bytes(seed)
-    flags = [
-        f"-max_total_time={int(seconds)}",
-        f"-timeout={SECONDS}",
-        "-rss_limit_mb=2048",
-        f"-artifact_prefix={keep}/",
-    ]
-    atheris.Setup([sys.argv[0], *flags, "-max_len=20000", str(corpus)], lambda data: target.run(data, folder))
-    atheris.Fuzz()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
     parser.add_argument("--only", nargs="+", default=None, metavar="TARGET")
     parser.add_argument("--again", type=Path, metavar="FILE", help="repeat a finding, named TARGET-NUMBER")
-    parser.add_argument("--atheris", metavar="TARGET")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "ccd-pipeline-fuzz"), metavar="DIR")
     options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY) if not options.atheris else (-1, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     options.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ccd-pipeline-fuzz-") as name:
         folder = Path(name)
@@ -114,8 +94,6 @@ def main() -> int:
         if options.again:
             guarded(every[options.again.name.partition("-")[0]], options.again.read_bytes(), folder)
             return 0
-        if options.atheris:
-            by_atheris(every[options.atheris], folder, 60 * options.minutes, options.keep)
         seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
         chosen = {name: every[name] for name in options.only or every}
         print(f"seed {seed}; {', '.join(chosen)}", flush=True)
