@@ -514,3 +514,40 @@ def test_what_came_first_stays(tmp_path):
     with pytest.raises(OutputError, match="dangling: is there already"):
         write(attrs.evolve(attach_header(Image.of(ramp(1), exposure=1.0))), tmp_path / "dangling")
     assert files(tmp_path) == {"a": b"another's"}
+
+
+def test_file_systems_without_locks_and_links_do_too(tmp_path, monkeypatch):
+    """There, who is alive is told by number, and what came in the meantime is looked for once more."""
+
+    def not_here(*_, **__):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", not_here)
+    monkeypatch.setattr(os, "link", not_here)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid(), os.getppid()):
+        (tmp_path / f".{process}-0123abcd.tmp-a.fits").write_text("left")
+    product = attach_header(Image.of(ramp(1), exposure=1.0))
+    write(product, tmp_path / "a.fits")
+    with pytest.raises(OutputError, match="is there already"):
+        write(product, tmp_path / "a.fits")
+    write(product, tmp_path / "a.fits", overwrite=True)
+    assert set(files(tmp_path)) == {"a.fits", f".{os.getppid()}-0123abcd.tmp-a.fits"}
+
+
+def test_what_has_its_place_already_is_told_of(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def fails(path, to):
+        if to.name == "product":
+            raise OSError(5, "Input/output error")
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    told = r"product: cannot be written: Input/output error; in their places already: \S+/arc$"
+    with pytest.raises(OutputError, match=told), together():  # noqa: PT012
+        for name in ("product", "arc"):
+            with whole_file(tmp_path / name, overwrite=True) as draft:
+                draft.write_text(name)
+    assert files(tmp_path) == {"arc": b"arc"}
