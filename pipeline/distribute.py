@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from toolz import unique
 
-from pipeline.delivery import identity
+from pipeline.drafts import identity
 from pipeline.errors import OutputError, SettingError
 from pipeline.keys import key_of
 from pipeline.running import running

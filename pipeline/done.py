@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from pipeline.delivery import check_writable, together, whereabouts
+from pipeline.delivery import together, whereabouts
+from pipeline.drafts import check_writable
 from pipeline.errors import OutputError
 from pipeline.header import CREATOR, ReducedImage
 from pipeline.output import write, write_json

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pipeline.delivery import check_writable, identity
+from pipeline.drafts import check_writable, identity
 from pipeline.errors import OutputError
 from pipeline.frames import FrameSet, Image
 

@@ -13,7 +13,8 @@ from toolz import groupby
 
 from pipeline import keywords
 from pipeline.cards import Cards
-from pipeline.delivery import check_writable, together, whole_file
+from pipeline.delivery import together, whole_file
+from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image

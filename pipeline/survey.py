@@ -14,8 +14,8 @@ import attrs
 
 from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
-from pipeline.delivery import identity
 from pipeline.done import Input, Made, check_free, is_done, record_of
+from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
 from pipeline.flat import MasterFlat
