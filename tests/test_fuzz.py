@@ -136,3 +136,10 @@ def test_a_broken_card_of_the_wcs_is_set_aside_before_it_moves():
     product = attach_header(orient(image, saxis=0))
     assert product.header.get("CRPIX2") == 5.0
     assert any("12.0" in str(card) for card in product.header if card.keyword == "COMMENT")
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\x85", "\x1f", "\n"])
+def test_what_python_takes_for_a_blank_is_none_in_a_card(blank):
+    cards = Cards(f"       {blank}    CTYPE1  = 'RA---TAN'".ljust(80) + "EXPTIME = 1.0".ljust(80))
+    product = attach_header(Image("light", Pixels.of(np.ones((6, 4))), 1.0, cards, ("a.fits",)))
+    assert all(image.isascii() and image.isprintable() for image in product.header.images)
