@@ -52,6 +52,7 @@ def start(night: str) -> int:
         status = 70
         try:
             warnings.simplefilter("ignore")
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background hears none
             status = command(arguments(night))
         finally:
             os._exit(status)

@@ -168,6 +168,11 @@ def test_processes_that_write_the_same_product_leave_one_of_theirs(tmp_path, ove
         assert sorted(number for numbers in said for number in numbers) == sorted(map(str, range(5)))
 
 
+def hearing():
+    """Hear Ctrl-C, which a shell keeps from what runs in its background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def gone(group, seconds):
     """Tell whether the processes of a group end within some time."""
     until = time.monotonic() + seconds
@@ -188,7 +193,7 @@ def test_ctrl_c_ends_the_workers_too(night):
     Path("big.csv").write_text("\n".join(f"light, big{number}.fits" for number in range(6)))
     command = [*PYTHON, "reduce", "big.csv", "night.csv", "--output-dir", "out", "--workers", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, start_new_session=True, **pipes)
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=hearing, **pipes)
     until = time.monotonic() + 60
     while time.monotonic() < until and not Path("out").exists() and process.poll() is None:
         time.sleep(0.02)
