@@ -95,6 +95,8 @@ The modules, in the order in which data flows and in which they may import (each
     repeats      frames that a list names more than once
     fits         open_frames, read_night
     maskfile     read_mask
+    drafts       files that are being written
+    delivery     files that take their places whole, several together
     output       write
     record       the record of a reduction, and repeating it
     qualityfile  quality numbers of a reduction, as a file

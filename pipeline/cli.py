@@ -10,13 +10,15 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.bias import MasterBias
 from pipeline.clip import Clip
 from pipeline.dark import MasterDark
+from pipeline.delivery import together
 from pipeline.detectors import reduce_every_hdu, refuse_others
 from pipeline.errors import (
     AssumptionWarning,
@@ -66,16 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.run(options)
     except SettingError as error:
         return _failed(str(error), WRONG_COMMAND)
-    except AssumptionWarning as warning:
-        return _failed(f"{warning} (refused under --strict)", WRONG_DATA)
-    except PipelineError as error:
-        return _failed(str(error), WRONG_DATA)
+    except (AssumptionWarning, PipelineError, MemoryError) as error:
+        return _failed(_words_of(error), WRONG_DATA)
     except KeyboardInterrupt:
         return _failed("interrupted; nothing half-written is left", INTERRUPTED)
     except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
     return OK
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error or 'none is left'}; give this process more, or let fewer run beside it"
+    return f"{error} (refused under --strict)" if isinstance(error, AssumptionWarning) else str(error)
 
 
 def _failed(message: str, status: int) -> int:
@@ -245,22 +251,43 @@ def _reduce_one(options: argparse.Namespace) -> None:
     for kind, master in _made(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
     made = ((path, reduce(chosen, recipe=recipe, masters=masters, kind=kind)) for path, kind, chosen in products)
-    reduced = made if options.each else list(made)  # many products one by one, two together or none
-    for kind, master in _made(masters):
-        if kind in paths:
-            write(master, paths[kind], overwrite=options.overwrite)
+    keep = bool(sides)
+    done = _delivered(made, options, keep, say) if options.each else []  # many products, each when it is done
+    reduced = list(made)
+    with _told_once_there(say) as tell:
+        done += _delivered(reduced, options, keep, tell)
+        for kind, master in _made(masters):
+            if kind in paths:
+                write(master, paths[kind], overwrite=options.overwrite)
+        made_of = [product for product, _ in done]
+        measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
+        if drawings:
+            write_drawings(options, (made_of, masters, frames), measured, tell)
+        if options.quality:
+            write_quality(measured, options.quality, overwrite=options.overwrite)
+            tell(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+        _record(record, "reduce", options, frames, done, tell)
+
+
+@contextmanager
+def _told_once_there(say: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """Have what is written take its place together at the end; only then it is told of."""
+    lines: list[str] = []
+    with together():
+        yield lines.append
+    for line in lines:
+        say(line)
+
+
+def _delivered(
+    made: Iterable[tuple[Path, ReducedImage]], options: argparse.Namespace, keep: bool, say: Callable[[str], None]
+) -> list[tuple[ReducedImage, Path]]:
+    """Write products; give back those that are still needed."""
     done = []
-    for path, product in reduced:
+    for path, product in made:
         _deliver(product, path, options.overwrite, say)
-        done += [(product, path)] if sides else []
-    made_of = [product for product, _ in done]
-    measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
-    if drawings:
-        write_drawings(options, (made_of, masters, frames), measured, say)
-    if options.quality:
-        write_quality(measured, options.quality, overwrite=options.overwrite)
-        say(f"wrote {options.quality}: quality numbers of {len(measured)} images")
-    _record(record, "reduce", options, frames, done)
+        done += [(product, path)] if keep else []
+    return done
 
 
 def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
@@ -281,8 +308,9 @@ def _combine(options: argparse.Namespace) -> None:
     check_target(chosen.light)
     with client_of(options) as client, spread(client):
         product = attach_header(recipe.combined(recipe.prepared(chosen)))
-    _deliver(product, options.output, options.overwrite, _speaker(options))
-    _record(record, "combine", options, frames, [(product, options.output)])
+    with _told_once_there(_speaker(options)) as tell:
+        _deliver(product, options.output, options.overwrite, tell)
+        _record(record, "combine", options, frames, [(product, options.output)], tell)
 
 
 def _deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
@@ -298,11 +326,12 @@ def _record(
     options: argparse.Namespace,
     frames: FrameSet,
     products: Sequence[tuple[ReducedImage, Path]],
+    say: Callable[[str], None],
 ) -> None:
     if path:
         used = dict(vars(options))
         write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
-        _speaker(options)(f"wrote {path}: repeat this with ccd-pipeline replay {path}")
+        say(f"wrote {path}: repeat this with ccd-pipeline replay {path}")
 
 
 def _replay(options: argparse.Namespace) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 from toolz import unique
 
-from pipeline.errors import SettingError
+from pipeline.drafts import identity
+from pipeline.errors import OutputError, SettingError
 from pipeline.keys import key_of
 from pipeline.running import running
 from pipeline.survey import Plan, Result, Survey, Task, outputs_of, plan_night
@@ -52,6 +53,7 @@ def reduce_many(
     :param client: a Dask client, whose workers see the same files under the same names; None: this process.
     :param told: told of each night as it is finished.
     :raises SettingError: two products would have one name.
+    :raises OutputError: a product would be written over a frame that another night reads.
     :raises WorkerError: the workers run another version.
     """
     lists = [Path(filelist) for filelist in filelists]
@@ -70,11 +72,16 @@ def reduce_many(
 
 
 def _check_names(plans: Sequence[Plan]) -> None:
-    """See that no arc is written where another night's light is."""
+    """See that no product is written over another night's, or over what another night reads."""
     every = Counter(path for plan in plans for path in (*plan.there, *(t.output for t in plan.tasks if t.output)))
     clashes = [str(path) for path, count in every.items() if count > 1]
     if clashes:
         raise SettingError(f"{clashes[0]}: would be the arc of one list and the light of another; rename a list")
+    made = [(task.output, task.made) for plan in plans for task in plan.tasks if task.output and task.made]
+    read = {identity(Path(one.path)) for _, of in made for one in of.inputs}
+    for path, _ in made:
+        if identity(path) in read:
+            raise OutputError(f"{path}: is read for another night; choose another folder (--output-dir)")
 
 
 def _outcomes(

@@ -9,9 +9,11 @@ from typing import Any
 
 import attrs
 
+from pipeline.delivery import together, whereabouts
+from pipeline.drafts import check_writable
 from pipeline.errors import OutputError
 from pipeline.header import CREATOR, ReducedImage
-from pipeline.output import check_writable, whole_file, write
+from pipeline.output import write, write_json
 
 
 @attrs.frozen
@@ -59,17 +61,16 @@ def check_free(product: Path, made: Made, *, replace: bool) -> None:
 def deliver(image: ReducedImage, product: Path, made: Made, *, replace: bool) -> None:
     """Write a product and its record, each whole or not at all.
 
-    The record comes first: whoever stops between the two leaves a record without its product, and that is not done.
+    The record has its place first: whoever stops between the two leaves a record without its product, and that is
+    not done.
 
     :raises OutputError: the file is there and may not be replaced, or cannot be written.
     """
-
-    def keep_record(whole: Path) -> None:
+    with together():
+        write(image, product, overwrite=replace)
+        whole = whereabouts(product)
         record = attrs.asdict(made) | {"product": {"size": whole.stat().st_size, "sha256": _digest(whole)}}
-        with whole_file(record_of(product), overwrite=True) as temporary:
-            temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    write(image, product, overwrite=replace, ready=keep_record)
+        write_json(record_of(product), record, overwrite=True)
 
 
 def _why(product: Path, made: Made) -> str:

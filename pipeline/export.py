@@ -86,12 +86,12 @@ def write_plotly_beside(page: Path) -> None:
 
 
 def _html(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001 - one signature for all
-    return page(panel(view, look), form.plotlyjs).encode()
+    return page(panel(view, look), form.plotlyjs).encode(errors="replace")
 
 
 def _iframe(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
     height = layout.layout_of(view, look, figures.limits_of(view))["height"] + 160
-    return iframe(page(panel(view, look), form.plotlyjs), view.title, height).encode()
+    return iframe(page(panel(view, look), form.plotlyjs), view.title, height).encode(errors="replace")
 
 
 def _json(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
@@ -99,7 +99,7 @@ def _json(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG
     if not form.compact:
         for trace in spec["data"][:2]:
             trace["z"] = _to_the_noise(trace["z"], view.noise)
-    return (as_json(spec, compact=form.compact) + "\n").encode()
+    return (as_json(spec, compact=form.compact) + "\n").encode(errors="backslashreplace")
 
 
 def _to_the_noise(values: Any, noise: Any) -> Any:

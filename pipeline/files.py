@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import os
+import re
 import stat
 import warnings
 import weakref
@@ -17,7 +19,7 @@ from typing import IO, Any
 from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.errors import FrameError, PipelineError, PipelineWarning
-from pipeline.soundness import first_fault
+from pipeline.soundness import BLOCK, CARD, first_fault
 
 PIECE = 2**24
 
@@ -89,8 +91,46 @@ def signature_of(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
+class BeyondFitsError(Exception):
+    """A header counts what FITS cannot hold."""
+
+
+_COUNT = re.compile(rb"(Z?NAXIS|TFIELDS) *= *[+-]?0*([1-9]\d{3,})", re.IGNORECASE)
+
+
+class _Watched:
+    """A file that is not read on where a header counts beyond the 999 of the standard: astropy would count so far."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data: bytes = super().read(size)  # type: ignore[misc]
+        if len(data) <= BLOCK:  # headers are read block by block
+            for at in range(0, len(data), CARD):
+                if found := _COUNT.match(data, at, at + CARD):
+                    said = b" = ".join(found.groups()).decode()
+                    raise BeyondFitsError(f"its header says {said}; the standard ends at 999")
+        return data
+
+
+class _Plain(_Watched, io.BufferedReader):
+    pass
+
+
+class _Gzip(_Watched, gzip.GzipFile):
+    pass
+
+
+class _Bzip2(_Watched, bz2.BZ2File):
+    pass
+
+
 def opened(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
     """Open a file as its packing asks."""
+    if packing == "gzip":
+        return _Gzip(path)
+    return _Bzip2(path) if packing == "bzip2" else _Plain(io.FileIO(path))
+
+
+def _unwatched(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
     if packing == "gzip":
         return gzip.open(path)
     return bz2.open(path) if packing == "bzip2" else Path(path).open("rb")
@@ -124,7 +164,7 @@ def fault_in(path: str, last: int | None = None) -> str:
     """Say which header of a file is broken, or that its packing is; empty where neither is."""
     packing = packing_of(path)
     try:
-        with opened(path, packing) as stream:
+        with _unwatched(path, packing) as stream:
             number, fault = first_fault(stream, last)
     except (EOFError, zlib.error, OSError) as error:
         why = "is cut or damaged inside its packing" if packing else "cannot be read"

@@ -27,7 +27,7 @@ from pipeline.errors import (
 )
 from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import Parsed, parse_rows
-from pipeline.files import fault_in, packing_of, reading
+from pipeline.files import fault_in, opened, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
 from pipeline.header import COMPANIONS, CREATOR
@@ -193,7 +193,7 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
         raise FrameError(fault)
     with (
         reading(where.path, where.hdu),
-        Path(where.path).open("rb") as stream,  # ours to close: astropy leaves a broken file open
+        opened(where.path, packing) as stream,  # ours to close: astropy leaves a broken file open
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         if is_pattern(where.hdu):

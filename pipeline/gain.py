@@ -140,8 +140,10 @@ def _in_electrons(cards: Cards, gain: float) -> Cards:
     ]
     for keyword in (*tables.SATURATION, *in_adu):
         value = _number(cards, keyword)
-        if value is not None:
+        if value is not None and math.isfinite(value * gain):
             header[keyword] = (value * gain, "[electron] multiplied by the gain")
+        elif value is not None:
+            del header[keyword]  # no card holds the product
     return Cards.of(header)
 
 

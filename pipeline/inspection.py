@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pipeline.delivery import together
 from pipeline.errors import OutputError
 from pipeline.export import Form, check_name, export_figure
 from pipeline.fits import open_frame
 from pipeline.frames import FrameSet
 from pipeline.header import ReducedImage
 from pipeline.nightpage import write_report
-from pipeline.output import check_writable
+from pipeline.products import check_outputs
 from pipeline.quality import Quality
 from pipeline.recipes import Masters
 from pipeline.report import flag_words
@@ -59,15 +60,14 @@ def _add_looks(command: argparse.ArgumentParser) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     for path in options.figure:
         check_name(path)
-        check_writable(path, options.overwrite)
-        if path.resolve() == options.file.resolve():
-            raise OutputError(f"{path}: is the file to be read; choose another name")
+    check_outputs(options.figure, [options.file], overwrite=options.overwrite)
     image = open_frame(options.file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
     image = image.rows(0, image.shape[0])  # read once, for all that follows
     say = (lambda _: None) if options.quiet else print
     height, width = image.shape
     say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")
-    write_figures(image, options, image.short_name, say)
+    with together():
+        write_figures(image, options, image.short_name, say)
 
 
 def outputs_of(options: argparse.Namespace) -> list[Path]:

@@ -26,12 +26,15 @@ def as_json(thing: Any, *, compact: bool = False) -> str:
 
 
 def in_html(thing: Any) -> str:
-    r"""Write it to stand in a script element of a page, which no text in it can end.
+    r"""Write it to stand in a script element of a page, which no text in it can end, nor break a line.
 
     >>> in_html("</script>")
     '"\\u003c/script>"'
     """
-    return as_json(thing).replace("<", "\\u003c")
+    text = as_json(thing)
+    for sign in "<\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def _plain(thing: Any, compact: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ def client_of(options: argparse.Namespace) -> Iterator[Any]:
     if options.workers is None and options.cluster is None:
         yield None
     else:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
         with workers(options.workers, options.cluster) as client:
             yield client
 

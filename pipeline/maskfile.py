@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from pipeline.files import reading
+from pipeline.directory import forward
+from pipeline.files import opened, packing_of, reading
 from pipeline.fits import open_frame
 from pipeline.header import CREATOR, flags_hdu
 from pipeline.masks import Mask
@@ -39,7 +40,8 @@ def _named(path: str | Path) -> tuple[bool, str | None]:
     """Tell whether a file is ours, and which of the HDUs FLAGS and MASK it is to be read from."""
     if not Path(path).is_file():
         return False, None  # open_frame says what is wrong
-    with reading(str(path), 0), Path(path).open("rb") as stream, fits.open(stream, memmap=False) as hdus:
+    packing = packing_of(str(path))
+    with reading(str(path), 0), opened(str(path), packing) as stream, fits.open(stream, memmap=False) as hdus:
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
-        names = [str(hdu.name) for hdu in hdus]
+        names = [str(hdu.name) for _, hdu in forward(hdus)]
     return ours, next((name for name in (("FLAGS", "MASK") if ours else ("MASK",)) if name in names), None)

@@ -56,7 +56,7 @@ def write_report(
     text = night_page(products, masters, frames, look, plotlyjs, rows)
     if plotlyjs == "directory":
         write_plotly_beside(Path(path))
-    write_whole(Path(path), text.encode(), overwrite=overwrite)
+    write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)
 
 
 def night_page(

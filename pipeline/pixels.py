@@ -161,8 +161,8 @@ class Pixels:
     @property
     def total_variance(self) -> Array | None:
         """The variance with the shared errors added in; None where variance is not followed."""
-        if self.variance is None:
-            return None
+        if self.variance is None or not self.shared:
+            return self.variance
         return sealed(sum((sigma * sigma for _, sigma in self.shared), start=self.variance.copy()))
 
     def minus(self, other: Pixels, times: float = 1.0) -> Pixels:
@@ -170,10 +170,10 @@ class Pixels:
         _same_shape(self, other)
         with np.errstate(invalid="ignore"):  # ∞ − ∞, flagged since both were read
             scaled = np.multiply(other.values, times, dtype=np.float64)
-            values = np.subtract(self.values, scaled)
+            values = _rounded(np.subtract(self.values, scaled), self.values.dtype)
         return Pixels(
-            values=_rounded(values, self.values.dtype),
-            flags=sealed(self.flags | other.flags),
+            values=values,
+            flags=sealed(self.flags | other.flags | _nonfinite(values)),
             variance=_sum_variance(self.variance, other.variance, times * times),
             shared=_sum_shared(self.shared, other.shared, -times),
         )
@@ -182,10 +182,11 @@ class Pixels:
         """Multiply by a number, or by one for each pixel that is known exactly."""
         square = np.square(factor).astype(self.values.dtype)
         with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
-            values = np.multiply(self.values, factor, dtype=np.float64)
+            values = _rounded(np.multiply(self.values, factor, dtype=np.float64), self.values.dtype)
         return attrs.evolve(
             self,
-            values=_rounded(values, self.values.dtype),
+            values=values,
+            flags=sealed(self.flags | _nonfinite(values)),
             variance=None if self.variance is None else sealed(self.variance * square),
             shared=tuple((key, sealed(sigma * np.asarray(factor, sigma.dtype))) for key, sigma in self.shared),
         )
@@ -197,7 +198,6 @@ class Pixels:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = self.values / divisor
             values = _rounded(ratio, self.values.dtype)
-            nonfinite = np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8)
             own = None if self.variance is None else self.variance / divisor**2
             theirs = None if other.variance is None else other.variance * (ratio / divisor) ** 2
             shared = _sum_shared(
@@ -208,7 +208,7 @@ class Pixels:
         variance = _sum_variance(own, theirs, 1.0)
         return Pixels(
             values=values,
-            flags=sealed(self.flags | other.flags | nonfinite),
+            flags=sealed(self.flags | other.flags | _nonfinite(values)),
             variance=None if variance is None else sealed(variance.astype(values.dtype)),
             shared=tuple((key, sealed(sigma.astype(values.dtype))) for key, sigma in shared),
         )
@@ -260,15 +260,22 @@ def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return sealed(values.astype(dtype))
 
 
+def _nonfinite(values: Array) -> Array:
+    """Give the flags of values that are not finite, or no longer: too large for their type."""
+    return np.where(np.isfinite(values), np.uint8(0), np.uint8(Flag.NONFINITE))
+
+
 def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
     if a is None or b is None:
         return None  # half of an error is none
-    return sealed(a + a.dtype.type(weight) * b)
+    with np.errstate(invalid="ignore"):  # 0·∞: an error that nobody knows stays unknown
+        return sealed(a + a.dtype.type(weight) * b)
 
 
 def _sum_shared(a: Shared, b: Shared, weight: float) -> Shared:
     total = dict(a)
     for key, sigma in b:
-        term = sigma * sigma.dtype.type(weight)
-        total[key] = sealed(total[key] + term if key in total else term)
+        with np.errstate(invalid="ignore"):  # as in _sum_variance
+            term = sigma * sigma.dtype.type(weight)
+            total[key] = sealed(total[key] + term if key in total else term)
     return tuple(sorted(total.items(), key=lambda item: item[0]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import attrs
@@ -19,6 +21,9 @@ from pipeline.running import advise
 from pipeline.scaling import UNSIGNED
 from pipeline.soundness import BLOCK
 from pipeline.spool import Spool, put
+
+UNPACKED = 4 * 2**20
+"""So many bytes of a compressed file are unpacked at a time."""
 
 
 @attrs.frozen
@@ -68,13 +73,21 @@ class Plane:
 
     def read_raw(self, start: int, stop: int) -> Array:
         """Read some rows as they are stored, big-endian."""
-        self.check_unchanged()
-        if self.held is not None or self.spool is not None:
-            return self._raw(self.held or self.spool, start, stop)
-        with in_our_words(self.path, self.hdu), opened(self.path, self.packing) as stream:
-            self._check_unchanged(stream.fileno())
-            tiles = self.packing == "tiles"
-            return self._unpacked(stream)[start:stop] if tiles else self._raw(stream, start, stop)
+        if self.held is not None:
+            with self._unchanged(self.held.descriptor):
+                return self._raw(self.held, start, stop)
+        if self.spool is not None:
+            return self._raw(self.spool, start, stop)
+        with (
+            in_our_words(self.path, self.hdu),
+            opened(self.path, self.packing) as stream,
+            self._unchanged(stream.fileno()),
+        ):
+            if self.packing == "tiles":
+                return self._unpacked(stream)[start:stop]
+            raw = self._raw(stream, start, stop)
+            self._check_packing(stream)
+            return raw
 
     def read_into(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored, big-endian, into ``into``.
@@ -87,6 +100,7 @@ class Plane:
             return
         found = quick.read_into(into, self._place(start))
         if found < into.nbytes:
+            self.check_unchanged()
             raise self._short(into.nbytes - found, stop)
 
     def check_unchanged(self) -> None:
@@ -95,7 +109,11 @@ class Plane:
         :raises FrameError: it has.
         """
         if self.held is not None:
-            self._check_unchanged(self.held.descriptor)
+            self._check_signature(os.fstat(self.held.descriptor))
+
+    def _check_signature(self, status: os.stat_result) -> None:
+        if signature_of(status) != self.signature:
+            raise FrameError(f"{self.path}: changed since it was opened; open it again")
 
     def _place(self, row: int) -> int:
         """Give where a row begins."""
@@ -114,7 +132,7 @@ class Plane:
         if not self.packing:
             return attrs.evolve(self, held=hold(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")
-        spool, place = put(self.read_raw(0, self.shape[0]).astype(stored, copy=False))
+        spool, place = put(rows.astype(stored, copy=False) for rows in self._pieces())
         return attrs.evolve(self, packing="", offset=place, spool=spool, plane=None)
 
     def _check_sum(self) -> None:
@@ -130,9 +148,31 @@ class Plane:
                 HeaderWarning,
             )
 
-    def _check_unchanged(self, descriptor: int) -> None:
-        if signature_of(os.fstat(descriptor)) != self.signature:
-            raise FrameError(f"{self.path}: changed since it was opened; open it again")
+    def _pieces(self) -> Iterator[Array]:
+        """Read all rows of a compressed array, a few at a time where it can be unpacked so."""
+        if self.packing == "tiles":
+            yield self.read_raw(0, self.shape[0])
+            return
+        rows = max(1, UNPACKED // (self.shape[1] * np.dtype(self.stored).itemsize))
+        with (
+            in_our_words(self.path, self.hdu),
+            opened(self.path, self.packing) as stream,
+            self._unchanged(stream.fileno()),
+        ):
+            for start in range(0, self.shape[0], rows):
+                yield self._raw(stream, start, min(start + rows, self.shape[0]))
+            self._check_packing(stream)
+
+    @contextmanager
+    def _unchanged(self, descriptor: int) -> Iterator[None]:
+        """See, when something has been read, that the file was still what it was: so it was until then."""
+        ours = os.dup(descriptor)  # astropy closes what it has read
+        try:
+            yield
+        finally:
+            status = os.fstat(ours)
+            os.close(ours)
+            self._check_signature(status)
 
     def _unpacked(self, stream: Any) -> Array:
         with (
@@ -156,7 +196,6 @@ class Plane:
             source.seek(place)
             data = read_fully(source, size)
             found = len(data)
-            self._check_packing(source)
         if found < size:
             raise self._short(size - found, stop)
         raw: Array = np.frombuffer(data, stored).reshape(height, width)
@@ -236,11 +275,13 @@ class FitsSource:
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows."""
-        return Pixels.of(
-            self.values.read(start, stop),
-            flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
-            variance=None if self.deviation is None else self.deviation.read(start, stop) ** 2,
-        )
+        deviation = None if self.deviation is None else self.deviation.read(start, stop)
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged one may be huge, or a NaN that signals
+            return Pixels.of(
+                self.values.read(start, stop),
+                flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
+                variance=None if deviation is None else deviation**2,
+            )
 
     @property
     def stored(self) -> tuple[str, float] | None:

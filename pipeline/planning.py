@@ -42,7 +42,8 @@ class Told:
     """What frames tell of their noise, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it.
+    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it.  ``gain``
+    comes with its standard error.
     """
 
     amplifiers: tuple[Amplifier, ...]
@@ -52,6 +53,7 @@ class Told:
     kind: str = ""
     counting: bool = False
     slope: float | None = None
+    gain: tuple[float, float] | None = None
 
     @property
     def photons(self) -> tuple[Amplifier, ...]:

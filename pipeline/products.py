@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pipeline.drafts import check_writable, identity
 from pipeline.errors import OutputError
 from pipeline.frames import FrameSet, Image
-from pipeline.output import check_writable
 
 Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
 
@@ -35,7 +35,9 @@ def product_paths(output: Path, frames: FrameSet, *, each: bool) -> list[Product
 
 def product_name(image: Image) -> str:
     """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
-    name, _, hdu = image.short_name.partition("[")
+    where = image.sources[0]
+    path, _, hdu = where.rpartition("[") if where.endswith("]") else (where, "", "")
+    name = re.split(r"[/\\]", path)[-1]
     stem = re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
     part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]")).strip("_")
     return f"{stem}_{part}.fits" if part else f"{stem}.fits"
@@ -70,9 +72,9 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite:
 
     :raises OutputError: one cannot.
     """
-    read = {path.resolve() for path in inputs}
+    read = {identity(path) for path in inputs}
     for output in outputs:
-        if output.resolve() in read:
+        if identity(output) in read:
             raise OutputError(f"{output}: is one of the files to be read; choose another name")
         check_writable(output, overwrite)
     same = [output for output, count in Counter(output.resolve() for output in outputs).items() if count > 1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.delivery import whole_file
 from pipeline.frames import FrameSet
 from pipeline.header import ReducedImage
-from pipeline.output import whole_file
 from pipeline.quality import Quality, measure_quality, quality_table, rejected_from
 
 

@@ -16,11 +16,12 @@ import astropy
 import numpy as np
 from astropy.io import fits
 
+from pipeline.delivery import whereabouts
 from pipeline.errors import FileListError, FrameError, ReplayError
 from pipeline.files import signature_of
 from pipeline.frames import FrameSet, Ran
 from pipeline.header import CREATOR, ReducedImage
-from pipeline.output import whole_file
+from pipeline.output import write_json
 from pipeline.pixels import Array
 from pipeline.planes import FitsSource
 
@@ -67,7 +68,7 @@ def write_record(
     products: Sequence[tuple[ReducedImage, Path]],
     overwrite: bool = False,
 ) -> None:
-    """Write the record of a reduction whose products have been written: a JSON file, whole or not at all.
+    """Write the record of a reduction whose products have been written, perhaps not into their places yet, as JSON.
 
     It holds versions, settings, each input with its HDU, size and SHA-256, and each product with its steps and the
     SHA-256 of its pixels.
@@ -89,8 +90,7 @@ def write_record(
             for product, file in products
         ],
     }
-    with whole_file(path, overwrite) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, record, overwrite=overwrite)
 
 
 def versions() -> dict[str, str]:
@@ -106,7 +106,10 @@ def versions() -> dict[str, str]:
 
 def digests(path: Path) -> dict[str, str]:
     """Give the SHA-256 of the pixels of each HDU of a product: of their type and shape, and then of their bytes."""
-    with fits.open(path, memmap=False) as hdus:
+    with (
+        whereabouts(path).open("rb") as stream,
+        fits.open(stream, memmap=False) as hdus,
+    ):  # a name may look like an address
         return {hdu.name: _digest(np.asarray(hdu.data)) for hdu in hdus}
 
 

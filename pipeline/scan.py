@@ -13,15 +13,16 @@ from toolz import groupby
 
 from pipeline import keywords
 from pipeline.cards import Cards
-from pipeline.errors import FrameError, PipelineError, PipelineWarning
+from pipeline.delivery import together, whole_file
+from pipeline.drafts import check_writable
+from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
 from pipeline.header import CREATOR
-from pipeline.output import check_writable, whole_file
 from pipeline.sections import PILE
 from pipeline.stacking import EQUAL_EXPOSURES
 
-FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
+FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 ORDER = ("bias", "dark", "flat", "arc", "light")
 SHARED = ("bias", "dark", "flat", "arc")
 
@@ -57,7 +58,8 @@ class Frame:
         exposure = "" if self.exposure is None else f"{self.exposure:g} s"
         binned = "" if self.binning is None else f"binned {self.binning[0]}x{self.binning[1]}"
         size = "" if self.shape is None else f"{self.shape[1]}x{self.shape[0]} pixels"
-        return ", ".join(word for word in (self.target, exposure, self.filter, binned, size, self.note) if word)
+        words = ", ".join(word for word in (self.target, exposure, self.filter, binned, size, self.note) if word)
+        return _shown(" ".join(words.split()))
 
 
 def scan(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
@@ -81,6 +83,11 @@ def scan(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
     return propose([look(path, Path(os.path.relpath(path.resolve(), base))) for path in paths if path.is_file()])
 
 
+def _shown(text: str) -> str:
+    """Write what is no text, or would break a line, as its number."""
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", lambda sign: f"\\x{ord(sign[0]) & 0xFF:02x}", text)
+
+
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort b2 before b11."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
@@ -93,6 +100,8 @@ def look(path: Path, shown: Path) -> Frame:
 
     :param shown: the path as the list is to give it.
     """
+    if _shown(shown.as_posix()) != shown.as_posix():
+        return Frame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
     problem = ""
     for hdu in (0, "*", 1):
         try:
@@ -184,7 +193,7 @@ def _fits(frame: Frame, light: Frame, targets: Iterable[str]) -> bool:
 
 
 def _name(group: Sequence[Frame], taken: dict[str, str]) -> str:
-    stem = re.sub(r"[^\w+.-]+", "_", group[0].target).strip("_.") if group else "calibrations"
+    stem = re.sub(r"[^\w+.-]+", "_", group[0].target)[:60].strip("_.") if group else "calibrations"
     stem = stem or "lights"
     names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
@@ -204,15 +213,18 @@ def _quoted(path: str) -> str:
 
 
 def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write each list, its paths as they are: one under the name given, several with the target's name added.
+    """Write all lists or none, their paths as they are: one under the name given, several with the target's name added.
 
     :raises OutputError: a file is there and may not be overwritten, or cannot be written.
     """
     several = len(lists) > 1
     paths = [output.with_name(f"{output.stem}_{name}{output.suffix}") if several else output for name in lists]
     for path in paths:
+        if FRAMES.fullmatch(path.name):
+            raise OutputError(f"{path}: is a frame by its name; name a list, such as night.csv")
         check_writable(path, overwrite)
-    for path, text in zip(paths, lists.values(), strict=True):
-        with whole_file(path, overwrite) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    with together():
+        for path, text in zip(paths, lists.values(), strict=True):
+            with whole_file(path, overwrite) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     return paths

@@ -68,9 +68,10 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
     :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
     """
     sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
-    level = typical_level(sample)
+    level = np.concatenate([typical_level(stack).reshape(-1) for stack in stacks])
     good = np.isfinite(level)
-    sample, level = sample[:, good], level[good]
+    if not good.all():
+        sample, level = sample[:, good], level[good]
     if len(sample) < 2 or level.size < FEW_PIXELS:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
@@ -120,7 +121,8 @@ def _median(values: Array) -> float:
 def _factors_alone(sample: Array, level: Array) -> Shifts:
     middle = robust_mean(level)
     excess = np.array([robust_mean(frame - level) for frame in sample])
-    noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - level)))
+    distance = sample - level  # as large as the sample, and worked on in place: of many frames that is much
+    noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(distance, out=distance), overwrite_input=True))
     if abs(middle) <= FAINT * noise:
         return Shifts(excess - np.median(excess), np.ones(len(sample)))
     factors = 1 + excess / middle

@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -22,18 +23,19 @@ class Spool:
     """An anonymous file to which arrays are added; it lives as long as something refers to it."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="ccd-pipeline-")  # noqa: SIM115 - closed when nothing refers to it
+        self._file = tempfile.TemporaryFile(prefix="ccd-pipeline-")  # noqa: SIM115 - closed as said below
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._size = 0
 
-    def add(self, array: Array) -> int:
-        """Add the bytes of an array; give their place."""
+    def add(self, pieces: Iterable[Array]) -> int:
+        """Add the bytes of arrays, one behind the other; give their place."""
         with self._lock:
-            place = self._size
-            self._file.seek(place)
-            self._file.write(np.ascontiguousarray(array).data)
+            place = self._file.seek(self._size)
+            for piece in pieces:
+                self._file.write(np.ascontiguousarray(piece).data)
+                self._size += piece.nbytes
             self._file.flush()
-            self._size += array.nbytes
         return place
 
     def read_into(self, memory: Any, place: int) -> int:
@@ -52,8 +54,8 @@ _spools: weakref.WeakValueDictionary[int, Spool] = weakref.WeakValueDictionary()
 _spools_lock = threading.Lock()
 
 
-def put(array: Array) -> tuple[Spool, int]:
-    """Add an array, as its bytes are, to the spool of this process; give the spool and the array's place in it.
+def put(pieces: Iterable[Array]) -> tuple[Spool, int]:
+    """Add the pieces of an array, as their bytes are; give the spool of this process, and their place in it.
 
     :raises OutputError: there is no room for it.
     """
@@ -62,10 +64,10 @@ def put(array: Array) -> tuple[Spool, int]:
         if spool is None:
             spool = _spools[os.getpid()] = Spool()
     try:
-        return spool, spool.add(array)
+        return spool, spool.add(pieces)
     except OSError as error:
         raise OutputError(
-            f"{tempfile.gettempdir()}: no room for {array.nbytes} bytes of frames that memory does not hold: "
+            f"{tempfile.gettempdir()}: no room for frames that memory does not hold: "
             f"{error.strerror}; set TMPDIR to a folder with room"
         ) from error
 
@@ -82,7 +84,7 @@ class Kept:
     @classmethod
     def of(cls, array: Array) -> Kept:
         """Keep an array."""
-        spool, place = put(array)
+        spool, place = put([array])
         return cls(spool, place, (array.shape[0], array.shape[1]), array.dtype)
 
     def read(self, start: int, stop: int) -> Array:

@@ -65,6 +65,7 @@ def combine(
     noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
     wanted = Wanted(method, clip, rule, map_left_out, noise)
     plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
+    told = attrs.evolve(told, sampled=None, gain=gain_of(told, plan.errors.amplifiers) if plan.errors else None)
     if len(frames) == 1:
         return _described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))
     return _described(frames, plan, told, *combine_rows(plan))
@@ -221,7 +222,7 @@ def _described(
         begin=min((time for time in begins if time), default=None),
         end=max((time for time in ends if time), default=None),
         kind=first.kind,
-        gain=gain_of(told, plan.errors.amplifiers) if plan.errors else None,
+        gain=told.gain,
         left_out=left_out,
     )
     return Image(

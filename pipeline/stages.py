@@ -17,6 +17,7 @@ from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 import attrs
+import numpy as np
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
 from pipeline.frames import Image, Ran, is_frame
@@ -171,7 +172,8 @@ class Step(Generic[In_contra, Out_co]):
             advise(f"{record.name}: {stage.name} skipped, being done already ({done})", SkippedWarning)  # type: ignore[attr-defined]
         if not how_to_run().quiet:
             _log.debug("%s of %r", self, record)
-        result: Any = record if done else stage.function(record, **settings)
+        with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, and no finite result
+            result: Any = record if done else stage.function(record, **settings)
         ran = Ran(
             stage=stage.name,
             settings=tuple((name, repr(value)) for name, value in settings.items()),

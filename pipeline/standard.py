@@ -74,9 +74,10 @@ class Fate:
 
 def check(image: str) -> Fate:
     """Judge one card of a raw header by itself: it stands as it is, is mended, or cannot stand."""
-    if image[:8].upper().rstrip() in COMMENTARY:
+    head = image[:8].upper().rstrip()  # of whatever Python takes for a blank
+    if head in COMMENTARY:
         plain = _ALLOWED.fullmatch(image)
-        return Fate(image) if plain else Fate(image[:8].upper() + printable(image[8:]), "characters")
+        return Fate(image) if plain else Fate(head.ljust(8) + printable(image[8:]), "characters")
     name = keyword_of(image)
     if _CONFUSING.fullmatch(name):
         return Fate(None, "breaks the standard")

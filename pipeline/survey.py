@@ -14,7 +14,8 @@ import attrs
 
 from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
-from pipeline.done import Input, Made, check_free, is_done
+from pipeline.done import Input, Made, check_free, is_done, record_of
+from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
 from pipeline.flat import MasterFlat
@@ -206,8 +207,10 @@ def _check(task: Task, filelist: Path, survey: Survey) -> None:
     if task.output is None:
         return
     path, made = output_of(task)
-    if str(path.resolve()) in {str(filelist.resolve()), *(str(Path(one.path).resolve()) for one in made.inputs)}:
-        raise OutputError(f"{path}: is one of the files to be read; choose another folder (--output-dir)")
+    read = {identity(filelist), *(identity(Path(one.path)) for one in made.inputs)}
+    for written in (path, record_of(path)):
+        if identity(written) in read:
+            raise OutputError(f"{written}: is one of the files to be read; choose another folder (--output-dir)")
     if survey.output_dir is not None:
         _make_folder(path.parent)
     check_free(path, made, replace=survey.force or survey.overwrite)

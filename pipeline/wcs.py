@@ -89,8 +89,9 @@ def _mended(cards: Cards) -> fits.Header:
     images: list[str] = []
     seen: set[str] = set()
     for image in cards.images:
-        name = keyword_of(image)
-        fate = check(image) if _MOVES.fullmatch(name) else None
+        names = (keyword_of(image), image[:8].strip().upper())  # the second is what astropy takes for it
+        name = next((name for name in names if _MOVES.fullmatch(name)), "")
+        fate = check(image) if name else None
         if fate is None:
             images.append(image)
         elif fate.image and name not in seen:

@@ -6,6 +6,7 @@ Dask is imported by the functions that need it, and comes with ``pip install 'cc
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -18,9 +19,14 @@ from pipeline.header import CREATOR
 
 T = TypeVar("T")
 
-KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+SETTINGS = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+}
 """By default Dask has workers hand back each tile's memory at once, to be cleared and handed out again: that costs half
-as much processor time again as the reduction itself."""
+as much processor time again as the reduction itself.  And by default they put what memory does not hold on disk as
+pickles, which whoever can write there can make run anything."""
 
 
 @contextmanager
@@ -41,9 +47,13 @@ def workers(count: int | None = None, address: str | None = None) -> Iterator[An
         ) from error
     with ExitStack() as stack:
         if address is None:
-            with dask.config.set(KEEP_MEMORY):
+            with dask.config.set(SETTINGS):
                 cluster = LocalCluster(
-                    n_workers=count, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+                    n_workers=count,
+                    threads_per_worker=1,
+                    dashboard_address=":0",
+                    silence_logs=logging.CRITICAL,
+                    preload=[__name__],
                 )
             client = stack.enter_context(Client(stack.enter_context(cluster)))
         else:
@@ -52,6 +62,11 @@ def workers(count: int | None = None, address: str | None = None) -> Iterator[An
             except (OSError, ValueError) as error:
                 raise WorkerError(f"{address}: no Dask scheduler answers there: {error}; is it running?") from error
         yield client
+
+
+def dask_setup(_: Any) -> None:
+    """Let a worker of ours, as it starts, leave Ctrl-C to the process that started it, which ends it (Dask's hook)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def check_versions(client: Any) -> None:

@@ -177,7 +177,9 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
         fits.writeto(tmp_path / f"{number}.fits", rng.poisson(1000, (1500, 1500)).astype(np.uint16))
     (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(12)))
     command = [sys.executable, "-m", "pipeline", "reduce", "n.csv"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    hearing = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a shell's background hears none
+    process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=hearing, **pipes)
     process.stdout.readline()  # the list is read
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)

@@ -5,8 +5,6 @@ import gzip
 import os
 import re
 import resource
-import subprocess
-import sys
 import tracemalloc
 import warnings
 from contextlib import suppress
@@ -477,16 +475,6 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, name):
     with pytest.raises(OutputError):
         write(product(), tmp_path / name)
     assert files(tmp_path) == {"file": b"mine"}
-
-
-def test_what_dead_processes_left_of_this_product_is_removed(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    kept = [f".{os.getppid()}.tmp-a.fits", f".{dead.pid}.tmp-b.fits", ".²x.tmp-a.fits", "a.fits.tmp"]
-    for name in [*kept, f".{dead.pid}.tmp-a.fits", f".{os.getpid()}.tmp-a.fits"]:
-        (tmp_path / name).write_text("left")
-    write(product(), tmp_path / "a.fits")
-    assert {*files(tmp_path)} == {"a.fits", *kept}
 
 
 @pytest.mark.parametrize("name", ["a.fits", "a.fits.gz", "a.fits.bz2"])

@@ -13,6 +13,7 @@ from pipeline import Flag, Pixels
 from pipeline.errors import ShapeError
 
 GRID = np.arange(6, dtype=np.float32).reshape(2, 3)
+SMALL = np.full((2, 2), 1e-30, np.float32)
 factors = st.floats(-8, 8, width=32)
 
 
@@ -215,3 +216,14 @@ def test_shared_errors_are_scaled_and_divided_with_the_pixels(v, factor, respons
 def test_an_image_divided_by_a_flat_that_it_made_itself_has_no_error():
     flat = Pixels.of([[2.0]], variance=[[0.5]]).as_shared("flat")
     assert flat.over(flat).total_variance[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    "done",
+    [lambda p: p.minus(p, times=-1.0), lambda p: p.times(5.0), lambda p: p.over(Pixels.of(SMALL))],
+)
+def test_what_overflows_is_flagged(done):
+    with np.errstate(over="ignore"):
+        made = done(Pixels.of(np.full((2, 2), 3e38, np.float32)))
+    assert np.isinf(made.values).all()
+    assert (made.flags == Flag.NONFINITE).all()

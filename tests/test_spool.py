@@ -63,8 +63,8 @@ def test_a_full_disk_is_said(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pipeline.spool.Spool.add", full)
-    with pytest.raises(OutputError, match=r"no room for 16 bytes .*set TMPDIR"):
-        put(np.ones(2))
+    with pytest.raises(OutputError, match=r"no room for frames .*set TMPDIR"):
+        put([np.ones(2)])
 
 
 def test_what_is_kept_cannot_be_pickled():

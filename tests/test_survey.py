@@ -15,6 +15,7 @@ import pipeline.done
 import pipeline.work
 from pipeline import Recipe, Survey, errors, reduce_many
 from pipeline.cli import main
+from pipeline.drafts import Draft
 
 
 @pytest.fixture
@@ -221,17 +222,13 @@ def test_nothing_is_written_over_a_frame(nights):
 
 
 def test_a_stop_between_record_and_product_is_made_good(nights, tmp_path, monkeypatch):
-    def stop(*arguments, **settings):
-        ready = settings["ready"]
-
-        def and_stop(whole):
-            ready(whole)
+    def stop(draft):
+        if draft.path.suffix == ".fits":
             raise KeyboardInterrupt
+        return place(draft)
 
-        return write(*arguments, **(settings | {"ready": and_stop}))
-
-    write = pipeline.done.write
-    monkeypatch.setattr(pipeline.done, "write", stop)
+    place = Draft.place
+    monkeypatch.setattr(Draft, "place", stop)
     with pytest.raises(KeyboardInterrupt):
         reduce_many(nights[:1])
     monkeypatch.undo()

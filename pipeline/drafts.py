@@ -1,0 +1,131 @@
+"""Edge: files that are being written, and what they may take the place of.
+
+A file is written as a draft beside its place, ``.PROCESS-TOKEN.tmp-NAME``.  A lock that goes with the process tells the
+draft of a living one from what a dead one left, in whatever container or on whichever machine it lives.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import secrets
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+
+from pipeline.errors import OutputError
+
+if sys.platform != "win32":
+    import fcntl
+
+_DRAFT = re.compile(r"\.([0-9]{1,9})(-[0-9a-f]{8})?\.tmp-.+")
+
+
+@attrs.frozen
+class Draft:
+    """A file that is being written; ``lock`` is an open descriptor that locks it, where there are locks."""
+
+    path: Path
+    temporary: Path
+    overwrite: bool
+    lock: int | None
+
+    @classmethod
+    def of(cls, path: Path, overwrite: bool) -> Draft:
+        """Make an empty draft, and remove what processes that died while writing this file left behind."""
+        _sweep(path)
+        while True:
+            temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp-{path.name}")
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            if sys.platform == "win32":  # where a file that is open cannot be renamed
+                os.close(descriptor)
+                return cls(path, temporary, overwrite, None)
+            if _locked(descriptor) and temporary.exists():  # else one who sweeps was quicker than the lock
+                return cls(path, temporary, overwrite, descriptor)
+            os.close(descriptor)
+
+    def place(self) -> None:
+        """Rename the draft; where nothing may be overwritten, not over what came there in the meantime either."""
+        if not self.overwrite:
+            with suppress(OSError):  # it is there, or the file system has no links
+                os.link(self.temporary, self.path)
+                return
+            check_writable(self.path, overwrite=False)
+        self.temporary.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove what is left of the draft, and let go of the lock."""
+        with suppress(OSError):  # where it cannot be removed it was never made, and that has been said
+            self.temporary.unlink(missing_ok=True)
+        if self.lock is not None:
+            os.close(self.lock)
+
+
+def check_writable(path: Path, overwrite: bool) -> None:
+    """See that nothing which must stay stands in the way of a product.
+
+    :raises OutputError: the file is there and may not be overwritten, is no plain file, or its folder is missing.
+    """
+    if path.is_dir() or not path.name:
+        raise OutputError(f"{path}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is no plain file, and is never written over; choose another name")
+    if (path.exists() or path.is_symlink()) and not overwrite:
+        raise OutputError(f"{path}: is there already; choose another name, or allow overwriting (--overwrite)")
+
+
+def identity(path: Path) -> tuple[int, int] | Path:
+    """Give what is the same for all names of a file: links, other spellings, other cases of letters."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path.resolve()
+    return status.st_dev, status.st_ino
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of this file that nobody writes any more; those of others may stay, being in nobody's way."""
+    for left in path.parent.glob(f".*.tmp-{glob.escape(path.name)}"):
+        process = _DRAFT.fullmatch(left.name)
+        if process:
+            with suppress(OSError):
+                _remove_if_left(left, int(process[1]))
+
+
+def _remove_if_left(left: Path, process: int) -> None:
+    descriptor = os.open(left, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if _locked(descriptor, process):
+            left.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, process: int | None = None) -> bool:
+    """Lock an open draft; where there are no locks, tell by its process, if it has one, whether it is left behind."""
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return process is None or process == os.getpid() or not _alive(process)
+
+
+def _alive(process: int) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

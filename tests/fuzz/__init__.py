@@ -1,0 +1,1 @@
+"""Random bytes and mutated files for everything that reads them; see ``python -m tests.fuzz --help``."""

@@ -1,0 +1,558 @@
+"""Faults while reducing: the old product stays whole, the message is clear, nothing is left behind.
+
+Real processes, signals, limits and file systems; what needs root to mount a small disk skips without it.
+"""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from pipeline import Image, attach_header, cli, open_frame, work, write
+from pipeline.cli import main
+from pipeline.delivery import together, whole_file
+from pipeline.errors import FrameError, OutputError
+from pipeline.files import Held
+from pipeline.spool import put
+
+ROOT = Path(__file__).parents[1]
+PYTHON = [sys.executable, "-m", "pipeline"]
+FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+LEVELS = {"bias": 100, "dark": 160, "flat": 3000, "light": 600, "arc": 300}
+
+
+def ramp(level, shape=(40, 50)):
+    return (level + np.arange(np.prod(shape)) % 7).reshape(shape).astype(np.uint16)
+
+
+@pytest.fixture
+def night(tmp_path, monkeypatch):
+    """A night in the current folder, and an old product and arc of it."""
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for kind, level in LEVELS.items():
+        for number in (1, 2):
+            fits.writeto(f"{kind}{number}.fits", ramp(level + number), fits.Header({"EXPTIME": 10.0, "OBJECT": kind}))
+            rows.append(f"{kind}, {kind}{number}.fits")
+    Path("night.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def files(folder):
+    """Give every file of a folder, hidden ones too, with what it holds."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Give a function that mounts a disk of so many bytes."""
+    mounted = []
+
+    def mount(size, *options):
+        folder = tmp_path / "disk"
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(folder)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no disk can be mounted here; it takes root")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+# ---- killed, interrupted ----
+
+
+@pytest.mark.parametrize("switch", [[], ["--interrupt"]])
+def test_a_reduction_that_is_stopped_leaves_whole_files(switch):
+    command = [
+        sys.executable,
+        "-m",
+        "tests.kills",
+        "--times",
+        "4",
+        "--folder",
+        FAST,
+        "--seed",
+        str(os.getpid()),
+        *switch,
+    ]
+    done = subprocess.run([*command, *switch], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "4 times all files whole" in done.stdout
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A living process in the middle of writing a.fits.gz."""
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        from pipeline.delivery import whole_file
+        with whole_file(Path("a.fits.gz"), overwrite=True) as draft:
+            draft.write_bytes(b"half a product")
+            print(draft.name, flush=True)
+            time.sleep(600)
+    """
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    yield process, tmp_path / process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+
+
+def test_the_next_write_removes_what_a_dead_process_left_and_nothing_else(writer, tmp_path):
+    process, draft = writer
+    product = attach_header(Image.of(ramp(5), exposure=1.0))
+    others = {
+        f".{process.pid}.tmp-b.fits.gz",
+        ".²x.tmp-a.fits.gz",
+        ".1-z.tmp-a.fits.gz",
+        "a.fits.gz.tmp",
+        "1.tmp-a.fits.gz",
+    }
+    for name in others:
+        (tmp_path / name).write_text("another's")
+    (tmp_path / ".12.tmp-a.fits.gz").symlink_to("1.tmp-a.fits.gz")
+    write(product, tmp_path / "a.fits.gz", overwrite=True)
+    assert set(files(tmp_path)) == {"a.fits.gz", draft.name, ".12.tmp-a.fits.gz", *others}
+    process.kill()
+    process.wait()
+    (tmp_path / f".{os.getppid()}.tmp-a.fits.gz").write_text("left by one whose number is now another's")
+    write(product, tmp_path / "a.fits.gz", overwrite=True)
+    assert set(files(tmp_path)) == {"a.fits.gz", ".12.tmp-a.fits.gz", *others}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_processes_that_write_the_same_product_leave_one_of_theirs(tmp_path, overwrite):
+    code = f"""if True:
+        import sys
+        import numpy as np
+        from pipeline import Image, attach_header, write
+        from pipeline.errors import OutputError
+        mine = attach_header(Image.of(np.full((100, 100), float(sys.argv[1])), exposure=1.0))
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for number in range(5):
+            try:
+                write(mine, f"a{{0 if {overwrite} else number}}.fits", overwrite={overwrite})
+                print(number)
+            except OutputError as error:
+                assert "is there already" in str(error), error
+    """
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen([sys.executable, "-c", code, name], cwd=tmp_path, **pipes) for name in "12"]
+    for process in writers:
+        process.stdout.readline()
+    said = [process.communicate("go\n", timeout=120)[0].split() for process in writers]
+    assert [process.returncode for process in writers] == [0, 0]
+    names = ["a0.fits"] if overwrite else [f"a{number}.fits" for number in range(5)]
+    assert sorted(files(tmp_path)) == names
+    for name in names:
+        values = open_frame(tmp_path / name).pixels.values
+        assert values[0, 0] in (1, 2)
+        assert (values == values[0, 0]).all()
+    if not overwrite:  # each product was written by one of them
+        assert sorted(number for numbers in said for number in numbers) == sorted(map(str, range(5)))
+
+
+def hearing():
+    """Hear Ctrl-C, which a shell keeps from what runs in its background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def gone(group, seconds):
+    """Tell whether the processes of a group end within some time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_ctrl_c_ends_the_workers_too(night):
+    """Interrupted as a terminal does it: every process of the group gets the signal."""
+    rng = np.random.default_rng(1)
+    for number in range(6):
+        fits.writeto(f"big{number}.fits", rng.poisson(1000, (1200, 1200)).astype(np.uint16))
+    Path("big.csv").write_text("\n".join(f"light, big{number}.fits" for number in range(6)))
+    command = [*PYTHON, "reduce", "big.csv", "night.csv", "--output-dir", "out", "--workers", "2"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=hearing, **pipes)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not Path("out").exists() and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error == "ccd-pipeline: interrupted; nothing half-written is left\n"
+    assert not [name for name in files("out") if name.startswith(".")]
+    assert gone(process.pid, 30)
+
+
+# ---- disks and folders ----
+
+
+def size_of(command):
+    """Give the bytes that a command writes."""
+    assert main([*command, "-o", "sized/out.fits"]) == 0
+    return {name: len(content) for name, content in files("sized").items()}
+
+
+@pytest.mark.parametrize("room", [0.1, 0.6, 0.97])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_full_disk_costs_nothing(night, disk, capsys, room, old):
+    """Whichever of the files it is that has no room: all of the old ones stay."""
+    command = ["reduce", "night.csv", "--record", "--overwrite", "--masters"]
+    Path("sized").mkdir()
+    pages = sum(-(-size // 4096) for size in size_of([*command, "sized"]).values())
+    folder = disk(f"{4 * int(pages * (old + room))}k")
+    if old:
+        shutil.copytree("sized", folder, dirs_exist_ok=True)
+    before = files(folder)
+    assert main([*command, str(folder), "-o", str(folder / "out.fits")]) == 1
+    assert re.search(
+        r"disk/\w+\.\w+: cannot be written: (No space left|Not enough space)[^.]*\n", capsys.readouterr().err
+    )
+    assert files(folder) == before
+
+
+def test_a_report_without_room_leaves_the_old_product(night, disk, capsys):
+    folder = disk("1m")
+    command = ["reduce", "night.csv", "-o", str(folder / "out.fits")]
+    assert main(command) == 0
+    before = files(folder)
+    drawn = ["--figure", str(folder / "f.png"), "--report", str(folder / "r.html")]
+    assert main([*command, "--overwrite", *drawn]) == 1
+    said = capsys.readouterr()
+    assert "r.html: cannot be written: No space left" in said.err
+    assert said.out.count("wrote") == 2  # by the first run
+    assert files(folder) == before
+
+
+def test_a_folder_that_is_read_only_is_told_of(night, disk, capsys):
+    folder = disk("1m")
+    command = ["reduce", "night.csv", "-o", str(folder / "out.fits"), "--overwrite"]
+    assert main(command) == 0
+    before = files(folder)
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    assert main(command) == 1
+    assert re.search(r"out\.fits: cannot be written: Read-only file system", capsys.readouterr().err)
+    assert files(folder) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_told_of(night, capsys):
+    Path("out").mkdir(mode=0o500)
+    assert main(["reduce", "night.csv", "-o", "out/out.fits"]) == 1
+    assert "cannot be written: Permission denied" in capsys.readouterr().err
+
+
+def meanwhile(monkeypatch, fault, module=cli, name="make_masters"):
+    """Let something happen once masters are made, before the lights are read."""
+    make = getattr(module, name)
+
+    def made(*args):
+        masters = make(*args)
+        fault()
+        return masters
+
+    monkeypatch.setattr(module, name, made)
+
+
+@pytest.mark.parametrize("there", ["nothing", "a folder", "a file"])
+def test_what_comes_in_the_way_while_reducing_is_told_of(night, monkeypatch, capsys, there):
+    Path("out").mkdir()
+
+    def fault():
+        if there == "nothing":
+            Path("out").rmdir()
+        elif there == "a folder":
+            Path("out/out_arc.fits").mkdir()
+        else:
+            Path("out/out_arc.fits").write_text("mine")
+
+    meanwhile(monkeypatch, fault)
+    assert main(["reduce", "night.csv", "-o", "out/out.fits"]) == 1
+    words = {"nothing": "there is no folder out", "a folder": "is a folder", "a file": "is there already"}
+    assert words[there] in capsys.readouterr().err
+    assert files(".").get("out/out_arc.fits") == (b"mine" if there == "a file" else None)
+    assert [name for name in files("out") if name != "out_arc.fits"] == [] if Path("out").exists() else True
+
+
+def test_an_old_product_that_vanishes_while_reducing_is_written_anew(night, monkeypatch):
+    assert main(["reduce", "night.csv"]) == 0
+    meanwhile(monkeypatch, Path("reduced.fits").unlink)
+    assert main(["reduce", "night.csv", "--overwrite"]) == 0
+    assert open_frame("reduced.fits").shape == (40, 50)
+
+
+# ---- inputs ----
+
+
+SPELLINGS = (
+    "light1.fits",
+    "x/../light1.fits",
+    "link.fits",
+    "hard.fits",
+    "night.csv",
+    "folder/light1.fits",
+    "mask.fits",
+)
+
+
+@pytest.mark.parametrize("output", SPELLINGS)
+@pytest.mark.parametrize("switch", ["-o", "--quality", "--figure", "--report"])
+def test_no_output_is_written_over_an_input(night, capsys, switch, output):
+    endings = {"--figure": ".html", "--report": ".html"}
+    Path("x").mkdir()
+    Path("link.fits").symlink_to("bias1.fits")
+    Path("hard.fits").hardlink_to("flat1.fits")
+    Path("folder").symlink_to(".")
+    fits.writeto("mask.fits", np.zeros((40, 50), np.uint8))
+    if switch in endings:  # an input may have any name
+        named = Path(output).with_name(f"{Path(output).name}.html")
+        Path(output).rename(named) if Path(output).is_symlink() else named.hardlink_to(output)
+        output = str(named)
+    before = files(".")
+    command = ["reduce", "night.csv", "--overwrite", "--mask", "mask.fits", switch, output]
+    assert main([*command, *([] if switch == "-o" else ["-o", "new.fits"])]) == 1
+    assert "is one of the files to be read" in capsys.readouterr().err
+    assert files(".") == before
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["reduce", "list.csv", "--overwrite", "--masters", ".", "-o", "x.fits"], "master_bias.fits"),
+        (["reduce", "list.csv", "--overwrite", "--record", "-o", "light1.x.fits"], "light1.json"),
+        (["reduce", "list.csv", "--overwrite", "-o", "n.fits"], "n_arc.fits"),
+        (["reduce", "list.csv", "--overwrite", "--each", "-o", "."], "light1.fits"),
+        (["combine", "list.csv", "--overwrite", "--type", "bias", "-o", "light1.fits"], "light1.fits"),
+        (["combine", "list.csv", "--overwrite", "--type", "bias", "-o", "list.csv"], "list.csv"),
+        (["inspect", "light1.fits", "--overwrite", "-o", "hard.png"], "hard.png"),
+        (["reduce", "list.csv", "--overwrite", "--output-dir", "."], "list.fits"),
+        (["reduce", "list.csv", "night.csv", "--overwrite", "--output-dir", "."], "night.fits"),
+        (["scan", ".", "--overwrite", "-o", "light1.fits"], "light1.fits"),
+    ],
+)  # fmt: skip
+def test_no_command_writes_over_what_it_reads(night, capsys, command, name):
+    if not Path(name).exists() and name != "list.csv":
+        Path(name).hardlink_to("light1.fits") if name == "hard.png" else shutil.copy("light1.fits", name)
+    light = "light1.fits" if name == "list.csv" else name
+    Path("list.csv").write_text(f"bias, bias1.fits\nlight, {light}\narc, arc1.fits\n")
+    before = files(".")
+    assert main(command) == 1
+    assert re.search(r"to be read|is read for another night|is a frame by its name", capsys.readouterr().err)
+    assert files(".") == before
+
+
+def truncate(path):
+    os.truncate(path, 4000)
+
+
+def change(path):
+    with path.open("rb+") as stream:
+        stream.seek(4000)
+        stream.write(b"x")
+
+
+def replace(path):
+    path.rename("moved.fits")
+    shutil.copy("moved.fits", path)
+
+
+@pytest.mark.parametrize("fault", [truncate, change, replace, Path.unlink])
+def test_a_frame_that_changes_while_reducing_is_told_of(night, monkeypatch, capsys, fault):
+    meanwhile(monkeypatch, lambda: fault(Path("light2.fits")))
+    before = set(files("."))
+    assert main(["reduce", "night.csv"]) == 1
+    assert re.search(r"light2\.fits: (changed|is gone) since it was opened", capsys.readouterr().err)
+    assert set(files(".")) - before <= {"moved.fits"}
+
+
+@pytest.mark.parametrize("fault", [truncate, change, replace, Path.unlink])
+def test_a_frame_of_many_nights_that_changes_is_told_of(night, monkeypatch, capsys, fault):
+    meanwhile(monkeypatch, lambda: fault(Path("light2.fits")), work, "master_bias")
+    before = set(files("."))
+    assert main(["reduce", "night.csv", "--output-dir", "many"]) == 1
+    assert re.search(r"light2\.fits.*(changed since|the file is cut|No such file)", capsys.readouterr().err)
+    arc = {"many/night_arc.fits", "many/night_arc.fits.json"}
+    assert set(files(".")) - before - {"moved.fits"} == arc
+
+
+@pytest.mark.parametrize("fault", [truncate, change])
+def test_a_frame_that_changes_while_it_is_read_is_told_of(night, fault):
+    """After looking whether it has changed, and before reading."""
+
+    class Late(Held):
+        def read_into(self, memory, place):
+            fault(Path("light1.fits"))
+            return super().read_into(memory, place)
+
+    plane = attrs.evolve(open_frame("light1.fits").source.values, held=Late("light1.fits"))
+    with pytest.raises(FrameError, match=r"light1\.fits: changed since it was opened"):
+        plane.read(0, 40)
+
+
+# ---- limits ----
+
+
+def limited(command, **limits):
+    """Run a command within limits of the system."""
+
+    def limit():
+        for name, most in limits.items():
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+
+    return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit)
+
+
+LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "long", reason="takes long; HYPOTHESIS_PROFILE=long")
+
+
+@pytest.mark.parametrize(("frames", "most"), [(250, 32), pytest.param(1000, 64, marks=LONG)])
+def test_many_frames_need_few_open_files(night, frames, most):
+    header = fits.PrimaryHDU(ramp(7, (8, 8))).header.tostring().encode()
+    pixels = ramp(7, (8, 8))
+    for number in range(frames):
+        Path(f"t{number}.fits").write_bytes(header + (pixels + number % 3).astype(">i2").tobytes().ljust(2880, b"\0"))
+    Path("t.csv").write_text("\n".join(f"light, t{number}.fits" for number in range(frames)))
+    done = limited([*PYTHON, "reduce", "t.csv", "--quiet"], NOFILE=most)
+    assert done.returncode == 0, done.stderr
+    assert fits.getheader("reduced.fits")["NCOMBINE"] == frames
+
+
+@pytest.mark.parametrize(("frames", "side", "most"), [(64, 2048, 360e6), pytest.param(60, 4096, 600e6, marks=LONG)])
+def test_a_stack_may_be_larger_than_memory(tmp_path, frames, side, most):
+    """Files with holes: 0.5 GB in 0.36 GB of memory, 2 GB in 0.6."""
+    header = fits.PrimaryHDU(np.zeros((1, 1), np.uint16)).header
+    header["NAXIS1"], header["NAXIS2"] = side, side
+    start = header.tostring().encode()
+    for number in range(frames):
+        with (tmp_path / f"{number}.fits").open("wb") as file:
+            file.write(start)
+            file.seek(len(start) + 2 * side * (number * 7919 % side))
+            file.write(os.urandom(2 * side))
+            file.truncate(len(start) + 2 * side * side)
+    (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(frames)))
+    done = limited([*PYTHON, "reduce", str(tmp_path / "n.csv"), "-o", str(tmp_path / "o.fits")], DATA=int(most))
+    assert done.returncode == 0, done.stderr
+    assert 2 * frames * side**2 > 1.2 * most
+
+
+def test_memory_that_is_not_there_is_told_of(night, monkeypatch, capsys):
+    meanwhile(monkeypatch, lambda: np.empty(2**58))
+    assert main(["reduce", "night.csv"]) == 1
+    assert "not enough memory: Unable to allocate" in capsys.readouterr().err
+
+
+def test_frames_beyond_memory_are_kept_in_a_file_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spool, _ = put([ramp(1)])
+    assert spool.read_into(np.empty(10, np.uint8), 0) == 10
+    assert files(tmp_path) == {}
+
+
+# ---- files that belong together ----
+
+
+def test_files_take_their_places_together_the_product_last(tmp_path, monkeypatch):
+    placed = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, to: (placed.append(to.name), replace(path, to))[1])
+    with together():
+        for name in ("product", "arc", "record"):
+            with whole_file(tmp_path / name, overwrite=True) as draft:
+                draft.write_text(name)
+        assert not {"product", "arc", "record"} & set(files(tmp_path))
+    assert placed == ["record", "arc", "product"]
+    assert files(tmp_path) == {name: name.encode() for name in placed}
+
+
+def test_one_that_fails_takes_the_others_along(tmp_path):
+    (tmp_path / "product").write_text("old")
+    with pytest.raises(OutputError, match=r"arc: cannot be written: No space"), together():  # noqa: PT012
+        with whole_file(tmp_path / "product", overwrite=True) as draft:
+            draft.write_text("new")
+        with whole_file(tmp_path / "arc", overwrite=True):
+            raise OSError(28, "No space left on device")
+    assert files(tmp_path) == {"product": b"old"}
+
+
+def test_a_file_given_up_is_not_put_in_its_place(tmp_path):
+    with together():
+        with pytest.raises(OutputError), whole_file(tmp_path / "a", overwrite=False):
+            raise OSError("given up")
+        for text in ("first", "second"):
+            with whole_file(tmp_path / "b", overwrite=False) as draft:
+                draft.write_text(text)
+    assert files(tmp_path) == {"b": b"second"}
+
+
+def test_what_came_first_stays(tmp_path):
+    """Also where it came after we had looked."""
+
+    def late(path):
+        with whole_file(path, overwrite=False) as draft:
+            draft.write_text("mine")
+            path.write_text("another's")
+
+    with pytest.raises(OutputError, match="a: is there already"):
+        late(tmp_path / "a")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(OutputError, match="dangling: is there already"):
+        write(attrs.evolve(attach_header(Image.of(ramp(1), exposure=1.0))), tmp_path / "dangling")
+    assert files(tmp_path) == {"a": b"another's"}
+
+
+def test_file_systems_without_locks_and_links_do_too(tmp_path, monkeypatch):
+    """There, who is alive is told by number, and what came in the meantime is looked for once more."""
+
+    def not_here(*_, **__):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", not_here)
+    monkeypatch.setattr(os, "link", not_here)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid(), os.getppid()):
+        (tmp_path / f".{process}-0123abcd.tmp-a.fits").write_text("left")
+    product = attach_header(Image.of(ramp(1), exposure=1.0))
+    write(product, tmp_path / "a.fits")
+    with pytest.raises(OutputError, match="is there already"):
+        write(product, tmp_path / "a.fits")
+    write(product, tmp_path / "a.fits", overwrite=True)
+    assert set(files(tmp_path)) == {"a.fits", f".{os.getppid()}-0123abcd.tmp-a.fits"}
+
+
+def test_what_has_its_place_already_is_told_of(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def fails(path, to):
+        if to.name == "product":
+            raise OSError(5, "Input/output error")
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    told = r"product: cannot be written: Input/output error; in their places already: \S+/arc$"
+    with pytest.raises(OutputError, match=told), together():  # noqa: PT012
+        for name in ("product", "arc"):
+            with whole_file(tmp_path / name, overwrite=True) as draft:
+                draft.write_text(name)
+    assert files(tmp_path) == {"arc": b"arc"}
