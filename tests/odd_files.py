@@ -264,6 +264,7 @@ VALUE_CARDS = [
 SUMMED = written(fits.PrimaryHDU(VALUES), checksum=True)
 CHECKSUMS = [
     reads("CHECKSUM that holds", SUMMED),
+    reads("DATASUM of nothing in its other form", plain(card("DATASUM", "'4294967295'"), values=VALUES * 0), values=VALUES * 0),
     reads("CHECKSUM of tiles that holds", written(fits.PrimaryHDU(), fits.CompImageHDU(VALUES), checksum=True), "1"),
     reads("a pixel changed since", flipped(SUMMED, BLOCK + 1), values=VALUES + (
         np.arange(192).reshape(SHAPE) == 0), said="its data sum up to"),
