@@ -178,6 +178,7 @@ LAYOUT = [
         plain(pad=False),
         said="ends 2496 bytes before its last block is full; no pixel is missing",
     ),
+    reads("last byte missing", PLAIN[:-1], said="ends 1 bytes before its last block is full; no pixel is missing"),
     reads("junk behind the last HDU", PLAIN + b"junk" * 100),
     reads("empty blocks behind the last HDU", PLAIN + b"\0" * 2 * BLOCK),
     reads("5,000 cards", plain(*(card(f"K{n}", n) for n in range(5000)))),
