@@ -178,6 +178,7 @@ LAYOUT = [
         plain(pad=False),
         said="ends 2496 bytes before its last block is full; no pixel is missing",
     ),
+    reads("last byte missing", PLAIN[:-1], said="ends 1 bytes before its last block is full; no pixel is missing"),
     reads("junk behind the last HDU", PLAIN + b"junk" * 100),
     reads("empty blocks behind the last HDU", PLAIN + b"\0" * 2 * BLOCK),
     reads("5,000 cards", plain(*(card(f"K{n}", n) for n in range(5000)))),
@@ -264,6 +265,7 @@ VALUE_CARDS = [
 SUMMED = written(fits.PrimaryHDU(VALUES), checksum=True)
 CHECKSUMS = [
     reads("CHECKSUM that holds", SUMMED),
+    reads("DATASUM of nothing in its other form", plain(card("DATASUM", "'4294967295'"), values=VALUES * 0), values=VALUES * 0),
     reads("CHECKSUM of tiles that holds", written(fits.PrimaryHDU(), fits.CompImageHDU(VALUES), checksum=True), "1"),
     reads("a pixel changed since", flipped(SUMMED, BLOCK + 1), values=VALUES + (
         np.arange(192).reshape(SHAPE) == 0), said="its data sum up to"),
