@@ -31,8 +31,10 @@ class Doubtful:
     def of(cls, stored: Array, doubt: Array, highest: float) -> Doubtful:
         """Take the doubtful pixels out of rows, in native byte order."""
         where = np.flatnonzero(doubt)
-        taken = stored.take(where, axis=1)
-        return cls(where, taken.astype(taken.dtype.newbyteorder("="), copy=False), highest)
+        taken = np.empty((len(stored), where.size), stored.dtype.newbyteorder("="))
+        for into, frame in zip(taken, stored, strict=True):
+            into[:] = frame.take(where)
+        return cls(where, taken, highest)
 
 
 @attrs.define
@@ -58,7 +60,7 @@ class Bulk:
         None where nothing can be told of any pixel.
         """
         plan = self.plan
-        if not plan.plain or not _can_tell(plan):
+        if not plan.plain or not can_tell(plan):
             return None
         which = None
         if len(plan.amplifiers) > 1:
@@ -90,7 +92,7 @@ class Bulk:
             mean: Array = (found.total + less) / real(len(stored))
             return mean
         if shifts.any():
-            found = Sweep(np.zeros_like(shifts), medians=True).over(stored)
+            found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, distances=False).over(stored)
         lower, upper = found.median_low.astype(np.float64), found.median_high.astype(np.float64)
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
             median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
@@ -129,7 +131,8 @@ class Bulk:
         return safe
 
 
-def _can_tell(plan: Plan) -> bool:
+def can_tell(plan: Plan) -> bool:
+    """Tell whether pixels can be told that certainly keep all their values."""
     clip = plan.clip
     if clip is None or _keeps_all(clip, len(plan.frames)):
         return True

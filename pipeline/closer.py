@@ -16,9 +16,6 @@ from pipeline.rows import Plan, read_rows
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 from pipeline.sweep import shifted
 
-VALUES = 2**17
-"""So many values are looked at together: few enough for the cache, enough to be worth a call."""
-
 LOOK_BYTES = 64
 """What a closer look takes for each value."""
 
@@ -39,15 +36,21 @@ class Looked:
     tell: Callable[[Array, Array, Array], None]
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
-    def add(self, look: Array, columns: Array, first: int, last: int) -> None:
-        """Let pixels of the rows from ``first`` to before ``last`` wait: where in these they are, and their values."""
+    def add(self, look: Array, columns: Callable[[slice], Array], first: int, last: int) -> None:
+        """Let pixels of the rows from ``first`` to before ``last`` wait.
+
+        :param look: where in these rows they are.
+        :param columns: gives the values of some of them, float64 (frames, pixels).
+        """
+        if not look.size:
+            return
         place = look + first * self.plan.shape[1]
         steps = steps_of(self.plan, first, last)
         chunk = max(1, self.at_once // len(self.plan.frames))
         for start in range(0, look.size, chunk):
             part = slice(start, start + chunk)
             step = steps[look[part]] if isinstance(steps, np.ndarray) else steps
-            self.waiting.append((place[part], columns[:, part], step))
+            self.waiting.append((place[part], columns(part), step))
             if sum(columns.size for _, columns, _ in self.waiting) >= self.at_once:
                 self.look()
 

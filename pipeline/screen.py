@@ -14,10 +14,7 @@ import numpy as np
 from pipeline.clip import Clip
 from pipeline.noise import Noise
 from pipeline.pixels import Array
-from pipeline.sweep import Swept, difference
-
-VALUES = 2**17
-"""So many values are looked at together: few enough for the cache, enough to be worth a call."""
+from pipeline.sweep import VALUES, Swept, difference
 
 SINGLE = 2e-7
 MARGIN = 1 - 1e-3
@@ -27,11 +24,10 @@ MARGIN = 1 - 1e-3
 def tightened(found: Swept, frames: int) -> Swept:
     """Tighten the bounds of medians: none lies further from the mean than the values do on average (Jensen)."""
     assert found.distance is not None  # noqa: S101 - for the type checker
-    ends = np.iinfo(found.low.dtype)
-    mean = found.total / np.float32(frames)
-    reach = np.where(np.isnan(found.distance), np.inf, found.distance)
-    least = np.floor((mean - reach).clip(ends.min, ends.max)).astype(found.low.dtype)
-    most = np.ceil((mean + reach).clip(ends.min, ends.max)).astype(found.low.dtype)
+    mean, dtype = found.total / np.float32(frames), found.low.dtype
+    known = np.isfinite(found.distance)
+    least = np.where(known, np.floor(mean - found.distance), found.median_low).astype(dtype)
+    most = np.where(known, np.ceil(mean + found.distance), found.median_high).astype(dtype)
     return attrs.evolve(
         found, median_low=np.maximum(found.median_low, least), median_high=np.minimum(found.median_high, most)
     )
@@ -66,7 +62,7 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, zero: float, blur: f
 
 def _below(span: Array, limit: float) -> Array:
     """Compare in the type of the spans: whole numbers stay whole."""
-    if limit < 0:
+    if not limit >= 0:  # NaN too: an infinite threshold of no noise
         return np.zeros(span.shape, bool)
     if span.dtype.kind == "u":
         limit = math.floor(min(limit, 2.0 ** (8 * span.itemsize - 1) - 1))

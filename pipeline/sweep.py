@@ -17,6 +17,9 @@ from pipeline.pixels import Array
 BLOCK_BYTES = 2 * 2**20
 """Of a block in native byte order; as much again is worked in."""
 
+VALUES = 2**17
+"""So many values are looked at together where they are few: enough to be worth a call."""
+
 EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
 
@@ -34,9 +37,9 @@ class Swept:
     """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where ``exact``.  ``total`` is NaN where it was not asked for; floats are added unshifted, lest they be
-    rounded twice.  ``distance`` is how far values lie from
-    their mean on average, NaN where that is not known, None where it was not asked for.
+    themselves where medians were asked for.  ``total`` is NaN where it was not; floats are added unshifted, lest they
+    be rounded twice.  ``distance`` is how far values lie from their mean on average, NaN where that is not known,
+    None where it was not asked for.
     """
 
     low: Array
@@ -44,7 +47,6 @@ class Swept:
     median_low: Array
     median_high: Array
     total: Array
-    exact: bool
     distance: Array | None = None
 
     @property
@@ -87,8 +89,7 @@ class Sweep:
                 total[part] = _total(block if native.kind in "iu" else stored[:, part], *found[:2])
             if beyond is not None and _in_16_bits(block):
                 beyond[part] = _beyond(block, *found[:2], total[part], room)
-        exact = self.medians or count <= FEW_FRAMES
-        return Swept(low, high, least, most, total, exact, beyond)
+        return Swept(low, high, least, most, total, beyond)
 
     def _block(self, stored: Array, native: np.dtype[Any]) -> tuple[Array, Array]:
         """Give a block in native byte order, shifted, and as much memory to work in."""

@@ -6,18 +6,20 @@ import contextvars
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain, pairwise
 
 import attrs
 import numpy as np
 
-from pipeline.bulk import Bulk
+from pipeline.bulk import Bulk, can_tell
 from pipeline.carried import combine_with_errors, in_full
-from pipeline.closer import LOOK_BYTES, VALUES, Looked
+from pipeline.closer import LOOK_BYTES, Looked
 from pipeline.pixels import Array, Pixels, Shared, sealed
 from pipeline.propagation import Followed, joined
-from pipeline.rows import Plan, Reader
+from pipeline.rows import Plan, Reader, Rows
 from pipeline.running import how_to_run
+from pipeline.sweep import VALUES
 
 TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
@@ -105,7 +107,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     width = plan.shape[1]
     reader = Reader(plan.frames)
     bulk = Bulk(plan, reader.whole)
-    for first, last in _tiles(plan, start, stop):
+    for first, last in _tiles(plan, start, stop, _bytes_a_value(plan, reader.whole)):
         rows = reader.read(first, last)
         full = in_full(plan, rows)
         out = values[first:last].reshape(-1)
@@ -118,22 +120,38 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
             errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
         if doubtful is None:
-            looked.add(np.arange(rows.stored.shape[1]), rows.columns(slice(None)), first, last)
+            looked.add(np.arange(rows.stored.shape[1]), rows.columns, first, last)
         elif untrusted is None:
-            looked.add(doubtful.where, rows.values_of(doubtful.stored), first, last)
+            looked.add(doubtful.where, partial(_values_of, rows, doubtful.stored), first, last)
         else:
             untrusted[doubtful.where] = True
             look = np.flatnonzero(untrusted)
-            looked.add(look, rows.columns(look), first, last)
+            looked.add(look, partial(_columns_of, rows, look), first, last)
     reader.check_unchanged()
     looked.look()
     return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
 
 
-def _tiles(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Cut a band into tiles that fit the cache and, with what is made of them, the memory."""
+def _values_of(rows: Rows, stored: Array, part: slice) -> Array:
+    return rows.values_of(stored[:, part])
+
+
+def _columns_of(rows: Rows, look: Array, part: slice) -> Array:
+    return rows.columns(look[part])
+
+
+def _bytes_a_value(plan: Plan, whole: bool) -> int:
+    """Tell what a tile takes for each of its values, with what is made of it."""
+    if not (whole and can_tell(plan)):
+        return 32  # values, kept or not, and their order: in double precision
+    moving = any(one.noise.d for one in plan.amplifiers)
+    return 18 if moving else 6
+
+
+def _tiles(plan: Plan, start: int, stop: int, each: int) -> Iterator[tuple[int, int]]:
+    """Cut a band into tiles that fit, with what is made of them, the memory."""
     how = how_to_run()
-    most = how.memory // (6 * how.threads * len(plan.frames))
+    most = how.memory // (each * how.threads * len(plan.frames))
     rows = max(1, min(TILE_PIXELS, most) // plan.shape[1])
     for first in range(start, stop, rows):
         yield first, min(first + rows, stop)

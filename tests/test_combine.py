@@ -1,6 +1,7 @@
 """The laws of combining: what changes nothing, what commutes, and what is refused."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -425,11 +426,38 @@ def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, tmp_path, fr
     here = FrameSet(Image.of(plane, kind=kind, exposure=1) for plane in whole)
     there = FrameSet(open_frame(tmp_path / f"{number}.fits", kind=kind) for number in range(frames))
     screened = [combine(images, clip=clip, method=method) for images in (here, there)]
-    monkeypatch.setattr("pipeline.bulk._can_tell", lambda _: False)
+    monkeypatch.setattr("pipeline.bulk.can_tell", lambda _: False)
     exact = combine(here, clip=clip, method=method)
     assert [image.pixels for image in screened] == [exact.pixels] * 2
     assert [image.found.rejected for image in screened] == [exact.found.rejected] * 2
     assert frames < 7 or sum(exact.found.rejected) > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_looking_closer_at_floats_that_differ_in_level_changes_nothing(monkeypatch, dtype):
+    rng = np.random.default_rng(8)
+    stack = (rng.normal(1000, 3, (9, 40, 50)) + rng.normal(0, 300, (9, 1, 1))).astype(dtype)
+    stack[2, 5] += 100
+    screened = combine(frames_of(stack, kind="bias"))
+    monkeypatch.setattr("pipeline.bulk.can_tell", lambda _: False)
+    exact = combine(frames_of(stack, kind="bias"))
+    assert screened.pixels == exact.pixels
+    assert screened.found.rejected == exact.found.rejected
+
+
+@pytest.mark.parametrize("clip", [Clip(low=1.5, high=1.5), Clip("mad"), Clip("std", low=1.5, high=1.5)], ids=repr)
+def test_the_memory_bounds_what_is_made_of_tiles_whatever_is_left_out(tmp_path, clip):
+    rng = np.random.default_rng(4)
+    for number in range(40):
+        fits.writeto(tmp_path / f"{number}.fits", rng.normal(1000, 5, (128, 512)).round().astype(np.uint16))
+    frames = FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(40))
+    tracemalloc.start()
+    try:
+        with running(threads=1, memory=4 * 2**20):
+            combine(frames, clip=clip)
+        assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("method", ["mean", "median"])
