@@ -15,7 +15,7 @@ from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
 from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
-from pipeline.files import reading
+from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
@@ -73,7 +73,8 @@ def _images(where: Location) -> dict[int | str, int | str]:
         raise SettingError(f"names HDU {where.hdu!r} of {where.path}, and every HDU is to be read; leave it out")
     if not Path(where.path).is_file():
         open_frame(where.path)  # which says what is wrong
-    with reading(where.path, 0), fits.open(where.path, memmap=False) as hdus:
+    packing = packing_of(where.path)
+    with reading(where.path, 0), opened(where.path, packing) as stream, fits.open(stream, memmap=False) as hdus:
         ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
         every = list(forward(hdus))
         called = [str(hdu.name) if number else "" for number, hdu in every]

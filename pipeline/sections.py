@@ -55,7 +55,7 @@ class Amplifier:
     backwards along an axis along which they are turned round; without places the gaps between data close.
 
     >>> Amplifier(data="[1:1024,*]", overscan="[2049:2080,*]")
-    Amplifier(data='[1:1024,*]', overscan='[2049:2080,*]')
+    Amplifier(data='[1:1024,*]', overscan='[2049:2080,*]', place='')
 
     :raises SettingError: a text is no section.
     """

@@ -208,7 +208,7 @@ LAYOUT = [
     refuses(
         "2^30 pixels of gzip missing",
         gzip.compress(changed("NAXIS1", 2**26)),
-        "bytes short of row 12; get a whole copy",
+        r"bytes short of row \d+; get a whole copy",
     ),
     refuses(
         "NAXIS1 = 10^18", changed("NAXIS1", LONG), "its 2 axes would hold 24000000000000001920 bytes, which no file"
@@ -241,7 +241,7 @@ HDUS = [
         "holds random groups; expected an image",
     ),
     refuses("broken header of the extension", broken(MEF), r"odd.fits\[1\]: NAXIS = 99999999", "2"),
-    refuses("broken header behind an empty HDU", broken(MEF), r"holds no data; .* a broken header, .*\[1\]: NAXIS = 99999999"),
+    refuses("broken header behind an empty HDU", broken(MEF), r"\[1\]: NAXIS = 99999999"),
 ]  # fmt: skip
 
 VALUE_CARDS = [

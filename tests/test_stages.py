@@ -93,6 +93,9 @@ class CountingSource:
     def loaded(self):
         return self
 
+    def check_unchanged(self):
+        pass
+
 
 def counted(frames):
     return FrameSet(attrs.evolve(frame, data=CountingSource(frame.pixels)) for frame in frames)

@@ -20,6 +20,8 @@ from pipeline import (
     Image,
     Pixels,
     attach_header,
+    corrections,
+    dates,
     estimate_variance,
     keywords,
     open_frames,
@@ -100,7 +102,7 @@ def cards(data: bytes, _: Path) -> None:
     image = Image("light", Pixels.of(np.ones(SHAPE)), 30.0, made, ("a.fits",))
     readers: list[Callable[[], object]] = [
         *(lambda of=of: of(made) for of in READERS),
-        lambda: keywords.end(made, 30.0),
+        lambda: dates.end(made, 30.0),
         lambda: exposure(made, made, keyword="EXPTIME [ms]"),
         lambda: made.under(made).to_header(),
         lambda: Image.of(np.ones(SHAPE), header=made),
@@ -115,9 +117,9 @@ def cards(data: bytes, _: Path) -> None:
             reader()
 
 
-READERS = (exposure, keywords.state, keywords.gain, keywords.read_noise, keywords.saturation, keywords.airmass,
+READERS = (exposure, corrections.state, keywords.gain, keywords.read_noise, keywords.saturation, keywords.airmass,
            keywords.unknown_saturation, keywords.seeing, keywords.temperature, keywords.dispersion_axis,
-           keywords.filter_name, keywords.image_type, keywords.binning, keywords.begin, keywords.without_states,
+           keywords.filter_name, keywords.image_type, keywords.binning, dates.begin, corrections.without_states,
            Cards.to_header)  # fmt: skip
 STEPS = (
     lambda image: image,
