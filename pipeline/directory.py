@@ -22,16 +22,24 @@ def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:
     """
     named = re.fullmatch(r"(.*\S)\s*,\s*([0-9]{1,9})", hdu) if isinstance(hdu, str) else None
     for key in (hdu, str(hdu), *([(named[1], int(named[2]))] if named else [])):
-        try:
-            number = int(hdus.index_of(key))
-            hdus[number]  # astropy reads HDUs as they are asked for
-        except (IndexError, KeyError):
-            continue
-        if number >= 0:
-            if isinstance(key, str) and key:
+        number = _found(hdus, key)
+        if number is not None:
+            if isinstance(key, str):
                 _tell_of_namesakes(hdus, path, key, number)
             return number
     raise FrameError(f"{path}: has no HDU {hdu!r}; it has {contents(hdus, path)}")
+
+
+def _found(hdus: fits.HDUList, key: int | str | tuple[str, int]) -> int | None:
+    """Look for an HDU by number, name, or name and version; astropy's own search may go on for ever."""
+    name, version = key if isinstance(key, tuple) else (str(key), None)
+    for number, hdu in forward(hdus):
+        if isinstance(key, int):
+            if number == key:
+                return number
+        elif name and hdu.name.strip().upper() == name.strip().upper() and version in (None, hdu.ver):
+            return number
+    return None
 
 
 def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) -> None:
@@ -81,10 +89,12 @@ def forward(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
             hdu = hdus[index]
         except (IndexError, OSError, ValueError, fits.VerifyError):
             break
-        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else last + 1
-        if place <= last:
+        place = hdu.fileinfo()["hdrLoc"] if hasattr(hdu, "fileinfo") else None
+        if place is not None and place <= last:
             break
         yield index, hdu
+        if place is None:  # a broken one, of which astropy does not know where it ends
+            break
         last = place
 
 
