@@ -65,8 +65,7 @@ def in_turn(lists, folder, options):
             seconds, driver = reduced(lists, folder / f"there{run}", client=client)
             there.append(seconds)
             worked = [after - before[worker] for worker, after in client.run(used).items()]
-            time.sleep(1.5)  # the counters come with the workers' next heartbeat
-            traffic.append(client.run_on_scheduler(sent))
+            traffic.append(sum(client.run(sent).values()))
         print(f"{options.workers} workers: {seconds:.1f} s, {seconds / here[-1]:.2f} of that")
         words = " + ".join(f"{one:.1f}" for one in worked)
         share = (sum(worked) + driver) / options.workers / processor
@@ -77,9 +76,9 @@ def in_turn(lists, folder, options):
     return here, there, traffic[-1]
 
 
-def sent(dask_scheduler):
-    """Give the bytes that workers have sent, to each other or to the driver, as the scheduler has counted them."""
-    return dask_scheduler.cumulative_worker_metrics["get-data", "memory-read", "bytes"]
+def sent(dask_worker):
+    """Give the bytes that a worker has sent, to another or to the driver, by its own log of transfers."""
+    return sum(entry["total"] for entry in dask_worker.transfer_outgoing_log)
 
 
 def kill_a_worker(lists, folder, options):
