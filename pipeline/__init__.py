@@ -86,7 +86,8 @@ The modules, in the order in which data flows and in which they may import (each
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     listfile     the text of a file list, and paths that lead nowhere
-    planes       the array of one HDU, read by rows
+    plane        the array of one HDU, read by rows
+    planes       those of one frame: values, flags, standard deviation
     oddities     what is said of a file that can be read all the same
     directory    which HDUs a file has
     hdus         where the array of an HDU lies

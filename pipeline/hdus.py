@@ -14,7 +14,7 @@ from pipeline.directory import axes_of, content_of, contents, how_to_name
 from pipeline.errors import FrameError, SettingError
 from pipeline.files import opened, signature_of
 from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
-from pipeline.planes import Plane
+from pipeline.plane import Plane
 from pipeline.soundness import BLOCK, TYPES
 
 MOST_PIXELS = 2**31
