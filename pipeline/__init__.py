@@ -99,7 +99,8 @@ The modules, in the order in which data flows and in which they may import (each
     drafts       files that are being written
     delivery     files that take their places whole, several together
     output       write
-    record       the record of a reduction, and repeating it
+    record       the record of a reduction
+    replay       repeating a reduction from its record
     qualityfile  quality numbers of a reduction, as a file
     scan         proposing file lists for a folder
     scanning     the command scan
@@ -133,7 +134,13 @@ The modules, in the order in which data flows and in which they may import (each
     spreading    one stack in blocks of rows on workers
     distribute   many nights, here or on workers
     many         the command for many nights
-    cli          the command
+    telling      products written, and told of when they are there
+    asking       options of the commands that combine, and their recipe
+    reducing     the command reduce
+    combining    the command combine
+    replaying    the command replay
+    demo         the command demo
+    cli          the command and its exit status
 """
 
 from pipeline.arcs import add
