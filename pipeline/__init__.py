@@ -15,7 +15,11 @@ The modules, in the order in which data flows and in which they may import (each
     dates        when the exposure began and ended
     units        the unit of pixel values
     corrections  what has been done to an image, as its header says
-    frames       Image, FrameSet, and where their pixels come from
+    source       pixels that are read when asked for
+    lineage      what an image went through
+    adopting     pixels of arrays, HDUs and CCDData
+    frames       Image, FrameSet
+    making       what masters check of images
     running      how stages run: threads, memory, progress
     spool        memory beyond the budget, in an anonymous file
     stages       what a stage is: a pure function that records itself

@@ -16,8 +16,9 @@ from astropy.io import fits
 from pipeline.delivery import whereabouts
 from pipeline.errors import FrameError
 from pipeline.files import signature_of
-from pipeline.frames import FrameSet, Ran
+from pipeline.frames import FrameSet
 from pipeline.header import CREATOR, ReducedImage
+from pipeline.lineage import Ran
 from pipeline.output import write_json
 from pipeline.pixels import Array
 from pipeline.planes import FitsSource

@@ -20,7 +20,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.frames import Image, Ran, is_frame
+from pipeline.frames import Image, is_frame
+from pipeline.lineage import Ran
 from pipeline.running import advise, how_to_run
 
 _log = logging.getLogger("pipeline")
