@@ -22,6 +22,7 @@ The modules, in the order in which data flows and in which they may import (each
     making       what masters check of images
     running      how stages run: threads, memory, progress
     spool        memory beyond the budget, in an anonymous file
+    hints        whether a setting is of the type asked for
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames
@@ -108,6 +109,8 @@ The modules, in the order in which data flows and in which they may import (each
     qualityfile  quality numbers of a reduction, as a file
     scan         proposing file lists for a folder
     scanning     the command scan
+    scenes       what a simulated camera is pointed at
+    camera       a simulated camera
     simulate     a night whose truth is known
     progress     a bar on a terminal
     stretch      which colour a value gets
