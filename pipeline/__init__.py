@@ -3,6 +3,7 @@
 The modules, in the order in which data flows and in which they may import (each only from those above it)::
 
     errors       what can go wrong, as a tree
+    arrays       arrays that cannot change
     pixels       values, flags and variance, and their arithmetic
     robust       the typical value of many with wild ones
     cards        a header that cannot change
