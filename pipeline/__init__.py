@@ -3,6 +3,7 @@
 The modules, in the order in which data flows and in which they may import (each only from those above it)::
 
     errors       what can go wrong, as a tree
+    arrays       arrays that cannot change
     pixels       values, flags and variance, and their arithmetic
     robust       the typical value of many with wild ones
     cards        a header that cannot change
@@ -15,9 +16,14 @@ The modules, in the order in which data flows and in which they may import (each
     dates        when the exposure began and ended
     units        the unit of pixel values
     corrections  what has been done to an image, as its header says
-    frames       Image, FrameSet, and where their pixels come from
+    source       pixels that are read when asked for
+    lineage      what an image went through
+    adopting     pixels of arrays, HDUs and CCDData
+    frames       Image, FrameSet
+    making       what masters check of images
     running      how stages run: threads, memory, progress
     spool        memory beyond the budget, in an anonymous file
+    hints        whether a setting is of the type asked for
     stages       what a stage is: a pure function that records itself
     compose      pipe, chain, each
     filelist     the list of a night's frames
@@ -86,7 +92,8 @@ The modules, in the order in which data flows and in which they may import (each
     ------------ the edge: only these read or write files, draw or print
     files        files that are open, and what goes wrong with them
     listfile     the text of a file list, and paths that lead nowhere
-    planes       the array of one HDU, read by rows
+    plane        the array of one HDU, read by rows
+    planes       those of one frame: values, flags, standard deviation
     oddities     what is said of a file that can be read all the same
     directory    which HDUs a file has
     hdus         where the array of an HDU lies
@@ -98,10 +105,13 @@ The modules, in the order in which data flows and in which they may import (each
     drafts       files that are being written
     delivery     files that take their places whole, several together
     output       write
-    record       the record of a reduction, and repeating it
+    record       the record of a reduction
+    replay       repeating a reduction from its record
     qualityfile  quality numbers of a reduction, as a file
     scan         proposing file lists for a folder
     scanning     the command scan
+    scenes       what a simulated camera is pointed at
+    camera       a simulated camera
     simulate     a night whose truth is known
     progress     a bar on a terminal
     stretch      which colour a value gets
@@ -132,7 +142,13 @@ The modules, in the order in which data flows and in which they may import (each
     spreading    one stack in blocks of rows on workers
     distribute   many nights, here or on workers
     many         the command for many nights
-    cli          the command
+    telling      products written, and told of when they are there
+    asking       options of the commands that combine, and their recipe
+    reducing     the command reduce
+    combining    the command combine
+    replaying    the command replay
+    demo         the command demo
+    cli          the command and its exit status
 """
 
 from pipeline.arcs import add

@@ -5,7 +5,9 @@ from __future__ import annotations
 import attrs
 
 from pipeline.errors import CalibrationError, StepError
-from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units, taken_as
+from pipeline.frames import Image, check_shapes
+from pipeline.lineage import Lineage, Ran
+from pipeline.making import check_image, check_units, taken_as
 from pipeline.pixels import Pixels
 from pipeline.stages import stage
 

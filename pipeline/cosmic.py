@@ -12,10 +12,11 @@ import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.frames import Image, check_shapes
+from pipeline.hints import is_number
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.regions import numbers_of, spread_out
 from pipeline.running import advise
-from pipeline.stages import is_number, stage
+from pipeline.stages import stage
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""

@@ -9,8 +9,10 @@ import numpy as np
 
 from pipeline.corrections import RESPONSE
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes
+from pipeline.frames import Image, check_shapes
 from pipeline.lamp import lamp_spectrum
+from pipeline.lineage import Lineage, Ran
+from pipeline.making import check_image
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.running import advise
 from pipeline.section import Section

@@ -5,61 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import attrs
 import numpy as np
 from toolz import concat, unique
 
+from pipeline.adopting import pixels_of
 from pipeline.cards import Cards
 from pipeline.corrections import state as state_of
-from pipeline.errors import CalibrationError, FrameError, SettingError, ShapeError, StepError
+from pipeline.errors import FrameError, SettingError, ShapeError, StepError
 from pipeline.exposures import exposure as exposure_of
-from pipeline.pixels import Array, Flag, Pixels
-from pipeline.scaling import values_of
+from pipeline.lineage import Lineage, Ran
+from pipeline.pixels import Pixels
+from pipeline.source import Source
 from pipeline.state import State
 from pipeline.units import unit as unit_of
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Pixels that are read when asked for.  A source is a value: it gives the same rows every time, or refuses."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the values in :meth:`rows`."""
-
-    def rows(self, start: int, stop: int) -> Pixels:
-        """Read some rows."""
-
-    @property
-    def stored(self) -> tuple[str, float] | None:
-        """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
-
-    @property
-    def ceiling(self) -> float:
-        """The value from which stored values are flagged as saturated; infinite for none."""
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Read some rows as they are stored, big-endian, into ``into``.
-
-        Whether what is read has changed meanwhile is for :meth:`check_unchanged` to say, once for many rows.
-        """
-
-    def check_unchanged(self) -> None:
-        """Refuse what has changed since it was opened.
-
-        :raises FrameError: it has.
-        """
-
-    def loaded(self) -> Source | Pixels:
-        """Give the same rows in a form that is quick to read in any order."""
 
 
 @attrs.frozen
@@ -72,33 +35,6 @@ class Location:
 
     def __str__(self) -> str:
         return self.path if self.hdu == 0 else f"{self.path}[{self.hdu}]"
-
-
-@attrs.frozen
-class Lineage:
-    """What a master is made of: its kind, the names of its raw frames, and the steps they went through.
-
-    ``combined`` is what combining found, where it was combined here.
-    """
-
-    kind: str
-    sources: tuple[str, ...]
-    history: tuple[Ran, ...]
-    combined: Any = None
-
-
-@attrs.frozen
-class Ran:
-    """A step that ran: the provenance of an image is the list of these."""
-
-    stage: str
-    settings: tuple[tuple[str, str], ...] = ()
-    masters: tuple[Lineage, ...] = ()
-    skipped: str = ""
-
-    def __str__(self) -> str:
-        words = ", ".join(f"{name}={value}" for name, value in self.settings)
-        return f"{self.stage}({words})" + (f" skipped: {self.skipped}" if self.skipped else "")
 
 
 def _known_kind(_: object, __: object, kind: Any) -> None:
@@ -166,7 +102,7 @@ class Image:
         unit = getattr(pixels, "unit", None)
         return cls(
             kind=kind,
-            data=pixels if isinstance(pixels, Pixels) else _pixels(pixels),
+            data=pixels if isinstance(pixels, Pixels) else pixels_of(pixels),
             exposure=exposure_of(cards) if exposure is None else exposure,
             header=cards,
             sources=(name or f"{kind} array",),
@@ -226,22 +162,6 @@ class Image:
     def lineage(self) -> Lineage:
         """What the image is made of."""
         return Lineage(self.kind, self.sources, self.history, self.found)
-
-
-def _pixels(thing: Any) -> Pixels:
-    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData."""
-    if isinstance(thing, np.ndarray):
-        return Pixels.of(thing)
-    values, masked = values_of(thing), getattr(thing, "mask", None)
-    if values is None or isinstance(thing, list):
-        raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
-    flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
-    uncertainty: Any = getattr(thing, "uncertainty", None)
-    squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
-    if uncertainty is not None and squared is None:
-        raise ShapeError(f"the uncertainty is {uncertainty!r}; expected standard deviations or variances")
-    variance = None if squared is None else np.asarray(uncertainty.array, np.float64) ** squared
-    return Pixels.of(np.asarray(values), flags, variance)
 
 
 def is_frame(thing: object) -> bool:
@@ -313,33 +233,6 @@ class FrameSet:
     def history(self) -> tuple[Ran, ...]:
         """The steps that the frames went through, each named once."""
         return tuple(unique(concat(frame.history for frame in self.frames)))
-
-
-def check_image(thing: object, maker: str) -> None:
-    """Refuse what is no image where a master is made of one.
-
-    :raises StepError: it is something else.
-    """
-    if not isinstance(thing, Image):
-        mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
-        raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
-
-
-def taken_as(kind: str, thing: Any) -> Any:
-    """Take an array, an HDU, a CCDData or a ReducedImage as an image of a kind; pass on anything else."""
-    return Image.of(thing, kind=kind) if is_frame(thing) else thing
-
-
-def check_units(image: Image, master: Image) -> None:
-    """Refuse a master in another unit than the image.
-
-    :raises CalibrationError: they differ.
-    """
-    if image.state.unit != master.state.unit:
-        raise CalibrationError(
-            f"{image.name} is in {image.state.unit or 'no unit'}, {master.name} in {master.state.unit or 'no unit'}; "
-            "bring both to the same unit"
-        )
 
 
 def check_shapes(frames: Iterable[Image]) -> None:

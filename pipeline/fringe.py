@@ -8,7 +8,9 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
-from pipeline.frames import Image, Lineage, Ran, check_image, check_shapes, check_units
+from pipeline.frames import Image, check_shapes
+from pipeline.lineage import Lineage, Ran
+from pipeline.making import check_image, check_units
 from pipeline.pixels import Array, Pixels, sealed
 from pipeline.robust import MAD_TO_SIGMA
 from pipeline.running import advise

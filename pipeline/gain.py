@@ -14,9 +14,10 @@ from pipeline import keywords, tables
 from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.frames import Image
+from pipeline.hints import is_number
 from pipeline.pixels import Pixels
 from pipeline.regions import GAIN, READ_NOISE, SATURATION, Region, numbers_of, regions_of, several_gains, spread_out
-from pipeline.stages import is_number, stage
+from pipeline.stages import stage
 
 SAME_GAIN = 1e-3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipeline.directory import axes_of, content_of, contents, how_to_name
 from pipeline.errors import FrameError, SettingError
 from pipeline.files import opened, signature_of
 from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
-from pipeline.planes import Plane
+from pipeline.plane import Plane
 from pipeline.soundness import BLOCK, TYPES
 
 MOST_PIXELS = 2**31
@@ -37,32 +38,16 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
     :raises FrameError: the HDU holds no image, or a cube of which none is chosen, or the file is cut.
     """
     hdu = hdus[number]
-    header = hdu.header
     what = f"{path}[{number}]"
-    content = content_of(hdu)
-    if content[0] not in "0123456789":
-        raise FrameError(
-            f"{what}: holds {content}; expected an image; the file has {contents(hdus, path)}{how_to_name(hdus, path)}"
-        )
-    axes = axes_of(header)
-    *cube, height, width = _squeezed(axes, what)
-    count = math.prod(cube)
-    _check_plane(what, (*cube, height, width), count, chosen)
-    shape, plane = (height, width), chosen if count > 1 else None
-    if count * height * width >= MOST_PIXELS:
-        raise FrameError(f"{what}: would have {'×'.join(map(str, axes))} pixels; fewer than 2^31 are expected")
-    stored = TYPES[int(header["BITPIX"])]
+    _check_image(hdus, number, path)
+    count, shape = _counted(axes_of(hdu.header), what, chosen)
+    stored = TYPES[int(hdu.header["BITPIX"])]
     cards = cards_of(hdu, path, packing)
     compressed = isinstance(hdu, fits.CompImageHDU)
     place = hdu.fileinfo()
-    offset = int(place["datLoc"])
     status = Path(path).stat()
     if not packing:
-        # Of a compressed image only its size with the padding to a full block is known, and the padding may be absent.
-        size = place["datSpan"] - BLOCK + 1 if compressed else count * height * width * np.dtype(stored).itemsize
-        _check_size(what, offset + size, status.st_size)
-        if not compressed:
-            tell_of_padding(what, offset + place["datSpan"], status.st_size)
+        _check_whole(what, place, status.st_size, None if compressed else count * math.prod(shape), stored)
     raw = raw_header(hdu, path, packing)
     if compressed:
         tell_of_loss(Cards.read(raw), what)
@@ -72,16 +57,46 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
         hdu=number,
         shape=shape,
         stored=stored,
-        offset=offset,
+        offset=int(place["datLoc"]),
         packing="tiles" if compressed else packing,
         signature=signature_of(status),
         bscale=scaling.bscale,
         bzero=scaling.bzero,
         blank=scaling.blank,
-        plane=plane,
+        plane=chosen if count > 1 else None,
         datasum=sum_of_data(raw, what) if not (packing and compressed) else None,
         span=int(place["datSpan"]),
     )
+
+
+def _check_image(hdus: fits.HDUList, number: int, path: str) -> None:
+    content = content_of(hdus[number])
+    if content[0] not in "0123456789":
+        raise FrameError(
+            f"{path}[{number}]: holds {content}; expected an image; the file has {contents(hdus, path)}"
+            f"{how_to_name(hdus, path)}"
+        )
+
+
+def _counted(axes: list[int], what: str, chosen: int | None) -> tuple[int, tuple[int, int]]:
+    """Give how many planes there are, and the rows and columns of each."""
+    *cube, height, width = _squeezed(axes, what)
+    count = math.prod(cube)
+    _check_plane(what, (*cube, height, width), count, chosen)
+    if count * height * width >= MOST_PIXELS:
+        raise FrameError(f"{what}: would have {'×'.join(map(str, axes))} pixels; fewer than 2^31 are expected")
+    return count, (height, width)
+
+
+def _check_whole(what: str, place: Mapping[str, Any], there: int, values: int | None, stored: str) -> None:
+    """Refuse a file that is cut; ``values`` is None for a compressed image.
+
+    Of that only its size with the padding to a full block is known, and the padding may be absent.
+    """
+    size = place["datSpan"] - BLOCK + 1 if values is None else values * np.dtype(stored).itemsize
+    _check_size(what, place["datLoc"] + size, there)
+    if values is not None:
+        tell_of_padding(what, place["datLoc"] + place["datSpan"], there)
 
 
 def cards_of(hdu: Any, path: str, packing: str) -> Cards:

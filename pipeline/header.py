@@ -15,8 +15,9 @@ from astropy.io import fits
 from pipeline.cards import Cards
 from pipeline.errors import FileWarning
 from pipeline.exposures import exposure
-from pipeline.frames import Image, Ran
+from pipeline.frames import Image
 from pipeline.keeping import kept
+from pipeline.lineage import Ran
 from pipeline.names import cards_of, masters_of
 from pipeline.pixels import Array, Flag, Pixels
 from pipeline.running import advise

@@ -16,6 +16,7 @@ INK, GRID, LINE, FILL, BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(
 NONE = 0.5
 """What stands for no pixels on an axis of logarithms."""
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
+AXIS = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
 
 
 def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, Any]:
@@ -23,11 +24,6 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
     height, width = view.shape
     tall = min(max(880 * height / width, 120), 820)
     whole = tall + 180
-    chosen = limits[look.limits]
-    span = span_of(limits)
-    counts, below, above = binned(view.good, span)
-    outside = f" · {below} pixels below, {above} above" if below or above else ""
-    axis = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
     return {
         "height": round(whole + 170),
         "margin": {"l": 70, "r": 20, "t": 110, "b": 60},
@@ -36,49 +32,48 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
         "font": {"family": FONT, "size": 13, "color": INK},
         "showlegend": False,
         "modebar": {"remove": ["sendChartToCloud", "sendDataToCloud"]},
+        **_picture_axes(height, width, whole),
+        **_histogram_axes(view, span_of(limits), whole),
+        "shapes": [_band(limits[look.limits], whole)],
+        "coloraxis": _colour_axis(view, look, limits[look.limits], whole),
+    }
+
+
+def _picture_axes(height: int, width: int, whole: float) -> dict[str, Any]:
+    shared = {**AXIS, "constrain": "domain", "showgrid": False}
+    return {
         "xaxis": {
-            **axis,
+            **shared,
             "title": {"text": "x (column, from 0)"},
             "range": [-0.5, width - 0.5],
-            "constrain": "domain",
-            "showgrid": False,
             "anchor": "y",
             "domain": [0, 1],
         },
         "yaxis": {
-            **axis,
+            **shared,
             "title": {"text": "y (row, from 0)", "standoff": 4},
             "range": [-0.5, height - 0.5],
-            "constrain": "domain",
-            "showgrid": False,
             "anchor": "x",
             "domain": [180 / whole, 1],
             "scaleanchor": "x",
             "scaleratio": 1,
         },
+    }
+
+
+def _histogram_axes(view: View, span: Range, whole: float) -> dict[str, Any]:
+    counts, below, above = binned(view.good, span)
+    outside = f" · {below} pixels below, {above} above" if below or above else ""
+    return {
         "xaxis2": {
-            **axis,
+            **AXIS,
             "title": {"text": f"{_value(view)}{outside}"},
             "anchor": "y2",
             "domain": [0, 1],
             "range": [span.low, span.high],
         },
-        "shapes": [
-            {
-                "type": "rect",
-                "xref": "x2",
-                "yref": "paper",
-                "x0": chosen.low,
-                "x1": chosen.high,
-                "y0": 0,
-                "y1": 100 / whole,
-                "layer": "below",
-                "line": {"width": 0},
-                "fillcolor": BAND,
-            }
-        ],
         "yaxis2": {
-            **axis,
+            **AXIS,
             "title": {"text": "pixels", "standoff": 4},
             "type": "log",
             "dtick": 2,
@@ -87,21 +82,40 @@ def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, 
             "domain": [0, 100 / whole],
             "exponentformat": "SI",
         },
-        "coloraxis": {
-            "colorscale": [[t, colour] for t, colour in colour_scale(look.colours, look.stretch)],
-            "cmin": chosen.low,
-            "cmax": chosen.high,
-            "colorbar": {
-                "title": {"text": view.unit or "value", "side": "right"},
-                "thickness": 16,
-                "outlinewidth": 0,
-                "len": 1 - 180 / whole,
-                "y": 1,
-                "yanchor": "top",
-                "lenmode": "fraction",
-                "ypad": 0,
-                "tickcolor": INK,
-            },
+    }
+
+
+def _band(chosen: Range, whole: float) -> dict[str, Any]:
+    """Shade what of the histogram lies between the first and the last colour."""
+    return {
+        "type": "rect",
+        "xref": "x2",
+        "yref": "paper",
+        "x0": chosen.low,
+        "x1": chosen.high,
+        "y0": 0,
+        "y1": 100 / whole,
+        "layer": "below",
+        "line": {"width": 0},
+        "fillcolor": BAND,
+    }
+
+
+def _colour_axis(view: View, look: Look, chosen: Range, whole: float) -> dict[str, Any]:
+    return {
+        "colorscale": [[t, colour] for t, colour in colour_scale(look.colours, look.stretch)],
+        "cmin": chosen.low,
+        "cmax": chosen.high,
+        "colorbar": {
+            "title": {"text": view.unit or "value", "side": "right"},
+            "thickness": 16,
+            "outlinewidth": 0,
+            "len": 1 - 180 / whole,
+            "y": 1,
+            "yanchor": "top",
+            "lenmode": "fraction",
+            "ypad": 0,
+            "tickcolor": INK,
         },
     }
 

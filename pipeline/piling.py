@@ -17,8 +17,9 @@ from pipeline.hdus import cards_of, plane_of
 from pipeline.mosaic import Piece, moved
 from pipeline.piles import Part, layout_of, pile_cards
 from pipeline.placing import Place
+from pipeline.plane import Plane
 from pipeline.planepile import Pile
-from pipeline.planes import FitsSource, Plane
+from pipeline.planes import FitsSource
 from pipeline.regions import regions_of
 from pipeline.running import advise
 from pipeline.section import Section

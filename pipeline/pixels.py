@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from enum import IntFlag
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Array, Shared, same_array, seal, sealed, working_dtype
 from pipeline.errors import ShapeError
 
-Array: TypeAlias = npt.NDArray[Any]
+__all__ = ["STICKY", "Array", "Flag", "Pixels", "Shared", "same_array", "seal", "sealed", "working_dtype"]
 
 
 class Flag(IntFlag):
@@ -31,36 +31,6 @@ class Flag(IntFlag):
 
 STICKY = Flag.SATURATED
 """Reasons that one bad frame gives to the whole stack; the others need every frame to be bad."""
-
-
-def sealed(array: Array) -> Array:
-    """Adopt an array that nobody else holds: a read-only view of read-only memory, without a copy."""
-    array.flags.writeable = False
-    return array.view()
-
-
-def seal(array: Any) -> Array:
-    """Give a read-only view of a private copy; an array sealed before is passed as it is."""
-    given: Array = np.asarray(array)
-    base = given.base
-    own_memory = type(base) is np.ndarray and base.flags.owndata and not base.flags.writeable  # no mapped file
-    return given if own_memory and not given.flags.writeable else sealed(np.array(given))
-
-
-def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Give the float type that holds such values exactly: float32 up to 16 bits and for float32, else float64."""
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "biuf":
-        raise ShapeError(f"pixels are {dtype}; expected integers or real numbers")
-    small = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if small else np.float64)
-
-
-def same_array(a: Array | None, b: Array | None) -> bool:
-    """Tell whether two arrays hold the same values of the same type; NaN equals NaN."""
-    if a is None or b is None:
-        return a is b
-    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def _same_shared(a: Shared, b: Shared) -> bool:
@@ -84,9 +54,6 @@ def _seal_optional(variance: Any) -> Array | None:
 
 def _seal_shared(shared: Iterable[tuple[str, Any]]) -> Shared:
     return tuple((key, seal(sigma)) for key, sigma in shared)
-
-
-Shared: TypeAlias = tuple[tuple[str, Array], ...]
 
 
 @attrs.frozen(eq=True)

@@ -10,14 +10,14 @@ import numpy as np
 
 from pipeline.files import hold
 from pipeline.pixels import Array, working_dtype
-from pipeline.planes import Plane
+from pipeline.plane import Plane
 
 
 @attrs.frozen
 class Pile:
     """The arrays of several HDUs of a file, one above the other, read by rows; those that are narrower end in NaN.
 
-    It is read as a :class:`~pipeline.planes.Plane` is.
+    It is read as a :class:`~pipeline.plane.Plane` is.
     """
 
     parts: tuple[Plane, ...]

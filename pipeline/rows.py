@@ -9,9 +9,10 @@ import numpy as np
 
 from pipeline.amplifiers import Amplifier, Sampled
 from pipeline.clip import Clip
-from pipeline.frames import Image, Source
+from pipeline.frames import Image
 from pipeline.pixels import STICKY, Array, Flag, Pixels, working_dtype
 from pipeline.shifts import Shifts, sampled
+from pipeline.source import Source
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.compose import each
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
-from pipeline.frames import FrameSet, Image, Ran
+from pipeline.frames import FrameSet, Image
 from pipeline.keywords import saturation, unknown_saturation
+from pipeline.lineage import Ran
 from pipeline.masks import Mask
 from pipeline.pixels import Array, Flag, sealed
 from pipeline.regions import regions_of, several_levels, spread_out

@@ -9,8 +9,6 @@ import difflib
 import importlib
 import inspect
 import logging
-import numbers
-import types
 import typing
 from collections.abc import Callable
 from functools import cached_property, update_wrapper
@@ -20,7 +18,9 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.frames import Image, Ran, is_frame
+from pipeline.frames import Image, is_frame
+from pipeline.hints import fits_hint, words_of
+from pipeline.lineage import Ran
 from pipeline.running import advise, how_to_run
 
 _log = logging.getLogger("pipeline")
@@ -47,7 +47,7 @@ def stage(
     :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
         ``each`` of it over frames on disk reads nothing until rows are asked for.  A function tells of each image
         and the settings whether that is so.
-    :param does: the field of :class:`~pipeline.frames.State` that the stage fills.  An image whose header says
+    :param does: the field of :class:`~pipeline.state.State` that the stage fills.  An image whose header says
         that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
         the same); asked for twice in one chain, it is refused.
     :param ceiling: all that the stage does is to flag values as saturated from the level that this function gives,
@@ -132,13 +132,13 @@ class Stage(Generic[In, P, Out]):
         for name, value in settings.items():
             if name not in self.defaults:
                 raise SettingError(f"{self.name} has no setting {name!r}{self._known(name)}")
-            if not _fits(value, self.hints[name]):
-                raise SettingError(f"{self.name}: {name} should be {_words(self.hints[name])}, found {value!r}")
+            if not fits_hint(value, self.hints[name]):
+                raise SettingError(f"{self.name}: {name} should be {words_of(self.hints[name])}, found {value!r}")
         missing = [name for name in self.required if name not in settings]
         if missing:
             raise SettingError(
                 f"{self.name} needs {', '.join(missing)}: for none, say {missing[0]}=None"
-                if _fits(None, self.hints[missing[0]])
+                if fits_hint(None, self.hints[missing[0]])
                 else f"{self.name} needs {', '.join(missing)}"
             )
 
@@ -165,7 +165,7 @@ class Step(Generic[In_contra, Out_co]):
         if stage.takes is Image and is_frame(record):
             record = Image.of(record)  # type: ignore[assignment]
         if not isinstance(record, stage.takes):
-            raise StepError(f"{stage.name} takes {_words(stage.takes)}, found {record!r}{_mend(stage, record)}")
+            raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)
         done = _done_before(stage, record, settings)
         if done:
@@ -225,33 +225,6 @@ def _mend(stage: Stage[Any, Any, Any], record: object) -> str:
         ("FrameSet", "Image"): f"; combine the frames first, or wrap the step: each({stage.name}(...))",
         ("Image", "FrameSet"): "; give it a FrameSet of frames, such as frames.light",
     }.get((found, wanted), "")
-
-
-def _record_types(hint: Any) -> list[type]:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    return [option for option in options if isinstance(option, type)]
-
-
-def _fits(value: object, hint: Any) -> bool:
-    """Check settings that should be records or numbers; words are the stage's own business."""
-    options = _record_types(hint)
-    if any(attrs.has(option) for option in options):
-        several = [typing.get_args(option)[0] for option in typing.get_args(hint) if typing.get_origin(option) is tuple]
-        each = isinstance(value, tuple) and bool(value) and all(isinstance(one, tuple(several)) for one in value)
-        return isinstance(value, tuple(options)) or each
-    said = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
-    numeric = bool(said & {float, int}) and said <= {float, int, types.NoneType}
-    return not numeric or (value is None and types.NoneType in options) or is_number(value)
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a real number, of whatever type, and no truth value."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _words(hint: Any) -> str:
-    names = ["None" if option is types.NoneType else option.__name__ for option in _record_types(hint)]
-    return " or ".join(f"a {name}" if name != "None" else name for name in names) or str(hint)
 
 
 def _stage_named(module: str, name: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image, MasterDark, cli, open_frame, scale_dark, write
+from pipeline import Image, MasterDark, open_frame, reducing, scale_dark, write
 from pipeline.cli import main
 from pipeline.products import product_name
 
@@ -165,7 +165,7 @@ def test_a_wrong_command_line_is_status_2(arguments, capsys):
 
 
 def test_a_bug_of_ours_is_status_70_and_asks_for_a_report(night, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "make_masters", lambda *_: 1 / 0)
+    monkeypatch.setattr(reducing, "make_masters", lambda *_: 1 / 0)
     assert main(["reduce", "night.csv"]) == 70
     assert "please report" in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image, attach_header, cli, open_frame, work, write
+from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli import main
 from pipeline.delivery import together, whole_file
 from pipeline.errors import FrameError, OutputError
@@ -263,7 +263,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_of(night, capsys):
     assert "cannot be written: Permission denied" in capsys.readouterr().err
 
 
-def meanwhile(monkeypatch, fault, module=cli, name="make_masters"):
+def meanwhile(monkeypatch, fault, module=reducing, name="make_masters"):
     """Let something happen once masters are made, before the lights are read."""
     make = getattr(module, name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import frames_of, quick, stacks
 
@@ -92,7 +92,7 @@ def test_nothing_asked_nothing_followed():
     assert reduce(flat_frames(9, 9), recipe=Recipe(variance=None)).pixels.variance is None
 
 
-@quick
+@settings(quick, max_examples=30)
 @given(stacks(), st.sampled_from(["mean", "median"]), st.sampled_from([None, Clip(), Clip("mad")]))
 def test_order_tiles_and_threads_change_no_variance(stack, method, clip):
     frames = frames_of(stack)

@@ -1,0 +1,43 @@
+"""Arrays that cannot change, and the types that hold values exactly."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ShapeError
+
+Array: TypeAlias = npt.NDArray[Any]
+Shared: TypeAlias = tuple[tuple[str, Array], ...]
+
+
+def sealed(array: Array) -> Array:
+    """Adopt an array that nobody else holds: a read-only view of read-only memory, without a copy."""
+    array.flags.writeable = False
+    return array.view()
+
+
+def seal(array: Any) -> Array:
+    """Give a read-only view of a private copy; an array sealed before is passed as it is."""
+    given: Array = np.asarray(array)
+    base = given.base
+    own_memory = type(base) is np.ndarray and base.flags.owndata and not base.flags.writeable  # no mapped file
+    return given if own_memory and not given.flags.writeable else sealed(np.array(given))
+
+
+def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Give the float type that holds such values exactly: float32 up to 16 bits and for float32, else float64."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biuf":
+        raise ShapeError(f"pixels are {dtype}; expected integers or real numbers")
+    small = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def same_array(a: Array | None, b: Array | None) -> bool:
+    """Tell whether two arrays hold the same values of the same type; NaN equals NaN."""
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

@@ -1,0 +1,47 @@
+"""Edge: the command ``ccd-pipeline combine``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pipeline.asking import inputs_of, night_of, recipe_of
+from pipeline.errors import StepError
+from pipeline.extras import NO_EXTRAS
+from pipeline.frames import KINDS
+from pipeline.header import attach_header
+from pipeline.instrument import check_alike, check_target
+from pipeline.many import add_worker_options, client_of
+from pipeline.options import UNUSED
+from pipeline.products import check_outputs, record_path
+from pipeline.spreading import spread
+from pipeline.switches import NO_SWITCHES
+from pipeline.telling import deliver, record_done, speaker_of, told_once_there
+
+
+def add_combine(commands: Any, combining: argparse.ArgumentParser) -> None:
+    """Add the command to those of the parser, with the options of commands that combine."""
+    stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
+    stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
+    stack.add_argument("-o", "--output", type=Path, required=True)
+    add_worker_options(stack)
+    stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES, **NO_EXTRAS)
+
+
+def _combine(options: argparse.Namespace) -> None:
+    recipe = recipe_of(options)
+    frames = night_of(options)
+    record = record_path(options.output) if options.record else None
+    outputs = [options.output, *([record] if record else [])]
+    check_outputs(outputs, inputs_of(options, frames), overwrite=options.overwrite)
+    if not frames.of_kind(options.kind).frames:
+        raise StepError(f"{options.filelist}: no {options.kind} frames in it")
+    chosen = frames.of_kind(options.kind)
+    check_alike(chosen)
+    check_target(chosen.light)
+    with client_of(options) as client, spread(client):
+        product = attach_header(recipe.combined(recipe.prepared(chosen)))
+    with told_once_there(speaker_of(options)) as tell:
+        deliver(product, options.output, options.overwrite, tell)
+        record_done(record, "combine", options, frames, [(product, options.output)], tell)

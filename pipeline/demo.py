@@ -1,0 +1,42 @@
+"""Edge: the command ``ccd-pipeline demo``."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.fits import open_frame
+from pipeline.replaying import Parse
+from pipeline.report import compared
+from pipeline.simulate import simulate, write_night
+from pipeline.telling import speaker_of
+
+
+def add_demo(commands: Any, parse: Parse) -> None:
+    """Add the command to those of the parser, whose own reading of a command line it needs."""
+    demo = commands.add_parser("demo", help="simulate a night, reduce it, compare the result with the truth")
+    demo.add_argument("directory", nargs="?", default="demo", type=Path, metavar="DIRECTORY", help="default: demo")
+    demo.add_argument("--seed", type=_seed, default=1, help="another night for every number (default: 1)")
+    demo.add_argument("--overwrite", action="store_true", help="write over files that are there")
+    demo.set_defaults(run=partial(_demo, parse), strict=False, quiet=False)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
+def _demo(parse: Parse, options: argparse.Namespace) -> None:
+    folder: Path = options.directory
+    output = folder / "reduced.fits"
+    say = speaker_of(options)
+    night = simulate(seed=options.seed)
+    filelist = write_night(night, folder, overwrite=options.overwrite)
+    command = ["reduce", str(filelist), "-o", str(output), *(["--overwrite"] if options.overwrite else [])]
+    say(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
+    parsed = parse(command)
+    parsed.run(parsed)
+    say(compared(night, open_frame(output).pixels))

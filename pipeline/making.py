@@ -1,0 +1,35 @@
+"""What every master checks of the image that it is made of, and of the image that it corrects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.errors import CalibrationError, StepError
+from pipeline.frames import FrameSet, Image, is_frame
+
+
+def check_image(thing: object, maker: str) -> None:
+    """Refuse what is no image where a master is made of one.
+
+    :raises StepError: it is something else.
+    """
+    if not isinstance(thing, Image):
+        mend = "combine the frames first" if isinstance(thing, FrameSet) else "wrap it in Image.of"
+        raise StepError(f"a {maker} is made of an Image, found {thing!r}; {mend}")
+
+
+def taken_as(kind: str, thing: Any) -> Any:
+    """Take an array, an HDU, a CCDData or a ReducedImage as an image of a kind; pass on anything else."""
+    return Image.of(thing, kind=kind) if is_frame(thing) else thing
+
+
+def check_units(image: Image, master: Image) -> None:
+    """Refuse a master in another unit than the image.
+
+    :raises CalibrationError: they differ.
+    """
+    if image.state.unit != master.state.unit:
+        raise CalibrationError(
+            f"{image.name} is in {image.state.unit or 'no unit'}, {master.name} in {master.state.unit or 'no unit'}; "
+            "bring both to the same unit"
+        )

@@ -1,0 +1,115 @@
+"""Edge: the command ``ccd-pipeline reduce``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.asking import inputs_of, night_of, recipe_of
+from pipeline.bias import MasterBias
+from pipeline.dark import MasterDark
+from pipeline.detectors import reduce_every_hdu, refuse_others
+from pipeline.errors import SettingError, StepError
+from pipeline.extras import add_extras
+from pipeline.flat import MasterFlat
+from pipeline.header import ReducedImage
+from pipeline.inspection import add_figure_options, outputs_of, write_drawings
+from pipeline.many import add_many_options, is_many, reduce_nights
+from pipeline.options import add_reduction_options
+from pipeline.output import write
+from pipeline.products import check_outputs, master_paths, product_paths, record_path
+from pipeline.qualityfile import quality_of, write_quality
+from pipeline.recipes import Masters, make_masters, reduce
+from pipeline.report import combined_words, flag_words
+from pipeline.switches import add_switches
+from pipeline.telling import deliver, record_done, speaker_of, told_once_there
+
+
+def add_reduce(commands: Any, combining: argparse.ArgumentParser) -> None:
+    """Add the command to those of the parser, with the options of commands that combine."""
+    reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
+    add_many_options(reduction)
+    reduction.add_argument(
+        "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"
+    )
+    reduction.add_argument("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
+    reduction.add_argument(
+        "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
+    )
+    reduction.add_argument(
+        "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
+    )
+    reduction.add_argument(
+        "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
+    )
+    add_switches(reduction)
+    add_figure_options(reduction)
+    add_reduction_options(reduction)
+    add_extras(reduction)
+    reduction.set_defaults(run=_reduce)
+
+
+def _reduce(options: argparse.Namespace) -> None:
+    if options.each and outputs_of(options):
+        raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    if options.every_hdu:
+        refuse_others(options)
+    if is_many(options):
+        reduce_nights(options, recipe_of(options), speaker_of(options))
+    elif options.every_hdu:
+        reduce_every_hdu(options, recipe_of, speaker_of(options))
+    else:
+        _reduce_one(options)
+
+
+def _reduce_one(options: argparse.Namespace) -> None:
+    recipe, say = recipe_of(options), speaker_of(options)
+    frames = night_of(options)
+    if not frames.light.frames:
+        raise StepError(f"{options.filelist}: no light frames in it; give at least one")
+    output = options.output or Path("reduced" if options.each else "reduced.fits")
+    products = product_paths(output, frames, each=options.each)
+    paths = master_paths(options.masters, frames)
+    record = record_path(output, each=options.each) if options.record else None
+    drawings = outputs_of(options)
+    sides = [path for path in (record, options.quality, *drawings) if path]
+    outputs = [*(path for path, *_ in products), *paths.values(), *sides]
+    check_outputs(outputs, inputs_of(options, frames), overwrite=options.overwrite)
+    masters = make_masters(frames, recipe)
+    for kind, master in _made(masters):
+        say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
+    made = ((path, reduce(chosen, recipe=recipe, masters=masters, kind=kind)) for path, kind, chosen in products)
+    keep = bool(sides)
+    done = _delivered(made, options, keep, say) if options.each else []  # many products, each when it is done
+    reduced = list(made)
+    with told_once_there(say) as tell:
+        done += _delivered(reduced, options, keep, tell)
+        for kind, master in _made(masters):
+            if kind in paths:
+                write(master, paths[kind], overwrite=options.overwrite)
+        made_of = [product for product, _ in done]
+        measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
+        if drawings:
+            write_drawings(options, (made_of, masters, frames), measured, tell)
+        if options.quality:
+            write_quality(measured, options.quality, overwrite=options.overwrite)
+            tell(f"wrote {options.quality}: quality numbers of {len(measured)} images")
+        record_done(record, "reduce", options, frames, done, tell)
+
+
+def _delivered(
+    made: Iterable[tuple[Path, ReducedImage]], options: argparse.Namespace, keep: bool, say: Callable[[str], None]
+) -> list[tuple[ReducedImage, Path]]:
+    """Write products; give back those that are still needed."""
+    done = []
+    for path, product in made:
+        deliver(product, path, options.overwrite, say)
+        done += [(product, path)] if keep else []
+    return done
+
+
+def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
+    every = (("bias", masters.bias), ("dark", masters.dark), ("flat", masters.flat))
+    return [(kind, master) for kind, master in every if master is not None]
