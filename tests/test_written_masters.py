@@ -10,6 +10,7 @@ from pipeline import (
     FrameSet,
     Image,
     MasterBias,
+    MasterDark,
     Pixels,
     combine,
     make_masters,
@@ -83,6 +84,8 @@ def test_a_master_knows_its_errors_again(tmp_path):
         np.testing.assert_array_equal(read, written)
         np.testing.assert_array_equal(cut, written[7:20])
     assert not whole.variance.any()
+    again = MasterDark.of(open_frame(tmp_path / "dark.fits", kind="dark"))
+    assert len(again.pixels.shared) == len(whole.shared) == 2  # the bias and the dark, and no more each time
 
 
 def test_what_is_not_shared_stays_the_masters_own(tmp_path):
