@@ -111,6 +111,19 @@ def test_masters_of_several_nights_are_combined_by_the_errors_they_carry():
     np.testing.assert_allclose(image.pixels.total_variance, 3)
 
 
+def test_of_masters_combined_what_both_share_is_not_averaged():
+    """As above, with a bias of σ 1 in both: 3 ADU² and 1."""
+    masters = [
+        Pixels.of(np.full((4, 5), 100.0), variance=np.full((4, 5), v)).as_shared(key)
+        for key, v in (("one", 8.0), ("other", 4.0))
+    ]
+    with_bias = [attrs.evolve(one, shared=(("bias", np.ones((4, 5))), *one.shared)) for one in masters]
+    image = combine(FrameSet(Image.of(pixels, kind="dark", header=Cards()) for pixels in with_bias), clip=None)
+    assert [key for key, _ in image.pixels.shared] == ["bias"]
+    np.testing.assert_allclose(image.pixels.variance, 3)
+    np.testing.assert_allclose(image.pixels.total_variance, 4)
+
+
 def broken(path, change):
     with fits.open(path, mode="update") as hdus:
         change(hdus)
