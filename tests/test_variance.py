@@ -32,6 +32,7 @@ from pipeline import (
     running,
     subtract_bias,
 )
+from pipeline.counting import slope_of
 from pipeline.errors import StepError, VarianceWarning
 from pipeline.photons import pair_noise
 from pipeline.propagation import median_variance
@@ -285,6 +286,15 @@ def test_the_noise_of_rates_and_of_electrons(unit, exposure, expected, given):
 def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
     with pytest.warns(VarianceWarning, match=words):
         assert estimate_variance(image).pixels.variance is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "slope"), [("adu", 1 / 1.5), ("adu/s", 1 / 90), ("electron", 1), ("electron/s", 1 / 60)]
+)
+def test_what_a_unit_of_level_adds_by_its_photons(unit, slope):
+    """A rate r of 60 s is 60 r counts: their variance, 60 r over the gain, over 60²."""
+    light = Image.of(np.ones(SIZE), exposure=60.0, header={"BUNIT": unit, "GAIN": 1.5})
+    assert slope_of([light, light]) == pytest.approx(slope)
 
 
 def test_a_combination_is_no_single_frame():
