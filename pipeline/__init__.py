@@ -80,6 +80,7 @@ The modules, in the order in which data flows and in which they may import (each
     fringe       MasterFringe, subtract_fringe
     healing      heal
     names        the cards that scripts written for ASPIRED read
+    companions   the HDUs beside an image
     header       ReducedImage, attach_header
     flagging     what a reduction flags
     recipe       the settings of a reduction

@@ -27,7 +27,7 @@ PARTS = 4
 
 
 @attrs.frozen
-class Amplifier:
+class AmplifierNoise:
     """The noise of the rows and columns (from, to before) that one amplifier reads."""
 
     rows: tuple[int, int]
@@ -46,11 +46,11 @@ class Sampled:
 
 def amplifiers_of(
     sampled: Sampled, shape: tuple[int, int], shifts: Shifts, kind: str, counting: Noise | None
-) -> tuple[Amplifier, ...]:
+) -> tuple[AmplifierNoise, ...]:
     """Measure the noise of a stack, of each part of the image on its own where parts differ."""
     sample = sample_of(sampled.blocks, shifts)
     whole = measure_stack_noise(sampled.blocks, shifts, kind, counting, sample)
-    one = (Amplifier((0, shape[0]), (0, shape[1]), whole),)
+    one = (AmplifierNoise((0, shape[0]), (0, shape[1]), whole),)
     if counting is not None or len(shifts.offsets) < 2:
         return one
     ratio = _relative(sampled, sample, whole)
@@ -59,7 +59,7 @@ def amplifiers_of(
     if len(column_edges) == 2 and len(row_edges) == 2:
         return one
     return tuple(
-        Amplifier(rows, columns, measure_stack_noise(cut_to(sampled, rows, columns), shifts, kind) or whole)
+        AmplifierNoise(rows, columns, measure_stack_noise(cut_to(sampled, rows, columns), shifts, kind) or whole)
         for rows in pairwise(row_edges)
         for columns in pairwise(column_edges)
     )
@@ -113,7 +113,7 @@ def cut_to(sampled: Sampled, rows: tuple[int, int], columns: tuple[int, int]) ->
     return [block for block in blocks if block.size]
 
 
-def which_of(amplifiers: Sequence[Amplifier], place: Array, width: int) -> Array:
+def which_of(amplifiers: Sequence[AmplifierNoise], place: Array, width: int) -> Array:
     """Give the number of the amplifier that reads each pixel, counted through the flattened image."""
     which = np.zeros(place.shape, np.uint8)
     if len(amplifiers) > 1:
@@ -125,7 +125,7 @@ def which_of(amplifiers: Sequence[Amplifier], place: Array, width: int) -> Array
 
 
 def variance_of(
-    amplifiers: Sequence[Amplifier], which: Array, step: Array | float
+    amplifiers: Sequence[AmplifierNoise], which: Array, step: Array | float
 ) -> Callable[[Array, Array | slice], Array]:
     """Give the function that tells σ² of pixels at a level: ``which`` amplifier reads each, and its largest step."""
 

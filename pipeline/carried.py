@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
 import numpy as np
 
 from pipeline.amplifiers import variance_of, which_of
 from pipeline.closer import combine_kept, kept, steps_of
 from pipeline.order import Window
-from pipeline.pixels import Array, Shared
+from pipeline.pixels import Array, Pixels, Shared, sealed
 from pipeline.propagation import Followed, added, counted, from_noise, portions, share, spread_of
 from pipeline.rows import Plan, Rows
 from pipeline.survivors import by_noise, kept_values
@@ -16,6 +20,23 @@ from pipeline.survivors import by_noise, kept_values
 def carry_variance(rows: Rows) -> bool:
     """Tell whether all frames carry variance."""
     return rows.parts is not None and all(part.variance is not None for part in rows.parts)
+
+
+def on_their_own(parts: Sequence[Pixels]) -> tuple[Pixels, ...]:
+    """Give images that are put together, the errors that one of them alone has counted as its own."""
+    having = Counter(key for part in parts for key, _ in part.shared)
+
+    def own(part: Pixels) -> Pixels:
+        if part.variance is None or all(having[key] > 1 for key, _ in part.shared):
+            return part
+        alone = [sigma for key, sigma in part.shared if having[key] == 1]
+        return attrs.evolve(
+            part,
+            variance=sealed(part.variance + sum(sigma * sigma for sigma in alone)),
+            shared=tuple((key, sigma) for key, sigma in part.shared if having[key] > 1),
+        )
+
+    return tuple(map(own, parts))
 
 
 def in_full(plan: Plan, rows: Rows) -> bool:
@@ -31,6 +52,7 @@ def combine_with_errors(
 ) -> tuple[Array | None, Shared]:
     """Combine a tile of rows into ``values``, and give its own variance and what it shares with other images."""
     plan = followed.plan
+    rows = attrs.evolve(rows, parts=rows.parts and on_their_own(rows.parts))
     stack = rows.columns(slice(None)) * plan.scale[:, None]
     place = np.arange(first * plan.shape[1], last * plan.shape[1])
     steps = steps_of(plan, first, last)

@@ -12,6 +12,7 @@ import attrs
 from astropy.io import fits
 
 from pipeline.bias import MasterBias
+from pipeline.companions import is_companion
 from pipeline.dark import MasterDark
 from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
@@ -19,7 +20,7 @@ from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.header import COMPANIONS, CREATOR, ReducedImage
+from pipeline.header import CREATOR, ReducedImage
 from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.recipe import Recipe
@@ -83,7 +84,7 @@ def _images(where: Location) -> dict[int | str, int | str]:
             for number, hdu in every
             if isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
             and len([size for size in hdu.shape if size > 1]) == 2
-            and not (ours and called[number] in COMPANIONS)
+            and not (ours and is_companion(called[number]))
         ]
     if not images:
         raise FrameError(f"{where.path}: no HDU holds an image")
@@ -112,8 +113,8 @@ def _words(names: Iterable[int | str]) -> str:
 def write_every_hdu(products: Mapping[int | str, Product], path: str | Path, *, overwrite: bool = False) -> None:
     """Write the products of several detectors to one file, whole or not at all.
 
-    Each image stands in an HDU named as its raw one, with MASK, UNCERT and FLAGS of the same EXTVER behind it; the
-    primary HDU holds the cards that all of them share.
+    Each image stands in an HDU named as its raw one, with what goes with it behind it, of the same EXTVER; the primary
+    HDU holds the cards that all of them share.
 
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """

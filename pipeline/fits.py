@@ -13,6 +13,7 @@ import attrs
 from astropy.io import fits
 
 from pipeline.cards import Cards
+from pipeline.companions import SHARED_KEY, is_companion
 from pipeline.corrections import state as state_of
 from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
@@ -30,9 +31,10 @@ from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, opened, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
-from pipeline.header import COMPANIONS, CREATOR
+from pipeline.header import CREATOR
 from pipeline.listfile import read_list, why_not_there
 from pipeline.piling import is_pattern, pile_of, piled
+from pipeline.plane import Plane
 from pipeline.planes import FitsSource
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
@@ -208,15 +210,22 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
         plane = plane_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
-        beside = {(str(other.name), other.ver): index for index, other in forward(hdus)} if ours else {}
-        alone = str(hdus[number].name) in COMPANIONS
-        flags, deviation = (
-            plane_of(hdus, beside[name, hdus[number].ver], where.path, packing)
-            if (name, hdus[number].ver) in beside and not alone
-            else None
-            for name in ("FLAGS", "UNCERT")
-        )
-        for other in (flags, deviation):
-            if other and other.shape != plane.shape:
-                raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")
-    return FitsSource(plane, flags, deviation), headers
+        if not ours or is_companion(str(hdus[number].name)):
+            return FitsSource(plane), headers
+        return _with_companions(hdus, number, where, plane, packing), headers
+
+
+def _with_companions(hdus: fits.HDUList, number: int, where: Location, plane: Plane, packing: str) -> FitsSource:
+    """Open what stands beside the image of a product of ours: flags, standard deviation, and what it shares."""
+    version = hdus[number].ver
+    beside = {str(hdu.name): index for index, hdu in forward(hdus) if hdu.ver == version}
+    named = {name: index for name, index in beside.items() if is_companion(name) and name != "MASK"}
+    planes = {name: plane_of(hdus, index, where.path, packing) for name, index in named.items()}
+    for other in planes.values():
+        if other.shape != plane.shape:
+            raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")
+    keys = {name: str(hdus[named[name]].header.get(SHARED_KEY, "")) for name in planes if name.startswith("SHARED")}
+    if "" in keys.values() or len(set(keys.values())) < len(keys):
+        raise FrameError(f"{where}: its SHARED HDUs should each name its own error by {SHARED_KEY}; write it again")
+    shared = tuple(sorted((key, planes[name]) for name, key in keys.items()))
+    return FitsSource(plane, planes.get("FLAGS"), planes.get("UNCERT"), shared)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from pipeline.amplifiers import Amplifier
+from pipeline.amplifiers import AmplifierNoise
 from pipeline.clip import Clip
 from pipeline.noise import Noise
 from pipeline.pixels import Array, same_array
@@ -27,7 +27,7 @@ class Found:
     rejected: tuple[int, ...]
     offsets: tuple[float, ...]
     factors: tuple[float, ...]
-    amplifiers: tuple[Amplifier, ...]
+    amplifiers: tuple[AmplifierNoise, ...]
     level: float | None
     exposures: tuple[float | None, ...]
     begin: datetime | None = None

@@ -13,13 +13,14 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cards import Cards
+from pipeline.companions import companions_of
 from pipeline.errors import FileWarning
 from pipeline.exposures import exposure
 from pipeline.frames import Image
 from pipeline.keeping import kept
 from pipeline.lineage import Ran
 from pipeline.names import cards_of, masters_of
-from pipeline.pixels import Array, Flag, Pixels
+from pipeline.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
 from pipeline.standard import printable
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from astropy.nddata import CCDData
 
 CREATOR = "ccd-pipeline 0.1.0"
-
-COMPANIONS = ("MASK", "UNCERT", "FLAGS")
-"""The HDUs that stand beside an image in a product; those of one image have its EXTVER."""
 
 _NAMED = ("light", "arc", "bias", "dark", "flat")
 
@@ -80,15 +78,7 @@ class ReducedImage:
 
     def to_hdulist(self) -> fits.HDUList:
         """Give the image with its MASK (0 good, 1 not), UNCERT (standard deviation, where known) and FLAGS."""
-        mask = fits.ImageHDU(self.pixels.mask.astype(np.uint8), name="MASK")
-        mask.header["COMMENT"] = "0 is good; 1 is flagged, for a reason that FLAGS gives"
-        extensions = [mask]
-        variance = self.pixels.total_variance
-        if variance is not None:
-            uncertainty = fits.ImageHDU(np.sqrt(variance), name="UNCERT")
-            uncertainty.header["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
-            extensions.append(uncertainty)
-        return fits.HDUList([self.to_hdu(), *extensions, flags_hdu(self.pixels.flags)])
+        return fits.HDUList([self.to_hdu(), *companions_of(self.pixels)])
 
     def to_ccddata(self) -> CCDData:
         """Give an astropy CCDData with unit, mask, uncertainty and header."""
@@ -105,14 +95,6 @@ class ReducedImage:
             header=header,
             wcs=_wcs(header),
         )
-
-
-def flags_hdu(flags: Array) -> fits.ImageHDU:
-    """Give the HDU that says for each pixel, bit by bit, why it should not be trusted."""
-    hdu = fits.ImageHDU(flags.copy(), name="FLAGS")
-    for flag in Flag:
-        hdu.header[f"FLAG{flag.bit_length() - 1}"] = (str(flag.name), f"bit of value {int(flag)}")
-    return hdu
 
 
 def _wcs(header: fits.Header) -> Any:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from pipeline.companions import flags_hdu
 from pipeline.directory import forward
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import open_frame
-from pipeline.header import CREATOR, flags_hdu
+from pipeline.header import CREATOR
 from pipeline.masks import Mask
 from pipeline.pixels import sealed
 

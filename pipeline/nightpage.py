@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.amplifiers import Amplifier
+from pipeline.amplifiers import AmplifierNoise
 from pipeline.export import write_plotly_beside
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
@@ -143,7 +143,7 @@ def _level(view: View) -> str:
     return f"median {np.median(good):.6g}{unit}, spread of the pixels {spread:.4g}{unit}"
 
 
-def _noise(kind: str, amplifier: Amplifier, alone: bool, unit: str) -> str:
+def _noise(kind: str, amplifier: AmplifierNoise, alone: bool, unit: str) -> str:
     """Say what the fit σ² = a + b·level found, in frames of some unit."""
     noise, (top, end), (left, right) = amplifier.noise, amplifier.rows, amplifier.columns
     where = "" if alone else f"rows {top} to {end - 1}, columns {left} to {right - 1}: "

@@ -11,6 +11,7 @@ from typing import Any
 from astropy.io import fits
 
 from pipeline.bias import MasterBias
+from pipeline.companions import shared_hdus
 from pipeline.dark import MasterDark
 from pipeline.delivery import whole_file
 from pipeline.errors import StepError
@@ -56,8 +57,12 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
 
 
 def hdus_of_product(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> fits.HDUList:
-    """Give what a product or master is written as: its image, MASK, UNCERT and FLAGS."""
-    return _product_of(record).to_hdulist()
+    """Give what a product is written as: its image, MASK, UNCERT and FLAGS; of a master also what it shares."""
+    product = _product_of(record)
+    hdus = product.to_hdulist()
+    if not isinstance(record, ReducedImage):
+        hdus.extend(shared_hdus(product.pixels))
+    return hdus
 
 
 def write_json(path: Path, record: Any, *, overwrite: bool = False) -> None:

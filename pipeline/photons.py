@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.amplifiers import Amplifier
+from pipeline.amplifiers import AmplifierNoise
 from pipeline.fitting import sample_of
 from pipeline.found import Found
 from pipeline.noise import MOVING, Noise
@@ -17,7 +17,7 @@ SPAN = 3.0
 """Levels that span this factor tell the gain."""
 
 
-def gain_of(told: Told, photons: Sequence[Amplifier]) -> tuple[float, float] | None:
+def gain_of(told: Told, photons: Sequence[AmplifierNoise]) -> tuple[float, float] | None:
     """Give the gain, one over the slope of the noise that was fitted, and its standard error.
 
     None where levels span less than a factor of 3, between a hundredth of the pixels at each end, where amplifiers

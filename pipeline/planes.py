@@ -8,9 +8,13 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from pipeline.pixels import Array, Pixels, working_dtype
+from pipeline.errors import FrameError
+from pipeline.pixels import Array, Pixels, sealed, working_dtype
 from pipeline.plane import Plane
 from pipeline.spool import Spool
+
+UNEQUAL = 1e-5
+"""Variances that differ by less than this fraction differ by rounding alone."""
 
 
 class Readable(Protocol):
@@ -46,11 +50,15 @@ class Readable(Protocol):
 
 @attrs.frozen
 class FitsSource:
-    """The pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
+    """The pixels of a frame on disk: its values, and for our own products flags and standard deviation.
+
+    ``shared`` is the part of the error that a master shares with others, by its keys.
+    """
 
     values: Readable
     flags: Plane | None = None
     deviation: Plane | None = None
+    shared: tuple[tuple[str, Plane], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,11 +74,28 @@ class FitsSource:
         """Read some rows."""
         deviation = None if self.deviation is None else self.deviation.read(start, stop)
         with np.errstate(over="ignore", invalid="ignore"):  # a damaged one may be huge, or a NaN that signals
-            return Pixels.of(
+            pixels = Pixels.of(
                 self.values.read(start, stop),
                 flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
                 variance=None if deviation is None else deviation**2,
             )
+            return self._sharing(pixels, start, stop) if self.shared else pixels
+
+    def _sharing(self, pixels: Pixels, start: int, stop: int) -> Pixels:
+        """Tell the errors that a master shares with others from its own, which is what is left of the variance.
+
+        :raises FrameError: they are more than all of it.
+        """
+        shared = tuple((key, plane.read(start, stop).astype(pixels.dtype)) for key, plane in self.shared)
+        whole = np.zeros(pixels.shape) if pixels.variance is None else pixels.variance
+        own = whole - sum(sigma.astype(np.float64) ** 2 for _, sigma in shared)
+        if (own < -UNEQUAL * whole).any():
+            raise FrameError(
+                f"{self.values.path}: what it shares with other masters is more than its UNCERT, so that one of both "
+                "was changed; write the master again, or delete its SHARED HDUs"
+            )
+        left = np.where(own > UNEQUAL * whole, own, 0).astype(pixels.dtype)
+        return attrs.evolve(pixels, variance=sealed(left), shared=shared)
 
     @property
     def stored(self) -> tuple[str, float] | None:
@@ -94,5 +119,8 @@ class FitsSource:
 
     def loaded(self) -> FitsSource:
         """Give the same rows quick to read."""
-        planes = (None if plane is None else plane.loaded() for plane in (self.values, self.flags, self.deviation))
-        return FitsSource(*planes)  # type: ignore[arg-type]
+        values, flags, deviation = (
+            None if plane is None else plane.loaded() for plane in (self.values, self.flags, self.deviation)
+        )
+        shared = tuple((key, plane.loaded()) for key, plane in self.shared)
+        return FitsSource(values, flags, deviation, shared)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import Amplifier, Sampled, amplifiers_of, cut_to
+from pipeline.amplifiers import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.clip import Clip, frames_needed
 from pipeline.counting import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
@@ -46,7 +46,7 @@ class Told:
     comes with its standard error.
     """
 
-    amplifiers: tuple[Amplifier, ...]
+    amplifiers: tuple[AmplifierNoise, ...]
     shifts: Shifts
     sampled: Sampled | None = None
     carried: bool = False
@@ -56,7 +56,7 @@ class Told:
     gain: tuple[float, float] | None = None
 
     @property
-    def photons(self) -> tuple[Amplifier, ...]:
+    def photons(self) -> tuple[AmplifierNoise, ...]:
         """The read and photon noise; that of lights and arcs is told apart from motion, where it was not given."""
         if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
@@ -122,7 +122,7 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
     ask = wanted.by_noise or by_variance or wanted.variance is not None
     carried = ask and frames_carry_variance(frames)
     if wanted.clip and wanted.clip.noise is not None:
-        return Told((Amplifier((0, shape[0]), (0, shape[1]), wanted.clip.noise),), none, carried=carried)
+        return Told((AmplifierNoise((0, shape[0]), (0, shape[1]), wanted.clip.noise),), none, carried=carried)
     if not (wanted.by_noise or by_variance or (wanted.variance == "noise" and not carried)):
         return Told((), none, carried=carried)
     sampled = sample_rows(frames, scale)

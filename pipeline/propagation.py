@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from toolz import unique
 
-from pipeline.amplifiers import Amplifier, variance_of, which_of
+from pipeline.amplifiers import AmplifierNoise, variance_of, which_of
 from pipeline.noise import QUANTISATION
 from pipeline.pixels import Array, Shared, sealed
 from pipeline.rows import Plan
@@ -82,7 +82,7 @@ def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | floa
     return variance
 
 
-def counted(amplifiers: Sequence[Amplifier]) -> tuple[Amplifier, ...]:
+def counted(amplifiers: Sequence[AmplifierNoise]) -> tuple[AmplifierNoise, ...]:
     """Give amplifiers with read and photon noise alone."""
     return tuple(attrs.evolve(one, noise=one.noise.counted) for one in amplifiers)
 

@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import Amplifier, Sampled
+from pipeline.amplifiers import AmplifierNoise, Sampled
 from pipeline.clip import Clip
 from pipeline.frames import Image
 from pipeline.pixels import STICKY, Array, Flag, Pixels, working_dtype
@@ -26,7 +26,7 @@ class Errors:
     """
 
     rule: str
-    amplifiers: tuple[Amplifier, ...]
+    amplifiers: tuple[AmplifierNoise, ...]
     relative: Array
     whole: bool = False
 
@@ -45,7 +45,7 @@ class Plan:
     order: Array
     method: str
     clip: Clip | None
-    amplifiers: tuple[Amplifier, ...]
+    amplifiers: tuple[AmplifierNoise, ...]
     shifts: Shifts
     scale: Array
     weights: Array

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.amplifiers import Sampled
+from pipeline.carried import on_their_own
 from pipeline.frames import Image
 from pipeline.pixels import Array, Pixels
 from pipeline.robust import MAD_TO_SIGMA, WILD
@@ -37,8 +38,8 @@ def carried_variances(frames: Sequence[Image], scale: Array) -> Array:
     height, width = frames[0].shape
     rows, thin = sampled(height, width, frames[0].kind, len(frames))
     planes = [
-        np.stack([_variance(frame, start, stop)[:, thin] * s**2 for frame, s in zip(frames, scale, strict=True)])
-        for start, stop in rows
+        np.stack([_variance(part)[:, thin] * s**2 for part, s in zip(parts, scale, strict=True)])
+        for parts in (on_their_own([frame.rows(*ends).pixels for frame in frames]) for ends in rows)
     ]
     stack = np.concatenate([plane.reshape(len(frames), -1) for plane in planes], axis=1)
     stack = stack[:, (np.isfinite(stack) & (stack > 0)).all(axis=0)]
@@ -47,9 +48,8 @@ def carried_variances(frames: Sequence[Image], scale: Array) -> Array:
     return _relative(np.median(stack / np.mean(stack, axis=0), axis=1))
 
 
-def _variance(frame: Image, start: int, stop: int) -> Array:
-    variance = frame.rows(start, stop).pixels.variance
-    return np.full((stop - start, frame.shape[1]), np.nan) if variance is None else variance.astype(np.float64)
+def _variance(pixels: Pixels) -> Array:
+    return np.full(pixels.shape, np.nan) if pixels.variance is None else pixels.variance.astype(np.float64)
 
 
 def scattered_variances(samples: Sampled | None, shifts: Shifts) -> Array:

@@ -247,6 +247,11 @@ def sky(shape=(64, 64), seed=1, gradient=0.5):
     return 200 + gradient * np.arange(shape[1]) + rng.normal(0, 3, shape)
 
 
+def test_the_level_itself_is_saturated():
+    image = flag_saturated(Image.of(np.array([[99.0, 100.0, 101.0]])), level=100)
+    assert image.pixels.flags.tolist() == [[0, Flag.SATURATED, Flag.SATURATED]]
+
+
 def test_hot_pixels_stand_out_of_their_surroundings():
     """42 ADU are 14 σ and hot; a slope and the glow of a corner are none."""
     values = sky()
@@ -274,7 +279,7 @@ def test_a_hot_column_or_row_is_hot_and_a_lower_sigma_finds_more(turned):
 def test_an_even_dark_of_whole_numbers_has_no_hot_pixel_for_a_unit():
     """Without spread the noise is that of rounding, 0.29: one unit is 3.5 σ, three are 10.4."""
     values = np.full((20, 20), 7, np.uint16)
-    values[3, 3], values[9, 9] = 8, 10
+    values[3, 3], values[9, 9], values[15, 15] = 8, 10, 0  # a pixel that is too low is not hot
     image = flag_hot(Image.of(values, kind="dark", exposure=1))
     assert np.argwhere(image.pixels.mask).tolist() == [[9, 9]]
 

@@ -61,6 +61,11 @@ def test_photon_noise_in_electrons_is_its_own_variance():
     np.testing.assert_allclose(out.variance, 900)
 
 
+@pytest.mark.parametrize(("unit", "becomes"), [("adu", "electron"), ("adu/s", "electron/s")])
+def test_a_rate_stays_a_rate(unit, becomes):
+    assert to_electrons(image_of(np.ones((2, 2)), BUNIT=unit), gain=2.0).state.unit == becomes
+
+
 def test_the_noise_that_combining_found_follows():
     stack = np.random.default_rng(2).normal(500, 4, (5, 40, 40)).round().astype("u2")
     image = combine(frames_of(stack))

@@ -32,6 +32,7 @@ from pipeline import (
     running,
     subtract_bias,
 )
+from pipeline.counting import slope_of
 from pipeline.errors import StepError, VarianceWarning
 from pipeline.photons import pair_noise
 from pipeline.propagation import median_variance
@@ -207,6 +208,19 @@ def test_what_frames_share_is_not_averaged_and_their_own_noise_is():
     assert image.pixels.total_variance[2, 2] == pytest.approx(59 / 4 + 3)
 
 
+def test_what_scaled_frames_share_is_scaled_as_they_are():
+    """Darks of 100 and 300 s at 200 s, scaled by 2 and 2/3, weigh 1 to 9: a bias of σ 1 in both is 0.2 + 0.6 = 0.8."""
+    bias = MasterBias.of(Image.of(Pixels.of(np.zeros(SIZE), variance=np.ones(SIZE)), kind="bias"))
+    darks = FrameSet(
+        Image.of(Pixels.of(np.full(SIZE, s / 10), variance=np.full(SIZE, 4.0)), kind="dark", exposure=s, name=f"{s}")
+        for s in (100.0, 300.0)
+    )
+    image = combine(each(subtract_bias(bias=bias))(darks), clip=None, scale="exposure")
+    assert image.pixels.values[2, 2] == pytest.approx(20)
+    assert variance_of(image) == pytest.approx(0.1**2 * 16 + 0.9**2 * 16 / 9)
+    assert image.pixels.total_variance[2, 2] == pytest.approx(1.6 + 0.8**2)
+
+
 def test_a_flat_that_divides_each_light_keeps_its_own_error():
     """Lights of 100 and variance 4, each over a response of 1 and variance 0.01: 4/2 + 100²·0.01."""
     lamp = Image.of(Pixels.of(np.full(SIZE, 1000.0), variance=np.full(SIZE, 1e4)), kind="flat")
@@ -272,6 +286,15 @@ def test_the_noise_of_rates_and_of_electrons(unit, exposure, expected, given):
 def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
     with pytest.warns(VarianceWarning, match=words):
         assert estimate_variance(image).pixels.variance is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "slope"), [("adu", 1 / 1.5), ("adu/s", 1 / 90), ("electron", 1), ("electron/s", 1 / 60)]
+)
+def test_what_a_unit_of_level_adds_by_its_photons(unit, slope):
+    """A rate r of 60 s is 60 r counts: their variance, 60 r over the gain, over 60²."""
+    light = Image.of(np.ones(SIZE), exposure=60.0, header={"BUNIT": unit, "GAIN": 1.5})
+    assert slope_of([light, light]) == pytest.approx(slope)
 
 
 def test_a_combination_is_no_single_frame():
