@@ -95,14 +95,19 @@ def itself(thing: T) -> T:
     return thing
 
 
-def result_of(future: Any, name: str) -> Any:
-    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
+def was_killed(future: Any) -> bool:
+    """Tell whether a task, or one that it needs, was given up because workers died."""
     from distributed.scheduler import KilledWorker
 
+    return not future.cancelled() and isinstance(future.exception(), KilledWorker)
+
+
+def result_of(future: Any, name: str) -> Any:
+    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
     if future.cancelled():
         return WorkerError(f"{name}: the scheduler has dropped the task; start again")
     error = future.exception()
-    if isinstance(error, KilledWorker):
+    if was_killed(future):
         return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({error})")
     return future.result() if error is None else error.with_traceback(future.traceback())
 
