@@ -145,20 +145,17 @@ def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path):
     reduce_many(nights, Survey(output_dir=tmp_path / "here"))
     poison = str(nights[1].parent)
 
-    def poisoned(where):
-        run_all = pipeline.elsewhere.run_bundle
-
-        def or_die(bundle, *others):
-            if any(known.input.path.startswith(where) for task in bundle.tasks for known in task.frames):
-                tempfile.mkstemp(dir=deaths)
-                os.kill(os.getpid(), signal.SIGKILL)
-            return run_all(bundle, *others)
-
-        pipeline.elsewhere.run_bundle = or_die
-
     class Poison(distributed.WorkerPlugin):
-        def setup(self, worker):
-            poisoned(poison)
+        def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
+            run_bundle = pipeline.elsewhere.run_bundle
+
+            def or_die(bundle, *others):
+                if any(known.input.path.startswith(poison) for task in bundle.tasks for known in task.frames):
+                    tempfile.mkstemp(dir=deaths)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return run_bundle(bundle, *others)
+
+            pipeline.elsewhere.run_bundle = or_die
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}), workers(2) as client:
         client.register_plugin(Poison())
@@ -301,7 +298,7 @@ def test_the_command_works_on_workers(nights, tmp_path, capsys):
     assert main(["reduce", *lists, "--output-dir", str(tmp_path / "out"), "--workers", "2"]) == 0
     assert "2 nights: 4 products written, 0 done already, 0 nights bad" in capsys.readouterr().out
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0", silence_logs=50
     ) as cluster:
         address = cluster.scheduler_address
         assert main(["reduce", *lists, "--output-dir", str(tmp_path / "two"), "--cluster", address]) == 0
