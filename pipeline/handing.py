@@ -1,7 +1,7 @@
 """Edge: handing work to the workers of Dask, little ahead of them, so that few pay for one that kills its worker.
 
-When a worker dies, Dask holds it against all tasks that were assigned to it, and gives up those on which four have
-died.  So only a few tasks are assigned at a time, and those given up are tried again alone, last: then it is known
+When a worker dies, Dask holds it against all tasks that were assigned to it, and gives up those that have seen a
+few die.  So only a few tasks are assigned at a time, and those given up are tried again alone, last: then it is known
 which it was.
 """
 

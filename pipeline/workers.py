@@ -23,10 +23,12 @@ SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
+    "distributed.scheduler.allowed-failures": 1,
 }
 """By default Dask has workers hand back each tile's memory at once, to be cleared and handed out again: that costs half
 as much processor time again as the reduction itself.  And by default they put what memory does not hold on disk as
-pickles, which whoever can write there can make run anything."""
+pickles, which whoever can write there can make run anything.  Two deaths instead of four suffice to give a task up, for
+it is tried again alone."""
 
 
 @contextmanager

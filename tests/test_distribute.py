@@ -157,7 +157,7 @@ def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path):
 
             pipeline.elsewhere.run_bundle = or_die
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), workers(2) as client:
+    with workers(2) as client:
         client.register_plugin(Poison())
         outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client)
     assert [[type(error).__name__ for error in outcome.errors] for outcome in outcomes] == [[], ["WorkerError"], [], []]
