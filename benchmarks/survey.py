@@ -3,7 +3,9 @@
 Writes simulated nights, pairs of which share their biases, and then
 
 - reduces them here with one thread and on worker processes, in turn, and compares times and every bit;
-- counts with the scheduler's own counters what went between processes, beside the sizes of products and raw frames;
+- counts what went between processes, beside the sizes of products and raw frames: bytes by the workers' own logs,
+  transfers by the scheduler's counters, which know no bytes;
+- gives them a night that cannot be read, and one whose light kills whoever opens it: no other may be lost;
 - kills a worker in the middle: every product must still be right;
 - kills the command in the middle and starts it again: it must make what is missing, and nothing else.
 
@@ -22,6 +24,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from distributed import WorkerPlugin
+
+import pipeline.elsewhere
 from pipeline import Survey, reduce_many, running, workers
 from pipeline.simulate import Counts, simulate, write_night
 
@@ -66,6 +71,9 @@ def in_turn(lists, folder, options):
             there.append(seconds)
             worked = [after - before[worker] for worker, after in client.run(used).items()]
             traffic.append(sum(client.run(sent).values()))
+            told = client.scheduler_info(n_workers=-1)["workers"].values()
+            counted = sum(worker["metrics"]["transfer"]["incoming_count_total"] for worker in told)
+            print(f"transfers from worker to worker by the scheduler's counters, a second old: {counted}")
         print(f"{options.workers} workers: {seconds:.1f} s, {seconds / here[-1]:.2f} of that")
         words = " + ".join(f"{one:.1f}" for one in worked)
         share = (sum(worked) + driver) / options.workers / processor
@@ -94,6 +102,38 @@ def kill_a_worker(lists, folder, options):
 
         reduced(lists, folder, client=client, told=kill)
     print(f"a worker killed after {killed[0]} of {len(lists)} nights: no night was lost")
+
+
+class Poison(WorkerPlugin):
+    """Kill a worker that begins a night."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
+        run_bundle = pipeline.elsewhere.run_bundle
+
+        def or_die(bundle, *others):
+            if any(known.input.path.startswith(self.folder) for task in bundle.tasks for known in task.frames):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return run_bundle(bundle, *others)
+
+        pipeline.elsewhere.run_bundle = or_die
+
+
+def bad_nights(lists, folder, options):
+    """Spoil the first night's list and poison the last but one's frames; give the products that must not be there."""
+    spoilt = lists[0].with_name("spoilt.csv")
+    spoilt.write_text(lists[0].read_text() + "light, raw/none.fits\n")
+    lists, poisoned = [spoilt, *lists[1:]], lists[-2].parent
+    with workers(options.workers) as client:
+        client.register_plugin(Poison(poisoned / "raw" / "light"))
+        outcomes = reduce_many(lists, Survey(output_dir=folder), client=client)
+    bad = {outcome.filelist.parent.name: str(outcome.errors[0]) for outcome in outcomes if outcome.errors}
+    assert sorted(bad) == sorted([spoilt.parent.name, poisoned.name]), bad
+    assert "every worker that tried it died" in bad[poisoned.name]
+    print(f"one list that cannot be read, one night that kills its workers: {len(lists) - 2} others made")
+    return bad
 
 
 def kill_the_driver(lists, folder, options):
@@ -146,6 +186,10 @@ def main():
         )
         kill_a_worker(lists, folder / "worker", options)
         assert contents(folder / "worker") == expected
+        bad = bad_nights(lists, folder / "bad", options)
+        assert contents(folder / "bad") == {
+            name: one for name, one in expected.items() if Path(name).parts[0] not in bad
+        }
         kill_the_driver(lists, folder / "driver", options)
         assert contents(folder / "driver") == expected
         print("after each: all products the same to the bit")

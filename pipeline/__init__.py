@@ -138,8 +138,11 @@ The modules, in the order in which data flows and in which they may import (each
     extras       what the command line says of the steps around the core
     done         products with a record of what they were made of
     survey       many nights as tasks
+    bundles      which tasks go together to a worker
     work         doing the tasks
     workers      the workers of Dask
+    handing      handing work to them
+    elsewhere    many nights on them
     spreading    one stack in blocks of rows on workers
     distribute   many nights, here or on workers
     many         the command for many nights

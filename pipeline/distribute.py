@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import attrs
 from toolz import unique
 
 from pipeline.drafts import identity
+from pipeline.elsewhere import planned_there, run_there
 from pipeline.errors import OutputError, SettingError
-from pipeline.keys import key_of
-from pipeline.running import running
 from pipeline.survey import Plan, Result, Survey, Task, outputs_of, plan_night
-from pipeline.work import run, run_all
-from pipeline.workers import check_versions, itself, result_of
+from pipeline.work import run_all
+from pipeline.workers import check_versions
 
 Told = Callable[["Outcome", int, int], None]
 """Told of a night that is finished, of how many are, and of how many there are."""
@@ -62,12 +61,10 @@ def reduce_many(
         plans = [plan_night(filelist, output, survey) for filelist, output in zip(lists, outputs, strict=True)]
     else:
         check_versions(client)
-        asked = _asked(client, survey)
-        plans = client.gather(client.map(plan_night, lists, outputs, survey=asked, key="night", pure=False))
-        del asked
+        plans = planned_there(client, lists, outputs, survey)
     _check_names(plans)
     tasks = list(unique((task for plan in plans for task in plan.tasks), key=lambda task: task.key))
-    results = run_all(tasks, survey) if client is None else _run_there(client, tasks, survey)
+    results = run_all(tasks, survey) if client is None else run_there(client, plans, survey)
     return _outcomes(plans, results, told)
 
 
@@ -125,46 +122,3 @@ def _outcome(plan: Plan, found: dict[str, Result | Exception]) -> Outcome:
         said=tuple(word for _, result in made for word in result.said),
         errors=tuple(unique(errors, key=str)),  # what is wrong with a master is wrong with light and arc
     )
-
-
-def _run_there(client: Any, tasks: Sequence[Task], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
-    """Do tasks on workers; give what became of each product, as it is known."""
-    from distributed import as_completed
-
-    products = _submitted(client, tasks, survey)
-    try:
-        for future in as_completed(list(products)):
-            task = products.pop(future)
-            yield task, result_of(future, task.key)
-    finally:
-        client.cancel(list(products))
-
-
-def _submitted(client: Any, tasks: Sequence[Task], survey: Survey) -> dict[Any, Task]:
-    """Hand tasks over; give the futures of products only: a master is forgotten when the last that needs it is done.
-
-    Tasks handed over earlier come first, so nights are finished one after the other.
-    """
-    asked = _asked(client, survey)
-    futures: dict[str, Any] = {}
-    for task in tasks:
-        futures[task.key] = client.submit(
-            _run_there_now, task, asked, *(futures[need] for need in task.needs), key=task.key
-        )
-    return {futures[task.key]: task for task in tasks if task.output}
-
-
-def _asked(client: Any, survey: Survey) -> Any:
-    """Send what is asked for once, and not with every task."""
-    return client.submit(itself, survey, key=f"survey-{key_of(survey)}")
-
-
-def _run_there_now(task: Task, survey: Survey, *needs: Result) -> Result:
-    with running(threads=_own_threads()):
-        return run(task, survey, *needs)
-
-
-def _own_threads() -> int:
-    from distributed import get_worker
-
-    return int(get_worker().state.nthreads)

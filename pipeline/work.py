@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from traceback import format_exception
 from typing import Literal
 
 from pipeline.bias import MasterBias
+from pipeline.bundles import Bundle
 from pipeline.dark import MasterDark
 from pipeline.done import deliver
-from pipeline.errors import FrameError
+from pipeline.errors import FrameError, PipelineError
 from pipeline.fits import open_frames
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet
@@ -33,10 +35,28 @@ def run(task: Task, survey: Survey, *needs: Result) -> Result:
     return Result(task.kind, master, tuple(dict.fromkeys([*earlier, *notes])), said)
 
 
-def run_all(tasks: Sequence[Task], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
-    """Do tasks in their order; give what became of each product.  A master is kept until no task needs it."""
+def run_bundle(bundle: Bundle, survey: Survey, *needs: Result) -> dict[str, Result | Exception]:
+    """Do the tasks of a bundle; give what became of each product, by its key.
+
+    :param needs: the results of the tasks that it needs, in the order in which it names them.
+    """
+    found = dict[str, Result | Exception]()
+    for task, result in run_all(bundle.tasks, survey, dict(zip(bundle.needs, needs, strict=True))):
+        if isinstance(result, Exception) and not isinstance(result, PipelineError):
+            result.add_note("".join(format_exception(result)))  # on its way to another process it loses its traceback
+        found[task.key] = result
+    return found
+
+
+def run_all(
+    tasks: Sequence[Task], survey: Survey, made: Mapping[str, Result] | None = None
+) -> Iterator[tuple[Task, Result | Exception]]:
+    """Do tasks in their order; give what became of each product.  A master is kept until no task needs it.
+
+    :param made: the results of tasks that are needed and not among these.
+    """
     left = Counter(need for task in tasks for need in task.needs)
-    kept: dict[str, Result | Exception] = {}
+    kept: dict[str, Result | Exception] = dict(made or {})
     for task in tasks:
         result = _tried(task, survey, [kept[need] for need in task.needs])
         if task.output is None:

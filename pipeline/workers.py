@@ -23,10 +23,12 @@ SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
+    "distributed.scheduler.allowed-failures": 1,
 }
 """By default Dask has workers hand back each tile's memory at once, to be cleared and handed out again: that costs half
 as much processor time again as the reduction itself.  And by default they put what memory does not hold on disk as
-pickles, which whoever can write there can make run anything."""
+pickles, which whoever can write there can make run anything.  Two deaths instead of four suffice to give a task up, for
+it is tried again alone."""
 
 
 @contextmanager
@@ -95,14 +97,19 @@ def itself(thing: T) -> T:
     return thing
 
 
-def result_of(future: Any, name: str) -> Any:
-    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
+def was_killed(future: Any) -> bool:
+    """Tell whether a task, or one that it needs, was given up because workers died."""
     from distributed.scheduler import KilledWorker
 
+    return not future.cancelled() and isinstance(future.exception(), KilledWorker)
+
+
+def result_of(future: Any, name: str) -> Any:
+    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
     if future.cancelled():
         return WorkerError(f"{name}: the scheduler has dropped the task; start again")
     error = future.exception()
-    if isinstance(error, KilledWorker):
+    if was_killed(future):
         return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({error})")
     return future.result() if error is None else error.with_traceback(future.traceback())
 

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import tempfile
+from collections import Counter
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from surveys import borrow_biases, contents, write_nights
 
+import pipeline.elsewhere
 from pipeline import (
     Clip,
     FrameSet,
@@ -78,14 +81,29 @@ def test_a_master_of_the_same_files_is_made_once(client, nights, tmp_path):
     borrow_biases(nights[0], *nights[1:])
     before = set(ran_on(client))
     reduce_many(nights, Survey(output_dir=tmp_path / "out"), client=client)
-    kinds = [key.split("-")[0] for key in ran_on(client) if key not in before]
-    assert {kind: kinds.count(kind) for kind in ("bias", "dark", "flat", "light", "arc")} == {
+    kinds = Counter(key.split("-")[0] for key in ran_on(client) if key not in before)
+    del kinds["survey"]
+    assert kinds == {"plan": 4, "bias": 1, "night": 4}  # what a night shares with no other is made with it
+
+
+def test_masters_made_of_shared_masters_are_shared(client, nights, tmp_path):
+    for filelist in nights[1:3]:  # one whole set of masters for three nights
+        words = filelist.read_text()
+        for kind in ("bias", "dark", "flat"):
+            words = words.replace(f"{kind}, raw/", f"{kind}, ../{nights[0].parent.name}/raw/")
+        filelist.write_text(words)
+    here = Survey(output_dir=tmp_path / "here")
+    reduce_many(nights, here)
+    before = set(ran_on(client))
+    reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client)
+    kinds = Counter(key.split("-")[0] for key in ran_on(client) if key not in before)
+    assert {kind: kinds[kind] for kind in ("bias", "dark", "flat", "night")} == {
         "bias": 1,
-        "dark": 4,
-        "flat": 4,
-        "light": 4,
-        "arc": 4,
+        "dark": 1,
+        "flat": 1,
+        "night": 4,
     }
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_what_is_done_here_is_done_there(client, nights, tmp_path):
@@ -119,6 +137,34 @@ def test_a_worker_that_dies_costs_nothing(nights, tmp_path):
     assert killed
     assert [outcome.errors for outcome in outcomes] == [()] * 4
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path):
+    deaths = tmp_path / "deaths"
+    deaths.mkdir()
+    reduce_many(nights, Survey(output_dir=tmp_path / "here"))
+    poison = str(nights[1].parent)
+
+    class Poison(distributed.WorkerPlugin):
+        def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
+            run_bundle = pipeline.elsewhere.run_bundle
+
+            def or_die(bundle, *others):
+                if any(known.input.path.startswith(poison) for task in bundle.tasks for known in task.frames):
+                    tempfile.mkstemp(dir=deaths)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return run_bundle(bundle, *others)
+
+            pipeline.elsewhere.run_bundle = or_die
+
+    with workers(2) as client:
+        client.register_plugin(Poison())
+        outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client)
+    assert [[type(error).__name__ for error in outcome.errors] for outcome in outcomes] == [[], ["WorkerError"], [], []]
+    assert "every worker that tried it died" in str(outcomes[1].errors[0])
+    expected = {name: one for name, one in contents(tmp_path / "here").items() if not name.startswith("n01")}
+    assert contents(tmp_path / "there") == expected
+    assert len(list(deaths.iterdir())) == 4  # two of two trials: the second was alone
 
 
 def stack(folder, count, shape=(67, 45), kind="flat", seed=1):
@@ -252,7 +298,7 @@ def test_the_command_works_on_workers(nights, tmp_path, capsys):
     assert main(["reduce", *lists, "--output-dir", str(tmp_path / "out"), "--workers", "2"]) == 0
     assert "2 nights: 4 products written, 0 done already, 0 nights bad" in capsys.readouterr().out
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0", silence_logs=50
     ) as cluster:
         address = cluster.scheduler_address
         assert main(["reduce", *lists, "--output-dir", str(tmp_path / "two"), "--cluster", address]) == 0

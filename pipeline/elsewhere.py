@@ -1,0 +1,102 @@
+"""Edge: many nights on the workers of Dask: planned, then made, each night a task but for masters that several need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pipeline.bundles import Bundle, bundled
+from pipeline.handing import done_there
+from pipeline.keys import key_of
+from pipeline.running import running
+from pipeline.survey import Plan, Result, Survey, Task, plan_night
+from pipeline.work import run, run_bundle
+from pipeline.workers import itself
+
+
+def planned_there(client: Any, lists: Sequence[Path], outputs: Sequence[Path], survey: Survey) -> list[Plan]:
+    """Have workers plan the nights; one that kills each worker that tries it has a plan that says so."""
+    asked, token = _asked(client, survey), uuid4().hex
+    plans: dict[Path, Plan] = {}
+
+    def submit(night: tuple[Path, Path], again: str) -> Any:
+        return client.submit(plan_night, *night, asked, key=f"{again}plan-{token}-{key_of(night)}")
+
+    nights = list(zip(lists, outputs, strict=True))
+    for (filelist, output), plan in done_there(client, nights, submit, lambda night: str(night[0])):
+        plans[output] = Plan(filelist, error=plan) if isinstance(plan, Exception) else plan
+    return [plans[output] for output in outputs]
+
+
+def run_there(client: Any, plans: Sequence[Plan], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
+    """Have workers do what is planned; give what became of each product, as it is known."""
+    shared, bundles = bundled(plans)
+    masters = _Masters(client, shared, bundles, _asked(client, survey))
+
+    def submit(bundle: Bundle, again: str) -> Any:
+        return client.submit(_bundle_there, bundle, masters.asked, *masters.of(bundle, again), key=again + bundle.key)
+
+    for bundle, found in done_there(client, bundles, submit, _name_of):
+        for task in bundle.tasks:
+            if task.output:
+                yield task, found if isinstance(found, Exception) else found[task.key]
+
+
+class _Masters:
+    """The futures of the masters that several nights need, each kept until the last of these is handed over.
+
+    Then the workers keep it until that night is done.
+    """
+
+    def __init__(self, client: Any, shared: dict[str, Task], bundles: Sequence[Bundle], asked: Any) -> None:
+        self.client, self.shared, self.asked = client, shared, asked
+        self.left = Counter(need for bundle in bundles for need in bundle.needs)
+        self.futures: dict[str, Any] = {}
+        for key in shared:
+            self._master(key, "")
+
+    def _master(self, key: str, again: str) -> Any:
+        if again + key not in self.futures:
+            needs = (self._master(need, again) for need in self.shared[key].needs)
+            self.futures[again + key] = self.client.submit(
+                _task_there, self.shared[key], self.asked, *needs, key=again + key, priority=-1
+            )  # nights that are ready go first: masters made far ahead would fill the memory
+        return self.futures[again + key]
+
+    def of(self, bundle: Bundle, again: str) -> list[Any]:
+        """Give the masters that a night needs; made anew where it is tried again."""
+        futures = [self._master(need, again) for need in bundle.needs]
+        if not again:
+            self.left.subtract(bundle.needs)
+            for need in bundle.needs:
+                if not self.left[need]:
+                    del self.futures[need]
+        return futures
+
+
+def _name_of(bundle: Bundle) -> str:
+    return str(next(task.output for task in bundle.tasks if task.output))
+
+
+def _asked(client: Any, survey: Survey) -> Any:
+    """Send what is asked for once, and not with every task."""
+    return client.submit(itself, survey, key=f"survey-{key_of(survey)}")
+
+
+def _task_there(task: Task, survey: Survey, *needs: Result) -> Result:
+    with running(threads=_own_threads()):
+        return run(task, survey, *needs)
+
+
+def _bundle_there(bundle: Bundle, survey: Survey, *needs: Result) -> dict[str, Result | Exception]:
+    with running(threads=_own_threads()):
+        return run_bundle(bundle, survey, *needs)
+
+
+def _own_threads() -> int:
+    from distributed import get_worker
+
+    return int(get_worker().state.nthreads)
