@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.middles import FEW_FRAMES, middles, middles_between
 from pipeline.pixels import Array
 
-BLOCK_BYTES = 2 * 2**20
+BLOCK_BYTES = 640 * 2**10
 """Of a block in native byte order; as much again is worked in."""
 
 VALUES = 2**17
@@ -82,9 +82,8 @@ class Sweep:
         for first in range(0, pixels, size):
             part = slice(first, min(first + size, pixels))
             block, room = self._block(stored[:, part], native)
-            found = _extremes(block, room, self.medians)
-            for plane, values in zip((low, high, least, most), found, strict=True):
-                plane[part] = values
+            found = low[part], high[part], least[part], most[part]
+            _extremes(block, room, self.medians, *found)
             if self.sums:
                 total[part] = _total(block if native.kind in "iu" else stored[:, part], *found[:2])
             if beyond is not None and _in_16_bits(block):
@@ -121,7 +120,9 @@ def shifted(block: Array, shifts: Array) -> Array:
     return less
 
 
-def _extremes(block: Array, room: Array, medians: bool) -> tuple[Array, Array, Array, Array]:
+def _extremes(
+    block: Array, room: Array, medians: bool, low: Array, high: Array, least: Array, most: Array
+) -> None:
     """Find smallest and largest value, and bounds of the middle ones or these themselves.
 
     Half of all values are no less than the least of the greater values of pairs of frames, and one more is no less
@@ -129,17 +130,25 @@ def _extremes(block: Array, room: Array, medians: bool) -> tuple[Array, Array, A
     holds upside down.
     """
     if len(block) <= FEW_FRAMES or (medians and block.dtype.kind not in "iu"):
-        return np.minimum.reduce(block), np.maximum.reduce(block), *middles(block)
+        np.minimum.reduce(block, axis=0, out=low)
+        np.maximum.reduce(block, axis=0, out=high)
+        least[:], most[:] = middles(block)
+        return
     pairs = len(block) // 2
     lesser = np.minimum(block[:pairs], block[pairs : 2 * pairs], out=room[:pairs])
     greater = np.maximum(block[:pairs], block[pairs : 2 * pairs], out=room[pairs : 2 * pairs])
-    low, most = np.minimum.reduce(lesser), np.maximum.reduce(lesser)
-    high, least = np.maximum.reduce(greater), np.minimum.reduce(greater)
+    np.minimum.reduce(lesser, axis=0, out=low)
+    np.maximum.reduce(lesser, axis=0, out=most)
+    np.maximum.reduce(greater, axis=0, out=high)
+    np.minimum.reduce(greater, axis=0, out=least)
     if len(block) % 2:
         np.minimum(low, block[-1], out=low)
         np.maximum(high, block[-1], out=high)
-    bounds = np.minimum(least, most), np.maximum(least, most)
-    return low, high, *(middles_between(block, *bounds, room) if medians else bounds)
+    lower = np.minimum(least, most)
+    np.maximum(least, most, out=most)
+    least[:] = lower
+    if medians:
+        least[:], most[:] = middles_between(block, least, most, room)
 
 
 def _in_16_bits(stack: Array) -> bool:
