@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 
 from pipeline.amplifiers import which_of
+from pipeline.clear import Clear
 from pipeline.clip import Clip, frames_needed
+from pipeline.order import in_order
 from pipeline.pixels import Array
 from pipeline.rows import Plan
-from pipeline.screen import safe_from_distance, safe_from_noise, safe_from_std, tightened
-from pipeline.sweep import Sweep, Swept
+from pipeline.screen import Moved, safe_from_distance, safe_from_noise, safe_from_std, tightened
+from pipeline.sweep import Sweep, Swept, shifted
 
 MANY_FRAMES = 50
 """From so many frames on pairs say little of the median; the mean and the distances from it say more."""
@@ -20,21 +24,53 @@ MANY_FRAMES = 50
 class Doubtful:
     """Pixels that may lose values: ``where`` they are in their rows, and their values as stored (frames, pixels).
 
-    ``highest`` is the highest value of any pixel.
+    ``highest`` is the highest value of any pixel.  ``keep`` tells of which of them it is clear what they keep, and
+    which of the values that is.
     """
 
     where: Array
     stored: Array
     highest: float
+    keep: tuple[Array, Array] | None = None
 
     @classmethod
-    def of(cls, stored: Array, doubt: Array, highest: float) -> Doubtful:
-        """Take the doubtful pixels out of rows, in native byte order."""
-        where = np.flatnonzero(doubt)
+    def of(cls, stored: Array, doubt: Array, highest: float, first: int = 0) -> Doubtful:
+        """Take the doubtful pixels out of a block that begins at the ``first`` pixel, in native byte order."""
+        where = places_of(doubt)
+        if stored.flags.c_contiguous and stored.dtype.isnative:
+            return cls(where + first, stored.take(where, axis=1), highest)
         taken = np.empty((len(stored), where.size), stored.dtype.newbyteorder("="))
         for into, frame in zip(taken, stored, strict=True):
             into[:] = frame.take(where)
-        return cls(where, taken, highest)
+        return cls(where + first, taken, highest)
+
+    @property
+    def apart(self) -> tuple[Doubtful, Doubtful]:
+        """Give the pixels of which it is clear what they keep, and the others."""
+        clear = np.zeros(self.where.size, bool) if self.keep is None else self.keep[0]
+        return self._only(clear), self._only(~clear)
+
+    def _only(self, which: Array) -> Doubtful:
+        if which.all():
+            return self
+        places = np.flatnonzero(which)
+        keep = None if self.keep is None else (which[places], self.keep[1].take(places, axis=1))
+        return Doubtful(self.where[places], self.stored.take(places, axis=1), self.highest, keep)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Doubtful]) -> Doubtful:
+        """Put the doubtful pixels of blocks together."""
+        where = np.concatenate([part.where for part in parts])
+        stored = np.concatenate([part.stored for part in parts], axis=1)
+        return cls(where, stored, max(part.highest for part in parts))
+
+
+def places_of(doubt: Array) -> Array:
+    """Give the places where something is true, as np.flatnonzero does: where that is rarely, eight at a time."""
+    eights = doubt.size // 8 * 8
+    words = np.flatnonzero(doubt[:eights].view(np.uint64)) * 8
+    near = (words[:, None] + np.arange(8)).reshape(-1)
+    return np.concatenate([near[doubt[near]], np.flatnonzero(doubt[eights:]) + eights])
 
 
 @attrs.define
@@ -65,23 +101,48 @@ class Bulk:
         which = None
         if len(plan.amplifiers) > 1:
             which = which_of(plan.amplifiers, np.arange(out.size) + first_row * plan.shape[1], plan.shape[1])
+        parts = []
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
-            found = self.sweep.over(stored)
-            out[:] = self._combined(stored, found, zero)
-            highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
-            doubtful = Doubtful.of(stored, ~self._safe(stored, found, which, zero), highest)
-            return self._settled(doubtful, which, zero, out)
+            for part in self.sweep.parts(stored):
+                block = stored[:, part]
+                found = self.sweep.over(block)
+                out[part] = self._combined(block, found, zero)
+                doubt = ~self._safe(block, found, None if which is None else which[part], zero)
+                highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
+                parts.append(Doubtful.of(block, doubt, highest, part.start))
+            return self._settled(Doubtful.joined(parts), which, zero, out)
 
     def _settled(self, doubtful: Doubtful, which: Array | None, zero: float, out: Array) -> Doubtful:
-        """Look at doubtful pixels once more, by their medians; give those that are doubtful still."""
+        """Look at doubtful pixels once more, by their medians; give those that are doubtful still.
+
+        Of those that lose values clearly it is told which they keep.
+        """
         if not doubtful.where.size:
             return doubtful
         stored, where = doubtful.stored, doubtful.where
-        found = attrs.evolve(self.sweep, medians=True, sums=True, distances=False).over(stored)
-        safe = self._safe(stored, found, None if which is None else which[where], zero)
+        values = stored if not self.sweep.shifts.any() else shifted(stored.copy(), self.sweep.shifts)
+        ordered = in_order(values)
+        found = Swept.of(values if self.whole else stored, ordered)
         out[where] = self._combined(stored, found, zero)
-        left = Doubtful.of(stored, ~safe, doubtful.highest)
-        return attrs.evolve(left, where=where[left.where])
+        left = np.flatnonzero(~self._safe(stored, found, None if which is None else which[where], zero))
+        rest = attrs.evolve(doubtful, where=where[left], stored=stored.take(left, axis=1))
+        return attrs.evolve(rest, keep=self._clear(ordered.take(left, axis=1), values.take(left, axis=1), zero))
+
+    def _clear(self, ordered: Array, values: Array, zero: float) -> tuple[Array, Array]:
+        """Tell which pixels lose values clearly, and which of all values those keep."""
+        clear = None
+        if self.plan.clip and len(self.plan.amplifiers) == 1 and values.dtype.kind in "iu":
+            clear = Clear.of(ordered, self.plan.clip, self.plan.amplifiers[0].noise, self._moved(0, zero))
+        if clear is None:
+            return np.zeros(values.shape[1], bool), np.ones(values.shape, bool)
+        return clear.clear, (values >= clear.lowest) & (values <= clear.highest)
+
+    def _moved(self, number: int, zero: float) -> Moved:
+        """Give by how much the values of an amplifier are shifted still, with whole shifts taken out."""
+        shifts, base = self.plan.shifts, self.plan.amplifiers[number].noise.base
+        tilt = float(np.abs(shifts.factors - 1).max())
+        left = shifts.offsets + (shifts.factors - 1) * base - self.sweep.shifts
+        return Moved(zero, base, float(np.abs(left).max()), tilt)
 
     def _combined(self, stored: Array, found: Swept, zero: float) -> Array:
         """Give mean or median of all values; the mean of whole numbers is rounded once, in whichever precision."""
@@ -118,13 +179,9 @@ class Bulk:
 
     def _safe_from_noise(self, found: Swept, which: Array | None, zero: float, clip: Clip) -> Array:
         """Tell which pixels are safe, each by the noise of the amplifier that reads it."""
-        shifts, amplifiers = self.plan.shifts, self.plan.amplifiers
-        tilt = float(np.abs(shifts.factors - 1).max())
         safe = np.zeros(found.low.shape, bool)
-        for number, one in enumerate(amplifiers):
-            left = shifts.offsets + (shifts.factors - 1) * one.noise.base - self.sweep.shifts
-            blur = float(np.abs(left).max())
-            own = safe_from_noise(found, clip, one.noise, zero, blur, tilt)
+        for number, one in enumerate(self.plan.amplifiers):
+            own = safe_from_noise(found, clip, one.noise, self._moved(number, zero))
             if which is None:
                 return own
             safe |= own & (which == number)

@@ -64,6 +64,10 @@ class Looked:
         if not self.plan.plain:
             stack *= self.plan.scale[:, None]
         keep = kept(self.plan, stack, place, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
+        self.put(place, stack, keep)
+
+    def put(self, place: Array, stack: Array, keep: Array) -> None:
+        """Combine pixels, each at its place in the image, of whose values it is known which they keep."""
         combined = combine_kept(self.plan, stack, keep)
         self.values[place] = combined
         nonfinite = ~np.isfinite(combined)

@@ -10,6 +10,9 @@ from pipeline.pixels import Array
 FEW_FRAMES = 8
 """The middle of so few frames is found at once by comparing them with each other."""
 
+QUICK_NETWORK = 32
+"""Of so many whole numbers comparing is quicker than halving."""
+
 MOST_FRAMES = 64
 BLOCK = 16_384
 FEW_PIXELS = 4096

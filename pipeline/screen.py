@@ -33,24 +33,39 @@ def tightened(found: Swept, frames: int) -> Swept:
     )
 
 
-def safe_from_noise(found: Swept, clip: Clip, noise: Noise, zero: float, blur: float, tilt: float) -> Array:
-    """Tell which pixels certainly lose nothing to a clip by the noise of the stack.
-
-    :param zero: what to add to a stored value to have its level.
-    :param blur: by how much values may still be shifted at the level ``noise.base``.
-    :param tilt: by what fraction of their distance from that level they may be shifted besides.
+@attrs.frozen
+class Moved:
+    """By how much stored values may still be shifted: by ``blur`` at the level ``base``, and by ``tilt`` of what lies
+    between a value and that level besides; a level is a stored value and ``zero``.
     """
+
+    zero: float
+    base: float
+    blur: float
+    tilt: float
+
+    def between(self, level: Array, span: Array) -> Array | float:
+        """Give by how much two values may be shifted against each other, ``span`` apart at most and at a level."""
+        if self.tilt == 0:
+            return 2 * self.blur
+        if self.tilt >= 1:
+            return np.full_like(level, np.inf)
+        real = level.dtype.type
+        reach = np.abs(level - real(self.base)) + span.astype(real) + real(self.blur)
+        shift: Array = real(2 * self.blur) + real(2 * self.tilt / (1 - self.tilt)) * reach
+        return shift
+
+
+def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
+    """Tell which pixels certainly lose nothing to a clip by the noise of the stack."""
     up = difference(found.high, found.median_low)
     down = difference(found.median_high, found.low)
-    if noise.b == 0 and tilt == 0:
+    if noise.b == 0 and moved.tilt == 0:
         sigma = float(np.sqrt(max(noise.a, noise.floor))) * MARGIN
-        return _below(up, clip.high * sigma - 2 * blur) & _below(down, clip.low * sigma - 2 * blur)
+        return _below(up, clip.high * sigma - 2 * moved.blur) & _below(down, clip.low * sigma - 2 * moved.blur)
     level = found.median_low.astype(np.float32)
-    level += np.float32(zero)
-    if tilt >= 1:
-        return np.zeros(level.shape, bool)
-    reach = np.abs(level - np.float32(noise.base)) + found.span.astype(np.float32) + np.float32(blur)
-    shift: Array = np.float32(2 * blur) + np.float32(2 * tilt / (1 - tilt)) * reach
+    level += np.float32(moved.zero)
+    shift = moved.between(level, found.span)
     rounding = np.float32(SINGLE) * (np.float32(abs(noise.a)) + np.float32(noise.b) * np.abs(level))
     counted = np.float32(noise.a) + np.float32(noise.b) * (level - shift) - rounding
     variance = np.maximum(counted, np.float32(noise.floor))

@@ -6,15 +6,16 @@ other; so is a tile of several blocks for what is found of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import numpy as np
 
-from pipeline.middles import FEW_FRAMES, middles, middles_between
+from pipeline.middles import FEW_FRAMES, QUICK_NETWORK, middles, middles_between
 from pipeline.pixels import Array
 
-BLOCK_BYTES = 640 * 2**10
+BLOCK_BYTES = 1280 * 2**10
 """Of a block in native byte order; as much again is worked in."""
 
 VALUES = 2**17
@@ -46,8 +47,15 @@ class Swept:
     high: Array
     median_low: Array
     median_high: Array
-    total: Array
+    total: Array | None
     distance: Array | None = None
+
+    @classmethod
+    def of(cls, stored: Array, ordered: Array) -> Swept:
+        """Tell the same of pixels whose values are ``ordered``: with their medians and sums."""
+        low, high = ordered[0], ordered[-1]
+        lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+        return cls(low, high, lower, upper, _total(stored, low, high))
 
     @property
     def span(self) -> Array:
@@ -69,29 +77,25 @@ class Sweep:
     distances: bool = False
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
 
-    def over(self, stored: Array) -> Swept:
-        """Sweep over the frames of a tile, (frames, pixels), in any byte order."""
-        count, pixels = stored.shape
-        native = stored.dtype.newbyteorder("=")
-        narrow = native.kind in "iu" and native.itemsize == 2
-        dtype = np.dtype(np.int32) if native.kind in "iu" and self.shifts.any() else native
-        low, high, least, most = (np.empty(pixels, dtype) for _ in range(4))
-        beyond = np.full(pixels, np.nan, np.float32) if self.distances and narrow else None
-        total = np.full(pixels, np.nan, np.float32 if narrow and count <= EXACT_IN_SINGLE else np.float64)
-        size = max(1, BLOCK_BYTES // (count * dtype.itemsize))
-        for first in range(0, pixels, size):
-            part = slice(first, min(first + size, pixels))
-            block, room = self._block(stored[:, part], native)
-            found = low[part], high[part], least[part], most[part]
-            _extremes(block, room, self.medians, *found)
-            if self.sums:
-                total[part] = _total(block if native.kind in "iu" else stored[:, part], *found[:2])
-            if beyond is not None and _in_16_bits(block):
-                beyond[part] = _beyond(block, *found[:2], total[part], room)
-        return Swept(low, high, least, most, total, beyond)
+    def parts(self, stored: Array) -> Iterator[slice]:
+        """Cut the pixels of a tile, (frames, pixels), into blocks."""
+        size = max(1, BLOCK_BYTES // (len(stored) * stored.itemsize))
+        pixels = stored.shape[1]
+        return (slice(first, min(first + size, pixels)) for first in range(0, pixels, size))
 
-    def _block(self, stored: Array, native: np.dtype[Any]) -> tuple[Array, Array]:
+    def over(self, stored: Array) -> Swept:
+        """Sweep over a block of frames, (frames, pixels), in any byte order."""
+        block, room = self.block(stored)
+        low, high, least, most = _extremes(block, room, self.medians)
+        total = _total(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else None
+        distance = None
+        if self.distances and total is not None and _in_16_bits(block):
+            distance = _beyond(block, low, high, total, room)
+        return Swept(low, high, least, most, total, distance)
+
+    def block(self, stored: Array) -> tuple[Array, Array]:
         """Give a block in native byte order, shifted, and as much memory to work in."""
+        native = stored.dtype.newbyteorder("=")
         if stored.dtype == native and not self.shifts.any():
             return stored, self._memory(stored.shape, native)[0]
         block, room = self._memory(stored.shape, native)
@@ -120,35 +124,26 @@ def shifted(block: Array, shifts: Array) -> Array:
     return less
 
 
-def _extremes(
-    block: Array, room: Array, medians: bool, low: Array, high: Array, least: Array, most: Array
-) -> None:
+def _extremes(block: Array, room: Array, medians: bool) -> tuple[Array, Array, Array, Array]:
     """Find smallest and largest value, and bounds of the middle ones or these themselves.
 
     Half of all values are no less than the least of the greater values of pairs of frames, and one more is no less
     than the greatest of the lesser ones: so the smaller of these two is no more than the lower middle value.  The same
     holds upside down.
     """
-    if len(block) <= FEW_FRAMES or (medians and block.dtype.kind not in "iu"):
-        np.minimum.reduce(block, axis=0, out=low)
-        np.maximum.reduce(block, axis=0, out=high)
-        least[:], most[:] = middles(block)
-        return
+    whole = block.dtype.kind in "iu"
+    if len(block) <= FEW_FRAMES or (medians and (not whole or len(block) <= QUICK_NETWORK)):
+        return np.minimum.reduce(block), np.maximum.reduce(block), *middles(block)
     pairs = len(block) // 2
     lesser = np.minimum(block[:pairs], block[pairs : 2 * pairs], out=room[:pairs])
     greater = np.maximum(block[:pairs], block[pairs : 2 * pairs], out=room[pairs : 2 * pairs])
-    np.minimum.reduce(lesser, axis=0, out=low)
-    np.maximum.reduce(lesser, axis=0, out=most)
-    np.maximum.reduce(greater, axis=0, out=high)
-    np.minimum.reduce(greater, axis=0, out=least)
+    low, most = np.minimum.reduce(lesser), np.maximum.reduce(lesser)
+    high, least = np.maximum.reduce(greater), np.minimum.reduce(greater)
     if len(block) % 2:
         np.minimum(low, block[-1], out=low)
         np.maximum(high, block[-1], out=high)
-    lower = np.minimum(least, most)
-    np.maximum(least, most, out=most)
-    least[:] = lower
-    if medians:
-        least[:], most[:] = middles_between(block, least, most, room)
+    bounds = np.minimum(least, most), np.maximum(least, most)
+    return low, high, *(middles_between(block, *bounds, room) if medians else bounds)
 
 
 def _in_16_bits(stack: Array) -> bool:

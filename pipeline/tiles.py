@@ -122,7 +122,10 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
         if doubtful is None:
             looked.add(np.arange(rows.stored.shape[1]), rows.columns, first, last)
         elif untrusted is None:
-            looked.add(doubtful.where, partial(_values_of, rows, doubtful.stored), first, last)
+            known, rest = doubtful.apart
+            if known.keep is not None:
+                looked.put(known.where + first * width, rows.values_of(known.stored), known.keep[1])
+            looked.add(rest.where, partial(_values_of, rows, rest.stored), first, last)
         else:
             untrusted[doubtful.where] = True
             look = np.flatnonzero(untrusted)
