@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 import numpy as np
 
@@ -34,15 +32,13 @@ class Doubtful:
     keep: tuple[Array, Array] | None = None
 
     @classmethod
-    def of(cls, stored: Array, doubt: Array, highest: float, first: int = 0) -> Doubtful:
-        """Take the doubtful pixels out of a block that begins at the ``first`` pixel, in native byte order."""
+    def of(cls, stored: Array, doubt: Array, highest: float) -> Doubtful:
+        """Take the doubtful pixels out of rows, in native byte order."""
         where = places_of(doubt)
-        if stored.flags.c_contiguous and stored.dtype.isnative:
-            return cls(where + first, stored.take(where, axis=1), highest)
         taken = np.empty((len(stored), where.size), stored.dtype.newbyteorder("="))
         for into, frame in zip(taken, stored, strict=True):
             into[:] = frame.take(where)
-        return cls(where + first, taken, highest)
+        return cls(where, taken, highest)
 
     @property
     def apart(self) -> tuple[Doubtful, Doubtful]:
@@ -57,20 +53,14 @@ class Doubtful:
         keep = None if self.keep is None else (which[places], self.keep[1].take(places, axis=1))
         return Doubtful(self.where[places], self.stored.take(places, axis=1), self.highest, keep)
 
-    @classmethod
-    def joined(cls, parts: Sequence[Doubtful]) -> Doubtful:
-        """Put the doubtful pixels of blocks together."""
-        where = np.concatenate([part.where for part in parts])
-        stored = np.concatenate([part.stored for part in parts], axis=1)
-        return cls(where, stored, max(part.highest for part in parts))
-
 
 def places_of(doubt: Array) -> Array:
     """Give the places where something is true, as np.flatnonzero does: where that is rarely, eight at a time."""
     eights = doubt.size // 8 * 8
-    words = np.flatnonzero(doubt[:eights].view(np.uint64)) * 8
-    near = (words[:, None] + np.arange(8)).reshape(-1)
-    return np.concatenate([near[doubt[near]], np.flatnonzero(doubt[eights:]) + eights])
+    words = doubt[:eights].view(np.uint64)
+    some = np.flatnonzero(words)
+    inside = np.flatnonzero(words.take(some).view(np.bool_))
+    return np.concatenate([(some[inside >> 3] << 3) + (inside & 7), np.flatnonzero(doubt[eights:]) + eights])
 
 
 @attrs.define
@@ -101,16 +91,12 @@ class Bulk:
         which = None
         if len(plan.amplifiers) > 1:
             which = which_of(plan.amplifiers, np.arange(out.size) + first_row * plan.shape[1], plan.shape[1])
-        parts = []
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
-            for part in self.sweep.parts(stored):
-                block = stored[:, part]
-                found = self.sweep.over(block)
-                out[part] = self._combined(block, found, zero)
-                doubt = ~self._safe(block, found, None if which is None else which[part], zero)
-                highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
-                parts.append(Doubtful.of(block, doubt, highest, part.start))
-            return self._settled(Doubtful.joined(parts), which, zero, out)
+            found = self.sweep.over(stored)
+            out[:] = self._combined(stored, found, zero)
+            highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
+            doubtful = Doubtful.of(stored, ~self._safe(stored, found, which, zero), highest)
+            return self._settled(doubtful, which, zero, out)
 
     def _settled(self, doubtful: Doubtful, which: Array | None, zero: float, out: Array) -> Doubtful:
         """Look at doubtful pixels once more, by their medians; give those that are doubtful still.
