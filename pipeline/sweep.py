@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.middles import FEW_FRAMES, QUICK_NETWORK, middles, middles_between
 from pipeline.pixels import Array
 
-BLOCK_BYTES = 1280 * 2**10
+BLOCK_BYTES = 640 * 2**10
 """Of a block in native byte order; as much again is worked in."""
 
 VALUES = 2**17

@@ -1,0 +1,76 @@
+"""Settling doubtful pixels: most are safe by their medians, or lose clearly what they lose; the rest is looked at closer.
+
+They are settled many at a time: short operations in one thread keep another waiting.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from pipeline.bulk import Bulk
+from pipeline.clear import Clear
+from pipeline.closer import Looked, moving
+from pipeline.doubtful import Doubtful
+from pipeline.order import in_order
+from pipeline.pixels import Array
+from pipeline.rows import as_values
+from pipeline.sweep import Swept, shifted
+
+ENOUGH = 2**14
+"""So many pixels are settled together."""
+
+
+@attrs.define
+class Settling:
+    """Doubtful pixels of a band that wait to be settled; ``zero`` is what to add to a stored value."""
+
+    bulk: Bulk
+    looked: Looked
+    zero: float = 0.0
+    waiting: list[Doubtful] = attrs.field(factory=list)
+
+    def add(self, doubtful: Doubtful, zero: float, first: int, last: int) -> None:
+        """Let pixels of the rows from ``first`` to before ``last`` wait; not where their neighbours matter too."""
+        self.waiting.append(doubtful)
+        self.zero = zero
+        if moving(self.bulk.plan) or sum(one.where.size for one in self.waiting) >= ENOUGH:
+            self.settle(first, last)
+
+    def settle(self, first: int, last: int) -> None:
+        """Settle all that wait."""
+        if not any(one.where.size for one in self.waiting):
+            return
+        all_of_them = Doubtful.joined(self.waiting)
+        self.waiting = []
+        with np.errstate(invalid="ignore", over="ignore"):
+            doubtful, shown, ordered = self._not_safe(all_of_them)
+        clear = self._clear(ordered)
+        if clear is not None:
+            known = np.flatnonzero(clear.clear)
+            keep = (shown >= clear.lowest) & (shown <= clear.highest)
+            self.looked.put(doubtful.where[known], self._values(doubtful.only(known)), keep.take(known, axis=1))
+            doubtful = doubtful.only(np.flatnonzero(~clear.clear))
+        self.looked.add(doubtful.where, lambda part: self._values(doubtful, part), first, last)
+
+    def _not_safe(self, doubtful: Doubtful) -> tuple[Doubtful, Array, Array]:
+        """Combine all, as if they lost nothing; give those that may, with their values shifted, and these in order."""
+        bulk, stored = self.bulk, doubtful.stored
+        shifts = bulk.sweep.shifts
+        shown = shifted(stored.copy(), shifts) if shifts.any() else stored
+        ordered = in_order(shown)
+        found = Swept.of(shown if bulk.whole else stored, ordered)
+        self.looked.values[doubtful.where] = bulk.combined(stored, found, self.zero)
+        left = np.flatnonzero(~bulk.safe(stored, found, doubtful.where, self.zero))
+        return doubtful.only(left), shown.take(left, axis=1), ordered.take(left, axis=1)
+
+    def _clear(self, ordered: Array) -> Clear | None:
+        """Tell which pixels lose values clearly, and which they keep; None where that is not told."""
+        plan = self.bulk.plan
+        if not plan.clip or len(plan.amplifiers) != 1 or ordered.dtype.kind not in "iu" or not ordered.size:
+            return None
+        return Clear.of(ordered, plan.clip, plan.amplifiers[0].noise, self.bulk.moved(0, self.zero))
+
+    def _values(self, doubtful: Doubtful, part: slice = slice(None)) -> Array:
+        """Give values: float64, NaN where one is not finite."""
+        return as_values(doubtful.stored[:, part], self.zero)
