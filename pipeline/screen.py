@@ -99,11 +99,21 @@ def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
 
 
 def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
-    """Tell the same from distances alone: no standard deviation is less than the mean distance from the mean."""
+    """Tell the same from how far values lie from their mean on average, and the outermost two of them.
+
+    With those two at M and L from the mean, and all at d on average, the standard deviation is least where all others
+    are equally far: n s² ≥ M² + L² + (n d - M - L)² / (n - 2).
+    """
     assert found.distance is not None  # noqa: S101 - for the type checker
-    mean = found.total / np.float32(frames)
-    sigma = (found.distance - np.abs(mean - np.rint(mean))) * np.float32(MARGIN)  # it is from the mean, rounded
-    return _within(found, sigma, clip)
+    real = np.float32
+    mean = found.total / real(frames)
+    above, below = found.high.astype(real) - mean, mean - found.low.astype(real)
+    rest = found.distance - np.abs(mean - np.rint(mean))  # it is from the mean, rounded
+    rest *= real(frames)
+    rest -= above + below
+    np.maximum(rest, 0, out=rest)
+    variance = (above * above + below * below + rest * rest * real(1 / (frames - 2))) * real(1 / frames)
+    return _within(found, np.sqrt(variance, out=variance) * real(MARGIN), clip)
 
 
 def _within(found: Swept, sigma: Array, clip: Clip) -> Array:

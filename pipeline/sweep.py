@@ -18,6 +18,9 @@ from pipeline.pixels import Array
 BLOCK_BYTES = 640 * 2**10
 """Of a block in native byte order; as much again is worked in."""
 
+MEDIAN_BYTES = 2 * 2**20
+"""And of one in which medians are found: by many operations on one frame or two each, that must not be too short."""
+
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
 
@@ -88,7 +91,8 @@ class Sweep:
 
     def parts(self, stored: Array) -> Iterator[slice]:
         """Cut the pixels of a tile, (frames, pixels), into blocks."""
-        size = max(1, BLOCK_BYTES // (len(stored) * stored.itemsize))
+        most = MEDIAN_BYTES if self.medians else BLOCK_BYTES
+        size = max(1, most // (len(stored) * stored.itemsize))
         pixels = stored.shape[1]
         return (slice(first, min(first + size, pixels)) for first in range(0, pixels, size))
 
