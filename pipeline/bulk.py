@@ -63,19 +63,19 @@ class Bulk:
         if self.plan.method == "mean":
             real = found.total.dtype.type
             less = real(len(stored) * zero + int(shifts.sum())) if stored.dtype.kind in "iu" else real(0)
-            mean: Array = found.total + less
-            mean /= real(len(stored))
+            total: Array = found.total + less
+            mean: Array = np.divide(total, real(len(stored)), out=total if total.dtype.kind == "f" else None)
             return mean
         if shifts.any():
             found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, distances=False).over(stored)
-        exact = np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64
+        exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64)
         lower, upper = found.median_low.astype(exact), found.median_high.astype(exact)
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
             median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
             return median
         lower += upper
-        lower *= exact(0.5)
-        lower += exact(zero)
+        lower *= 0.5
+        lower += zero
         return lower
 
     def safe(self, stored: Array, found: Swept, place: Array | range, zero: float) -> Array:

@@ -33,11 +33,16 @@ class Doubtful:
     @classmethod
     def joined(cls, parts: Sequence[Doubtful]) -> Doubtful:
         """Put pixels of several rows together."""
-        where, stored = (np.concatenate(planes, axis=-1) for planes in zip(*((p.where, p.stored) for p in parts), strict=True))
+        if len(parts) == 1:
+            return parts[0]
+        planes = zip(*((part.where, part.stored) for part in parts), strict=True)
+        where, stored = (np.concatenate(plane, axis=-1) for plane in planes)
         return cls(where, stored, max(part.highest for part in parts))
 
-    def only(self, places: Array) -> Doubtful:
+    def only(self, places: Array | slice) -> Doubtful:
         """Give some of them."""
+        if isinstance(places, slice):
+            return Doubtful(self.where[places], self.stored[:, places], self.highest)
         if places.size == self.where.size:
             return self
         return Doubtful(self.where[places], self.stored.take(places, axis=1), self.highest)

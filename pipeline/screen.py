@@ -35,8 +35,9 @@ def tightened(found: Swept, frames: int) -> Swept:
 
 @attrs.frozen
 class Moved:
-    """By how much stored values may still be shifted: by ``blur`` at the level ``base``, and by ``tilt`` of what lies
-    between a value and that level besides; a level is a stored value and ``zero``.
+    """By how much stored values may still be shifted: by ``blur`` at the level ``base``, further off by more.
+
+    That is ``tilt`` times the distance from there.  A level is a stored value and ``zero``.
     """
 
     zero: float
@@ -91,7 +92,8 @@ def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
     size = max(1, VALUES // len(stack))
     for first in range(0, sigma.size, size):
         part = slice(first, first + size)
-        above = difference(stack[:, part], found.low[part]).astype(np.float32)
+        native = stack[:, part].astype(stack.dtype.newbyteorder("="), copy=False)
+        above = difference(native, found.low[part]).astype(np.float32)
         mean = np.add.reduce(above) / np.float32(len(stack))
         variance = np.einsum("ij,ij->j", above, above) / np.float32(len(stack)) - mean * mean
         sigma[part] = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
@@ -112,7 +114,7 @@ def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
     rest *= real(frames)
     rest -= above + below
     np.maximum(rest, 0, out=rest)
-    variance = (above * above + below * below + rest * rest * real(1 / (frames - 2))) * real(1 / frames)
+    variance = (above * above + below * below + rest * rest * real(1 / max(frames - 2, 1))) * real(1 / frames)
     return _within(found, np.sqrt(variance, out=variance) * real(MARGIN), clip)
 
 

@@ -1,4 +1,4 @@
-"""Settling doubtful pixels: most are safe by their medians, or lose clearly what they lose; the rest is looked at closer.
+"""Settling doubtful pixels: by their medians most are safe, or lose clearly what they lose; the rest waits.
 
 They are settled many at a time: short operations in one thread keep another waiting.
 """
@@ -15,10 +15,14 @@ from pipeline.doubtful import Doubtful
 from pipeline.order import in_order
 from pipeline.pixels import Array
 from pipeline.rows import as_values
+from pipeline.running import how_to_run
 from pipeline.sweep import Swept, shifted
 
-ENOUGH = 2**14
-"""So many pixels are settled together."""
+ENOUGH = 2**19
+"""So many values are settled together, if memory allows."""
+
+SETTLE_BYTES = 48
+"""What settling takes for each value."""
 
 
 @attrs.define
@@ -29,22 +33,30 @@ class Settling:
     looked: Looked
     zero: float = 0.0
     waiting: list[Doubtful] = attrs.field(factory=list)
+    at_once: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        how, frames = how_to_run(), len(self.bulk.plan.frames)
+        self.at_once = max(1, min(ENOUGH, how.memory // (SETTLE_BYTES * how.threads)) // frames)
 
     def add(self, doubtful: Doubtful, zero: float, first: int, last: int) -> None:
         """Let pixels of the rows from ``first`` to before ``last`` wait; not where their neighbours matter too."""
         self.waiting.append(doubtful)
         self.zero = zero
-        if moving(self.bulk.plan) or sum(one.where.size for one in self.waiting) >= ENOUGH:
+        if moving(self.bulk.plan) or sum(one.where.size for one in self.waiting) >= self.at_once:
             self.settle(first, last)
 
     def settle(self, first: int, last: int) -> None:
         """Settle all that wait."""
-        if not any(one.where.size for one in self.waiting):
-            return
-        all_of_them = Doubtful.joined(self.waiting)
-        self.waiting = []
+        waiting, self.waiting = self.waiting, []
+        if waiting:
+            together = Doubtful.joined(waiting)
+            for start in range(0, together.where.size, self.at_once):
+                self._settle(together.only(slice(start, start + self.at_once)), first, last)
+
+    def _settle(self, together: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
-            doubtful, shown, ordered = self._not_safe(all_of_them)
+            doubtful, shown, ordered = self._not_safe(together)
         clear = self._clear(ordered)
         if clear is not None:
             known = np.flatnonzero(clear.clear)
@@ -71,6 +83,6 @@ class Settling:
             return None
         return Clear.of(ordered, plan.clip, plan.amplifiers[0].noise, self.bulk.moved(0, self.zero))
 
-    def _values(self, doubtful: Doubtful, part: slice = slice(None)) -> Array:
+    def _values(self, doubtful: Doubtful, part: slice | None = None) -> Array:
         """Give values: float64, NaN where one is not finite."""
-        return as_values(doubtful.stored[:, part], self.zero)
+        return as_values(doubtful.stored if part is None else doubtful.stored[:, part], self.zero)

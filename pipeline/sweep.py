@@ -25,6 +25,7 @@ VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
 
 FULL = 2**16 - 1
+NONE = np.empty(0, np.float32)
 
 EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
@@ -43,7 +44,7 @@ class Swept:
     """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where medians were asked for.  ``total`` is NaN where it was not; floats are added unshifted, lest they
+    themselves where medians were asked for.  ``total`` is empty where it was not; floats are added unshifted, lest they
     be rounded twice.  ``distance`` is how far values lie from their mean on average, NaN where that is not known,
     None where it was not asked for.
     """
@@ -52,7 +53,7 @@ class Swept:
     high: Array
     median_low: Array
     median_high: Array
-    total: Array | None
+    total: Array
     distance: Array | None = None
 
     @classmethod
@@ -65,9 +66,9 @@ class Swept:
     @classmethod
     def joined(cls, blocks: Sequence[Swept]) -> Swept:
         """Put together what was found of blocks."""
-        total = None if blocks[0].total is None else np.concatenate([block.total for block in blocks])
-        planes = zip(*((one.low, one.high, one.median_low, one.median_high) for one in blocks), strict=True)
-        return cls(*map(np.concatenate, planes), total)
+        planes = ((one.low, one.high, one.median_low, one.median_high, one.total) for one in blocks)
+        distances = [block.distance for block in blocks if block.distance is not None]
+        return cls(*map(np.concatenate, zip(*planes, strict=True)), np.concatenate(distances) if distances else None)
 
     @property
     def span(self) -> Array:
@@ -127,15 +128,23 @@ class Sweep:
                 np.add.reduce(room.view(np.uint16), axis=0, dtype=np.uint16, out=above[part])
         lower = np.minimum(least, most)
         np.maximum(least, most, out=most)
-        total = _total(stored, low, high, excess) if self.sums else None
-        distance = _beyond(count, low, high, total, whole, above) if self.distances and total is not None else None
+        total = _total(stored, low, high, excess) if self.sums else NONE
+        distance = _beyond(count, low, high, total, whole, above) if self.distances else None
         return Swept(low, high, lower, most, total, distance)
 
     def _over_block(self, stored: Array) -> Swept:
         block, room = self.block(stored)
         low, high, least, most = _extremes(block, room, self.medians)
-        total = _total(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else None
-        return Swept(low, high, least, most, total)
+        total = _total(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else NONE
+        distance = None
+        if self.distances and _in_16_bits(stored):
+            distance = np.full(low.shape, np.nan, np.float32)
+            if _in_16_bits(block):
+                whole = np.rint(total / np.float32(len(block))).astype(block.dtype)
+                above = np.maximum(block, whole, out=room).view(np.uint16)
+                words = np.add.reduce(above, axis=0, dtype=np.uint16)
+                distance = _beyond(len(block), low, high, total, whole, words)
+        return Swept(low, high, least, most, total, distance)
 
     def block(self, stored: Array) -> tuple[Array, Array]:
         """Give a block in native byte order, shifted, and as much memory to work in."""
