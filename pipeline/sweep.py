@@ -66,9 +66,10 @@ class Swept:
     @classmethod
     def joined(cls, blocks: Sequence[Swept]) -> Swept:
         """Put together what was found of blocks."""
-        planes = ((one.low, one.high, one.median_low, one.median_high, one.total) for one in blocks)
+        planes = zip(*((b.low, b.high, b.median_low, b.median_high, b.total) for b in blocks), strict=True)
+        low, high, least, most, total = map(np.concatenate, planes)
         distances = [block.distance for block in blocks if block.distance is not None]
-        return cls(*map(np.concatenate, zip(*planes, strict=True)), np.concatenate(distances) if distances else None)
+        return cls(low, high, least, most, total, np.concatenate(distances) if distances else None)
 
     @property
     def span(self) -> Array:
