@@ -41,7 +41,7 @@ class Clear:
         :param moved: by how much values may still be shifted against each other.
         """
         count = len(ordered)
-        if noise.c or noise.d or clip.centre != "median" or clip.iterations == 0 or count < ENOUGH_FRAMES:
+        if noise.c or noise.d or clip.centre != "median" or count < ENOUGH_FRAMES:
             return None
         least = ordered[(count - 1) // 2 - MOST_OUT // 2].astype(np.float64) + moved.zero
         most = ordered[count // 2 + MOST_OUT // 2].astype(np.float64) + moved.zero

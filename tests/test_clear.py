@@ -30,21 +30,23 @@ def stack_of(random, frames, sigma, level, hits):
     seeds,
     st.integers(ENOUGH_FRAMES, 30),
     st.sampled_from([0.4, 2.0, 5.0, 40.0]),
+    st.sampled_from([300, -32_767]),
     st.sampled_from([0.0, 0.3, 2.0]),
     st.sampled_from([0.0, 1e-3, 0.02]),
     st.sampled_from([0.0, 0.02, 0.15]),
     st.sampled_from([Clip(), Clip(low=3, high=4), Clip(iterations=1), Clip(iterations=2), Clip(low=np.inf)]),
 )
-def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, blur, tilt, hits, clip):
-    """Frames are shifted by up to ``blur`` at the level 500, and by ``tilt`` of the distance from it besides."""
+def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, level, blur, tilt, hits, clip):
+    """Frames are shifted by up to ``blur`` at a base, and by ``tilt`` of the distance from it besides."""
     random = np.random.default_rng(seed)
-    stack = stack_of(random, frames, sigma, 300, hits)
-    noise = Noise(a=sigma**2, b=random.choice([0.0, 0.05]))
+    stack, base = stack_of(random, frames, sigma, level, hits), level + 200.0
+    b = random.choice([0.0, 0.05])
+    noise = Noise(a=sigma**2 - b * level, b=b, floor=0.1)
     factors = 1 + random.uniform(-tilt, tilt, frames)
-    offsets = random.uniform(-blur, blur, frames) - (factors - 1) * 500
+    offsets = random.uniform(-blur, blur, frames) - (factors - 1) * base
     even = (stack - offsets[:, None]) / factors[:, None]
     keep = kept_values(even, clip, by_noise(clip, lambda level, _: noise.variance(level)))
-    told = Clear.of(np.sort(stack, axis=0), clip, noise, Moved(zero=0.0, base=500.0, blur=blur, tilt=tilt))
+    told = Clear.of(np.sort(stack, axis=0), clip, noise, Moved(zero=0.0, base=base, blur=blur, tilt=tilt))
     seen = (stack >= told.lowest) & (stack <= told.highest)
     np.testing.assert_array_equal(seen[:, told.clear], keep[:, told.clear])
 
