@@ -44,7 +44,7 @@ class Bulk:
             return None
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
             found = self.sweep.over(stored)
-            out[:] = self.combined(stored, found, zero)
+            out[:] = self._combined(stored, found, zero)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
             doubt = ~self.safe(stored, found, range(begin, begin + out.size), zero)
@@ -57,7 +57,7 @@ class Bulk:
         left = shifts.offsets + (shifts.factors - 1) * base - self.sweep.shifts
         return Moved(zero, base, float(np.abs(left).max()), tilt)
 
-    def combined(self, stored: Array, found: Swept, zero: float) -> Array:
+    def _combined(self, stored: Array, found: Swept, zero: float) -> Array:
         """Give mean or median of all values; the mean of whole numbers is rounded once, in whichever precision."""
         shifts = self.sweep.shifts
         if self.plan.method == "mean":

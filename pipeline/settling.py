@@ -66,13 +66,12 @@ class Settling:
         self.looked.add(doubtful.where, lambda part: self._values(doubtful, part), first, last)
 
     def _not_safe(self, doubtful: Doubtful) -> tuple[Doubtful, Array, Array]:
-        """Combine all, as if they lost nothing; give those that may, with their values shifted, and these in order."""
+        """Give those that may lose values still, with these values shifted, and in order."""
         bulk, stored = self.bulk, doubtful.stored
         shifts = bulk.sweep.shifts
         shown = shifted(stored.copy(), shifts) if shifts.any() else stored
         ordered = in_order(shown)
         found = Swept.of(shown if bulk.whole else stored, ordered)
-        self.looked.values[doubtful.where] = bulk.combined(stored, found, self.zero)
         left = np.flatnonzero(~bulk.safe(stored, found, doubtful.where, self.zero))
         return doubtful.only(left), shown.take(left, axis=1), ordered.take(left, axis=1)
 
