@@ -38,9 +38,12 @@ The modules, in the order in which data flows and in which they may import (each
     middles      the middle values of a stack
     sweep        what one sweep over frames finds of each pixel
     screen       which pixels certainly lose nothing to a clip
+    clear        what pixels lose that were hit, where that is clear
     rows         what the frames of a stack hold in some rows
+    doubtful     pixels that may lose values
     bulk         pixels that keep all their values
     closer       a closer look at the others
+    settling     what spares doubtful pixels that
     propagation  the variance of combined frames
     carried      combining frames with the errors that they carry
     tiles        combining a stack, tile by tile

@@ -7,34 +7,14 @@ import numpy as np
 
 from pipeline.amplifiers import which_of
 from pipeline.clip import Clip, frames_needed
+from pipeline.doubtful import Doubtful
 from pipeline.pixels import Array
 from pipeline.rows import Plan
-from pipeline.screen import safe_from_distance, safe_from_noise, safe_from_std, tightened
+from pipeline.screen import Moved, safe_from_distance, safe_from_noise, safe_from_std, tightened
 from pipeline.sweep import Sweep, Swept
 
 MANY_FRAMES = 50
 """From so many frames on pairs say little of the median; the mean and the distances from it say more."""
-
-
-@attrs.frozen
-class Doubtful:
-    """Pixels that may lose values: ``where`` they are in their rows, and their values as stored (frames, pixels).
-
-    ``highest`` is the highest value of any pixel.
-    """
-
-    where: Array
-    stored: Array
-    highest: float
-
-    @classmethod
-    def of(cls, stored: Array, doubt: Array, highest: float) -> Doubtful:
-        """Take the doubtful pixels out of rows, in native byte order."""
-        where = np.flatnonzero(doubt)
-        taken = np.empty((len(stored), where.size), stored.dtype.newbyteorder("="))
-        for into, frame in zip(taken, stored, strict=True):
-            into[:] = frame.take(where)
-        return cls(where, taken, highest)
 
 
 @attrs.define
@@ -62,26 +42,20 @@ class Bulk:
         plan = self.plan
         if not plan.plain or not can_tell(plan):
             return None
-        which = None
-        if len(plan.amplifiers) > 1:
-            which = which_of(plan.amplifiers, np.arange(out.size) + first_row * plan.shape[1], plan.shape[1])
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
             found = self.sweep.over(stored)
             out[:] = self._combined(stored, found, zero)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
-            doubtful = Doubtful.of(stored, ~self._safe(stored, found, which, zero), highest)
-            return self._settled(doubtful, which, zero, out)
+            begin = first_row * plan.shape[1]
+            doubt = ~self.safe(stored, found, range(begin, begin + out.size), zero)
+            return Doubtful.of(stored, doubt, begin, highest)
 
-    def _settled(self, doubtful: Doubtful, which: Array | None, zero: float, out: Array) -> Doubtful:
-        """Look at doubtful pixels once more, by their medians; give those that are doubtful still."""
-        if not doubtful.where.size:
-            return doubtful
-        stored, where = doubtful.stored, doubtful.where
-        found = attrs.evolve(self.sweep, medians=True, sums=True, distances=False).over(stored)
-        safe = self._safe(stored, found, None if which is None else which[where], zero)
-        out[where] = self._combined(stored, found, zero)
-        left = Doubtful.of(stored, ~safe, doubtful.highest)
-        return attrs.evolve(left, where=where[left.where])
+    def moved(self, number: int, zero: float) -> Moved:
+        """Give by how much the values of an amplifier are shifted still, with whole shifts taken out."""
+        shifts, base = self.plan.shifts, self.plan.amplifiers[number].noise.base
+        tilt = float(np.abs(shifts.factors - 1).max())
+        left = shifts.offsets + (shifts.factors - 1) * base - self.sweep.shifts
+        return Moved(zero, base, float(np.abs(left).max()), tilt)
 
     def _combined(self, stored: Array, found: Swept, zero: float) -> Array:
         """Give mean or median of all values; the mean of whole numbers is rounded once, in whichever precision."""
@@ -89,11 +63,13 @@ class Bulk:
         if self.plan.method == "mean":
             real = found.total.dtype.type
             less = real(len(stored) * zero + int(shifts.sum())) if stored.dtype.kind in "iu" else real(0)
-            mean: Array = (found.total + less) / real(len(stored))
+            total: Array = found.total + less
+            mean: Array = np.divide(total, real(len(stored)), out=total if total.dtype.kind == "f" else None)
             return mean
         if shifts.any():
             found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, distances=False).over(stored)
-        lower, upper = found.median_low.astype(np.float64), found.median_high.astype(np.float64)
+        exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64)
+        lower, upper = found.median_low.astype(exact), found.median_high.astype(exact)
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
             median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
             return median
@@ -102,32 +78,28 @@ class Bulk:
         lower += zero
         return lower
 
-    def _safe(self, stored: Array, found: Swept, which: Array | None, zero: float) -> Array:
-        """Tell which pixels are safe."""
+    def safe(self, stored: Array, found: Swept, place: Array | range, zero: float) -> Array:
+        """Tell which pixels, each at its place in the flattened image, are safe."""
         clip, frames = self.plan.clip, len(stored)
         if clip is None or _keeps_all(clip, frames):
             safe = np.ones(found.low.shape, bool)
         elif self.plan.amplifiers:
             bounded = found if found.distance is None else tightened(found, frames)
-            safe = self._safe_from_noise(bounded, which, zero, clip)
+            safe = self._safe_from_noise(bounded, place, zero, clip)
         elif found.distance is not None:
             safe = safe_from_distance(tightened(found, frames), frames, clip)
         else:
             safe = safe_from_std(stored, found, clip)
         return safe if stored.dtype.kind in "iu" else safe & np.isfinite(found.total)
 
-    def _safe_from_noise(self, found: Swept, which: Array | None, zero: float, clip: Clip) -> Array:
+    def _safe_from_noise(self, found: Swept, place: Array | range, zero: float, clip: Clip) -> Array:
         """Tell which pixels are safe, each by the noise of the amplifier that reads it."""
-        shifts, amplifiers = self.plan.shifts, self.plan.amplifiers
-        tilt = float(np.abs(shifts.factors - 1).max())
-        safe = np.zeros(found.low.shape, bool)
+        amplifiers = self.plan.amplifiers
+        if len(amplifiers) == 1:
+            return safe_from_noise(found, clip, amplifiers[0].noise, self.moved(0, zero))
+        which, safe = which_of(amplifiers, np.asarray(place), self.plan.shape[1]), np.zeros(found.low.shape, bool)
         for number, one in enumerate(amplifiers):
-            left = shifts.offsets + (shifts.factors - 1) * one.noise.base - self.sweep.shifts
-            blur = float(np.abs(left).max())
-            own = safe_from_noise(found, clip, one.noise, zero, blur, tilt)
-            if which is None:
-                return own
-            safe |= own & (which == number)
+            safe |= safe_from_noise(found, clip, one.noise, self.moved(number, zero)) & (which == number)
         return safe
 
 

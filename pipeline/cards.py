@@ -83,11 +83,7 @@ class Cards:
 
         A value that breaks the standard, such as a word without quotes, is given as the text that stands there.
         """
-        try:
-            wild = _WILD.search(keyword)  # to astropy a pattern
-            value = _written(self.text, keyword) if wild else _parsed(self.text).get(_first(self.text, keyword))
-        except (ValueError, fits.VerifyError):
-            value = _written(self.text, keyword)
+        value = _value(self.text, keyword)
         return default if _silent(value) else value
 
     def comment(self, keyword: str) -> str:
@@ -118,6 +114,16 @@ def keyword_of(image: str) -> str:
     if head[8:9] == "=" or head[:8].rstrip() in COMMENTARY or "=" not in head:
         return head[:8].strip()
     return " ".join(head.split("=")[0].split())
+
+
+@lru_cache(maxsize=2**14)
+def _value(text: str, keyword: str) -> Any:
+    """Give the value of a card, or None or what is empty; the same cards of the same frames are asked for often."""
+    try:
+        wild = _WILD.search(keyword)  # to astropy a pattern
+        return _written(text, keyword) if wild else _parsed(text).get(_first(text, keyword))
+    except (ValueError, fits.VerifyError):
+        return _written(text, keyword)
 
 
 def _written(text: str, keyword: str) -> str:

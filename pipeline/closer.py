@@ -36,20 +36,19 @@ class Looked:
     tell: Callable[[Array, Array, Array], None]
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
-    def add(self, look: Array, columns: Callable[[slice], Array], first: int, last: int) -> None:
+    def add(self, place: Array, columns: Callable[[slice], Array], first: int, last: int) -> None:
         """Let pixels of the rows from ``first`` to before ``last`` wait.
 
-        :param look: where in these rows they are.
+        :param place: where in the flattened image they are.
         :param columns: gives the values of some of them, float64 (frames, pixels).
         """
-        if not look.size:
+        if not place.size:
             return
-        place = look + first * self.plan.shape[1]
-        steps = steps_of(self.plan, first, last)
+        begin, steps = first * self.plan.shape[1], steps_of(self.plan, first, last)
         chunk = max(1, self.at_once // len(self.plan.frames))
-        for start in range(0, look.size, chunk):
+        for start in range(0, place.size, chunk):
             part = slice(start, start + chunk)
-            step = steps[look[part]] if isinstance(steps, np.ndarray) else steps
+            step = steps[place[part] - begin] if isinstance(steps, np.ndarray) else steps
             self.waiting.append((place[part], columns(part), step))
             if sum(columns.size for _, columns, _ in self.waiting) >= self.at_once:
                 self.look()
@@ -64,6 +63,10 @@ class Looked:
         if not self.plan.plain:
             stack *= self.plan.scale[:, None]
         keep = kept(self.plan, stack, place, np.concatenate(steps) if isinstance(steps[0], np.ndarray) else 0.0)
+        self.put(place, stack, keep)
+
+    def put(self, place: Array, stack: Array, keep: Array) -> None:
+        """Combine pixels, each at its place in the image, of whose values it is known which they keep."""
         combined = combine_kept(self.plan, stack, keep)
         self.values[place] = combined
         nonfinite = ~np.isfinite(combined)
@@ -91,9 +94,14 @@ def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
     return _mean(stack, keep, plan) if plan.method == "mean" else Window.of(np.where(keep, stack, np.nan)).median
 
 
+def moving(plan: Plan) -> bool:
+    """Tell whether a pixel's noise asks for its largest step to a neighbour."""
+    return any(one.noise.d for one in plan.amplifiers)
+
+
 def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     """Give each pixel's largest step to a neighbour where the noise asks for it; a row more is read on each side."""
-    if all(one.noise.d == 0 for one in plan.amplifiers):
+    if not moving(plan):
         return 0.0
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
     rows = read_rows(plan.frames, above, below)

@@ -198,7 +198,9 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
         if used:
             factors[used] = solved / scale[used]
             errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees) / scale[used]
-        expected = np.maximum(np.sum(factors[:, None] * terms, axis=0), 0.25 * start)
+        before, expected = expected, np.maximum(np.sum(factors[:, None] * terms, axis=0), 0.25 * start)
+        if np.array_equal(expected, before):  # and so would all further rounds be
+            break
     return factors.tolist(), errors.tolist()
 
 

@@ -10,8 +10,11 @@ from pipeline.pixels import Array
 FEW_FRAMES = 8
 """The middle of so few frames is found at once by comparing them with each other."""
 
+QUICK_NETWORK = 32
+"""Of so many whole numbers comparing is quicker than halving."""
+
 MOST_FRAMES = 64
-BLOCK = 16_384
+BLOCK = 2**16
 FEW_PIXELS = 4096
 """A network takes a stack of up to ``MOST_FRAMES`` in blocks that stay in the cache; of fewer pixels, or more frames,
 sorting is quicker."""

@@ -15,6 +15,12 @@ EQUALLY_NEAR = 1e-9
 """Distances from the centre that differ by less than this fraction are equal: the two values around a median are."""
 
 
+def in_order(stack: Array) -> Array:
+    """Put the values of each pixel, (frames, pixels), in order of size, NaN last."""
+    ordered: Array = network_sorted(stack) if 1 < len(stack) <= FEW_FRAMES else np.sort(stack, axis=0)
+    return ordered
+
+
 @attrs.frozen
 class Window:
     """What is left of each pixel: its values from the ``first`` to before the ``stop``, in order of size.
@@ -29,7 +35,7 @@ class Window:
     @classmethod
     def of(cls, stack: Array) -> Window:
         """Put the finite values of each pixel in order."""
-        ordered = network_sorted(stack) if 1 < len(stack) <= FEW_FRAMES else np.sort(stack, axis=0)
+        ordered = in_order(stack)
         pixels = stack.shape[1]
         if np.isfinite(ordered[0]).all() and np.isfinite(ordered[-1]).all():
             return cls(ordered, np.zeros(pixels, np.intp), np.full(pixels, len(stack)))
@@ -84,7 +90,7 @@ class Window:
 
     def within(self, low: Array, high: Array) -> Window:
         """Leave out what lies below ``low`` or above ``high``."""
-        below, not_above = _count(self.ordered < low), _count(self.ordered <= high)
+        below, not_above = counted(self.ordered < low), counted(self.ordered <= high)
         return Window(self.ordered, np.maximum(self.first, below), np.minimum(self.stop, not_above))
 
     def nearest_to(self, middle: Array) -> Window:
@@ -102,8 +108,8 @@ class Window:
         return found
 
 
-def _count(true: Array) -> Array:
+def counted(true: Array) -> Array:
     """Count along the first axis; up to 255 in single bytes, many at a time."""
     few = len(true) <= 255
-    counted: Array = np.add.reduce(true.view(np.uint8), axis=0, dtype=np.uint8 if few else np.intp)
-    return counted.astype(np.intp)
+    count: Array = np.add.reduce(true.view(np.uint8), axis=0, dtype=np.uint8 if few else np.intp)
+    return count.astype(np.intp)

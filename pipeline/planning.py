@@ -132,7 +132,8 @@ def _told(frames: tuple[Image, ...], scale: Array, wanted: Wanted, by_variance: 
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
     known = wanted.noise and in_unit_of(frames[0], wanted.noise)
-    slope = (known.b if known else slope_of(frames)) if (scale == 1).all() else None
+    told = wanted.variance is not None and bool((scale == 1).all())
+    slope = (known.b if known else slope_of(frames)) if told else None
     return Told(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
 
 

@@ -43,6 +43,27 @@ def robust_mean(values: Array) -> float:
     return float(good.mean(dtype=np.float64)) if good.size else float("nan")
 
 
+def robust_means(rows: Array) -> Array:
+    """Give :func:`robust_mean` of each row, of finite values by operations on all rows at once."""
+    if not np.isfinite(rows).all():
+        return np.array([robust_mean(row) for row in rows])
+    distance = np.abs(rows - _medians(rows))
+    sigma = MAD_TO_SIGMA * _medians(distance)
+    for few in np.flatnonzero(sigma < 1):
+        if not (rows[few] % 1).any():
+            sigma[few] = 1.0
+    kept = distance <= WILD * sigma
+    means: Array = np.where(kept, rows, 0.0).sum(axis=1) / kept.sum(axis=1)
+    return means
+
+
+def _medians(rows: Array) -> Array:
+    """Give the median of each row, (rows, 1): by sorting, several times quicker than numpy's own."""
+    ordered, count = np.sort(rows, axis=1), rows.shape[1]
+    medians: Array = 0.5 * (ordered[:, (count - 1) // 2] + ordered[:, count // 2])
+    return medians[:, None]
+
+
 def fitted(terms: Array, values: Array) -> tuple[Array, Array]:
     """Fit a sum of terms, (values, terms), by least squares, leaving out values further than 5 σ from it.
 

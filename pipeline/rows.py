@@ -103,19 +103,11 @@ class Rows:
         A flagged value is used only where all frames are flagged.
         """
         stored = self.stored[:, which] if isinstance(which, slice) else self.stored.take(which, axis=1)
-        values = self.values_of(stored)
+        values = as_values(stored, self.zero)
         if any(flags is not None for flags in self.flags):
             none = np.zeros(values.shape[1], np.uint8)
             bad = np.stack([none if flags is None else flags[which] for flags in self.flags]) & UNTRUSTED != 0
             values[bad & ~bad.all(axis=0)] = np.nan
-        return values
-
-    def values_of(self, stored: Array) -> Array:
-        """Give what is stored as values: float64, NaN where one is not finite."""
-        values = stored.astype(np.float64)
-        values += self.zero
-        if values.size and stored.dtype.kind == "f":
-            values[~np.isfinite(values)] = np.nan
         return values
 
     @property
@@ -130,6 +122,15 @@ class Rows:
             everywhere = np.zeros_like(everywhere)
         sticky = any_frame & np.uint8(STICKY)
         return np.where(everywhere, any_frame, sticky), any_frame & UNTRUSTED != 0
+
+
+def as_values(stored: Array, zero: float) -> Array:
+    """Give what is stored as values: float64, NaN where one is not finite."""
+    values = stored.astype(np.float64)
+    values += zero
+    if values.size and stored.dtype.kind == "f":
+        values[~np.isfinite(values)] = np.nan
+    return values
 
 
 @attrs.define

@@ -33,24 +33,40 @@ def tightened(found: Swept, frames: int) -> Swept:
     )
 
 
-def safe_from_noise(found: Swept, clip: Clip, noise: Noise, zero: float, blur: float, tilt: float) -> Array:
-    """Tell which pixels certainly lose nothing to a clip by the noise of the stack.
+@attrs.frozen
+class Moved:
+    """By how much stored values may still be shifted: by ``blur`` at the level ``base``, further off by more.
 
-    :param zero: what to add to a stored value to have its level.
-    :param blur: by how much values may still be shifted at the level ``noise.base``.
-    :param tilt: by what fraction of their distance from that level they may be shifted besides.
+    That is ``tilt`` times the distance from there.  A level is a stored value and ``zero``.
     """
+
+    zero: float
+    base: float
+    blur: float
+    tilt: float
+
+    def between(self, level: Array, span: Array) -> Array | float:
+        """Give by how much two values may be shifted against each other, ``span`` apart at most and at a level."""
+        if self.tilt == 0:
+            return 2 * self.blur
+        if self.tilt >= 1:
+            return np.full_like(level, np.inf)
+        real = level.dtype.type
+        reach = np.abs(level - real(self.base)) + span.astype(real) + real(self.blur)
+        shift: Array = real(2 * self.blur) + real(2 * self.tilt / (1 - self.tilt)) * reach
+        return shift
+
+
+def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
+    """Tell which pixels certainly lose nothing to a clip by the noise of the stack."""
     up = difference(found.high, found.median_low)
     down = difference(found.median_high, found.low)
-    if noise.b == 0 and tilt == 0:
+    if noise.b == 0 and moved.tilt == 0:
         sigma = float(np.sqrt(max(noise.a, noise.floor))) * MARGIN
-        return _below(up, clip.high * sigma - 2 * blur) & _below(down, clip.low * sigma - 2 * blur)
+        return _below(up, clip.high * sigma - 2 * moved.blur) & _below(down, clip.low * sigma - 2 * moved.blur)
     level = found.median_low.astype(np.float32)
-    level += np.float32(zero)
-    if tilt >= 1:
-        return np.zeros(level.shape, bool)
-    reach = np.abs(level - np.float32(noise.base)) + found.span.astype(np.float32) + np.float32(blur)
-    shift: Array = np.float32(2 * blur) + np.float32(2 * tilt / (1 - tilt)) * reach
+    level += np.float32(moved.zero)
+    shift = moved.between(level, found.span)
     rounding = np.float32(SINGLE) * (np.float32(abs(noise.a)) + np.float32(noise.b) * np.abs(level))
     counted = np.float32(noise.a) + np.float32(noise.b) * (level - shift) - rounding
     variance = np.maximum(counted, np.float32(noise.floor))
@@ -76,7 +92,8 @@ def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
     size = max(1, VALUES // len(stack))
     for first in range(0, sigma.size, size):
         part = slice(first, first + size)
-        above = difference(stack[:, part], found.low[part]).astype(np.float32)
+        native = stack[:, part].astype(stack.dtype.newbyteorder("="), copy=False)
+        above = difference(native, found.low[part]).astype(np.float32)
         mean = np.add.reduce(above) / np.float32(len(stack))
         variance = np.einsum("ij,ij->j", above, above) / np.float32(len(stack)) - mean * mean
         sigma[part] = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
@@ -84,11 +101,21 @@ def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
 
 
 def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
-    """Tell the same from distances alone: no standard deviation is less than the mean distance from the mean."""
+    """Tell the same from how far values lie from their mean on average, and the outermost two of them.
+
+    With those two at M and L from the mean, and all at d on average, the standard deviation is least where all others
+    are equally far: n s² ≥ M² + L² + (n d - M - L)² / (n - 2).
+    """
     assert found.distance is not None  # noqa: S101 - for the type checker
-    mean = found.total / np.float32(frames)
-    sigma = (found.distance - np.abs(mean - np.rint(mean))) * np.float32(MARGIN)  # it is from the mean, rounded
-    return _within(found, sigma, clip)
+    real = np.float32
+    mean = found.total / real(frames)
+    above, below = found.high.astype(real) - mean, mean - found.low.astype(real)
+    rest = found.distance - np.abs(mean - np.rint(mean))  # it is from the mean, rounded
+    rest *= real(frames)
+    rest -= above + below
+    np.maximum(rest, 0, out=rest)
+    variance = (above * above + below * below + rest * rest * real(1 / max(frames - 2, 1))) * real(1 / frames)
+    return _within(found, np.sqrt(variance, out=variance) * real(MARGIN), clip)
 
 
 def _within(found: Swept, sigma: Array, clip: Clip) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.noise import MOVING, typical_level
 from pipeline.pixels import Array
-from pipeline.robust import MAD_TO_SIGMA, robust_mean
+from pipeline.robust import MAD_TO_SIGMA, robust_mean, robust_means
 
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
@@ -87,7 +87,7 @@ def _offsets(sample: Array, level: Array) -> Array:
     """Give how far each frame lies above the middle one; of few frames the odd one draws their median: again then."""
     rounds = 3 if 2 < len(sample) <= FEW_FRAMES else 1
     for turn in range(rounds):
-        offsets: Array = np.array([robust_mean(frame) for frame in sample - level])
+        offsets = robust_means(sample - level)
         offsets -= np.nanmedian(offsets)
         if turn < rounds - 1:
             level = typical_level(sample - offsets[:, None])
@@ -120,8 +120,8 @@ def _median(values: Array) -> float:
 
 def _factors_alone(sample: Array, level: Array) -> Shifts:
     middle = robust_mean(level)
-    excess = np.array([robust_mean(frame - level) for frame in sample])
-    distance = sample - level  # as large as the sample, and worked on in place: of many frames that is much
+    distance = sample - level
+    excess = robust_means(distance)
     noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(distance, out=distance), overwrite_input=True))
     if abs(middle) <= FAINT * noise:
         return Shifts(excess - np.median(excess), np.ones(len(sample)))

@@ -6,19 +6,26 @@ other; so is a tile of several blocks for what is found of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
-from pipeline.middles import FEW_FRAMES, middles, middles_between
+from pipeline.middles import FEW_FRAMES, QUICK_NETWORK, middles, middles_between
 from pipeline.pixels import Array
 
-BLOCK_BYTES = 2 * 2**20
+BLOCK_BYTES = 640 * 2**10
 """Of a block in native byte order; as much again is worked in."""
+
+MEDIAN_BYTES = 2 * 2**20
+"""And of one in which medians are found: by many operations on one frame or two each, that must not be too short."""
 
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
+
+FULL = 2**16 - 1
+NONE = np.empty(0, np.float32)
 
 EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
@@ -37,7 +44,7 @@ class Swept:
     """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where medians were asked for.  ``total`` is NaN where it was not; floats are added unshifted, lest they
+    themselves where medians were asked for.  ``total`` is empty where it was not; floats are added unshifted, lest they
     be rounded twice.  ``distance`` is how far values lie from their mean on average, NaN where that is not known,
     None where it was not asked for.
     """
@@ -48,6 +55,21 @@ class Swept:
     median_high: Array
     total: Array
     distance: Array | None = None
+
+    @classmethod
+    def of(cls, stored: Array, ordered: Array) -> Swept:
+        """Tell the same of pixels whose values are ``ordered``: with their medians and sums."""
+        low, high = ordered[0], ordered[-1]
+        lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+        return cls(low, high, lower, upper, _total(stored, low, high))
+
+    @classmethod
+    def joined(cls, blocks: Sequence[Swept]) -> Swept:
+        """Put together what was found of blocks."""
+        planes = zip(*((b.low, b.high, b.median_low, b.median_high, b.total) for b in blocks), strict=True)
+        low, high, least, most, total = map(np.concatenate, planes)
+        distances = [block.distance for block in blocks if block.distance is not None]
+        return cls(low, high, least, most, total, np.concatenate(distances) if distances else None)
 
     @property
     def span(self) -> Array:
@@ -69,30 +91,65 @@ class Sweep:
     distances: bool = False
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
 
+    def parts(self, stored: Array) -> Iterator[slice]:
+        """Cut the pixels of a tile, (frames, pixels), into blocks."""
+        most = MEDIAN_BYTES if self.medians else BLOCK_BYTES
+        size = max(1, most // (len(stored) * stored.itemsize))
+        pixels = stored.shape[1]
+        return (slice(first, min(first + size, pixels)) for first in range(0, pixels, size))
+
     def over(self, stored: Array) -> Swept:
         """Sweep over the frames of a tile, (frames, pixels), in any byte order."""
-        count, pixels = stored.shape
-        native = stored.dtype.newbyteorder("=")
-        narrow = native.kind in "iu" and native.itemsize == 2
-        dtype = np.dtype(np.int32) if native.kind in "iu" and self.shifts.any() else native
-        low, high, least, most = (np.empty(pixels, dtype) for _ in range(4))
-        beyond = np.full(pixels, np.nan, np.float32) if self.distances and narrow else None
-        total = np.full(pixels, np.nan, np.float32 if narrow and count <= EXACT_IN_SINGLE else np.float64)
-        size = max(1, BLOCK_BYTES // (count * dtype.itemsize))
-        for first in range(0, pixels, size):
-            part = slice(first, min(first + size, pixels))
-            block, room = self._block(stored[:, part], native)
-            found = _extremes(block, room, self.medians)
-            for plane, values in zip((low, high, least, most), found, strict=True):
-                plane[part] = values
-            if self.sums:
-                total[part] = _total(block if native.kind in "iu" else stored[:, part], *found[:2])
-            if beyond is not None and _in_16_bits(block):
-                beyond[part] = _beyond(block, *found[:2], total[part], room)
-        return Swept(low, high, least, most, total, beyond)
+        if self._quick(stored):
+            return self._over_words(stored)
+        blocks = [self._over_block(stored[:, part]) for part in self.parts(stored)]
+        return blocks[0] if len(blocks) == 1 else Swept.joined(blocks)
 
-    def _block(self, stored: Array, native: np.dtype[Any]) -> tuple[Array, Array]:
+    def _quick(self, stored: Array) -> bool:
+        return _in_16_bits(stored) and not self.shifts.any() and not self.medians and len(stored) > FEW_FRAMES
+
+    def _over_words(self, stored: Array) -> Swept:
+        """Sweep over numbers of 16 bits that are not to be shifted, for bounds of medians: nearly all stacks.
+
+        Of a block nothing is done but what takes all its frames: two threads would wait for each other all the time,
+        were there short operations between these.
+        """
+        count, native = len(stored), stored.dtype.newbyteorder("=")
+        low, high, least, most = np.empty((4, stored.shape[1]), native)
+        excess, above, mean = np.empty((3, stored.shape[1]), np.uint16)
+        whole = mean.view(native)
+        for part in self.parts(stored):
+            block, room = self.block(stored[:, part])
+            _pairs(block, room, low[part], high[part], least[part], most[part])
+            if self.sums:
+                np.add.reduce(block.view(np.uint16), axis=0, dtype=np.uint16, out=excess[part])
+            if self.distances:
+                whole[part] = np.rint(_total(stored[:, part], low[part], high[part], excess[part]) / np.float32(count))
+                np.maximum(block, whole[part], out=room)
+                np.add.reduce(room.view(np.uint16), axis=0, dtype=np.uint16, out=above[part])
+        lower = np.minimum(least, most)
+        np.maximum(least, most, out=most)
+        total = _total(stored, low, high, excess) if self.sums else NONE
+        distance = _beyond(count, low, high, total, whole, above) if self.distances else None
+        return Swept(low, high, lower, most, total, distance)
+
+    def _over_block(self, stored: Array) -> Swept:
+        block, room = self.block(stored)
+        low, high, least, most = _extremes(block, room, self.medians)
+        total = _total(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else NONE
+        distance = None
+        if self.distances and _in_16_bits(stored):
+            distance = np.full(low.shape, np.nan, np.float32)
+            if _in_16_bits(block):
+                whole = np.rint(total / np.float32(len(block))).astype(block.dtype)
+                above = np.maximum(block, whole, out=room).view(np.uint16)
+                words = np.add.reduce(above, axis=0, dtype=np.uint16)
+                distance = _beyond(len(block), low, high, total, whole, words)
+        return Swept(low, high, least, most, total, distance)
+
+    def block(self, stored: Array) -> tuple[Array, Array]:
         """Give a block in native byte order, shifted, and as much memory to work in."""
+        native = stored.dtype.newbyteorder("=")
         if stored.dtype == native and not self.shifts.any():
             return stored, self._memory(stored.shape, native)[0]
         block, room = self._memory(stored.shape, native)
@@ -128,18 +185,28 @@ def _extremes(block: Array, room: Array, medians: bool) -> tuple[Array, Array, A
     than the greatest of the lesser ones: so the smaller of these two is no more than the lower middle value.  The same
     holds upside down.
     """
-    if len(block) <= FEW_FRAMES or (medians and block.dtype.kind not in "iu"):
+    whole = block.dtype.kind in "iu"
+    if len(block) <= FEW_FRAMES or (medians and (not whole or len(block) <= QUICK_NETWORK)):
         return np.minimum.reduce(block), np.maximum.reduce(block), *middles(block)
+    low, high, least, most = np.empty((4, block.shape[1]), block.dtype)
+    _pairs(block, room, low, high, least, most)
+    bounds = np.minimum(least, most), np.maximum(least, most)
+    return low, high, *(middles_between(block, *bounds, room) if medians else bounds)
+
+
+def _pairs(block: Array, room: Array, low: Array, high: Array, least: Array, most: Array) -> None:
+    """Put in place the smallest and the largest value, and the least of the greater and most of the lesser of pairs."""
     pairs = len(block) // 2
-    lesser = np.minimum(block[:pairs], block[pairs : 2 * pairs], out=room[:pairs])
-    greater = np.maximum(block[:pairs], block[pairs : 2 * pairs], out=room[pairs : 2 * pairs])
-    low, most = np.minimum.reduce(lesser), np.maximum.reduce(lesser)
-    high, least = np.maximum.reduce(greater), np.minimum.reduce(greater)
+    lesser, greater = room[:pairs], room[pairs : 2 * pairs]
+    np.minimum(block[:pairs], block[pairs : 2 * pairs], out=lesser)
+    np.maximum(block[:pairs], block[pairs : 2 * pairs], out=greater)
+    np.minimum.reduce(lesser, axis=0, out=low)
+    np.maximum.reduce(lesser, axis=0, out=most)
+    np.maximum.reduce(greater, axis=0, out=high)
+    np.minimum.reduce(greater, axis=0, out=least)
     if len(block) % 2:
         np.minimum(low, block[-1], out=low)
         np.maximum(high, block[-1], out=high)
-    bounds = np.minimum(least, most), np.maximum(least, most)
-    return low, high, *(middles_between(block, *bounds, room) if medians else bounds)
 
 
 def _in_16_bits(stack: Array) -> bool:
@@ -148,37 +215,41 @@ def _in_16_bits(stack: Array) -> bool:
 
 def _near(low: Array, high: Array, count: int) -> Array:
     """Tell where ``count`` values exceed the lowest by less than 2^16 in all, so that 16 bits tell their sum."""
-    near: Array = difference(high, low) <= np.uint16((2**16 - 1) // count)
+    near: Array = difference(high, low) <= np.uint16(FULL // count)
     return near
 
 
-def _total(block: Array, low: Array, high: Array) -> Array:
-    """Give the sum of each pixel's values; of numbers of 16 bits by sums that may overflow, where these tell it."""
-    count = len(block)
-    if not _in_16_bits(block):
-        total: Array = np.zeros(block.shape[1], np.int64 if block.dtype.kind in "iu" else np.float64)
-        for frame in block:  # frame by frame: numpy's own sum adds floats in an order that depends on the tile
+def _total(stored: Array, low: Array, high: Array, words: Array | None = None) -> Array:
+    """Give the sum of each pixel's values; of numbers of 16 bits by sums that may overflow, where these tell it.
+
+    :param words: those sums, where they are known.
+    """
+    count = len(stored)
+    if not _in_16_bits(stored):
+        total: Array = np.zeros(stored.shape[1], np.int64 if stored.dtype.kind in "iu" else np.float64)
+        for frame in stored:  # frame by frame: numpy's own sum adds floats in an order that depends on the tile
             np.add(total, frame, out=total, casting="unsafe")
         return total
-    excess = np.add.reduce(block.view(np.uint16), axis=0, dtype=np.uint16)
-    excess -= low.view(np.uint16) * np.uint16(count)
+    if words is None:
+        words = np.add.reduce(stored.view(np.uint16), axis=0, dtype=np.uint16)
+    excess = words - low.view(np.uint16) * np.uint16(count)
     total = low.astype(np.float32 if count <= EXACT_IN_SINGLE else np.float64)
     total *= count
     total += excess
-    far = np.flatnonzero(~_near(low, high, count))
-    if far.size:
-        total[far] = np.add.reduce(block.take(far, axis=1), axis=0, dtype=np.int64)
+    if difference(high, low).max(initial=0) > FULL // count:
+        far = np.flatnonzero(~_near(low, high, count))
+        total[far] = np.add.reduce(stored[:, far], axis=0, dtype=np.int64)
     return total
 
 
-def _beyond(block: Array, low: Array, high: Array, total: Array, room: Array) -> Array:
-    """Give how far numbers of 16 bits lie from their mean on average, within half a unit; NaN where sums overflow."""
-    count = np.float32(len(block))
-    mean = (total / count).astype(np.float32)
-    whole = np.rint(mean).astype(block.dtype)
-    above = np.maximum(block, whole, out=room)
-    excess = np.add.reduce(above.view(np.uint16), axis=0, dtype=np.uint16)
-    excess -= whole.view(np.uint16) * np.uint16(len(block))
-    beyond: Array = 2 * excess.astype(np.float32) / count - (mean - whole)
-    beyond[~_near(low, high, len(block))] = np.nan
+def _beyond(count: int, low: Array, high: Array, total: Array, whole: Array, words: Array) -> Array:
+    """Give how far numbers of 16 bits lie from their mean on average, within half a unit; NaN where sums overflow.
+
+    :param whole: their means, rounded.
+    :param words: the sums of what is larger, of these and each value.
+    """
+    excess = words - whole.view(np.uint16) * np.uint16(count)
+    mean = (total / total.dtype.type(count)).astype(np.float32)
+    beyond: Array = np.float32(2 / count) * excess.astype(np.float32) - (mean - whole)
+    beyond[~_near(low, high, count)] = np.nan
     return beyond

@@ -14,18 +14,19 @@ import numpy as np
 
 from pipeline.bulk import Bulk, can_tell
 from pipeline.carried import combine_with_errors, in_full
-from pipeline.closer import LOOK_BYTES, Looked
+from pipeline.closer import LOOK_BYTES, Looked, moving
 from pipeline.pixels import Array, Pixels, Shared, sealed
 from pipeline.propagation import Followed, joined
 from pipeline.rows import Plan, Reader, Rows
 from pipeline.running import how_to_run
+from pipeline.settling import Settling
 from pipeline.sweep import VALUES
 
 TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
 other, and a frame is still in the cache when it is looked at."""
 
-BANDS = 8
+BANDS = 4
 """Into so many bands of rows an image is cut, for threads to share."""
 
 
@@ -107,6 +108,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     width = plan.shape[1]
     reader = Reader(plan.frames)
     bulk = Bulk(plan, reader.whole)
+    settling = Settling(bulk, looked)
     for first, last in _tiles(plan, start, stop, _bytes_a_value(plan, reader.whole)):
         rows = reader.read(first, last)
         full = in_full(plan, rows)
@@ -120,20 +122,18 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
             errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
             continue
         if doubtful is None:
-            looked.add(np.arange(rows.stored.shape[1]), rows.columns, first, last)
+            look = np.arange(rows.stored.shape[1])
+            looked.add(look + first * width, rows.columns, first, last)
         elif untrusted is None:
-            looked.add(doubtful.where, partial(_values_of, rows, doubtful.stored), first, last)
+            settling.add(doubtful, rows.zero, first, last)
         else:
-            untrusted[doubtful.where] = True
+            untrusted[doubtful.where - first * width] = True
             look = np.flatnonzero(untrusted)
-            looked.add(look, partial(_columns_of, rows, look), first, last)
+            looked.add(look + first * width, partial(_columns_of, rows, look), first, last)
+    settling.settle(start, stop)
     reader.check_unchanged()
     looked.look()
     return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
-
-
-def _values_of(rows: Rows, stored: Array, part: slice) -> Array:
-    return rows.values_of(stored[:, part])
 
 
 def _columns_of(rows: Rows, look: Array, part: slice) -> Array:
@@ -144,8 +144,7 @@ def _bytes_a_value(plan: Plan, whole: bool) -> int:
     """Tell what a tile takes for each of its values, with what is made of it."""
     if not (whole and can_tell(plan)):
         return 32  # values, kept or not, and their order: in double precision
-    moving = any(one.noise.d for one in plan.amplifiers)
-    return 18 if moving else 6
+    return 18 if moving(plan) else 6
 
 
 def _tiles(plan: Plan, start: int, stop: int, each: int) -> Iterator[tuple[int, int]]:
