@@ -72,6 +72,13 @@ def image(name, values=VALUES, ver=1):
 
 
 FLOATS = VALUES.astype(np.float32)
+GROUP_CARDS = "".join(
+    [card("SIMPLE", "T"), card("BITPIX", 16), card("NAXIS", 3), card("NAXIS1", 0), card("NAXIS2", 40)]
+    + [card("NAXIS3", 25), card("GROUPS", "T"), card("PCOUNT", 500), card("GCOUNT", 2)]
+)
+GROUPS = raw(GROUP_CARDS, b"\0" * 6000)
+"""Random groups of three blocks: two, were any of their counts passed over."""
+
 NOISY = (1000 + np.random.default_rng(1).normal(0, 10, (64, 64))).astype(np.float32)
 LONG = 10**18
 PLAIN = plain()
@@ -180,6 +187,7 @@ LAYOUT = [
     ),
     reads("last byte missing", PLAIN[:-1], said="ends 1 bytes before its last block is full; no pixel is missing"),
     reads("junk behind the last HDU", PLAIN + b"junk" * 100),
+    reads("junk behind the last HDU, which is named", PLAIN + b"junk" * 100, "PRIMARY"),
     reads("empty blocks behind the last HDU", PLAIN + b"\0" * 2 * BLOCK),
     reads("5,000 cards", plain(*(card(f"K{n}", n) for n in range(5000)))),
     refuses(
@@ -234,12 +242,9 @@ HDUS = [
     refuses("two extensions, HDU not named", MEF, r"the file has 0 PRIMARY \(no data\), 1 SCI \(12×16\), 2 SCI \(12×16\)$"),
     refuses("a table", written(fits.PrimaryHDU(), table()), "holds a table; expected an image", "EVENTS"),
     refuses("an ASCII table", written(fits.PrimaryHDU(), fits.TableHDU.from_columns([fits.Column("X", "F8.2", array=[1.0])])), "holds a table", "1"),
-    refuses(
-        "random groups",
-        raw([card("SIMPLE", "T"), card("BITPIX", 16), card("NAXIS", 3), card("NAXIS1", 0), card("NAXIS2", 4),
-             card("NAXIS3", 4), card("GROUPS", "T"), card("PCOUNT", 0), card("GCOUNT", 2)], b"\0" * 64),
-        "holds random groups; expected an image",
-    ),
+    refuses("random groups", GROUPS, "holds random groups; expected an image"),
+    reads("an image behind random groups", GROUPS + MEF[BLOCK:], "1", VALUES + 1),
+    refuses("broken header behind random groups", GROUPS + broken(MEF[BLOCK:]), r"\[1\]: NAXIS = 99999999; expected", "1"),
     refuses("broken header of the extension", broken(MEF), r"odd.fits\[1\]: NAXIS = 99999999", "2"),
     refuses("broken header behind an empty HDU", broken(MEF), r"\[1\]: NAXIS = 99999999"),
 ]  # fmt: skip
@@ -263,7 +268,16 @@ VALUE_CARDS = [
 ]  # fmt: skip
 
 SUMMED = written(fits.PrimaryHDU(VALUES), checksum=True)
+# The words of a header may change places without changing its sum: no card is named DATASUM then.
+UNNAMED = (
+    written(fits.PrimaryHDU(VALUES, fits.Header({"FILTNAME": "V"})), checksum=True)
+    .replace(b"DATASUM = ", b"DATANAME= ")
+    .replace(b"FILTNAME= ", b"FILTSUM = ")
+)
 CHECKSUMS = [
+    reads("CHECKSUM without DATASUM that holds", UNNAMED),
+    reads("CHECKSUM without DATASUM, a pixel changed since", flipped(UNNAMED, BLOCK + 1), values=VALUES + (
+        np.arange(192).reshape(SHAPE) == 0), said="its data sum up to"),
     reads("CHECKSUM that holds", SUMMED),
     reads("DATASUM of nothing in its other form", plain(card("DATASUM", "'4294967295'"), values=VALUES * 0), values=VALUES * 0),
     reads("CHECKSUM of tiles that holds", written(fits.PrimaryHDU(), fits.CompImageHDU(VALUES), checksum=True), "1"),
