@@ -34,6 +34,7 @@ from pipeline.frames import KINDS, FrameSet
 from pipeline.header import CREATOR, ReducedImage, attach_header
 from pipeline.inspection import add_figure_options, add_inspect, outputs_of, write_drawings
 from pipeline.instrument import check_alike, check_target
+from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
 from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
 from pipeline.notes import said_plainly
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
@@ -51,7 +52,7 @@ from pipeline.simulate import simulate, write_night
 from pipeline.spreading import spread
 from pipeline.switches import NO_SWITCHES, add_noise, add_switches, noise_given, steps_of
 
-OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
+OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG = 0, 1, 2, 70
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with (
+            interruptible(),
             said_plainly(strict=options.strict, summary=not options.quiet),
             running(progress=None if options.quiet else progress_bar()),
         ):
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AssumptionWarning, PipelineError, MemoryError) as error:
         return _failed(_words_of(error), WRONG_DATA)
     except KeyboardInterrupt:
-        return _failed("interrupted; nothing half-written is left", INTERRUPTED)
+        return _failed(WORDS, INTERRUPTED)
     except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)

@@ -72,11 +72,8 @@ def image(name, values=VALUES, ver=1):
 
 
 FLOATS = VALUES.astype(np.float32)
-GROUP_CARDS = "".join(
-    [card("SIMPLE", "T"), card("BITPIX", 16), card("NAXIS", 3), card("NAXIS1", 0), card("NAXIS2", 40)]
-    + [card("NAXIS3", 25), card("GROUPS", "T"), card("PCOUNT", 500), card("GCOUNT", 2)]
-)
-GROUPS = raw(GROUP_CARDS, b"\0" * 6000)
+COUNTS = [("NAXIS", 3), ("NAXIS1", 0), ("NAXIS2", 40), ("NAXIS3", 25), ("GROUPS", "T"), ("PCOUNT", 500), ("GCOUNT", 2)]
+GROUPS = raw([card(*one) for one in (("SIMPLE", "T"), ("BITPIX", 16), *COUNTS)], b"\0" * 6000)
 """Random groups of three blocks: two, were any of their counts passed over."""
 
 NOISY = (1000 + np.random.default_rng(1).normal(0, 10, (64, 64))).astype(np.float32)

@@ -239,7 +239,9 @@ def test_what_is_found_of_frames_is_told_in_the_order_in_which_they_were_given()
     noise = np.random.default_rng(1).normal(0, 1, (4, 30, 30))
     factors, offsets = [0.98, 1.02, 1.05, 0.95], [-10.0, 20.0, 40.0, -50.0]
     flat = combine(frames_of(1000 * np.reshape(factors, (4, 1, 1)) + noise, kind="flat"))
-    np.testing.assert_allclose(np.divide(flat.found.factors, flat.found.factors[0]), np.divide(factors, 0.98), rtol=1e-3)
+    np.testing.assert_allclose(
+        np.divide(flat.found.factors, flat.found.factors[0]), np.divide(factors, 0.98), rtol=1e-3
+    )
     bias = combine(frames_of(1000 + np.reshape(offsets, (4, 1, 1)) + noise, kind="bias"))
     np.testing.assert_allclose(bias.found.offsets, np.array(offsets) - 5, atol=0.5)
 

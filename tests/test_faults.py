@@ -205,6 +205,26 @@ def test_ctrl_c_ends_the_workers_too(night):
     assert gone(process.pid, 30)
 
 
+SCRIPT = Path(sys.executable).with_name("ccd-pipeline")
+
+
+@pytest.mark.parametrize("command", [PYTHON[1:], [str(SCRIPT)]], ids=["module", "script"])
+@pytest.mark.parametrize("after", ["pipeline.interrupt", "numpy", "astropy.io.fits", "pipeline.cli"])
+def test_ctrl_c_is_heard_before_all_is_imported(night, command, after):
+    """Interrupted when a module has been imported, which Python tells of by itself."""
+    if command == [str(SCRIPT)] and not SCRIPT.exists():
+        pytest.skip("ccd-pipeline is not installed beside this Python")
+    telling = [sys.executable, "-X", "importtime", *command, "reduce", "night.csv"]
+    with subprocess.Popen(telling, preexec_fn=hearing, stderr=subprocess.PIPE, text=True) as process:
+        before = next(line for line in process.stderr if line.split("|")[-1].strip() == after)
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+    assert process.returncode == 130, before + error
+    lines = [line for line in error.splitlines() if not line.startswith("import time:")]
+    assert lines == ["ccd-pipeline: interrupted; nothing half-written is left"]
+    assert not Path("reduced.fits").exists()
+
+
 # ---- disks and folders ----
 
 
