@@ -36,7 +36,7 @@ from pipeline.inspection import add_figure_options, add_inspect, outputs_of, wri
 from pipeline.instrument import check_alike, check_target
 from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
 from pipeline.many import add_many_options, add_worker_options, client_of, is_many, reduce_nights
-from pipeline.notes import said_plainly
+from pipeline.notes import said_plainly, shown
 from pipeline.options import UNUSED, add_flag_options, add_reduction_options, declared_of, flagging_of
 from pipeline.output import write
 from pipeline.products import check_outputs, master_paths, product_paths, record_path
@@ -87,7 +87,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _failed(message: str, status: int) -> int:
-    print(f"ccd-pipeline: {message}", file=sys.stderr)
+    print(shown(f"ccd-pipeline: {message}"), file=sys.stderr)
     return status
 
 

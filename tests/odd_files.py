@@ -94,6 +94,18 @@ def text_of(*lines):
     return "\n".join(lines).encode().ljust(BLOCK)
 
 
+def retiled(keyword, value):
+    """Change a card of an image compressed in tiles."""
+    whole = tiles(VALUES, "RICE_1")
+    at = whole.index(f"{keyword:8}=".encode())
+    return whole[:at] + card(keyword, value).encode() + whole[at + 80 :]
+
+
+def own(*extensions):
+    """Write what says that it is a product of ours."""
+    return written(fits.PrimaryHDU(VALUES, fits.Header({"CREATOR": "ccd-pipeline 0.1.0"})), *extensions)
+
+
 def zipped():
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -146,6 +158,9 @@ TILES = [
     reads("tiles inside gzip", gzip.compress(tiles(VALUES, "RICE_1")), "1", suffix="fits.fz.gz"),
     refuses("fpacked, its HDU not named", tiles(VALUES, "RICE_1"), "name it in the list: type, odd.fits, 1"),
     refuses("unknown compression", tiles(VALUES, "RICE_1").replace(b"'RICE_1  '", b"'ZFP_1   '"), "ZFP_1", "1"),
+    refuses("tiles 0 wide", retiled("ZTILE1", 0), "cannot be read as FITS", "1"),
+    refuses("tiles 2^40 wide", retiled("ZTILE1", 2**40), "ZTILE1 value 1099511627776 is too large", "1"),
+    refuses("tiles of an image of negative width", retiled("ZNAXIS1", -3), "cannot be read as FITS", "1"),
     refuses("tiles cut", tiles(VALUES, "RICE_1")[:-2800], "cannot be read as FITS", "1"),
 ]
 
@@ -176,7 +191,8 @@ LAYOUT = [
     reads("PCOUNT and GCOUNT", plain(card("PCOUNT", 0), card("GCOUNT", 1))),
     reads("NAXIS1 given again", plain(card("NAXIS1", 99))),
     reads("text behind END", plain(end="END junk"), said="kept as COMMENT: END JUNK"),
-    reads("NUL behind END", plain(fill="\0")),
+    reads("NUL behind END", plain(end="END".ljust(80, "\0"), fill="\0")),
+    refuses("NAXIS1 = 0", changed("NAXIS1", 0)[:BLOCK], "holds no data; expected an image"),
     reads(
         "last block not full",
         plain(pad=False),
@@ -242,6 +258,9 @@ HDUS = [
     refuses("random groups", GROUPS, "holds random groups; expected an image"),
     reads("an image behind random groups", GROUPS + MEF[BLOCK:], "1", VALUES + 1),
     refuses("broken header behind random groups", GROUPS + broken(MEF[BLOCK:]), r"\[1\]: NAXIS = 99999999; expected", "1"),
+    refuses("flags that are a table", own(fits.BinTableHDU.from_columns([fits.Column("X", "E", array=[1.0])], name="FLAGS")), r"odd.fits\[1\]: holds a table; expected an image"),
+    refuses("flags that are a cube", own(image("FLAGS", np.zeros((2, *SHAPE), np.uint8))), r"odd.fits\[1\]: is a cube"),
+    refuses("flags of another shape", own(image("FLAGS", np.zeros((3, 3), np.uint8))), r"HDU 1 has the shape \(3, 3\), its image \(12, 16\)"),
     refuses("broken header of the extension", broken(MEF), r"odd.fits\[1\]: NAXIS = 99999999", "2"),
     refuses("broken header behind an empty HDU", broken(MEF), r"\[1\]: NAXIS = 99999999"),
 ]  # fmt: skip
@@ -258,6 +277,10 @@ VALUE_CARDS = [
     reads("BLANK with a point", plain(card("BLANK", "137.")), values=np.where(VALUES == 137, np.nan, VALUES)),
     reads("BLANK that no value has", plain(card("BLANK", -99999))),
     reads("BLANK on floats", plain(card("BLANK", 137), values=FLOATS)),
+    refuses("BZERO beyond floats", plain(card("BZERO", "1E400")), "BZERO = inf; expected a number"),
+    refuses("EXPTIME of two numbers", plain(card("EXPTIME", "(1, 2)")), r"EXPTIME = \(1\+2j\); expected an exposure in seconds"),
+    refuses("SATURATE beyond numbers", plain(card("SATURATE", "'-inf'")), "odd.fits: SATURATE = '-inf'; expected a number above 0"),
+    refuses("a section that ends before it begins", plain(card("BIASSEC", "'[1:0,5:-3]'"), card("TRIMSEC", "'[1:9,1:9]'")), r"odd.fits: BIASSEC = '\[1:0,5:-3\]'; expected a section such as"),
     refuses("BSCALE = 0", plain(card("BSCALE", "0.0")), "BSCALE = 0 makes all values the same; .* mend the card"),
     refuses("BZERO is a word", plain(card("BZERO", "'abc     '")), "BZERO = 'abc'; expected a number"),
     refuses("BLANK = 1.5", plain(card("BLANK", "1.5")), "BLANK = 1.5; expected a whole number"),
