@@ -186,6 +186,7 @@ PACKED = [
 LAYOUT = [
     reads("NAXIS3 = 1", plain(values=VALUES[None])),
     reads("NAXIS3 = NAXIS4 = 1", plain(values=VALUES[None, None])),
+    reads("NAXIS2 = NAXIS3 = 1", plain(values=VALUES[:, None, None])),
     reads("one row", plain(values=VALUES[:1]), values=VALUES[:1]),
     reads("one column", plain(values=VALUES[:, :1]), values=VALUES[:, :1]),
     reads("PCOUNT and GCOUNT", plain(card("PCOUNT", 0), card("GCOUNT", 1))),
@@ -225,6 +226,11 @@ LAYOUT = [
     refuses("NAXIS1 < 0", changed("NAXIS1", -5), "NAXIS1 = -5, and NAXIS = 2; expected a whole number from 0"),
     refuses("NAXIS1 = 10^6", changed("NAXIS1", 10**6), "the file is cut, 23997120 of 24002880 bytes are missing"),
     refuses("2^31 pixels", changed("NAXIS1", 2**28), "would have 12×268435456 pixels; fewer than 2\\^31 are expected"),
+    refuses(
+        "2^31 pixels and none more",
+        plain(change=[("NAXIS1", card("NAXIS1", 2**28)), ("NAXIS2", card("NAXIS2", 8))]),
+        "fewer than 2\\^31 are expected",
+    ),
     refuses("2^31 pixels in gzip", gzip.compress(changed("NAXIS1", 2**28)), "fewer than 2\\^31 are expected"),
     refuses(
         "2^30 pixels of gzip missing",

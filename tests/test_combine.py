@@ -259,6 +259,12 @@ def test_an_exposure_of_several_frames_is_from_the_first_beginning_to_the_last_e
     assert header["DATE-AVG"] == "2026-01-01T20:07:30.000"
 
 
+def test_frames_of_0_s_are_not_weighed_by_their_exposure():
+    frames = FrameSet(Image.of(np.ones((5, 5)), kind="bias", exposure=0.0) for _ in range(2))
+    with pytest.raises(StepError, match="has 0 s; it cannot be weighed by exposure"):
+        combine(frames, weights="exposure")
+
+
 def without_bias(levels, exposures, variance=None):
     """Make frames that are the same all over, their bias taken out."""
     images = [
