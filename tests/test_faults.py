@@ -508,6 +508,12 @@ def test_files_take_their_places_together_the_product_last(tmp_path, monkeypatch
     assert files(tmp_path) == {name: name.encode() for name in placed}
 
 
+def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
+    (tmp_path / "a.fits").symlink_to(tmp_path / "elsewhere.fits")
+    with pytest.raises(OutputError, match="is there already"):
+        write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits")
+
+
 def test_one_that_fails_takes_the_others_along(tmp_path):
     (tmp_path / "product").write_text("old")
     with pytest.raises(OutputError, match=r"arc: cannot be written: No space"), together():  # noqa: PT012
