@@ -2,6 +2,7 @@
 
 The modules, in the order in which data flows and in which they may import (each only from those above it)::
 
+    interrupt    Ctrl-C while all these are being imported
     errors       what can go wrong, as a tree
     arrays       arrays that cannot change
     pixels       values, flags and variance, and their arithmetic
@@ -158,6 +159,7 @@ The modules, in the order in which data flows and in which they may import (each
     cli          the command and its exit status
 """
 
+from pipeline import interrupt as interrupt  # isort: skip - before all others, which take a second
 from pipeline.arcs import add
 from pipeline.bias import MasterBias, subtract_bias
 from pipeline.cards import Cards

@@ -54,7 +54,7 @@ class Cards:
         """Take the bytes of a header as they stand in a file, as far as END; what is no ASCII is taken for Latin-1."""
         text = raw.decode("latin-1")
         starts = range(0, len(text) - CARD + 1, CARD)
-        end = next((at for at in starts if text[at : at + CARD].rstrip() == "END"), len(text) // CARD * CARD)
+        end = next((at for at in starts if text[at : at + CARD].rstrip(" \0") == "END"), len(text) // CARD * CARD)
         return cls(text[:end])
 
     @property

@@ -17,14 +17,15 @@ from pipeline.demo import add_demo
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.header import CREATOR
 from pipeline.inspection import add_inspect
-from pipeline.notes import said_plainly
+from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
+from pipeline.notes import said_plainly, shown
 from pipeline.progress import progress_bar
 from pipeline.reducing import add_reduce
 from pipeline.replaying import add_replay
 from pipeline.running import running
 from pipeline.scanning import add_scan
 
-OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
+OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG = 0, 1, 2, 70
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with (
+            interruptible(),
             said_plainly(strict=options.strict, summary=not options.quiet),
             running(progress=None if options.quiet else progress_bar()),
         ):
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AssumptionWarning, PipelineError, MemoryError) as error:
         return _failed(_words_of(error), WRONG_DATA)
     except KeyboardInterrupt:
-        return _failed("interrupted; nothing half-written is left", INTERRUPTED)
+        return _failed(WORDS, INTERRUPTED)
     except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
@@ -58,7 +60,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _failed(message: str, status: int) -> int:
-    print(f"ccd-pipeline: {message}", file=sys.stderr)
+    print(shown(f"ccd-pipeline: {message}"), file=sys.stderr)
     return status
 
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.frames import Image
-from pipeline.keywords import gain
+from pipeline.keywords import gain, of_frame
 from pipeline.noise import QUANTISATION, Noise, largest_step
 from pipeline.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts
@@ -63,7 +63,8 @@ def slope_of(frames: Sequence[Image]) -> float | None:
 
 
 def _slope(frame: Image) -> float | None:
-    per_adu = 1.0 if frame.state.unit.startswith("electron") else gain(frame.header)
+    with of_frame(frame.name):
+        per_adu = 1.0 if frame.state.unit.startswith("electron") else gain(frame.header)
     seconds = frame.exposure if frame.state.per_second else 1.0
     if per_adu is None or not seconds or frame.state.flat:
         return None

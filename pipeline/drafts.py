@@ -67,12 +67,17 @@ class Draft:
 def check_writable(path: Path, overwrite: bool) -> None:
     """See that nothing which must stay stands in the way of a product.
 
-    :raises OutputError: the file is there and may not be overwritten, is no plain file, or its folder is missing.
+    :raises OutputError: the file is there and may not be overwritten, is no plain file, or its folder is missing
+        or read-only.
     """
     if path.is_dir() or not path.name:
         raise OutputError(f"{path}: is a folder; name a file")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(
+            f"{path}: cannot be written: nothing may be written in the folder {path.parent}; name another"
+        )
     if path.exists() and not path.is_file():
         raise OutputError(f"{path}: is no plain file, and is never written over; choose another name")
     if (path.exists() or path.is_symlink()) and not overwrite:

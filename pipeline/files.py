@@ -140,7 +140,8 @@ def _unwatched(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2Fi
 def reading(path: str, hdu: int | str) -> Iterator[None]:
     """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""
     with in_our_words(path, hdu), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
+        for kind in (AstropyWarning, RuntimeWarning):  # numpy's, where a header counts by 0
+            warnings.simplefilter("ignore", kind)
         yield
 
 

@@ -57,7 +57,8 @@ def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Ima
         raise CalibrationError(f"{image.name}: in {image.state.unit or 'no unit'}; a gain turns adu into electron")
     if not _one_gain(image, gain=gain):
         return _by_amplifier(image, given)
-    said = keywords.gain(image.header)
+    with keywords.of_frame(image.name):
+        said = keywords.gain(image.header)
     number = given[0] if given else said
     if number is None:
         raise CalibrationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pipeline import tables
 from pipeline.cards import Cards
@@ -23,6 +24,15 @@ _AMATEUR = (
     r"n\.?i\.?n\.?a\b|sharpcap|sequence generator|\bapt\b|asiair|asi ?cap|kstars|\bekos|firecapture|zwo|qhy|asi ?\d"
 )
 _MODE = re.compile(r"(?!nan$|[-+]?inf)[a-z_].*", re.IGNORECASE)
+
+
+@contextmanager
+def of_frame(name: str) -> Iterator[None]:
+    """Let what is said of a card name its frame, and what goes before the header."""
+    try:
+        yield
+    except HeaderError as error:
+        raise HeaderError(f"{name}: {error}: mend the card, or give it (--gain, --read-noise)") from error
 
 
 def gain(*headers: Cards) -> float | None:

@@ -34,8 +34,9 @@ def read_list(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(LONGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = getattr(error, "strerror", None) or error
-        raise FileListError(str(path), (f"cannot be read: {why}; expected a CSV file of type, path, hdu",)) from error
+        why = f"cannot be read: {getattr(error, 'strerror', None) or error}; expected a CSV file of type, path, hdu"
+        mend = "; of a folder of frames, ccd-pipeline scan writes one" if isinstance(error, IsADirectoryError) else ""
+        raise FileListError(str(path), (why + mend,)) from error
     problem = next((words for start, words in _OTHERS if content.startswith(start)), "") or _no_text(content)
     if problem:
         raise FileListError(str(path), (problem,))
@@ -57,10 +58,11 @@ def why_not_there(path: str) -> str:
     said = _unexpanded(place)
     if said:
         return said
+    slashes = path.replace("\\", "/")
+    if slashes != path and Path(slashes).exists():
+        return f"did you mean {slashes}?"
     if not folder.is_dir():
-        slashes = path.replace("\\", "/")
-        meant = slashes != path and Path(slashes).exists()
-        return f"did you mean {slashes}?" if meant else f"there is no folder {folder}"
+        return f"there is no folder {folder}"
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except OSError:  # a folder that may be entered and not listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections import Counter
@@ -21,6 +22,19 @@ KINDS = {
 """What the summary calls each kind of warning."""
 
 
+_COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal would obey, or what would change the order of what it shows; but for the line feed."""
+
+
+def shown(text: str) -> str:
+    r"""Give text as it may be shown on a terminal: names of files and values of cards may hold anything.
+
+    >>> shown("\x1b[2J: is gone")
+    '\\x1b[2J: is gone'
+    """
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 @contextmanager
 def said_plainly(*, strict: bool, summary: bool) -> Iterator[None]:
     """Print each warning once, as a line of its own; under ``strict`` an assumption is an error.
@@ -33,7 +47,7 @@ def said_plainly(*, strict: bool, summary: bool) -> Iterator[None]:
         text = str(message)
         if text not in said:
             said[text] = KINDS.get(category.__name__, "")
-            print(f"ccd-pipeline: note: {text}", file=sys.stderr)
+            print(shown(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", PipelineWarning)

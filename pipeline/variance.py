@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.counting import in_unit_of
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.frames import Image
-from pipeline.keywords import gain, read_noise
+from pipeline.keywords import gain, of_frame, read_noise
 from pipeline.noise import Noise
 from pipeline.pixels import sealed
 from pipeline.regions import regions_of
@@ -59,7 +59,8 @@ def estimate_variance(image: Image, *, noise: Known = None) -> Image:
 
 def noise_of(image: Image) -> Noise | tuple[Noise, ...] | None:
     """Give the noise that the header tells, in the image's unit, perhaps of each amplifier; None where it does not."""
-    electrons, per_adu = read_noise(image.header), gain(image.header)
+    with of_frame(image.name):
+        electrons, per_adu = read_noise(image.header), gain(image.header)
     regions = regions_of(image)
     if any(region.gain or region.read_noise for region in regions):
         each = [_noise(image, one.gain or per_adu, one.read_noise or electrons) for one in regions]

@@ -72,6 +72,10 @@ def image(name, values=VALUES, ver=1):
 
 
 FLOATS = VALUES.astype(np.float32)
+COUNTS = [("NAXIS", 3), ("NAXIS1", 0), ("NAXIS2", 40), ("NAXIS3", 25), ("GROUPS", "T"), ("PCOUNT", 500), ("GCOUNT", 2)]
+GROUPS = raw([card(*one) for one in (("SIMPLE", "T"), ("BITPIX", 16), *COUNTS)], b"\0" * 6000)
+"""Random groups of three blocks: two, were any of their counts passed over."""
+
 NOISY = (1000 + np.random.default_rng(1).normal(0, 10, (64, 64))).astype(np.float32)
 LONG = 10**18
 PLAIN = plain()
@@ -88,6 +92,18 @@ def changed(keyword, value):
 
 def text_of(*lines):
     return "\n".join(lines).encode().ljust(BLOCK)
+
+
+def retiled(keyword, value):
+    """Change a card of an image compressed in tiles."""
+    whole = tiles(VALUES, "RICE_1")
+    at = whole.index(f"{keyword:8}=".encode())
+    return whole[:at] + card(keyword, value).encode() + whole[at + 80 :]
+
+
+def own(*extensions):
+    """Write what says that it is a product of ours."""
+    return written(fits.PrimaryHDU(VALUES, fits.Header({"CREATOR": "ccd-pipeline 0.1.0"})), *extensions)
 
 
 def zipped():
@@ -142,6 +158,9 @@ TILES = [
     reads("tiles inside gzip", gzip.compress(tiles(VALUES, "RICE_1")), "1", suffix="fits.fz.gz"),
     refuses("fpacked, its HDU not named", tiles(VALUES, "RICE_1"), "name it in the list: type, odd.fits, 1"),
     refuses("unknown compression", tiles(VALUES, "RICE_1").replace(b"'RICE_1  '", b"'ZFP_1   '"), "ZFP_1", "1"),
+    refuses("tiles 0 wide", retiled("ZTILE1", 0), "cannot be read as FITS", "1"),
+    refuses("tiles 2^40 wide", retiled("ZTILE1", 2**40), "ZTILE1 value 1099511627776 is too large", "1"),
+    refuses("tiles of an image of negative width", retiled("ZNAXIS1", -3), "cannot be read as FITS", "1"),
     refuses("tiles cut", tiles(VALUES, "RICE_1")[:-2800], "cannot be read as FITS", "1"),
 ]
 
@@ -167,12 +186,14 @@ PACKED = [
 LAYOUT = [
     reads("NAXIS3 = 1", plain(values=VALUES[None])),
     reads("NAXIS3 = NAXIS4 = 1", plain(values=VALUES[None, None])),
+    reads("NAXIS2 = NAXIS3 = 1", plain(values=VALUES[:, None, None])),
     reads("one row", plain(values=VALUES[:1]), values=VALUES[:1]),
     reads("one column", plain(values=VALUES[:, :1]), values=VALUES[:, :1]),
     reads("PCOUNT and GCOUNT", plain(card("PCOUNT", 0), card("GCOUNT", 1))),
     reads("NAXIS1 given again", plain(card("NAXIS1", 99))),
     reads("text behind END", plain(end="END junk"), said="kept as COMMENT: END JUNK"),
-    reads("NUL behind END", plain(fill="\0")),
+    reads("NUL behind END", plain(end="END".ljust(80, "\0"), fill="\0")),
+    refuses("NAXIS1 = 0", changed("NAXIS1", 0)[:BLOCK], "holds no data; expected an image"),
     reads(
         "last block not full",
         plain(pad=False),
@@ -180,6 +201,7 @@ LAYOUT = [
     ),
     reads("last byte missing", PLAIN[:-1], said="ends 1 bytes before its last block is full; no pixel is missing"),
     reads("junk behind the last HDU", PLAIN + b"junk" * 100),
+    reads("junk behind the last HDU, which is named", PLAIN + b"junk" * 100, "PRIMARY"),
     reads("empty blocks behind the last HDU", PLAIN + b"\0" * 2 * BLOCK),
     reads("5,000 cards", plain(*(card(f"K{n}", n) for n in range(5000)))),
     refuses(
@@ -204,6 +226,11 @@ LAYOUT = [
     refuses("NAXIS1 < 0", changed("NAXIS1", -5), "NAXIS1 = -5, and NAXIS = 2; expected a whole number from 0"),
     refuses("NAXIS1 = 10^6", changed("NAXIS1", 10**6), "the file is cut, 23997120 of 24002880 bytes are missing"),
     refuses("2^31 pixels", changed("NAXIS1", 2**28), "would have 12×268435456 pixels; fewer than 2\\^31 are expected"),
+    refuses(
+        "2^31 pixels and none more",
+        plain(change=[("NAXIS1", card("NAXIS1", 2**28)), ("NAXIS2", card("NAXIS2", 8))]),
+        "fewer than 2\\^31 are expected",
+    ),
     refuses("2^31 pixels in gzip", gzip.compress(changed("NAXIS1", 2**28)), "fewer than 2\\^31 are expected"),
     refuses(
         "2^30 pixels of gzip missing",
@@ -234,12 +261,12 @@ HDUS = [
     refuses("two extensions, HDU not named", MEF, r"the file has 0 PRIMARY \(no data\), 1 SCI \(12×16\), 2 SCI \(12×16\)$"),
     refuses("a table", written(fits.PrimaryHDU(), table()), "holds a table; expected an image", "EVENTS"),
     refuses("an ASCII table", written(fits.PrimaryHDU(), fits.TableHDU.from_columns([fits.Column("X", "F8.2", array=[1.0])])), "holds a table", "1"),
-    refuses(
-        "random groups",
-        raw([card("SIMPLE", "T"), card("BITPIX", 16), card("NAXIS", 3), card("NAXIS1", 0), card("NAXIS2", 4),
-             card("NAXIS3", 4), card("GROUPS", "T"), card("PCOUNT", 0), card("GCOUNT", 2)], b"\0" * 64),
-        "holds random groups; expected an image",
-    ),
+    refuses("random groups", GROUPS, "holds random groups; expected an image"),
+    reads("an image behind random groups", GROUPS + MEF[BLOCK:], "1", VALUES + 1),
+    refuses("broken header behind random groups", GROUPS + broken(MEF[BLOCK:]), r"\[1\]: NAXIS = 99999999; expected", "1"),
+    refuses("flags that are a table", own(fits.BinTableHDU.from_columns([fits.Column("X", "E", array=[1.0])], name="FLAGS")), r"odd.fits\[1\]: holds a table; expected an image"),
+    refuses("flags that are a cube", own(image("FLAGS", np.zeros((2, *SHAPE), np.uint8))), r"odd.fits\[1\]: is a cube"),
+    refuses("flags of another shape", own(image("FLAGS", np.zeros((3, 3), np.uint8))), r"HDU 1 has the shape \(3, 3\), its image \(12, 16\)"),
     refuses("broken header of the extension", broken(MEF), r"odd.fits\[1\]: NAXIS = 99999999", "2"),
     refuses("broken header behind an empty HDU", broken(MEF), r"\[1\]: NAXIS = 99999999"),
 ]  # fmt: skip
@@ -256,6 +283,10 @@ VALUE_CARDS = [
     reads("BLANK with a point", plain(card("BLANK", "137.")), values=np.where(VALUES == 137, np.nan, VALUES)),
     reads("BLANK that no value has", plain(card("BLANK", -99999))),
     reads("BLANK on floats", plain(card("BLANK", 137), values=FLOATS)),
+    refuses("BZERO beyond floats", plain(card("BZERO", "1E400")), "BZERO = inf; expected a number"),
+    refuses("EXPTIME of two numbers", plain(card("EXPTIME", "(1, 2)")), r"EXPTIME = \(1\+2j\); expected an exposure in seconds"),
+    refuses("SATURATE beyond numbers", plain(card("SATURATE", "'-inf'")), "odd.fits: SATURATE = '-inf'; expected a number above 0"),
+    refuses("a section that ends before it begins", plain(card("BIASSEC", "'[1:0,5:-3]'"), card("TRIMSEC", "'[1:9,1:9]'")), r"odd.fits: BIASSEC = '\[1:0,5:-3\]'; expected a section such as"),
     refuses("BSCALE = 0", plain(card("BSCALE", "0.0")), "BSCALE = 0 makes all values the same; .* mend the card"),
     refuses("BZERO is a word", plain(card("BZERO", "'abc     '")), "BZERO = 'abc'; expected a number"),
     refuses("BLANK = 1.5", plain(card("BLANK", "1.5")), "BLANK = 1.5; expected a whole number"),
@@ -263,7 +294,16 @@ VALUE_CARDS = [
 ]  # fmt: skip
 
 SUMMED = written(fits.PrimaryHDU(VALUES), checksum=True)
+# The words of a header may change places without changing its sum: no card is named DATASUM then.
+UNNAMED = (
+    written(fits.PrimaryHDU(VALUES, fits.Header({"FILTNAME": "V"})), checksum=True)
+    .replace(b"DATASUM = ", b"DATANAME= ")
+    .replace(b"FILTNAME= ", b"FILTSUM = ")
+)
 CHECKSUMS = [
+    reads("CHECKSUM without DATASUM that holds", UNNAMED),
+    reads("CHECKSUM without DATASUM, a pixel changed since", flipped(UNNAMED, BLOCK + 1), values=VALUES + (
+        np.arange(192).reshape(SHAPE) == 0), said="its data sum up to"),
     reads("CHECKSUM that holds", SUMMED),
     reads("DATASUM of nothing in its other form", plain(card("DATASUM", "'4294967295'"), values=VALUES * 0), values=VALUES * 0),
     reads("CHECKSUM of tiles that holds", written(fits.PrimaryHDU(), fits.CompImageHDU(VALUES), checksum=True), "1"),

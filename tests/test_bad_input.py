@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image
+from pipeline import Image, listfile
 from pipeline.cli import main
 from pipeline.errors import MOST
 
@@ -54,7 +54,7 @@ LISTS = [
     ("missing", None, "night.csv: cannot be read: No such file or directory; expected a CSV file of type, path, hdu"),
     ("empty", "", "night.csv: no frames in it; expected rows such as: light, path/to/frame.fits"),
     ("comments only", "# tonight\n", "no frames in it"),
-    ("directory", None, "night.csv: cannot be read: Is a directory", lambda: Path("night.csv").mkdir()),
+    ("directory", None, "night.csv: cannot be read: Is a directory; expected a CSV file of type, path, hdu; of a folder of frames, ccd-pipeline scan", lambda: Path("night.csv").mkdir()),
     ("symlink loop for a list", None, "Too many levels of symbolic links", lambda: link_to_itself("night.csv")),
     ("binary", bytes(range(256)), "line 1: holds a byte 0, and so is no text (or UTF-16); expected a CSV file list"),
     ("binary on line 3", "#\n\nlight, l.fits\0", "line 3: holds a byte 0"),
@@ -86,7 +86,7 @@ LISTS = [
     ("not there", "light, none.fits", "line 1: none.fits: cannot be read: No such file or directory"),
     ("not there, one alike", "light, L.FITS", "No such file or directory; . has l.fits"),
     ("no such folder", "light, raw/l.fits", "No such file or directory; there is no folder raw"),
-    ("backslashes", "light, raw\\l.fits", "did you mean raw/l.fits?|. has", lambda: (Path("raw").mkdir(), frame("raw/l.fits", 1))),
+    ("backslashes", "light, raw\\l.fits", "did you mean raw/l.fits?", lambda: (Path("raw").mkdir(), frame("raw/l.fits", 1))),
     ("home", "light, ~/l.fits", "~ is not expanded; write the folder in full"),
     ("variable", "light, $HOME/l.fits", "variables are not expanded; write the folder in full"),
     ("pattern", "light, *.fits", "patterns are not expanded; one row for each file, or let ccd-pipeline scan write"),
@@ -97,6 +97,16 @@ LISTS = [
     ("accents in another form", "light, é.fits", "its accents coded otherwise", lambda: frame("e\u0301.fits", 1)),
     ("# without quotes", "light, l#1.fits", 'a path that holds # or a comma stands in quotes: "l#1.fits"', lambda: frame("l#1.fits", 1)),
     ("folder in place of a frame", "light, raw", "line 1: raw: is a folder; expected a FITS file", lambda: Path("raw").mkdir()),
+    ("a command to the terminal", "light, \x1b[2Jx.fits", "line 1: \\x1b[2Jx.fits: cannot be read: No such file"),
+    ("a path that runs backwards", "light, \u202estif.l", "line 1: \\u202estif.l: cannot be read: No such file"),
+    ("a vertical tab between rows", "light, l.fits\x0blight, y.fits", "line 1: l.fits\\x0blight: cannot be read"),
+    ("HDU of 20 digits", "light, l.fits, 99999999999999999999", "line 1: HDU '99999999999999999999' of l.fits; expected a whole"),
+    ("HDU in other digits", "light, l.fits, ٣", "line 1: HDU '٣' of l.fits; expected a whole number"),
+    ("a name of 5,000 letters", f"light, {'a' * 5000}", "a: cannot be read: File name too long"),
+    ("memory in place of a frame", "light, /proc/self/mem", "line 1: /proc/self/mem: cannot be read: "),
+    ("a blank of no width", "light\u200b, l.fits", "unknown type 'light\\u200b'; did you mean 'light'?"),
+    ("a list in itself", "light, night.csv", "line 1: night.csv: begins with b'light,'; expected FITS"),
+    ("an end quote only", "light, l.fits'", 'quotes around a path are ", or none'),
     ("pipe in place of a frame", "light, pipe", "line 1: pipe: is no plain file but a pipe or device", lambda: os.mkfifo("pipe")),
     ("device in place of a frame", "light, /dev/zero", "line 1: /dev/zero: is no plain file but a pipe or device"),
     ("symlink loop", "light, x.fits", "Too many levels of symbolic links", lambda: link_to_itself("x.fits")),
@@ -170,6 +180,24 @@ def test_a_good_list(night, content):
         Path(name).write_bytes(Path("l.fits").read_bytes())
     assert night(content) == (0, "")
     np.testing.assert_array_equal(fits.getdata("out.fits"), 500)
+
+
+def test_a_list_longer_than_any_list_is_refused(night, monkeypatch):
+    content = "light, l.fits"
+    monkeypatch.setattr(listfile, "LONGEST", len(content))
+    status, error = night(content + "\n")
+    assert (status, "is longer than" in error) == (1, True)
+    assert night(content)[0] == 0
+
+
+@pytest.mark.parametrize(("kind", "card"), [("bias", "RDNOISE"), ("light", "GAIN"), ("light", "RDNOISE")])
+def test_a_card_of_the_noise_that_cannot_be_read_is_told_with_its_frame(night, kind, card):
+    for path in ("x.fits", "y.fits"):
+        frame(path, np.random.default_rng(1).poisson(400, (32, 32)).astype("u2"), 10.0, **{card: "inf"})
+    content = {"bias": "light, x.fits", "light": "light, x.fits\nlight, y.fits"}[kind]
+    status, error = night(content, "--variance", "noise")
+    assert status == 1
+    assert re.search(rf"x.fits( and 1 more)?: {card} = 'inf'; expected a number above 0: mend the card, or give", error)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from pipeline import (
     MasterBias,
     Noise,
     Pixels,
+    attach_header,
     combine,
     each,
     open_frame,
@@ -231,6 +232,37 @@ def test_a_hit_leaves_the_mean_of_frames_of_different_brightness_where_it_was():
     image = combine(frames_of(stack, kind="flat"))
     assert image.found.rejected == (1, 0, 0)
     assert image.pixels.values[9, 9] == pytest.approx(240)
+
+
+def test_what_is_found_of_frames_is_told_in_the_order_in_which_they_were_given():
+    """Combining puts them into an order of its own; here each of the four moves."""
+    noise = np.random.default_rng(1).normal(0, 1, (4, 30, 30))
+    factors, offsets = [0.98, 1.02, 1.05, 0.95], [-10.0, 20.0, 40.0, -50.0]
+    flat = combine(frames_of(1000 * np.reshape(factors, (4, 1, 1)) + noise, kind="flat"))
+    np.testing.assert_allclose(
+        np.divide(flat.found.factors, flat.found.factors[0]), np.divide(factors, 0.98), rtol=1e-3
+    )
+    bias = combine(frames_of(1000 + np.reshape(offsets, (4, 1, 1)) + noise, kind="bias"))
+    np.testing.assert_allclose(bias.found.offsets, np.array(offsets) - 5, atol=0.5)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_an_exposure_of_several_frames_is_from_the_first_beginning_to_the_last_end(order):
+    """The first to begin is the last to end."""
+    times = [("2026-01-01T20:00:00", 900.0), ("2026-01-01T20:01:00", 60.0), ("2026-01-01T20:03:00", 60.0)]
+    cards = [fits.Header({"DATE-OBS": times[i][0], "EXPTIME": times[i][1]}) for i in order]
+    bias = MasterBias.of(Image.of(np.zeros((5, 5)), kind="bias"))
+    frames = FrameSet(Image.of(fits.PrimaryHDU(np.full((5, 5), 100.0 + i), c)) for i, c in enumerate(cards))
+    header = attach_header(combine(each(subtract_bias(bias=bias))(frames), scale="exposure")).header.to_header()
+    assert header["DATE-BEG"] == "2026-01-01T20:00:00.000"
+    assert header["DATE-END"] == "2026-01-01T20:15:00.000"
+    assert header["DATE-AVG"] == "2026-01-01T20:07:30.000"
+
+
+def test_frames_of_0_s_are_not_weighed_by_their_exposure():
+    frames = FrameSet(Image.of(np.ones((5, 5)), kind="bias", exposure=0.0) for _ in range(2))
+    with pytest.raises(StepError, match="has 0 s; it cannot be weighed by exposure"):
+        combine(frames, weights="exposure")
 
 
 def without_bias(levels, exposures, variance=None):

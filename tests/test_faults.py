@@ -205,6 +205,26 @@ def test_ctrl_c_ends_the_workers_too(night):
     assert gone(process.pid, 30)
 
 
+SCRIPT = Path(sys.executable).with_name("ccd-pipeline")
+
+
+@pytest.mark.parametrize("command", [PYTHON[1:], [str(SCRIPT)]], ids=["module", "script"])
+@pytest.mark.parametrize("after", ["pipeline.interrupt", "numpy", "astropy.io.fits", "pipeline.cli"])
+def test_ctrl_c_is_heard_before_all_is_imported(night, command, after):
+    """Interrupted when a module has been imported, which Python tells of by itself."""
+    if command == [str(SCRIPT)] and not SCRIPT.exists():
+        pytest.skip("ccd-pipeline is not installed beside this Python")
+    telling = [sys.executable, "-X", "importtime", *command, "reduce", "night.csv"]
+    with subprocess.Popen(telling, preexec_fn=hearing, stderr=subprocess.PIPE, text=True) as process:
+        before = next(line for line in process.stderr if line.split("|")[-1].strip() == after)
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+    assert process.returncode == 130, before + error
+    lines = [line for line in error.splitlines() if not line.startswith("import time:")]
+    assert lines == ["ccd-pipeline: interrupted; nothing half-written is left"]
+    assert not Path("reduced.fits").exists()
+
+
 # ---- disks and folders ----
 
 
@@ -251,8 +271,11 @@ def test_a_folder_that_is_read_only_is_told_of(night, disk, capsys):
     assert main(command) == 0
     before = files(folder)
     subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    capsys.readouterr()
     assert main(command) == 1
-    assert re.search(r"out\.fits: cannot be written: Read-only file system", capsys.readouterr().err)
+    said = capsys.readouterr()
+    assert re.search(r"out\.fits: cannot be written: nothing may be written in the folder .*disk; name", said.err)
+    assert "master" not in said.out  # before anything was reduced
     assert files(folder) == before
 
 
@@ -260,7 +283,7 @@ def test_a_folder_that_is_read_only_is_told_of(night, disk, capsys):
 def test_a_folder_that_may_not_be_written_to_is_told_of(night, capsys):
     Path("out").mkdir(mode=0o500)
     assert main(["reduce", "night.csv", "-o", "out/out.fits"]) == 1
-    assert "cannot be written: Permission denied" in capsys.readouterr().err
+    assert "cannot be written: nothing may be written in the folder out" in capsys.readouterr().err
 
 
 def meanwhile(monkeypatch, fault, module=reducing, name="make_masters"):
@@ -483,6 +506,12 @@ def test_files_take_their_places_together_the_product_last(tmp_path, monkeypatch
         assert not {"product", "arc", "record"} & set(files(tmp_path))
     assert placed == ["record", "arc", "product"]
     assert files(tmp_path) == {name: name.encode() for name in placed}
+
+
+def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
+    (tmp_path / "a.fits").symlink_to(tmp_path / "elsewhere.fits")
+    with pytest.raises(OutputError, match="is there already"):
+        write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits")
 
 
 def test_one_that_fails_takes_the_others_along(tmp_path):

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import os
 import re
 import resource
@@ -26,6 +27,7 @@ from pipeline import (
     MasterBias,
     Pixels,
     attach_header,
+    checksums,
     dates,
     open_frame,
     open_frames,
@@ -411,6 +413,11 @@ def test_rows_of_a_product_bring_their_flags_and_variance(tmp_path, name):
     rows = open_frame(tmp_path / name).rows(10, 20).pixels
     np.testing.assert_array_equal(rows.flags, flags[10:20])
     np.testing.assert_allclose(rows.variance, NOISE[10:20] + 4.0, rtol=1e-6)
+
+
+def test_what_is_summed_piece_by_piece_is_summed_whole():
+    data = np.random.default_rng(1).bytes(2 * checksums.PIECE + 1000)
+    assert checksums.sum_of_stream(io.BytesIO(data), 40, len(data)) == checksums.sum_of(data[40:])
 
 
 def test_checksums_of_a_product_hold(tmp_path):

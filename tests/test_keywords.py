@@ -304,6 +304,11 @@ def test_binning(cards, binning):
     assert keywords.binning(Cards.of(cards)) == binning
 
 
+@pytest.mark.parametrize(("said", "celsius"), [(-273.15, -273.15), (-200.0, -200.0), (-274.0, None), (100.0, 100.0)])
+def test_a_temperature_is_above_absolute_zero(said, celsius):
+    assert keywords.temperature(Cards.of(fits.Header({"CCD-TEMP": said}))) == celsius
+
+
 def test_the_sky_and_the_detector():
     cards = Cards.of({"FILTER": " V ", "AIRMASS": "1.30", "L1SEESEC": 0.9, "CCDATEMP": 173.15, "DISPAXIS": 2})
     assert keywords.filter_name(cards) == "V"
