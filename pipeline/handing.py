@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from pipeline.workers import result_of, was_killed
+from pipeline.errors import WorkerError
+from pipeline.workers import patiently, result_of, was_killed
 
 T = TypeVar("T")
 
@@ -26,7 +28,23 @@ def done_there(
 
     :param submit: hands one over, and gives its future; its second argument begins the keys of a second trial.
     :param name: how an item is called in messages.
+    :raises WorkerError: there are no workers any more; it tells of what items nothing is known.
     """
+    known = set()
+    try:
+        for item, result in _known(client, items, submit, name):
+            known.add(name(item))
+            yield item, result
+    except WorkerError as error:
+        left = [name(item) for item in items if name(item) not in known]
+        done = f"{len(items) - len(left)} of {len(items)} are done, and these are not:"
+        raise WorkerError("\n  ".join([f"{error}; {done}", *left])) from error
+
+
+def _known(
+    client: Any, items: Sequence[T], submit: Callable[[T, str], Any], name: Callable[[T], str]
+) -> Iterator[tuple[T, Any]]:
+    """Give what became of each item, those last that killed their workers, or stood beside one that did."""
     killed = []
     for item, future in _finished(client, items, lambda item: submit(item, "")):
         if was_killed(future):
@@ -40,10 +58,8 @@ def done_there(
 
 def _finished(client: Any, items: Sequence[T], submit: Callable[[T], Any]) -> Iterator[tuple[T, Any]]:
     """Give items with their futures, which are finished."""
-    from distributed import as_completed
-
     waiting, there = deque(items), dict[Any, T]()
-    finished = as_completed()
+    finished: SimpleQueue[Any] = SimpleQueue()
 
     def hand_over() -> None:
         ahead = AHEAD * max(sum(client.nthreads().values()), 1)
@@ -51,11 +67,15 @@ def _finished(client: Any, items: Sequence[T], submit: Callable[[T], Any]) -> It
             item = waiting.popleft()
             future = submit(item)
             there[future] = item
-            finished.add(future)
+            future.add_done_callback(finished.put)
+
+    def next_finished(seconds: float) -> Any:
+        return finished.get(timeout=seconds)
 
     try:
         hand_over()
-        for future in finished:
+        while there:
+            future = patiently(client, next_finished)
             yield there.pop(future), future
             hand_over()
     finally:

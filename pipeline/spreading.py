@@ -119,8 +119,10 @@ def _by_all(image: Image) -> bool:
     source = image.source
     if isinstance(source, Waiting):
         return _by_all(source.image)
-    planes = (source.values, source.flags, source.deviation) if isinstance(source, FitsSource) else ()
-    return bool(planes) and all(plane is None or plane.spool is None for plane in planes)
+    if not isinstance(source, FitsSource):
+        return False
+    planes = source.values, source.flags, source.deviation, *(plane for _, plane in source.shared)
+    return all(plane is None or plane.spool is None for plane in planes)
 
 
 def _on_disk(plan: Plan) -> Plan:

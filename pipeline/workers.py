@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from queue import Empty
+from time import monotonic
 from typing import Any, TypeVar
 
 import attrs
@@ -29,6 +31,9 @@ SETTINGS = {
 as much processor time again as the reduction itself.  And by default they put what memory does not hold on disk as
 pickles, which whoever can write there can make run anything.  Two deaths instead of four suffice to give a task up, for
 it is tried again alone."""
+
+PATIENCE = 60.0
+"""For so many seconds the scheduler may be without workers before nothing is waited for any longer."""
 
 
 @contextmanager
@@ -97,21 +102,50 @@ def itself(thing: T) -> T:
     return thing
 
 
+def patiently(client: Any, wait: Callable[[float], T]) -> T:
+    """Wait for something as long as there are workers, or may be soon.
+
+    A worker that dies is started again by Dask, but not always, and on a cluster perhaps never.
+
+    :param wait: waits for so many seconds, and raises Empty or TimeoutError after them.
+    :raises WorkerError: there were none for ``PATIENCE``.
+    """
+    seen = monotonic()
+    while True:
+        try:
+            return wait(PATIENCE / 10)
+        except (Empty, TimeoutError):
+            if client.nthreads():
+                seen = monotonic()
+            elif monotonic() - seen > PATIENCE:
+                raise WorkerError(
+                    f"the scheduler has had no workers for {PATIENCE:g} s; look at their logs for why they died, "
+                    "and start again: products that are made are not made again"
+                ) from None
+
+
 def was_killed(future: Any) -> bool:
     """Tell whether a task, or one that it needs, was given up because workers died."""
     from distributed.scheduler import KilledWorker
 
-    return not future.cancelled() and isinstance(future.exception(), KilledWorker)
+    return not future.cancelled() and isinstance(patiently(future.client, future.exception), KilledWorker)
 
 
 def result_of(future: Any, name: str) -> Any:
-    """Give what a task gave, or what went wrong with it, as an exception that is not raised."""
+    """Give what a task gave, or what went wrong with it, as an exception that is not raised.
+
+    :raises WorkerError: there are no workers any more to do it.
+    """
+
+    def found(seconds: float) -> Any:  # what died with its worker is made again, so this may wait as well
+        error = future.exception(seconds)
+        return future.result(seconds) if error is None else error.with_traceback(future.traceback(seconds))
+
     if future.cancelled():
         return WorkerError(f"{name}: the scheduler has dropped the task; start again")
-    error = future.exception()
     if was_killed(future):
-        return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({error})")
-    return future.result() if error is None else error.with_traceback(future.traceback())
+        return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({future.exception()})")
+    return patiently(future.client, found)
 
 
 def register_sizes(sizeof: Any) -> None:

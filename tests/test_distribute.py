@@ -1,16 +1,18 @@
 """On real workers: the same bits as in one process, each master once, one stack in blocks, stages in anyone's graph."""
 
+import importlib
 import os
 import signal
+import sys
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from surveys import borrow_biases, contents, write_nights
 
-import pipeline.elsewhere
 from pipeline import (
     Clip,
     FrameSet,
@@ -139,32 +141,80 @@ def test_a_worker_that_dies_costs_nothing(nights, tmp_path):
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
-def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path):
-    deaths = tmp_path / "deaths"
+def killing(place, name, path, deaths):
+    """Give a plugin by which a worker kills itself when it calls a function with anything that names a path."""
     deaths.mkdir()
-    reduce_many(nights, Survey(output_dir=tmp_path / "here"))
-    poison = str(nights[1].parent)
 
     class Poison(distributed.WorkerPlugin):
         def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
-            run_bundle = pipeline.elsewhere.run_bundle
+            module = importlib.import_module(place)
+            function = getattr(module, name)
 
-            def or_die(bundle, *others):
-                if any(known.input.path.startswith(poison) for task in bundle.tasks for known in task.frames):
+            def or_die(asked, *others):
+                if str(path) in repr(asked):
                     tempfile.mkstemp(dir=deaths)
                     os.kill(os.getpid(), signal.SIGKILL)
-                return run_bundle(bundle, *others)
+                return function(asked, *others)
 
-            pipeline.elsewhere.run_bundle = or_die
+            setattr(module, name, or_die)
 
+    return Poison()
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        pytest.param("pipeline.elsewhere", "run_bundle", id="made"),
+        pytest.param("pipeline.survey", "plan_night", id="planned"),
+    ],
+)
+def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path, place, name):
+    deaths = tmp_path / "deaths"
+    reduce_many(nights, Survey(output_dir=tmp_path / "here"))
     with workers(2) as client:
-        client.register_plugin(Poison())
+        client.register_plugin(killing(place, name, nights[1].parent, deaths))
         outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client)
     assert [[type(error).__name__ for error in outcome.errors] for outcome in outcomes] == [[], ["WorkerError"], [], []]
     assert "every worker that tried it died" in str(outcomes[1].errors[0])
     expected = {name: one for name, one in contents(tmp_path / "here").items() if not name.startswith("n01")}
     assert contents(tmp_path / "there") == expected
     assert len(list(deaths.iterdir())) == 4  # two of two trials: the second was alone
+
+
+def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.modules["pipeline.workers"], "PATIENCE", 0.3)
+    out = tmp_path / "out"
+    words = ["reduce", *map(str, nights), "--output-dir", str(out)]
+    with workers(1) as client:
+        for nanny in client.cluster.workers.values():
+            nanny.auto_restart = False  # as of itself when the worker that it starts dies on the way
+        client.register_plugin(killing("pipeline.elsewhere", "run_bundle", nights[2].parent, tmp_path / "deaths"))
+        assert main([*words, "--cluster", client.scheduler.address]) == 1
+    said = capsys.readouterr().err
+    assert "no workers for 0.3 s; look at their logs" in said
+    left = [path for path in (out / f"n0{night}" / "night.fits" for night in range(4)) if not path.exists()]
+    assert out / "n02" / "night.fits" in left
+    listed = [Path(line.strip()) for line in said.splitlines() if line.startswith("  ")]
+    assert f"{4 - len(listed)} of 4 are done, and these are not:\n" in said
+    assert set(left) <= set(listed)  # one may have been made and its worker lost before it could tell
+    made = contents(out)
+    assert main([*words, "--quiet"]) == 0
+    assert made.items() <= contents(out).items()
+    assert len(contents(out)) == 8
+
+
+def test_where_no_workers_are_left_a_stack_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["pipeline.workers"], "PATIENCE", 0.3)
+    frames = stack(tmp_path, 3)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, processes=False, protocol="tcp", dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        spread(client),
+        pytest.raises(errors.WorkerError, match="has had no workers"),
+    ):
+        combine(frames)
 
 
 def stack(folder, count, shape=(67, 45), kind="flat", seed=1):
