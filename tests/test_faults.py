@@ -514,6 +514,14 @@ def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
         write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits")
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_no_plain_file_is_never_written_over(tmp_path, overwrite):
+    os.mkfifo(tmp_path / "a.fits")
+    with pytest.raises(OutputError, match="is no plain file, and is never written over"):
+        write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits", overwrite=overwrite)
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
+
 def test_one_that_fails_takes_the_others_along(tmp_path):
     (tmp_path / "product").write_text("old")
     with pytest.raises(OutputError, match=r"arc: cannot be written: No space"), together():  # noqa: PT012
