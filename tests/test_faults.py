@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -515,11 +516,13 @@ def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_what_is_no_plain_file_is_never_written_over(tmp_path, overwrite):
-    os.mkfifo(tmp_path / "a.fits")
-    with pytest.raises(OutputError, match="is no plain file, and is never written over"):
-        write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits", overwrite=overwrite)
-    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+def test_what_is_no_plain_file_is_never_written_over(tmp_path, monkeypatch, overwrite):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("a.fits")
+        with pytest.raises(OutputError, match="is no plain file, and is never written over"):
+            write(attach_header(Image.of(ramp(5), exposure=1.0)), "a.fits", overwrite=overwrite)
+    assert [path.is_socket() for path in tmp_path.iterdir()] == [True]
 
 
 def test_one_that_fails_takes_the_others_along(tmp_path):
