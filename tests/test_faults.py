@@ -23,6 +23,7 @@ from astropy.io import fits
 from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli import main
 from pipeline.delivery import together, whole_file
+from pipeline.drafts import Draft
 from pipeline.errors import FrameError, OutputError
 from pipeline.files import Held
 from pipeline.spool import put
@@ -558,6 +559,16 @@ def test_what_came_first_stays(tmp_path):
     (tmp_path / "dangling").symlink_to("nowhere")
     with pytest.raises(OutputError, match="dangling: is there already"):
         write(attrs.evolve(attach_header(Image.of(ramp(1), exposure=1.0))), tmp_path / "dangling")
+    assert files(tmp_path) == {"a": b"another's"}
+
+
+def test_what_comes_at_the_last_moment_stays_too(tmp_path):
+    """When all has been looked at, and the file is being renamed."""
+    draft = Draft.of(tmp_path / "a", overwrite=False)
+    (tmp_path / "a").write_text("another's")
+    with pytest.raises(OutputError, match="a: is there already"):
+        draft.place()
+    draft.discard()
     assert files(tmp_path) == {"a": b"another's"}
 
 
