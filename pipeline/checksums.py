@@ -13,14 +13,13 @@ PIECE = 2**20
 def sum_of(data: bytes, start: int = 0) -> int:
     """Add up data as FITS does: their 32-bit words in ones' complement.
 
-    >>> sum_of(bytes([255] * 4)), sum_of(bytes([0, 0, 0, 1]), 2), sum_of(bytes([1]))
-    (4294967295, 3, 16777216)
+    That is their sum modulo 2^32 - 1, and never 0's other form, all ones.
+
+    >>> sum_of(bytes([255] * 4)), sum_of(bytes([0, 0, 0, 1]), 2), sum_of(bytes([1])), sum_of(bytes([255] * 7))
+    (0, 3, 16777216, 4294967040)
     """
     whole = data + b"\0" * (-len(data) % 4)
-    total = start + int(np.frombuffer(whole, ">u4").sum(dtype=np.uint64))
-    while total > ALL_ONES:
-        total = (total & ALL_ONES) + (total >> 32)
-    return total
+    return (start + int(np.frombuffer(whole, ">u4").sum(dtype=np.uint64))) % ALL_ONES
 
 
 def sum_of_stream(stream: Any, place: int, size: int) -> int:

@@ -26,7 +26,7 @@ from pipeline.tiles import combine_rows
 from pipeline.weighing import NOISE_POWER
 
 EQUAL_EXPOSURES = 0.01
-"""Exposures that differ by less than this fraction count as equal."""
+"""Exposures that differ by no more than this fraction of the longest count as equal."""
 
 
 @stage

@@ -268,6 +268,7 @@ HDUS = [
     refuses("flags that are a cube", own(image("FLAGS", np.zeros((2, *SHAPE), np.uint8))), r"odd.fits\[1\]: is a cube"),
     refuses("flags of another shape", own(image("FLAGS", np.zeros((3, 3), np.uint8))), r"HDU 1 has the shape \(3, 3\), its image \(12, 16\)"),
     refuses("broken header of the extension", broken(MEF), r"odd.fits\[1\]: NAXIS = 99999999", "2"),
+    reads("broken header behind the HDU that is named", MEF[:-2 * BLOCK] + broken(MEF[-2 * BLOCK:]), "1", VALUES + 1),
     refuses("broken header behind an empty HDU", broken(MEF), r"\[1\]: NAXIS = 99999999"),
 ]  # fmt: skip
 
@@ -304,6 +305,7 @@ CHECKSUMS = [
     reads("CHECKSUM without DATASUM that holds", UNNAMED),
     reads("CHECKSUM without DATASUM, a pixel changed since", flipped(UNNAMED, BLOCK + 1), values=VALUES + (
         np.arange(192).reshape(SHAPE) == 0), said="its data sum up to"),
+    reads("DATASUM that is no sum of 32 bits", plain(card("DATASUM", "'99999999999'"))),
     reads("CHECKSUM that holds", SUMMED),
     reads("DATASUM of nothing in its other form", plain(card("DATASUM", "'4294967295'"), values=VALUES * 0), values=VALUES * 0),
     reads("CHECKSUM of tiles that holds", written(fits.PrimaryHDU(), fits.CompImageHDU(VALUES), checksum=True), "1"),

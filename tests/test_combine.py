@@ -4,6 +4,7 @@ import pickle
 import tracemalloc
 import warnings
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -349,9 +350,12 @@ def test_different_exposures_are_refused_unless_scaled(kind):
 
 def test_exposures_within_one_percent_are_equal_and_those_of_biases_do_not_matter():
     assert combine(exposed(100.0, 100.9)).exposure == pytest.approx(100.45)
+    assert combine(exposed(99.0, 100.0)).exposure == 99.5  # of the longest
     assert combine(exposed(0.0, 0.1, kind="bias")).kind == "bias"
     with pytest.raises(StepError, match="different exposures"):
         combine(exposed(100.0, 101.2))
+    with pytest.raises(StepError, match="different exposures"):
+        combine(exposed(98.9, 100.0))
 
 
 def test_frames_in_different_states_are_refused():
@@ -541,6 +545,17 @@ def test_frames_none_of_which_has_an_exposure_are_equal_and_one_among_others_is_
         assert combine(of_seconds(None, None), clip=None).exposure is None
     with pytest.warns(AssumptionWarning, match=r"None\.fits: no exposure in the header; taken for 1 s among frames"):
         assert combine(of_seconds(1.0, None), clip=None).exposure == 1.0
+
+
+def test_cards_of_frames_are_told_in_the_first_ones_words_and_where_numbers_agree():
+    """A card that one of the frames lacks is told of none."""
+    frames = [
+        attrs.evolve(frame, added=(("WORDS", f"by {n}", ""), ("SAME", 2, ""), ("OTHER", n, ""), *more))
+        for n, (frame, more) in enumerate(zip(of_seconds(1.0, 1.0), [(("ONCE", "x", ""),), ()], strict=True))
+    ]
+    added = combine(FrameSet(frames)).added
+    assert added[:2] == (("WORDS", "by 0", ""), ("SAME", 2, ""))
+    assert not {"OTHER", "ONCE"} & {card[0] for card in added}
 
 
 def test_the_level_of_an_image_is_that_of_its_finite_values():

@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from astropy.io import fits
 from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli import main
 from pipeline.delivery import together, whole_file
+from pipeline.drafts import Draft
 from pipeline.errors import FrameError, OutputError
 from pipeline.files import Held
 from pipeline.spool import put
@@ -514,6 +516,16 @@ def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
         write(attach_header(Image.of(ramp(5), exposure=1.0)), tmp_path / "a.fits")
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_no_plain_file_is_never_written_over(tmp_path, monkeypatch, overwrite):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("a.fits")
+        with pytest.raises(OutputError, match="is no plain file, and is never written over"):
+            write(attach_header(Image.of(ramp(5), exposure=1.0)), "a.fits", overwrite=overwrite)
+    assert [path.is_socket() for path in tmp_path.iterdir()] == [True]
+
+
 def test_one_that_fails_takes_the_others_along(tmp_path):
     (tmp_path / "product").write_text("old")
     with pytest.raises(OutputError, match=r"arc: cannot be written: No space"), together():  # noqa: PT012
@@ -547,6 +559,16 @@ def test_what_came_first_stays(tmp_path):
     (tmp_path / "dangling").symlink_to("nowhere")
     with pytest.raises(OutputError, match="dangling: is there already"):
         write(attrs.evolve(attach_header(Image.of(ramp(1), exposure=1.0))), tmp_path / "dangling")
+    assert files(tmp_path) == {"a": b"another's"}
+
+
+def test_what_comes_at_the_last_moment_stays_too(tmp_path):
+    """When all has been looked at, and the file is being renamed."""
+    draft = Draft.of(tmp_path / "a", overwrite=False)
+    (tmp_path / "a").write_text("another's")
+    with pytest.raises(OutputError, match="a: is there already"):
+        draft.place()
+    draft.discard()
     assert files(tmp_path) == {"a": b"another's"}
 
 

@@ -6,10 +6,11 @@ import io
 import os
 import re
 import resource
+import time
 import tracemalloc
 import warnings
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ from pipeline import (
     read_night,
     write,
 )
-from pipeline.errors import FileListError, FrameError, HeaderError, OutputError, PipelineError
+from pipeline.errors import MOST, FileListError, FrameError, HeaderError, OutputError, PipelineError
 
 NOISE = np.random.default_rng(1).integers(0, 4000, (40, 50)).astype("u2")
 TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]
@@ -352,6 +353,14 @@ def test_problems_of_the_list_and_of_its_files_come_together_in_order(mixed):
         assert word in problem
 
 
+def test_folders_are_searched_for_no_more_than_the_problems_that_are_shown(tmp_path):
+    (tmp_path / "night.csv").write_text("".join(f"light,none{number}.fits\n" for number in range(MOST + 2)))
+    with pytest.raises(FileListError) as caught:
+        read_night(tmp_path / "night.csv")
+    told = ["relative paths are relative to the file list" in problem for problem in caught.value.problems]
+    assert told == [True] * MOST + [False] * 2
+
+
 def test_frames_of_one_kind_that_differ_in_shape_are_refused_last(tmp_path):
     save(tmp_path / "a.fits", NOISE)
     save(tmp_path / "line 1.fits", NOISE[1:])
@@ -429,6 +438,18 @@ def test_checksums_of_a_product_hold(tmp_path):
         hdus.verify("exception")
 
 
+def test_a_product_is_dated_in_utc(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "XXX-9")
+    time.tzset()
+    try:
+        write(product(), tmp_path / "a.fits")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    date = datetime.fromisoformat(fits.getheader(tmp_path / "a.fits")["DATE"]).replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - date).total_seconds()) < 600
+
+
 def test_a_product_whose_flags_do_not_fit_is_refused(tmp_path):
     write(product(), tmp_path / "a.fits")
     with fits.open(tmp_path / "a.fits") as hdus:
@@ -436,6 +457,15 @@ def test_a_product_whose_flags_do_not_fit_is_refused(tmp_path):
         hdus.writeto(tmp_path / "b.fits")
     with pytest.raises(FrameError, match=r"shape \(39, 50\), its image \(40, 50\)"):
         open_frame(tmp_path / "b.fits")
+
+
+@pytest.mark.parametrize("name", ["MASK", "UNCERT", "FLAGS"])
+def test_what_stands_beside_an_image_is_read_by_itself(tmp_path, name):
+    write(product(NOISE, NOISE % 2 * int(Flag.HOT), NOISE + 4.0), tmp_path / "a.fits")
+    alone = open_frame(tmp_path / "a.fits", name).pixels
+    np.testing.assert_array_equal(alone.values, fits.getdata(tmp_path / "a.fits", name))
+    assert not alone.flags.any()
+    assert alone.variance is None
 
 
 def test_masters_are_written_and_read_as_frames(tmp_path):

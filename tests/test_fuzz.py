@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline import FrameSet, Image, Pixels, attach_header, open_frame, orient, read_mask, reduce, to_electrons, write
 from pipeline.cards import Cards
+from pipeline.directory import forward
 from pipeline.errors import FrameError
 
 moves = st.lists(st.tuples(st.integers(0, MOVES - 1), st.integers(0, 2**40), st.integers(0, 2**20)), max_size=8)
@@ -93,6 +94,7 @@ def test_hdus_whose_sizes_run_backwards_are_read_once(tmp_path, hdu):
     (tmp_path / "a.fits").write_bytes(with_card(content, "CREATOR = 'ccd-pipeline'"))
     with fits.open(tmp_path / "a.fits") as hdus:
         assert len(list(islice(hdus, 50))) == 50
+        assert [number for number, _ in islice(forward(hdus), 50)] == [0, 1]
     if hdu == 0:
         assert open_frame(tmp_path / "a.fits", hdu).shape == (30, 40)
     else:

@@ -319,6 +319,22 @@ def test_what_was_done_is_said():
     assert list(header["COMMENT"]) == ["given again: OBSTYPE = 'BIAS'", "no value: SEEING  ="]
 
 
+@pytest.mark.parametrize("length", [60, 61])
+def test_a_name_that_fits_no_card_stands_in_the_history(length):
+    name = "n" * (length - 5) + ".fits"
+    header = attach_header(Image.of(np.ones((2, 2)), name=f"/raw/{name}")).header.to_header()
+    assert header.get("LIGHT1") == (name if length == 60 else None)
+    assert (f"light 1: /raw/{name}" in "".join(header.get("HISTORY", ()))) == (length == 61)
+    assert "LONGSTRN" not in header
+
+
+def test_strings_that_go_on_in_other_cards_are_announced():
+    header = product(Cards.of(fits.Header({"OBJECT": "o" * 100}))).header.to_header()
+    assert header["OBJECT"] == "o" * 100
+    assert header["LONGSTRN"] == "OGIP 1.0"
+    assert "LONGSTRN" not in product(Cards.of(fits.Header({"OBJECT": "o" * 60}))).header.to_header()
+
+
 def test_axes_that_the_image_does_not_have_are_counted():
     header = product(Cards(text("CRPIX3  = 5.0\nCRVAL3  = 1.0\nCTYPE3  = 'FREQ'"))).header.to_header()
     assert next(iter(header)) == "WCSAXES"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline.cli import main
+from pipeline.output import write_json
 from pipeline.record import digests
 from pipeline.simulate import Counts, simulate, write_night
 
@@ -29,6 +31,12 @@ def reduce(*options):
 
 def rewrite(record):
     Path("out.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def test_file_names_that_are_no_text_survive_a_record(tmp_path):
+    record = {"é": os.fsdecode(b"caf\xe9.fits")}
+    write_json(tmp_path / "a.json", record)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == record
 
 
 def test_a_record_holds_what_it_takes(night):

@@ -117,6 +117,13 @@ def test_out_and_in_again_changes_no_pixel(given_pixels):
     np.testing.assert_array_equal(Image.of(product.to_hdu()).pixels.values, given_pixels.values)
 
 
+@pytest.mark.parametrize("fill", [0.0, -1.0, np.nan])
+def test_what_is_flagged_is_filled_with_what_is_asked_for(fill):
+    product = attach_header(frame(Pixels.of(VALUES + 1, np.eye(3, 4) * int(Flag.HOT))))
+    np.testing.assert_array_equal(product.to_hdu(fill=fill).data, np.where(np.eye(3, 4), fill, VALUES + 1))
+    np.testing.assert_array_equal(product.to_hdu().data, VALUES + 1)
+
+
 def test_a_ccddata_has_everything():
     noisy = Pixels.of(VALUES, np.eye(3, 4) * int(Flag.HOT), np.full((3, 4), 4.0))
     ccd = attach_header(frame(noisy)).to_ccddata()
