@@ -185,9 +185,13 @@ def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_
     monkeypatch.setattr(sys.modules["pipeline.workers"], "PATIENCE", 0.3)
     out = tmp_path / "out"
     words = ["reduce", *map(str, nights), "--output-dir", str(out)]
+
+    async def none_again():
+        pass
+
     with workers(1) as client:
         for nanny in client.cluster.workers.values():
-            nanny.auto_restart = False  # as of itself when the worker that it starts dies on the way
+            nanny.instantiate = none_again  # as of itself when the worker that it starts dies on the way
         client.register_plugin(killing("pipeline.elsewhere", "run_bundle", nights[2].parent, tmp_path / "deaths"))
         assert main([*words, "--cluster", client.scheduler.address]) == 1
     said = capsys.readouterr().err
