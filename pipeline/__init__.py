@@ -37,6 +37,7 @@ The modules, in the order in which data flows and in which they may import (each
     clip         which values of a stack to leave out, as a setting
     survivors    which values of a stack a clip keeps
     middles      the middle values of a stack
+    sums         sums over frames of numbers of 16 bits
     sweep        what one sweep over frames finds of each pixel
     screen       which pixels certainly lose nothing to a clip
     clear        what pixels lose that were hit, where that is clear

@@ -14,7 +14,7 @@ from pipeline.noise import Noise
 from pipeline.order import counted
 from pipeline.pixels import Array
 from pipeline.screen import MARGIN, Moved
-from pipeline.sweep import difference
+from pipeline.sums import difference
 
 MOST_OUT = 4
 """Pixels that lose more values than these are not clear."""

@@ -14,7 +14,8 @@ import numpy as np
 from pipeline.clip import Clip
 from pipeline.noise import Noise
 from pipeline.pixels import Array
-from pipeline.sweep import VALUES, Swept, difference
+from pipeline.sums import difference
+from pipeline.sweep import VALUES, Swept
 
 SINGLE = 2e-7
 MARGIN = 1 - 1e-3

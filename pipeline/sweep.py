@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.middles import FEW_FRAMES, QUICK_NETWORK, middles, middles_between
 from pipeline.pixels import Array
+from pipeline.sums import beyond_of, difference, in_16_bits, total_of
 
 BLOCK_BYTES = 640 * 2**10
 """Of a block in native byte order; as much again is worked in."""
@@ -24,19 +25,7 @@ MEDIAN_BYTES = 2 * 2**20
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
 
-FULL = 2**16 - 1
 NONE = np.empty(0, np.float32)
-
-EXACT_IN_SINGLE = 128
-"""Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
-
-
-def difference(high: Array, low: Array) -> Array:
-    """Subtract what is never larger; exact for whole numbers of any size."""
-    if high.dtype.kind == "i":
-        high, low = high.view(f"u{high.itemsize}"), low.view(f"u{low.itemsize}")
-    less: Array = np.subtract(high, low)
-    return less
 
 
 @attrs.frozen
@@ -61,7 +50,7 @@ class Swept:
         """Tell the same of pixels whose values are ``ordered``: with their medians and sums."""
         low, high = ordered[0], ordered[-1]
         lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-        return cls(low, high, lower, upper, _total(stored, low, high))
+        return cls(low, high, lower, upper, total_of(stored, low, high))
 
     @classmethod
     def joined(cls, blocks: Sequence[Swept]) -> Swept:
@@ -106,7 +95,7 @@ class Sweep:
         return blocks[0] if len(blocks) == 1 else Swept.joined(blocks)
 
     def _quick(self, stored: Array) -> bool:
-        return _in_16_bits(stored) and not self.shifts.any() and not self.medians and len(stored) > FEW_FRAMES
+        return in_16_bits(stored) and not self.shifts.any() and not self.medians and len(stored) > FEW_FRAMES
 
     def _over_words(self, stored: Array) -> Swept:
         """Sweep over numbers of 16 bits that are not to be shifted, for bounds of medians: nearly all stacks.
@@ -124,27 +113,29 @@ class Sweep:
             if self.sums:
                 np.add.reduce(block.view(np.uint16), axis=0, dtype=np.uint16, out=excess[part])
             if self.distances:
-                whole[part] = np.rint(_total(stored[:, part], low[part], high[part], excess[part]) / np.float32(count))
+                whole[part] = np.rint(
+                    total_of(stored[:, part], low[part], high[part], excess[part]) / np.float32(count)
+                )
                 np.maximum(block, whole[part], out=room)
                 np.add.reduce(room.view(np.uint16), axis=0, dtype=np.uint16, out=above[part])
         lower = np.minimum(least, most)
         np.maximum(least, most, out=most)
-        total = _total(stored, low, high, excess) if self.sums else NONE
-        distance = _beyond(count, low, high, total, whole, above) if self.distances else None
+        total = total_of(stored, low, high, excess) if self.sums else NONE
+        distance = beyond_of(count, low, high, total, whole, above) if self.distances else None
         return Swept(low, high, lower, most, total, distance)
 
     def _over_block(self, stored: Array) -> Swept:
         block, room = self.block(stored)
         low, high, least, most = _extremes(block, room, self.medians)
-        total = _total(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else NONE
+        total = total_of(block if block.dtype.kind in "iu" else stored, low, high) if self.sums else NONE
         distance = None
-        if self.distances and _in_16_bits(stored):
+        if self.distances and in_16_bits(stored):
             distance = np.full(low.shape, np.nan, np.float32)
-            if _in_16_bits(block):
+            if in_16_bits(block):
                 whole = np.rint(total / np.float32(len(block))).astype(block.dtype)
                 above = np.maximum(block, whole, out=room).view(np.uint16)
                 words = np.add.reduce(above, axis=0, dtype=np.uint16)
-                distance = _beyond(len(block), low, high, total, whole, words)
+                distance = beyond_of(len(block), low, high, total, whole, words)
         return Swept(low, high, least, most, total, distance)
 
     def block(self, stored: Array) -> tuple[Array, Array]:
@@ -207,49 +198,3 @@ def _pairs(block: Array, room: Array, low: Array, high: Array, least: Array, mos
     if len(block) % 2:
         np.minimum(low, block[-1], out=low)
         np.maximum(high, block[-1], out=high)
-
-
-def _in_16_bits(stack: Array) -> bool:
-    return stack.dtype.kind in "iu" and stack.itemsize == 2
-
-
-def _near(low: Array, high: Array, count: int) -> Array:
-    """Tell where ``count`` values exceed the lowest by less than 2^16 in all, so that 16 bits tell their sum."""
-    near: Array = difference(high, low) <= np.uint16(FULL // count)
-    return near
-
-
-def _total(stored: Array, low: Array, high: Array, words: Array | None = None) -> Array:
-    """Give the sum of each pixel's values; of numbers of 16 bits by sums that may overflow, where these tell it.
-
-    :param words: those sums, where they are known.
-    """
-    count = len(stored)
-    if not _in_16_bits(stored):
-        total: Array = np.zeros(stored.shape[1], np.int64 if stored.dtype.kind in "iu" else np.float64)
-        for frame in stored:  # frame by frame: numpy's own sum adds floats in an order that depends on the tile
-            np.add(total, frame, out=total, casting="unsafe")
-        return total
-    if words is None:
-        words = np.add.reduce(stored.view(np.uint16), axis=0, dtype=np.uint16)
-    excess = words - low.view(np.uint16) * np.uint16(count)
-    total = low.astype(np.float32 if count <= EXACT_IN_SINGLE else np.float64)
-    total *= count
-    total += excess
-    if difference(high, low).max(initial=0) > FULL // count:
-        far = np.flatnonzero(~_near(low, high, count))
-        total[far] = np.add.reduce(stored[:, far], axis=0, dtype=np.int64)
-    return total
-
-
-def _beyond(count: int, low: Array, high: Array, total: Array, whole: Array, words: Array) -> Array:
-    """Give how far numbers of 16 bits lie from their mean on average, within half a unit; NaN where sums overflow.
-
-    :param whole: their means, rounded.
-    :param words: the sums of what is larger, of these and each value.
-    """
-    excess = words - whole.view(np.uint16) * np.uint16(count)
-    mean = (total / total.dtype.type(count)).astype(np.float32)
-    beyond: Array = np.float32(2 / count) * excess.astype(np.float32) - (mean - whole)
-    beyond[~_near(low, high, count)] = np.nan
-    return beyond

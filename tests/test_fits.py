@@ -439,7 +439,7 @@ def test_checksums_of_a_product_hold(tmp_path):
 
 
 def test_a_product_is_dated_in_utc(tmp_path, monkeypatch):
-    monkeypatch.setenv("TZ", "XXX-9")
+    monkeypatch.setenv("TZ", "JST-9")
     time.tzset()
     try:
         write(product(), tmp_path / "a.fits")

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.middles import middles
 from pipeline.network import selection
-from pipeline.sweep import Sweep, difference
+from pipeline.sums import difference
+from pipeline.sweep import Sweep
 
 stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
 
