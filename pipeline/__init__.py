@@ -37,6 +37,8 @@ The modules, in the order in which data flows and in which they may import (each
     clip         which values of a stack to leave out, as a setting
     survivors    which values of a stack a clip keeps
     middles      the middle values of a stack
+    gallop       those of many whole numbers
+    groups       bounds of medians from groups of frames
     sums         sums over frames of numbers of 16 bits
     sweep        what one sweep over frames finds of each pixel
     screen       which pixels certainly lose nothing to a clip

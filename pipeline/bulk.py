@@ -7,14 +7,11 @@ import numpy as np
 
 from pipeline.amplifiers import which_of
 from pipeline.clip import Clip, frames_needed
-from pipeline.doubtful import Doubtful
+from pipeline.doubtful import Doubtful, places_of
 from pipeline.pixels import Array
 from pipeline.rows import Plan
-from pipeline.screen import Moved, safe_from_distance, safe_from_noise, safe_from_std, tightened
+from pipeline.screen import Moved, safe_from_noise, safe_from_squares, safe_from_std
 from pipeline.sweep import Sweep, Swept
-
-MANY_FRAMES = 50
-"""From so many frames on pairs say little of the median; the mean and the distances from it say more."""
 
 
 @attrs.define
@@ -28,11 +25,9 @@ class Bulk:
     def __attrs_post_init__(self) -> None:
         clip, frames = self.plan.clip, len(self.plan.frames)
         by_own_spread = clip is not None and not _keeps_all(clip, frames) and not self.plan.amplifiers
-        many = bool(self.plan.amplifiers) and frames > MANY_FRAMES
         shifts = self.plan.whole_shifts
         medians = self.plan.method == "median" and not shifts.any()
-        distances = by_own_spread or (many and not medians)
-        self.sweep = Sweep(shifts, medians, sums=distances or not (medians and self.whole), distances=distances)
+        self.sweep = Sweep(shifts, medians, spread=by_own_spread)
 
     def combine(self, stored: Array, zero: float, first_row: int, out: Array) -> Doubtful | None:
         """Combine each pixel of ``stored`` (frames, pixels) into ``out``; give those for which that may be wrong.
@@ -47,15 +42,15 @@ class Bulk:
             out[:] = self._combined(stored, found, zero)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
-            doubt = ~self.safe(stored, found, range(begin, begin + out.size), zero)
-            return Doubtful.of(stored, doubt, begin, highest)
+            where = places_of(~self.safe(stored, found, range(begin, begin + out.size), zero))
+            return Doubtful.of(stored, where, begin, highest)
 
     def moved(self, number: int, zero: float) -> Moved:
         """Give by how much the values of an amplifier are shifted still, with whole shifts taken out."""
         shifts, base = self.plan.shifts, self.plan.amplifiers[number].noise.base
         tilt = float(np.abs(shifts.factors - 1).max())
         left = shifts.offsets + (shifts.factors - 1) * base - self.sweep.shifts
-        return Moved(zero, base, float(np.abs(left).max()), tilt)
+        return Moved(zero, base, float(np.abs(left).max()), float(np.ptp(left)), tilt)
 
     def _combined(self, stored: Array, found: Swept, zero: float) -> Array:
         """Give mean or median of all values; the mean of whole numbers is rounded once, in whichever precision."""
@@ -67,7 +62,7 @@ class Bulk:
             mean: Array = np.divide(total, real(len(stored)), out=total if total.dtype.kind == "f" else None)
             return mean
         if shifts.any():
-            found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, distances=False).over(stored)
+            found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, spread=False).over(stored)
         exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64)
         lower, upper = found.median_low.astype(exact), found.median_high.astype(exact)
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
@@ -84,10 +79,9 @@ class Bulk:
         if clip is None or _keeps_all(clip, frames):
             safe = np.ones(found.low.shape, bool)
         elif self.plan.amplifiers:
-            bounded = found if found.distance is None else tightened(found, frames)
-            safe = self._safe_from_noise(bounded, place, zero, clip)
-        elif found.distance is not None:
-            safe = safe_from_distance(tightened(found, frames), frames, clip)
+            safe = self._safe_from_noise(found, place, zero, clip)
+        elif found.squares is not None:
+            safe = safe_from_squares(found, frames, clip)
         else:
             safe = safe_from_std(stored, found, clip)
         return safe if stored.dtype.kind in "iu" else safe & np.isfinite(found.total)

@@ -1,20 +1,26 @@
 """Pixels whose clipping is clear: what they lose lies far beyond the limits, wherever their median moves meanwhile.
 
 Most pixels that lose anything were hit in one frame, by far.  Which of their values a clip by noise keeps is told from
-these in order, as whole numbers, without going through its rounds.
+these as whole numbers, without going through its rounds.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import attrs
 import numpy as np
 
 from pipeline.clip import Clip
+from pipeline.middles import bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.order import counted
 from pipeline.pixels import Array
 from pipeline.screen import MARGIN, Moved
 from pipeline.sums import difference
+
+Ends: TypeAlias = tuple[Array, Array]
+"""What a number lies between."""
 
 MOST_OUT = 4
 """Pixels that lose more values than these are not clear."""
@@ -25,52 +31,94 @@ ENOUGH_FRAMES = 8
 
 @attrs.frozen
 class Clear:
-    """Which pixels are clear, and of those the lowest and the highest value that is kept."""
+    """Which pixels are clear, and which of their values, (frames, pixels), these lose.
+
+    That is what lies below the ``lowest`` or above the ``highest``.
+    """
 
     clear: Array
+    out: Array
     lowest: Array
     highest: Array
 
     @classmethod
-    def of(cls, ordered: Array, clip: Clip, noise: Noise, moved: Moved) -> Clear | None:
-        """Tell it of pixels whose shifted values are ``ordered``, whole numbers (frames, pixels).
-
-        Leaving out ``r`` values moves the median by no more than half of ``r``, rounded up, of those beside it.  None
-        where the noise has terms that depend on more than the level.
-
-        :param moved: by how much values may still be shifted against each other.
-        """
-        count = len(ordered)
-        if noise.c or noise.d or clip.centre != "median" or count < ENOUGH_FRAMES:
-            return None
-        least = ordered[(count - 1) // 2 - MOST_OUT // 2].astype(np.float64) + moved.zero
-        most = ordered[count // 2 + MOST_OUT // 2].astype(np.float64) + moved.zero
-        span = difference(ordered[-1], ordered[0])
-        shift = np.maximum(moved.between(least, span), moved.between(most, span))
-        quiet = np.sqrt(np.minimum(noise.variance(least - shift), noise.variance(most + shift))) * MARGIN
-        loud = np.sqrt(np.maximum(noise.variance(least - shift), noise.variance(most + shift))) / MARGIN
-        kept = _count_to(ordered, least + (clip.high * quiet - shift) - moved.zero)
-        perhaps_kept = _count_to(ordered, most + (clip.high * loud + shift) - moved.zero)
-        out = _count_below(ordered, least - (clip.low * loud + shift) - moved.zero)
-        perhaps_out = _count_below(ordered, most - (clip.low * quiet - shift) - moved.zero)
-        clear = (kept == perhaps_kept) & (out == perhaps_out) & (count - (kept - out) <= MOST_OUT)
-        stop = np.where(clear, kept, count)
-        return cls(clear, _at(ordered, np.where(clear, out, 0)), _at(ordered, stop - 1))
+    def between(cls, shown: Array, clip: Clip, middle: Ends, sigma: Ends, shift: Array | float = 0.0) -> Clear:
+        """Tell it where the median lies in the ``middle`` and σ between two values, both shifted by so much perhaps."""
+        (least, most), (quiet, loud) = middle, sigma
+        limits = _whole(least - clip.low * loud - shift, most + clip.high * loud + shift, shown.dtype)
+        lowest, highest = most - clip.low * quiet + shift, least + clip.high * quiet - shift
+        out = _beyond(shown, *limits)
+        differ = np.logical_or.reduce(out != _beyond(shown, *_whole(lowest, highest, shown.dtype)))
+        known = (lowest <= most) & (highest >= least) & (counted(out) <= MOST_OUT)
+        return cls(known & ~differ, out, *limits)
 
 
-def _count_to(ordered: Array, limit: Array) -> Array:
-    """Count the values of each pixel up to a limit."""
-    ends = np.iinfo(ordered.dtype)
-    whole = np.floor(np.clip(limit, ends.min, ends.max)).astype(ordered.dtype)
-    return counted(ordered <= whole) * (limit >= ends.min)
+def clear_of(shown: Array, clip: Clip, noise: Noise | None, moved: Moved) -> Clear | None:
+    """Tell which pixels are clear, from their shifted values, whole numbers (frames, pixels); no others lose any.
+
+    None where that is not told: of a mean, of few frames, and where noise depends on more than the level.
+
+    :param noise: to judge by; None to judge each pixel by its own standard deviation.
+    :param moved: by how much values may still be shifted against each other.
+    """
+    if clip.centre != "median" or len(shown) < ENOUGH_FRAMES or (noise and (noise.c or noise.d)):
+        return None
+    least, most = (bound.astype(np.float64) for bound in bounds_of_middles(shown, MOST_OUT))
+    with np.errstate(invalid="ignore"):  # no limit at no spread: what is not a number is not clear
+        if noise:
+            told = _by_noise(shown, clip, (least, most), noise, moved)
+        else:
+            told = _by_own_spread(shown, clip, (least, most))
+    ends = np.iinfo(shown.dtype)
+    lowest, highest = np.where(told.clear, told.lowest, ends.min), np.where(told.clear, told.highest, ends.max)
+    return Clear(told.clear, told.out & told.clear, lowest, highest)
 
 
-def _count_below(ordered: Array, limit: Array) -> Array:
-    """Count the values of each pixel below a limit."""
-    return _count_to(ordered, np.ceil(limit) - 1)
+def _by_noise(shown: Array, clip: Clip, middle: Ends, noise: Noise, moved: Moved) -> Clear:
+    least, most = (end + moved.zero for end in middle)
+    span = difference(np.maximum.reduce(shown), np.minimum.reduce(shown))
+    shift = np.maximum(moved.between(least, span), moved.between(most, span))
+    reach = shift + moved.blur
+    at_ends = noise.variance(least - reach), noise.variance(most + reach)
+    sigma = np.sqrt(np.minimum(*at_ends)) * MARGIN, np.sqrt(np.maximum(*at_ends)) / MARGIN
+    return Clear.between(shown, clip, middle, sigma, shift)
 
 
-def _at(ordered: Array, place: Array) -> Array:
-    """Give the value of each pixel that stands in a place."""
-    found: Array = ordered.reshape(-1)[place * ordered.shape[1] + np.arange(ordered.shape[1])]
-    return found
+def _by_own_spread(shown: Array, clip: Clip, middle: Ends) -> Clear:
+    """Go through the rounds, with the spread of what is left after each."""
+    beyond = shown.astype(np.float32)  # exact, and so is what lies beyond the middle
+    beyond -= middle[0].astype(np.float32)
+    left, out = np.full(shown.shape[1], len(shown)), np.zeros(shown.shape, bool)
+    clear = np.ones(left.shape, bool)
+    for _ in range(MOST_OUT + 1 if clip.iterations is None else clip.iterations):
+        mean = np.add.reduce(beyond) / left
+        sigma = np.sqrt(np.maximum(np.einsum("ij,ij->j", beyond, beyond) / left - mean * mean, 0))
+        found = Clear.between(shown, clip, middle, (sigma * MARGIN, sigma / MARGIN))
+        came_back, lost = np.logical_or.reduce(out > found.out), np.logical_or.reduce(found.out > out)
+        clear &= found.clear & ~came_back
+        out = found.out
+        if not (lost & clear).any():
+            break
+        beyond[out] = 0
+        left = len(shown) - counted(out)
+    return attrs.evolve(found, clear=clear & ~lost if clip.iterations is None else clear)
+
+
+def frames_and_pixels(out: Array) -> tuple[Array, Array]:
+    """Give the frame and the pixel of each value that is left out, frame by frame."""
+    frame, pixel = np.divmod(np.flatnonzero(out), max(out.shape[1], 1))
+    return frame, pixel
+
+
+def _whole(lowest: Array, highest: Array, dtype: np.dtype[np.generic]) -> tuple[Array, Array]:
+    """Give limits as whole numbers of a type, which those beyond what it holds do not matter to."""
+    ends = np.iinfo(dtype)  # type: ignore[type-var]
+    low = np.ceil(np.clip(lowest, ends.min, ends.max)).astype(dtype)
+    high = np.floor(np.clip(highest, ends.min, ends.max)).astype(dtype)
+    return low, high
+
+
+def _beyond(shown: Array, lowest: Array, highest: Array) -> Array:
+    beyond: Array = np.less(shown, lowest)
+    beyond |= shown > highest
+    return beyond

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.amplifiers import variance_of, which_of
+from pipeline.clear import frames_and_pixels
 from pipeline.middles import middles
 from pipeline.noise import largest_step, typical_level
 from pipeline.order import Window
@@ -25,7 +26,7 @@ class Looked:
     """Pixels of a band that wait for a closer look, looked at together when there are enough of them.
 
     ``values`` and ``flags`` are those of the whole image, flattened; ``rejected`` counts the values left out of
-    each frame; ``tell`` is told the place of pixels, their values, and which of those are kept.
+    each frame; ``tell`` is told the place of pixels, which of their values are kept, and which were left out.
     """
 
     plan: Plan
@@ -67,13 +68,16 @@ class Looked:
 
     def put(self, place: Array, stack: Array, keep: Array) -> None:
         """Combine pixels, each at its place in the image, of whose values it is known which they keep."""
-        combined = combine_kept(self.plan, stack, keep)
+        self.set(place, combine_kept(self.plan, stack, keep), keep, np.isfinite(stack) & ~keep)
+
+    def set(self, place: Array, combined: Array, keep: Array, out: Array) -> None:
+        """Set pixels to what their values combine to; of these some are kept, and some left out by the clip."""
         self.values[place] = combined
         nonfinite = ~np.isfinite(combined)
         if nonfinite.any():
             self.flags[place[nonfinite]] |= np.uint8(Flag.NONFINITE)
-        self.rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
-        self.tell(place, stack, keep)
+        self.rejected += [np.count_nonzero(row) for row in out]
+        self.tell(place, keep, out)
 
 
 def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:
@@ -91,7 +95,29 @@ def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:
 
 def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
     """Give the mean or median of what is kept."""
-    return _mean(stack, keep, plan) if plan.method == "mean" else Window.of(np.where(keep, stack, np.nan)).median
+    if plan.method == "median":
+        return Window.of(np.where(keep, stack, np.nan)).median
+    return mean_of(plan, _sum(np.where(keep, stack, 0.0), plan.weights), *frames_and_pixels(~keep))
+
+
+def mean_of(plan: Plan, total: Array, frame: Array, pixel: Array) -> Array:
+    """Give the weighted mean over what is kept from its sum, as it would be had nothing been left out.
+
+    With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
+    frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
+
+    :param frame: of each value that is left out, and so ``pixel``.
+    """
+    weights, offsets, factors = plan.weights, plan.weights * plan.shifts.offsets, plan.weights * plan.shifts.factors
+    whole, pixels = np.sum(weights), total.size
+    lost = np.bincount(pixel, minlength=pixels)
+    offset = np.sum(offsets) - np.bincount(pixel, offsets[frame], pixels)
+    factor = np.sum(factors) - np.bincount(pixel, factors[frame], pixels)
+    factor[lost == len(weights)] = 0  # not what rounding leaves of it
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = (total - offset) / factor
+    mean: Array = np.where(lost, np.sum(offsets) / whole + np.sum(factors) / whole * level, total / whole)
+    return mean
 
 
 def moving(plan: Plan) -> bool:
@@ -106,8 +132,7 @@ def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
     rows = read_rows(plan.frames, above, below)
     if plan.plain and rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
-        native = rows.stored.astype(rows.stored.dtype.newbyteorder("="))
-        lower, upper = middles(shifted(native, plan.whole_shifts))
+        lower, upper = middles(shifted(rows.stored.copy(), plan.whole_shifts))
         level = lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
     else:
         columns = rows.columns(slice(None)) * plan.scale[:, None] - plan.whole_shifts[:, None]
@@ -115,23 +140,6 @@ def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     step = largest_step(level.reshape(below - above, -1))
     steps: Array = np.nan_to_num(step[first - above : step.shape[0] - (below - last)]).reshape(-1)
     return steps
-
-
-def _mean(stack: Array, keep: Array, plan: Plan) -> Array:
-    """Give the weighted mean over what is kept, as it would be had nothing been left out.
-
-    With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
-    frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
-    """
-    weights, offsets, factors = plan.weights, plan.shifts.offsets, plan.shifts.factors
-    whole = np.sum(weights)
-    mean: Array = _sum(np.where(keep, stack, 0.0), weights) / whole
-    short = np.flatnonzero(~keep.all(axis=0))
-    left = keep.take(short, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = (mean[short] * whole - _sum(left, weights * offsets)) / _sum(left, weights * factors)
-    mean[short] = np.sum(weights * offsets) / whole + np.sum(weights * factors) / whole * level
-    return mean
 
 
 def _sum(rows: Array, factors: Array) -> Array:

@@ -22,10 +22,9 @@ class Doubtful:
     highest: float
 
     @classmethod
-    def of(cls, stored: Array, doubt: Array, begin: int, highest: float) -> Doubtful:
-        """Take the doubtful pixels out of rows that begin at a place, in native byte order."""
-        where = places_of(doubt)
-        taken = np.empty((len(stored), where.size), stored.dtype.newbyteorder("="))
+    def of(cls, stored: Array, where: Array, begin: int, highest: float) -> Doubtful:
+        """Take doubtful pixels out of rows that begin at a place."""
+        taken = np.empty((len(stored), where.size), stored.dtype)
         for into, frame in zip(taken, stored, strict=True):
             into[:] = frame.take(where)
         return cls(where + begin, taken, highest)

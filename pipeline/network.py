@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -13,40 +13,41 @@ from pipeline.pixels import Array
 def network_middles(stack: Array) -> tuple[Array, Array]:
     """Give the lower and the upper middle value over the first axis: the same for an odd number of frames.
 
-    A selection network (Batcher's odd-even merge sort, 1968, without what does not reach the middle) needs no
-    branches: minimum and maximum of whole rows run at the speed of memory, 20 times faster than sorting columns.
     NaN in any frame gives NaN.
     """
-    rows = _compared(stack, selection(len(stack)))
-    return rows[(len(stack) - 1) // 2], rows[len(stack) // 2]
+    lower, upper = ranked(stack, ((len(stack) - 1) // 2, len(stack) // 2))
+    return lower, upper
 
 
 def network_sorted(stack: Array) -> Array:
     """Give the values of each pixel in order of size; what a NaN does to them is not told."""
-    everything = ((low, high, True, True) for low, high in _merge_sort(len(stack)))
-    return np.stack(_compared(stack, everything))
+    return np.stack(ranked(stack, tuple(range(len(stack)))))
 
 
-def _compared(stack: Array, comparisons: Iterable[tuple[int, int, bool, bool]]) -> list[Array]:
-    rows: list[Array] = [np.array(row) for row in stack]
-    spare = np.empty_like(rows[0])
-    for low, high, wants_low, wants_high in comparisons:
+def ranked(stack: Array, ranks: tuple[int, ...], *, used_up: bool = False) -> list[Array]:
+    """Give the values of some ranks over the first axis, counted from the smallest.
+
+    A selection network (Batcher's odd-even merge sort, 1968, without what does not reach these ranks) needs no
+    branches: minimum and maximum of whole rows run at the speed of memory, 20 times faster than sorting columns.
+
+    :param used_up: whether the stack may be overwritten.
+    """
+    rows, own, spare = list(stack), [used_up] * len(stack), np.empty_like(stack[0])
+    for low, high, wants_low, wants_high in selection(len(rows), ranks):
         a, b = rows[low], rows[high]
-        if wants_low and wants_high:
-            np.minimum(a, b, out=spare)
-            np.maximum(a, b, out=b)
-            rows[low], spare = spare, a
-        elif wants_low:
-            np.minimum(a, b, out=a)
-        else:
-            np.maximum(a, b, out=b)
-    return rows
+        if wants_low:
+            rows[low] = np.minimum(a, b, out=spare)
+            spare = a if own[low] else np.empty_like(a)
+        if wants_high:
+            rows[high] = np.maximum(a, b, out=b if own[high] else None)
+        own[low], own[high] = own[low] or wants_low, own[high] or wants_high
+    return [rows[rank] for rank in ranks]
 
 
 @lru_cache(maxsize=256)
-def selection(count: int) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Give the comparisons that put the middle of ``count`` values in place, and which of their results are used."""
-    needed = {(count - 1) // 2, count // 2}
+def selection(count: int, ranks: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], ...]:
+    """Give the comparisons that put some of ``count`` values in place, and which of their results are used."""
+    needed = set(ranks)
     chosen = []
     for low, high in reversed(list(_merge_sort(count))):
         wants = low in needed, high in needed

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.network import network_sorted
 from pipeline.pixels import Array
 
-FEW_FRAMES = 12
+FEW_FRAMES = {"i": 32, "u": 32, "f": 12}
 """So few values of each pixel are put in order more quickly by comparing whole frames than by sorting."""
 
 EQUALLY_NEAR = 1e-9
@@ -17,7 +17,7 @@ EQUALLY_NEAR = 1e-9
 
 def in_order(stack: Array) -> Array:
     """Put the values of each pixel, (frames, pixels), in order of size, NaN last."""
-    ordered: Array = network_sorted(stack) if 1 < len(stack) <= FEW_FRAMES else np.sort(stack, axis=0)
+    ordered: Array = network_sorted(stack) if 1 < len(stack) <= FEW_FRAMES[stack.dtype.kind] else np.sort(stack, axis=0)
     return ordered
 
 

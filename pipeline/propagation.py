@@ -113,12 +113,12 @@ class Followed:
             usual,
         )
 
-    def tell(self, place: Array, stack: Array, keep: Array) -> None:
-        """Note which values of some pixels are kept."""
+    def tell(self, place: Array, keep: Array, out: Array) -> None:
+        """Note which values of some pixels are kept, and which were left out."""
         if self.shares is not None:
             self.shares[place] = share(self.plan, keep)
         if self.left_out is not None:
-            self.left_out[place] = (np.isfinite(stack) & ~keep).sum(axis=0)
+            self.left_out[place] = out.sum(axis=0)
 
     def variance(self, values: Array, start: int, stop: int) -> Array | None:
         """Give the variance of the rows from ``start`` to before ``stop`` of a combined image."""

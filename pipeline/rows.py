@@ -159,21 +159,23 @@ class Reader:
     def read(self, start: int, stop: int) -> Rows:
         """Read some rows of every frame, as stored where all are whole numbers stored alike, else as floats.
 
-        What is stored stays in the byte order of FITS, and what is saturated in it is not flagged yet.
+        What is saturated in what is stored is not flagged yet.
         """
         if self._store is None:
             parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
             stored = np.stack([part.values.reshape(-1) for part in parts])
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
             return Rows(stored, 0.0, flags, parts)
-        dtype = np.dtype(self._store[0]).newbyteorder(">")
+        dtype = np.dtype(self._store[0])
         shape = len(self._sources), (stop - start) * self.frames[0].shape[1]
         size = shape[0] * shape[1] * dtype.itemsize
         if self.memory.size < size:
             self.memory = np.empty(size, np.uint8)
         stored = self.memory[:size].view(dtype).reshape(shape)
-        for into, source in zip(stored, self._sources, strict=True):
-            source.read_stored(start, stop, into)  # type: ignore[union-attr]
+        for row, source in zip(stored, self._sources, strict=True):
+            as_read = row.view(dtype.newbyteorder(">"))
+            source.read_stored(start, stop, as_read)  # type: ignore[union-attr]
+            np.copyto(row, as_read)  # its bytes swapped in place
         return Rows(stored, self._store[1], (None,) * len(self.frames), ceilings=self._ceilings)
 
     def check_unchanged(self) -> None:
@@ -188,7 +190,6 @@ class Reader:
 
 def _saturated(stored: Array, ceiling: float) -> Array | None:
     """Flag values from a ceiling up; None where all lie below."""
-    stored = stored.astype(stored.dtype.newbyteorder("="))
     if ceiling == math.inf or not stored.size or stored.max() < ceiling:
         return None
     return np.where(stored >= ceiling, np.uint8(Flag.SATURATED), np.uint8(0))

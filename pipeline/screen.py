@@ -14,48 +14,41 @@ import numpy as np
 from pipeline.clip import Clip
 from pipeline.noise import Noise
 from pipeline.pixels import Array
-from pipeline.sums import difference
+from pipeline.sums import difference, mean_and_error
 from pipeline.sweep import VALUES, Swept
 
-SINGLE = 2e-7
+SINGLE, DOUBLE = 2e-7, 1e-9
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
-
-
-def tightened(found: Swept, frames: int) -> Swept:
-    """Tighten the bounds of medians: none lies further from the mean than the values do on average (Jensen)."""
-    assert found.distance is not None  # noqa: S101 - for the type checker
-    mean, dtype = found.total / np.float32(frames), found.low.dtype
-    known = np.isfinite(found.distance)
-    least = np.where(known, np.floor(mean - found.distance), found.median_low).astype(dtype)
-    most = np.where(known, np.ceil(mean + found.distance), found.median_high).astype(dtype)
-    return attrs.evolve(
-        found, median_low=np.maximum(found.median_low, least), median_high=np.minimum(found.median_high, most)
-    )
 
 
 @attrs.frozen
 class Moved:
     """By how much stored values may still be shifted: by ``blur`` at the level ``base``, further off by more.
 
-    That is ``tilt`` times the distance from there.  A level is a stored value and ``zero``.
+    That is ``tilt`` times the distance from there.  Two values at the base are shifted ``apart`` by no more than that.
+    A level is a stored value and ``zero``.
     """
 
     zero: float
     base: float
     blur: float
+    apart: float
     tilt: float
 
     def between(self, level: Array, span: Array) -> Array | float:
         """Give by how much two values may be shifted against each other, ``span`` apart at most and at a level."""
         if self.tilt == 0:
-            return 2 * self.blur
+            return self.apart
         if self.tilt >= 1:
             return np.full_like(level, np.inf)
         real = level.dtype.type
         reach = np.abs(level - real(self.base)) + span.astype(real) + real(self.blur)
-        shift: Array = real(2 * self.blur) + real(2 * self.tilt / (1 - self.tilt)) * reach
+        shift: Array = real(self.apart) + real(2 * self.tilt / (1 - self.tilt)) * reach
         return shift
+
+
+UNMOVED = Moved(zero=0.0, base=0.0, blur=0.0, apart=0.0, tilt=0.0)
 
 
 def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
@@ -63,13 +56,14 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Arr
     up = difference(found.high, found.median_low)
     down = difference(found.median_high, found.low)
     if noise.b == 0 and moved.tilt == 0:
-        sigma = float(np.sqrt(max(noise.a, noise.floor))) * MARGIN
-        return _below(up, clip.high * sigma - 2 * moved.blur) & _below(down, clip.low * sigma - 2 * moved.blur)
+        sigma = float(np.sqrt(max(noise.a, noise.floor))) * (1 - DOUBLE)
+        return _below(up, clip.high * sigma - moved.apart) & _below(down, clip.low * sigma - moved.apart)
     level = found.median_low.astype(np.float32)
     level += np.float32(moved.zero)
     shift = moved.between(level, found.span)
     rounding = np.float32(SINGLE) * (np.float32(abs(noise.a)) + np.float32(noise.b) * np.abs(level))
-    counted = np.float32(noise.a) + np.float32(noise.b) * (level - shift) - rounding
+    lowest = level - shift - np.float32(moved.blur)
+    counted = np.float32(noise.a) + np.float32(noise.b) * lowest - rounding
     variance = np.maximum(counted, np.float32(noise.floor))
     sigma32 = np.sqrt(variance, out=variance)
     sigma32 *= np.float32(MARGIN)
@@ -93,30 +87,25 @@ def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
     size = max(1, VALUES // len(stack))
     for first in range(0, sigma.size, size):
         part = slice(first, first + size)
-        native = stack[:, part].astype(stack.dtype.newbyteorder("="), copy=False)
-        above = difference(native, found.low[part]).astype(np.float32)
+        above = difference(stack[:, part], found.low[part]).astype(np.float32)
         mean = np.add.reduce(above) / np.float32(len(stack))
         variance = np.einsum("ij,ij->j", above, above) / np.float32(len(stack)) - mean * mean
         sigma[part] = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
     return _within(found, sigma, clip)
 
 
-def safe_from_distance(found: Swept, frames: int, clip: Clip) -> Array:
-    """Tell the same from how far values lie from their mean on average, and the outermost two of them.
+def safe_from_squares(found: Swept, frames: int, clip: Clip) -> Array:
+    """Tell the same from what is no more than the sum of the squares of how far values lie from their mean.
 
-    With those two at M and L from the mean, and all at d on average, the standard deviation is least where all others
-    are equally far: n s² ≥ M² + L² + (n d - M - L)² / (n - 2).
+    No median lies further from the mean than the standard deviation (Hotelling and Solomons 1932).
     """
-    assert found.distance is not None  # noqa: S101 - for the type checker
-    real = np.float32
-    mean = found.total / real(frames)
-    above, below = found.high.astype(real) - mean, mean - found.low.astype(real)
-    rest = found.distance - np.abs(mean - np.rint(mean))  # it is from the mean, rounded
-    rest *= real(frames)
-    rest -= above + below
-    np.maximum(rest, 0, out=rest)
-    variance = (above * above + below * below + rest * rest * real(1 / max(frames - 2, 1))) * real(1 / frames)
-    return _within(found, np.sqrt(variance, out=variance) * real(MARGIN), clip)
+    assert found.squares is not None  # noqa: S101 - for the type checker
+    mean, error = mean_and_error(found.total, found.low, found.high, frames)
+    real = mean.dtype.type
+    sigma = np.sqrt(np.maximum(found.squares, 0) * real(1 / frames)) * real(MARGIN)
+    up, down = found.high - mean + error, mean - found.low + error
+    safe: Array = (up <= real(clip.high - 1) * sigma) & (down <= real(clip.low - 1) * sigma)
+    return safe
 
 
 def _within(found: Swept, sigma: Array, clip: Clip) -> Array:

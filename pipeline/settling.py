@@ -9,19 +9,22 @@ import attrs
 import numpy as np
 
 from pipeline.bulk import Bulk
-from pipeline.clear import Clear
-from pipeline.closer import Looked, moving
+from pipeline.clear import Clear, clear_of, frames_and_pixels
+from pipeline.closer import Looked, mean_of, moving
 from pipeline.doubtful import Doubtful
-from pipeline.order import in_order
+from pipeline.middles import middles
+from pipeline.order import Window, counted, in_order
 from pipeline.pixels import Array
 from pipeline.rows import as_values
 from pipeline.running import how_to_run
+from pipeline.screen import UNMOVED
+from pipeline.sums import total_of
 from pipeline.sweep import Swept, shifted
 
-ENOUGH = 2**19
+ENOUGH = 2**20
 """So many values are settled together, if memory allows."""
 
-SETTLE_BYTES = 48
+SETTLE_BYTES = 24
 """What settling takes for each value."""
 
 
@@ -54,33 +57,52 @@ class Settling:
             for start in range(0, together.where.size, self.at_once):
                 self._settle(together.only(slice(start, start + self.at_once)), first, last)
 
-    def _settle(self, together: Doubtful, first: int, last: int) -> None:
+    def _settle(self, doubtful: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
-            doubtful, shown, ordered = self._not_safe(together)
-        clear = self._clear(ordered)
-        if clear is not None:
-            known = np.flatnonzero(clear.clear)
-            keep = (shown >= clear.lowest) & (shown <= clear.highest)
-            self.looked.put(doubtful.where[known], self._values(doubtful.only(known)), keep.take(known, axis=1))
-            doubtful = doubtful.only(np.flatnonzero(~clear.clear))
+            shown = self._shown(doubtful)
+            clear = self._clear(shown)
+            if clear is None:
+                doubtful = self._screened(doubtful, shown)
+            else:
+                self._put(doubtful, shown, clear)
+                doubtful = doubtful.only(np.flatnonzero(~clear.clear))
         self.looked.add(doubtful.where, lambda part: self._values(doubtful, part), first, last)
 
-    def _not_safe(self, doubtful: Doubtful) -> tuple[Doubtful, Array, Array]:
-        """Give those that may lose values still, with these values shifted, and in order."""
-        bulk, stored = self.bulk, doubtful.stored
-        shifts = bulk.sweep.shifts
-        shown = shifted(stored.copy(), shifts) if shifts.any() else stored
-        ordered = in_order(shown)
-        found = Swept.of(shown if bulk.whole else stored, ordered)
-        left = np.flatnonzero(~bulk.safe(stored, found, doubtful.where, self.zero))
-        return doubtful.only(left), shown.take(left, axis=1), ordered.take(left, axis=1)
+    def _shown(self, doubtful: Doubtful) -> Array:
+        """Give values as they are compared: shifted."""
+        shifts, stored = self.bulk.sweep.shifts, doubtful.stored
+        return shifted(stored.copy(), shifts) if shifts.any() else stored
 
-    def _clear(self, ordered: Array) -> Clear | None:
-        """Tell which pixels lose values clearly, and which they keep; None where that is not told."""
-        plan = self.bulk.plan
-        if not plan.clip or len(plan.amplifiers) != 1 or ordered.dtype.kind not in "iu" or not ordered.size:
+    def _clear(self, shown: Array) -> Clear | None:
+        """Tell which pixels lose values clearly, if any, and which these are; None where that is not told."""
+        plan, bulk = self.bulk.plan, self.bulk
+        if plan.clip is None or not bulk.whole or not shown.size or len(plan.amplifiers) > 1:
             return None
-        return Clear.of(ordered, plan.clip, plan.amplifiers[0].noise, self.bulk.moved(0, self.zero))
+        if not plan.amplifiers:
+            return clear_of(shown, plan.clip, None, UNMOVED)
+        return clear_of(shown, plan.clip, plan.amplifiers[0].noise, bulk.moved(0, self.zero))
+
+    def _screened(self, doubtful: Doubtful, shown: Array) -> Doubtful:
+        """Give those that may lose values still by their medians."""
+        low, high = np.minimum.reduce(shown), np.maximum.reduce(shown)
+        total = total_of(shown if self.bulk.whole else doubtful.stored, low, high)
+        found = Swept(low, high, *middles(shown), total)
+        return doubtful.only(np.flatnonzero(~self.bulk.safe(doubtful.stored, found, doubtful.where, self.zero)))
+
+    def _put(self, doubtful: Doubtful, shown: Array, clear: Clear) -> None:
+        """Combine pixels as far as they are clear: as whole numbers where frames count the same and are not shifted."""
+        plan, looked, where, out = self.bulk.plan, self.looked, doubtful.where, clear.out
+        if self.bulk.sweep.shifts.any() or (plan.weights != 1).any():
+            looked.put(where, self._values(doubtful), ~out)
+        elif plan.method == "median":
+            ordered = in_order(shown)
+            window = Window(ordered, counted(ordered < clear.lowest), counted(ordered <= clear.highest))
+            looked.set(where, window.median + self.zero, ~out, out)
+        else:
+            frame, pixel = frames_and_pixels(out)
+            lost = np.bincount(pixel, as_values(shown[frame, pixel], self.zero), where.size)
+            total = np.add.reduce(shown, axis=0, dtype=np.int64) + len(shown) * self.zero
+            looked.set(where, mean_of(plan, total - lost, frame, pixel), ~out, out)
 
     def _values(self, doubtful: Doubtful, part: slice | None = None) -> Array:
         """Give values: float64, NaN where one is not finite."""

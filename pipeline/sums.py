@@ -8,6 +8,12 @@ from pipeline.pixels import Array
 
 FULL = 2**16 - 1
 
+FEW = 256
+"""One base serves all pixels if no more than one in so many lie too far above it."""
+
+ROUNDED = 2.0**-7
+"""Single precision holds the mean of numbers of 16 bits to better than this."""
+
 EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
 
@@ -25,16 +31,10 @@ def in_16_bits(stack: Array) -> bool:
     return stack.dtype.kind in "iu" and stack.itemsize == 2
 
 
-def _near(low: Array, high: Array, count: int) -> Array:
-    """Tell where ``count`` values exceed the lowest by less than 2^16 in all, so that 16 bits tell their sum."""
-    near: Array = difference(high, low) <= np.uint16(FULL // count)
-    return near
-
-
-def total_of(stored: Array, low: Array, high: Array, words: Array | None = None) -> Array:
+def total_of(stored: Array, low: Array, high: Array) -> Array:
     """Give the sum of each pixel's values; of numbers of 16 bits by sums that may overflow, where these tell it.
 
-    :param words: those sums, where they are known.
+    They do where all values together exceed the lowest, or a base below it, by less than 2^16.
     """
     count = len(stored)
     if not in_16_bits(stored):
@@ -42,26 +42,28 @@ def total_of(stored: Array, low: Array, high: Array, words: Array | None = None)
         for frame in stored:  # frame by frame: numpy's own sum adds floats in an order that depends on the tile
             np.add(total, frame, out=total, casting="unsafe")
         return total
-    if words is None:
-        words = np.add.reduce(stored.view(np.uint16), axis=0, dtype=np.uint16)
-    excess = words - low.view(np.uint16) * np.uint16(count)
-    total = low.astype(np.float32 if count <= EXACT_IN_SINGLE else np.float64)
-    total *= count
-    total += excess
-    if difference(high, low).max(initial=0) > FULL // count:
-        far = np.flatnonzero(~_near(low, high, count))
+    base = low.min(keepdims=True) if low.size else low
+    far = _far(base, high, count)
+    if far.size * FEW > low.size:
+        base, far = low, _far(low, high, count)
+    words = np.add.reduce(stored.view(np.uint16), axis=0, dtype=np.uint16)
+    words -= base.view(np.uint16) * np.uint16(count)
+    total = words.astype(np.float32 if count <= EXACT_IN_SINGLE else np.float64)
+    total += base.astype(total.dtype) * count
+    if far.size:
         total[far] = np.add.reduce(stored[:, far], axis=0, dtype=np.int64)
     return total
 
 
-def beyond_of(count: int, low: Array, high: Array, total: Array, whole: Array, words: Array) -> Array:
-    """Give how far numbers of 16 bits lie from their mean on average, within half a unit; NaN where sums overflow.
+def _far(base: Array, high: Array, count: int) -> Array:
+    """Give the pixels of which ``count`` values may exceed a base by 2^16 or more in all."""
+    far: Array = np.flatnonzero(difference(high, base) > np.uint16(FULL // count))
+    return far
 
-    :param whole: their means, rounded.
-    :param words: the sums of what is larger, of these and each value.
-    """
-    excess = words - whole.view(np.uint16) * np.uint16(count)
-    mean = (total / total.dtype.type(count)).astype(np.float32)
-    beyond: Array = np.float32(2 / count) * excess.astype(np.float32) - (mean - whole)
-    beyond[~_near(low, high, count)] = np.nan
-    return beyond
+
+def mean_and_error(total: Array, low: Array, high: Array, count: int) -> tuple[Array, Array | float]:
+    """Give the mean, of numbers of 16 bits in single precision, and by how much it may be off."""
+    if low.dtype.kind in "iu":
+        return (total / count).astype(np.float32), ROUNDED
+    largest = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
+    return total / count, largest * (count * np.finfo(np.float64).eps)

@@ -1,16 +1,19 @@
 """What is told of pixels without going through the rounds of a clip, against those rounds."""
 
-import attrs
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.clear import ENOUGH_FRAMES, Clear
+from pipeline.clear import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
+from pipeline.gallop import middles_near
+from pipeline.groups import bounds_of, extremes_of, groups_of
+from pipeline.middles import bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.robust import robust_mean, robust_means
-from pipeline.screen import Moved, safe_from_distance, tightened
+from pipeline.screen import UNMOVED, Moved, safe_from_squares
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 from pipeline.sweep import Sweep
 
@@ -46,39 +49,118 @@ def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, level, blur,
     offsets = random.uniform(-blur, blur, frames) - (factors - 1) * base
     even = (stack - offsets[:, None]) / factors[:, None]
     keep = kept_values(even, clip, by_noise(clip, lambda level, _: noise.variance(level)))
-    told = Clear.of(np.sort(stack, axis=0), clip, noise, Moved(zero=0.0, base=base, blur=blur, tilt=tilt))
-    seen = (stack >= told.lowest) & (stack <= told.highest)
-    np.testing.assert_array_equal(seen[:, told.clear], keep[:, told.clear])
+    at_base = offsets + (factors - 1) * base
+    moved = Moved(zero=0.0, base=base, blur=np.abs(at_base).max(), apart=np.ptp(at_base), tilt=tilt)
+    assert_told(clear_of(stack, clip, noise, moved), stack, keep)
 
 
-def test_nearly_all_pixels_that_were_hit_are_clear():
-    stack = stack_of(np.random.default_rng(1), 20, 5.0, 300, 0.0)
+@given(
+    seeds,
+    st.integers(ENOUGH_FRAMES, 70),
+    st.sampled_from([0.4, 5.0, 300.0]),
+    st.sampled_from([300, -32_767, 32_767]),
+    st.sampled_from([0.0, 0.02, 0.15]),
+    st.sampled_from(
+        [Clip("std"), Clip("std", low=2, high=3), Clip("std", 3, 3, iterations=1), Clip("std", high=np.inf)]
+    ),
+)
+def test_so_it_is_by_the_standard_deviation(seed, frames, sigma, level, hits, clip):
+    stack = stack_of(np.random.default_rng(seed), frames, sigma, level, hits)
+    keep = kept_values(stack.astype(float), clip, by_own_spread(clip))
+    assert_told(clear_of(stack, clip, None, UNMOVED), stack, keep)
+
+
+def assert_told(told, stack, keep):
+    """Of clear pixels the values that are lost are told, of others none."""
+    np.testing.assert_array_equal(told.out[:, told.clear], ~keep[:, told.clear])
+    assert not told.out[:, ~told.clear].any()
+    np.testing.assert_array_equal(told.out, (stack < told.lowest) | (stack > told.highest))
+
+
+@pytest.mark.parametrize(("frames", "noise"), [(20, Noise(a=25.0)), (50, Noise(a=25.0)), (50, None)])
+def test_nearly_all_pixels_that_were_hit_are_clear(frames, noise):
+    stack = stack_of(np.random.default_rng(1), frames, 5.0, 300, 0.0)
     stack[3] += 500
-    told = Clear.of(np.sort(stack, axis=0), Clip(), Noise(a=25.0), Moved(0.0, 300.0, 0.1, 0.0))
+    clip = Clip("noise" if noise else "std")
+    told = clear_of(stack, clip, noise, Moved(0.0, 300.0, 0.1, 0.1, 0.0) if noise else UNMOVED)
     assert told.clear.mean() > 0.99
+    assert told.out[3, told.clear].all()
 
 
 def test_nothing_is_told_of_noise_that_depends_on_neighbours():
-    stack = np.sort(stack_of(np.random.default_rng(1), 20, 5.0, 300, 0.1), axis=0)
+    stack = stack_of(np.random.default_rng(1), 20, 5.0, 300, 0.1)
     for noise in (Noise(a=25.0, d=0.1), Noise(a=25.0, c=0.1)):
-        assert Clear.of(stack, Clip(), noise, Moved(0.0, 300.0, 0.0, 0.0)) is None
-    assert Clear.of(stack, Clip(centre="mean"), Noise(a=25.0), Moved(0.0, 300.0, 0.0, 0.0)) is None
+        assert clear_of(stack, Clip(), noise, UNMOVED) is None
+    assert clear_of(stack, Clip(centre="mean"), Noise(a=25.0), UNMOVED) is None
+    assert clear_of(stack[: ENOUGH_FRAMES - 1], Clip(), Noise(a=25.0), UNMOVED) is None
 
 
-@given(seeds, st.integers(9, 80), st.sampled_from([0.7, 5.0, 300.0]), st.sampled_from([0.0, 0.02]))
-def test_a_standard_deviation_is_never_overrated(seed, frames, sigma, hits):
+@given(seeds, st.integers(9, 80), st.sampled_from([0.0, 0.7, 5.0, 300.0]), st.sampled_from([0.0, 0.02]), st.booleans())
+def test_a_standard_deviation_is_never_overrated(seed, frames, sigma, hits, whole):
     stack = stack_of(np.random.default_rng(seed), frames, sigma, 300, hits)
-    found = Sweep(np.zeros(frames, int), distances=True).over(stack)
+    stack = stack if whole else stack * 1.1
+    found = Sweep(np.zeros(frames, int), spread=True).over(stack)
+    assert (found.squares <= (np.var(stack.astype(float), axis=0) * frames) * (1 + 1e-5)).all()
     for clip in (Clip("std", low=2, high=2), Clip("std", low=3, high=4)):
-        safe = safe_from_distance(tightened(found, frames), frames, clip)
+        safe = safe_from_squares(found, frames, clip)
         keep = kept_values(stack.astype(float), clip, by_own_spread(clip))
         assert keep[:, safe].all()
 
 
-def test_most_pixels_are_safe_by_their_own_spread():
+@pytest.mark.parametrize("frames", [27, 50, 200])
+def test_most_pixels_are_safe_by_their_own_spread(frames):
+    stack = stack_of(np.random.default_rng(1), frames, 5.0, 300, 0.0)
+    found = Sweep(np.zeros(frames, int), spread=True).over(stack)
+    assert safe_from_squares(found, frames, Clip("std")).mean() > 0.85
+
+
+@given(seeds, st.integers(1, 200), st.sampled_from([1, 4, 30_000]), st.booleans())
+def test_groups_of_frames_hold_the_median(seed, frames, spread, fine):
+    """Of any number of frames; were there no bound at all, that would hold too: so few pixels are without one."""
+    stack = np.random.default_rng(seed).integers(-spread, spread + 1, (frames, 50)).astype(np.int16)
+    low, high, least, most = bounds_of(*extremes_of(stack, groups_of(frames, fine)))
+    ordered = np.sort(stack, axis=0)
+    np.testing.assert_array_equal([low, high], ordered[[0, -1]])
+    assert (least <= ordered[(frames - 1) // 2]).all()
+    assert (most >= ordered[frames // 2]).all()
+    assert groups_of(frames, fine) % 2
+
+
+def test_the_bounds_of_groups_are_close():
     stack = stack_of(np.random.default_rng(1), 50, 5.0, 300, 0.0)
-    found = Sweep(np.zeros(50, int), distances=True).over(stack)
-    assert safe_from_distance(tightened(found, 50), 50, Clip("std")).mean() > 0.95
+    _, _, least, most = bounds_of(*extremes_of(stack, groups_of(50)))
+    assert (most - least < 4 * 5).mean() > 0.95
+
+
+@given(seeds, st.integers(MOST_OUT + 1, 90), st.integers(0, MOST_OUT))
+def test_middles_stay_within_bounds_whichever_values_are_left_out(seed, frames, out):
+    stack = np.random.default_rng(seed).integers(-100, 100, (frames, 50)).astype(np.int16)
+    least, most = bounds_of_middles(stack, MOST_OUT)
+    ordered = np.sort(stack, axis=0)
+    for below in range(out + 1):
+        left = ordered[below : frames - (out - below)]
+        assert (least <= left[(len(left) - 1) // 2]).all()
+        assert (most >= left[len(left) // 2]).all()
+
+
+@given(
+    seeds,
+    st.integers(3, 90),
+    st.integers(1, 200),
+    st.sampled_from([(-32_768, 32_767), (-32_768, -32_767), (32_766, 32_767), (990, 1_010), (0, 255)]),
+    st.sampled_from([0.0, 0.05, 1.0]),
+)
+def test_the_middle_is_found_from_any_guess(seed, frames, pixels, ends, wild):
+    random = np.random.default_rng(seed)
+    dtype = np.uint8 if ends[1] == 255 else np.int16
+    stack = random.integers(*ends, (frames, pixels), endpoint=True).astype(dtype)
+    guess = np.median(stack, axis=0).astype(dtype)
+    guess = np.where(random.random(pixels) < wild, stack[0], guess)
+    before, ordered = stack.copy(), np.sort(stack, axis=0)
+    lower, upper = middles_near(stack, ordered[0], ordered[-1], guess, np.empty_like(stack))
+    np.testing.assert_array_equal(lower, ordered[(frames - 1) // 2])
+    np.testing.assert_array_equal(upper, ordered[frames // 2])
+    np.testing.assert_array_equal(stack, before)
 
 
 @given(seeds, st.integers(1, 100), st.sampled_from([0.0, 0.01, 0.5, 1.0]))
@@ -101,7 +183,15 @@ def test_a_sum_of_words_that_overflows_is_told_from_one_that_does_not():
     stack = np.zeros((20, 3), np.int16)
     stack[0] = 30_000, -32_768, 3_276
     stack[1] = -30_000, 32_767, 0
-    found = Sweep(np.zeros(20, int), distances=True).over(stack)
+    found = Sweep(np.zeros(20, int)).over(stack)
     assert found.total.tolist() == [0, -1, 3_276]
-    assert np.isnan(found.distance).tolist() == [True, True, False]
-    assert attrs.evolve(found).span.tolist() == [60_000, 65_535, 3_276]
+    assert found.span.tolist() == [60_000, 65_535, 3_276]
+
+
+@given(seeds, st.integers(2, 300), st.sampled_from([1, 200, 5_000, 32_767]), st.sampled_from([0.0, 0.001, 0.3]))
+def test_sums_are_exact(seed, frames, spread, far):
+    random = np.random.default_rng(seed)
+    stack = random.integers(-spread, spread, (frames, 600), endpoint=True).astype(np.int16)
+    stack[:, random.random(600) < far] = random.choice([-32_768, 32_767])
+    found = Sweep(np.zeros(frames, int)).over(stack)
+    np.testing.assert_array_equal(found.total, stack.sum(axis=0, dtype=np.int64))

@@ -1,0 +1,55 @@
+"""Extremes of groups of frames: bounds of each pixel's median, from the fewest operations on whole frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.network import ranked
+from pipeline.pixels import Array
+
+GROUPS = ((12, 1), (24, 3), (40, 5), (64, 7))
+"""Up to so many frames, so many groups: the more there are, the closer the bounds, and the more there is to do."""
+
+
+def groups_of(frames: int, fine: bool = False) -> int:
+    """Give the number of groups for a number of frames, always odd: more where they are to tell the spread too."""
+    if fine:
+        return frames // 4 | 1
+    return next((groups for most, groups in GROUPS if frames <= most), frames // 9 | 1)
+
+
+def extremes_of(stack: Array, groups: int) -> tuple[Array, Array]:
+    """Give the smallest and the largest value in each group of the frames of a stack: (groups, pixels)."""
+    lows, highs = np.empty((2, groups, stack.shape[1]), stack.dtype)
+    for group, low, high in zip(np.array_split(stack, groups), lows, highs, strict=True):
+        np.minimum.reduce(group, axis=0, out=low)
+        np.maximum.reduce(group, axis=0, out=high)
+    return lows, highs
+
+
+def bounds_of(lows: Array, highs: Array) -> tuple[Array, Array, Array, Array]:
+    """Give each pixel's smallest and largest value, and bounds of the middle ones; the extremes of groups are used up.
+
+    More than half of the frames are in any half of the groups, rounded up: these are no less than the least of their
+    smallest values.
+    """
+    middle, last = len(lows) // 2, len(lows) - 1
+    low, median_low = ranked(lows, (0, middle), used_up=True)
+    median_high, high = ranked(highs, (middle, last), used_up=True)
+    return low, high, median_low, median_high
+
+
+def least_squares(lows: Array, highs: Array, mean: Array, error: Array | float, frames: int) -> Array:
+    """Give what is no more than the sum of the squares of how far all values of a pixel lie from their mean.
+
+    That is the sum over the extremes of groups, each of two frames or more; of all places the mean has the least sum.
+
+    :param error: by how much the mean may be off.
+    """
+    squares = np.full_like(mean, -frames * np.square(error))
+    for row in (*lows, *highs):
+        beyond = row.astype(mean.dtype)
+        beyond -= mean
+        beyond *= beyond
+        squares += beyond
+    return squares
