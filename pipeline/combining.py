@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from pipeline.asking import inputs_of, night_of, recipe_of
+from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
 from pipeline.frames import KINDS
@@ -20,9 +19,9 @@ from pipeline.switches import NO_SWITCHES
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 
 
-def add_combine(commands: Any, combining: argparse.ArgumentParser) -> None:
-    """Add the command to those of the parser, with the options of commands that combine."""
-    stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
+def add_combine(stack: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_combining_options(stack)
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
     add_worker_options(stack)

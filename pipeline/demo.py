@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pipeline.fits import open_frame
 from pipeline.replaying import Parse
@@ -14,9 +13,8 @@ from pipeline.simulate import simulate, write_night
 from pipeline.telling import speaker_of
 
 
-def add_demo(commands: Any, parse: Parse) -> None:
-    """Add the command to those of the parser, whose own reading of a command line it needs."""
-    demo = commands.add_parser("demo", help="simulate a night, reduce it, compare the result with the truth")
+def add_demo(demo: argparse.ArgumentParser, parse: Parse) -> None:
+    """Add the options of the command, which runs another."""
     demo.add_argument("directory", nargs="?", default="demo", type=Path, metavar="DIRECTORY", help="default: demo")
     demo.add_argument("--seed", type=_seed, default=1, help="another night for every number (default: 1)")
     demo.add_argument("--overwrite", action="store_true", help="write over files that are there")
