@@ -150,6 +150,7 @@ The modules, in the order in which data flows and in which they may import (each
     elsewhere    many nights on them
     spreading    one stack in blocks of rows on workers
     distribute   many nights, here or on workers
+    crew         who does the work, as the command line says
     many         the command for many nights
     telling      products written, and told of when they are there
     asking       options of the commands that combine, and their recipe

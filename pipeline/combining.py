@@ -6,15 +6,14 @@ import argparse
 from pathlib import Path
 
 from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
+from pipeline.crew import add_worker_options, combined_by
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
 from pipeline.frames import KINDS
 from pipeline.header import attach_header
 from pipeline.instrument import check_alike, check_target
-from pipeline.many import add_worker_options, client_of
 from pipeline.options import UNUSED
 from pipeline.products import check_outputs, record_path
-from pipeline.spreading import spread
 from pipeline.switches import NO_SWITCHES
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 
@@ -39,7 +38,7 @@ def _combine(options: argparse.Namespace) -> None:
     chosen = frames.of_kind(options.kind)
     check_alike(chosen)
     check_target(chosen.light)
-    with client_of(options) as client, spread(client):
+    with combined_by(options):
         product = attach_header(recipe.combined(recipe.prepared(chosen)))
     with told_once_there(speaker_of(options)) as tell:
         deliver(product, options.output, options.overwrite, tell)
