@@ -52,7 +52,7 @@ def write_hdus(hdus: fits.HDUList, path: Path, overwrite: bool) -> None:
 
 
 def _big_endian(values: Array) -> Array:
-    """Turn values round to the order of FITS, in place: astropy does so there and back, for the sum and for the file."""
+    """Turn values to the order of FITS, in place: astropy turns them there and back, for the sum and for the file."""
     turned = values.dtype.newbyteorder(">")
     return values if values.dtype == turned else values.byteswap(inplace=True).view(turned)
 
