@@ -3,6 +3,7 @@
 The modules, in the order in which data flows and in which they may import (each only from those above it)::
 
     interrupt    Ctrl-C while all these are being imported
+    creator      who writes a product
     errors       what can go wrong, as a tree
     arrays       arrays that cannot change
     pixels       values, flags and variance, and their arithmetic

@@ -11,8 +11,8 @@ import sys
 import traceback
 from collections.abc import Collection, Sequence
 
+from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
-from pipeline.header import CREATOR
 from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
 from pipeline.notes import said_plainly, shown
 from pipeline.progress import progress_bar
