@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
-from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
+from pipeline.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
 from pipeline.notes import said_plainly, shown
 from pipeline.progress import progress_bar
 from pipeline.running import running
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
         return _failed(str(error), WRONG_COMMAND)
     except (AssumptionWarning, PipelineError, MemoryError) as error:
         return _failed(_words_of(error), WRONG_DATA)
-    except KeyboardInterrupt:
-        return _failed(WORDS, INTERRUPTED)
-    except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - where a bug is told from a user's mistake, last
+        if came_of_ctrl_c(error):
+            return _failed(WORDS, INTERRUPTED)
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
     return OK

@@ -25,6 +25,13 @@ def leave_at_once(*_: Any) -> None:
     os._exit(INTERRUPTED)
 
 
+def came_of_ctrl_c(error: BaseException | None) -> bool:
+    """Tell whether an error is Ctrl-C, or was raised on its way out: Python's own locks may stumble over it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let Ctrl-C raise KeyboardInterrupt in this block, as it does in every program."""
