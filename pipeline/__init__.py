@@ -325,7 +325,8 @@ _HOMES = {
 }
 """The module of each public name; a test holds that those above are the same."""
 
-__all__ = list(_HOMES)
+if not TYPE_CHECKING:  # checkers take the names above, and read no list that is computed
+    __all__ = list(_HOMES)
 
 
 class _Package(ModuleType):
