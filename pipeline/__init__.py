@@ -3,6 +3,7 @@
 The modules, in the order in which data flows and in which they may import (each only from those above it)::
 
     interrupt    Ctrl-C while all these are being imported
+    creator      who writes a product
     errors       what can go wrong, as a tree
     arrays       arrays that cannot change
     pixels       values, flags and variance, and their arithmetic
@@ -152,6 +153,7 @@ The modules, in the order in which data flows and in which they may import (each
     elsewhere    many nights on them
     spreading    one stack in blocks of rows on workers
     distribute   many nights, here or on workers
+    crew         who does the work, as the command line says
     many         the command for many nights
     telling      products written, and told of when they are there
     asking       options of the commands that combine, and their recipe
@@ -160,130 +162,192 @@ The modules, in the order in which data flows and in which they may import (each
     replaying    the command replay
     demo         the command demo
     cli          the command and its exit status
+
+The module of a public name is imported when the name is first asked for: who only combines waits for nothing else.
 """
 
-from pipeline import interrupt as interrupt  # isort: skip - before all others, which take a second
-from pipeline.arcs import add
-from pipeline.bias import MasterBias, subtract_bias
-from pipeline.cards import Cards
-from pipeline.clip import Clip
-from pipeline.compose import chain, each, pipe
-from pipeline.cosmic import LACosmic, clean_cosmic_rays
-from pipeline.dark import MasterDark, scale_dark, subtract_dark
-from pipeline.declared import take_as
-from pipeline.defects import flag_dead, flag_hot
-from pipeline.detectors import read_every_hdu, write_every_hdu
-from pipeline.distribute import Outcome, reduce_many
-from pipeline.export import Form, export_figure
-from pipeline.figures import figure
-from pipeline.filelist import parse_filelist
-from pipeline.fits import open_frame, open_frames, read_night
-from pipeline.flagging import Flagging
-from pipeline.flat import MasterFlat, divide, normalise_flat
-from pipeline.frames import FrameSet, Image
-from pipeline.fringe import MasterFringe, subtract_fringe
-from pipeline.gain import to_electrons
-from pipeline.header import ReducedImage, attach_header
-from pipeline.healing import heal
-from pipeline.linearity import linearise
-from pipeline.maskfile import read_mask
-from pipeline.masks import Mask, flag_bad, grow_flags
-from pipeline.nightpage import write_report
-from pipeline.noise import Noise
-from pipeline.orientation import orient
-from pipeline.output import write
-from pipeline.overscan import subtract_overscan
-from pipeline.pixels import Flag, Pixels
-from pipeline.quality import Quality, measure_quality, quality_table
-from pipeline.recipe import Recipe
-from pipeline.recipes import Masters, make_masters, reduce, reduce_each
-from pipeline.running import running
-from pipeline.saturation import flag_saturated, spare_saturated
-from pipeline.scan import scan
-from pipeline.sections import Amplifier
-from pipeline.skewness import correct_median
-from pipeline.spreading import spread
-from pipeline.stacking import combine, measure_noise
-from pipeline.stages import Stage, Step, stage
-from pipeline.stretch import Look
-from pipeline.survey import Survey
-from pipeline.variance import estimate_variance
-from pipeline.workers import workers
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Amplifier",
-    "Cards",
-    "Clip",
-    "Flag",
-    "Flagging",
-    "Form",
-    "FrameSet",
-    "Image",
-    "LACosmic",
-    "Look",
-    "Mask",
-    "MasterBias",
-    "MasterDark",
-    "MasterFlat",
-    "MasterFringe",
-    "Masters",
-    "Noise",
-    "Outcome",
-    "Pixels",
-    "Quality",
-    "Recipe",
-    "ReducedImage",
-    "Stage",
-    "Step",
-    "Survey",
-    "add",
-    "attach_header",
-    "chain",
-    "clean_cosmic_rays",
-    "combine",
-    "correct_median",
-    "divide",
-    "each",
-    "estimate_variance",
-    "export_figure",
-    "figure",
-    "flag_bad",
-    "flag_dead",
-    "flag_hot",
-    "flag_saturated",
-    "grow_flags",
-    "heal",
-    "linearise",
-    "make_masters",
-    "measure_noise",
-    "measure_quality",
-    "normalise_flat",
-    "open_frame",
-    "open_frames",
-    "orient",
-    "parse_filelist",
-    "pipe",
-    "quality_table",
-    "read_every_hdu",
-    "read_mask",
-    "read_night",
-    "reduce",
-    "reduce_each",
-    "reduce_many",
-    "running",
-    "scale_dark",
-    "scan",
-    "spare_saturated",
-    "spread",
-    "stage",
-    "subtract_bias",
-    "subtract_dark",
-    "subtract_fringe",
-    "subtract_overscan",
-    "take_as",
-    "to_electrons",
-    "workers",
-    "write",
-    "write_every_hdu",
-    "write_report",
-]
+if TYPE_CHECKING:
+    from pipeline.arcs import add as add
+    from pipeline.bias import MasterBias as MasterBias
+    from pipeline.bias import subtract_bias as subtract_bias
+    from pipeline.cards import Cards as Cards
+    from pipeline.clip import Clip as Clip
+    from pipeline.compose import chain as chain
+    from pipeline.compose import each as each
+    from pipeline.compose import pipe as pipe
+    from pipeline.cosmic import LACosmic as LACosmic
+    from pipeline.cosmic import clean_cosmic_rays as clean_cosmic_rays
+    from pipeline.dark import MasterDark as MasterDark
+    from pipeline.dark import scale_dark as scale_dark
+    from pipeline.dark import subtract_dark as subtract_dark
+    from pipeline.declared import take_as as take_as
+    from pipeline.defects import flag_dead as flag_dead
+    from pipeline.defects import flag_hot as flag_hot
+    from pipeline.detectors import read_every_hdu as read_every_hdu
+    from pipeline.detectors import write_every_hdu as write_every_hdu
+    from pipeline.distribute import Outcome as Outcome
+    from pipeline.distribute import reduce_many as reduce_many
+    from pipeline.export import Form as Form
+    from pipeline.export import export_figure as export_figure
+    from pipeline.figures import figure as figure
+    from pipeline.filelist import parse_filelist as parse_filelist
+    from pipeline.fits import open_frame as open_frame
+    from pipeline.fits import open_frames as open_frames
+    from pipeline.fits import read_night as read_night
+    from pipeline.flagging import Flagging as Flagging
+    from pipeline.flat import MasterFlat as MasterFlat
+    from pipeline.flat import divide as divide
+    from pipeline.flat import normalise_flat as normalise_flat
+    from pipeline.frames import FrameSet as FrameSet
+    from pipeline.frames import Image as Image
+    from pipeline.fringe import MasterFringe as MasterFringe
+    from pipeline.fringe import subtract_fringe as subtract_fringe
+    from pipeline.gain import to_electrons as to_electrons
+    from pipeline.header import ReducedImage as ReducedImage
+    from pipeline.header import attach_header as attach_header
+    from pipeline.healing import heal as heal
+    from pipeline.linearity import linearise as linearise
+    from pipeline.maskfile import read_mask as read_mask
+    from pipeline.masks import Mask as Mask
+    from pipeline.masks import flag_bad as flag_bad
+    from pipeline.masks import grow_flags as grow_flags
+    from pipeline.nightpage import write_report as write_report
+    from pipeline.noise import Noise as Noise
+    from pipeline.orientation import orient as orient
+    from pipeline.output import write as write
+    from pipeline.overscan import subtract_overscan as subtract_overscan
+    from pipeline.pixels import Flag as Flag
+    from pipeline.pixels import Pixels as Pixels
+    from pipeline.quality import Quality as Quality
+    from pipeline.quality import measure_quality as measure_quality
+    from pipeline.quality import quality_table as quality_table
+    from pipeline.recipe import Recipe as Recipe
+    from pipeline.recipes import Masters as Masters
+    from pipeline.recipes import make_masters as make_masters
+    from pipeline.recipes import reduce as reduce
+    from pipeline.recipes import reduce_each as reduce_each
+    from pipeline.running import running as running
+    from pipeline.saturation import flag_saturated as flag_saturated
+    from pipeline.saturation import spare_saturated as spare_saturated
+    from pipeline.scan import scan as scan
+    from pipeline.sections import Amplifier as Amplifier
+    from pipeline.skewness import correct_median as correct_median
+    from pipeline.spreading import spread as spread
+    from pipeline.stacking import combine as combine
+    from pipeline.stacking import measure_noise as measure_noise
+    from pipeline.stages import Stage as Stage
+    from pipeline.stages import Step as Step
+    from pipeline.stages import stage as stage
+    from pipeline.stretch import Look as Look
+    from pipeline.survey import Survey as Survey
+    from pipeline.variance import estimate_variance as estimate_variance
+    from pipeline.workers import workers as workers
+
+_HOMES = {
+    "Amplifier": "sections",
+    "Cards": "cards",
+    "Clip": "clip",
+    "Flag": "pixels",
+    "Flagging": "flagging",
+    "Form": "export",
+    "FrameSet": "frames",
+    "Image": "frames",
+    "LACosmic": "cosmic",
+    "Look": "stretch",
+    "Mask": "masks",
+    "MasterBias": "bias",
+    "MasterDark": "dark",
+    "MasterFlat": "flat",
+    "MasterFringe": "fringe",
+    "Masters": "recipes",
+    "Noise": "noise",
+    "Outcome": "distribute",
+    "Pixels": "pixels",
+    "Quality": "quality",
+    "Recipe": "recipe",
+    "ReducedImage": "header",
+    "Stage": "stages",
+    "Step": "stages",
+    "Survey": "survey",
+    "add": "arcs",
+    "attach_header": "header",
+    "chain": "compose",
+    "clean_cosmic_rays": "cosmic",
+    "combine": "stacking",
+    "correct_median": "skewness",
+    "divide": "flat",
+    "each": "compose",
+    "estimate_variance": "variance",
+    "export_figure": "export",
+    "figure": "figures",
+    "flag_bad": "masks",
+    "flag_dead": "defects",
+    "flag_hot": "defects",
+    "flag_saturated": "saturation",
+    "grow_flags": "masks",
+    "heal": "healing",
+    "linearise": "linearity",
+    "make_masters": "recipes",
+    "measure_noise": "stacking",
+    "measure_quality": "quality",
+    "normalise_flat": "flat",
+    "open_frame": "fits",
+    "open_frames": "fits",
+    "orient": "orientation",
+    "parse_filelist": "filelist",
+    "pipe": "compose",
+    "quality_table": "quality",
+    "read_every_hdu": "detectors",
+    "read_mask": "maskfile",
+    "read_night": "fits",
+    "reduce": "recipes",
+    "reduce_each": "recipes",
+    "reduce_many": "distribute",
+    "running": "running",
+    "scale_dark": "dark",
+    "scan": "scan",
+    "spare_saturated": "saturation",
+    "spread": "spreading",
+    "stage": "stages",
+    "subtract_bias": "bias",
+    "subtract_dark": "dark",
+    "subtract_fringe": "fringe",
+    "subtract_overscan": "overscan",
+    "take_as": "declared",
+    "to_electrons": "gain",
+    "workers": "workers",
+    "write": "output",
+    "write_every_hdu": "detectors",
+    "write_report": "nightpage",
+}
+"""The module of each public name; a test holds that those above are the same."""
+
+if not TYPE_CHECKING:  # checkers take the names above, and read no list that is computed
+    __all__ = list(_HOMES)
+
+
+class _Package(ModuleType):
+    """A package that imports the module of a public name when it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=self)
+        found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        setattr(self, name, found)
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
+            value = getattr(value, name)  # Python sets the module scan here when it is imported; scan is its function
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_HOMES})
+
+
+sys.modules[__name__].__class__ = _Package

@@ -35,7 +35,7 @@ class AmplifierNoise:
     noise: Noise
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Sampled:
     """Blocks of sampled pixels (frames, rows, columns), and the rows and columns of the image that they come from."""
 

@@ -16,10 +16,9 @@ from pipeline.switches import add_noise, noise_given, steps_of
 from pipeline.telling import speaker_of
 
 
-def combining_options() -> argparse.ArgumentParser:
-    """Give the options that such commands share, as a parent of their parsers."""
-    options = argparse.ArgumentParser(add_help=False)
-    add = options.add_argument
+def add_combining_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that such commands share."""
+    add = command.add_argument
     add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
     add("--method", choices=["mean", "median"], default="mean", help="default: mean")
     add("--clip", choices=["noise", "std", "mad", "none"], default="noise", help="spread to clip by (default: noise)")
@@ -29,7 +28,7 @@ def combining_options() -> argparse.ArgumentParser:
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
     add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
-    add_noise(options)
+    add_noise(command)
     add(
         "--variance",
         choices=["noise", "scatter", "none"],
@@ -37,14 +36,13 @@ def combining_options() -> argparse.ArgumentParser:
         help="of the product: from the noise of the frames (default), or from each pixel's own values",
     )
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
-    add_flag_options(options)
-    add_linearity(options)
+    add_flag_options(command)
+    add_linearity(command)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed, or falls short of what is asked")
     add("--overwrite", action="store_true", help="write over files that are there")
     add("--record", action="store_true", help="also write what it takes to repeat this: reduced.json for reduced.fits")
     add("--quiet", action="store_true", help="print notes and errors only")
-    return options
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:

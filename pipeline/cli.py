@@ -9,31 +9,43 @@ import argparse
 import io
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pipeline.asking import combining_options
-from pipeline.combining import add_combine
-from pipeline.demo import add_demo
+from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
-from pipeline.header import CREATOR
-from pipeline.inspection import add_inspect
-from pipeline.interrupt import INTERRUPTED, WORDS, interruptible
+from pipeline.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
 from pipeline.notes import said_plainly, shown
 from pipeline.progress import progress_bar
-from pipeline.reducing import add_reduce
-from pipeline.replaying import add_replay
 from pipeline.running import running
-from pipeline.scanning import add_scan
+
+COMMANDS = {
+    "demo": "simulate a night, reduce it, compare the result with the truth",
+    "reduce": "reduce the lights, and arcs, of a file list",
+    "inspect": "draw a frame: a page that zooms in on every pixel, an image, JSON",
+    "combine": "combine the frames of one type, no more",
+    "scan": "propose file lists for the frames in a folder, for you to check",
+    "replay": "repeat a recorded reduction, and compare the pixels",
+}
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG = 0, 1, 2, 70
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit status."""
+    return run(parsed(arguments))
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, and import what its command needs."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no σ still gets its report
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    return parser_for(words).parse_args(words)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command that was read; give its exit status."""
     try:
         with (
             interruptible(),
@@ -45,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), WRONG_COMMAND)
     except (AssumptionWarning, PipelineError, MemoryError) as error:
         return _failed(_words_of(error), WRONG_DATA)
-    except KeyboardInterrupt:
-        return _failed(WORDS, INTERRUPTED)
-    except Exception:  # noqa: BLE001 - the last place where a bug of ours can be told from a user's mistake
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - where a bug is told from a user's mistake, last
+        if came_of_ctrl_c(error):
+            return _failed(WORDS, INTERRUPTED)
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
     return OK
@@ -64,21 +76,44 @@ def _failed(message: str, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_for(words: Collection[str]) -> argparse.ArgumentParser:
+    """Give a parser that knows all commands, and the options of those among the words."""
     parser = argparse.ArgumentParser(
         prog="ccd-pipeline", description="CCD image reduction: raw frames in, a product out."
     )
     parser.add_argument("--version", action="version", version=CREATOR)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    combining = combining_options()
-    add_demo(commands, _parsed)
-    add_reduce(commands, combining)
-    add_inspect(commands)
-    add_combine(commands, combining)
-    add_scan(commands)
-    add_replay(commands, _parsed)
+    for name, told in COMMANDS.items():
+        command = commands.add_parser(name, help=told)
+        if name in words:
+            _add_options(name, command)
     return parser
 
 
-def _parsed(words: Sequence[str]) -> argparse.Namespace:
-    return _parser().parse_args(words)
+def _add_options(name: str, command: argparse.ArgumentParser) -> None:
+    """Import what a command needs, and add its options."""
+    match name:
+        case "demo":
+            from pipeline.demo import add_demo
+
+            add_demo(command, parsed)
+        case "reduce":
+            from pipeline.reducing import add_reduce
+
+            add_reduce(command)
+        case "inspect":
+            from pipeline.inspection import add_inspect
+
+            add_inspect(command)
+        case "combine":
+            from pipeline.combining import add_combine
+
+            add_combine(command)
+        case "scan":
+            from pipeline.scanning import add_scan
+
+            add_scan(command)
+        case "replay":
+            from pipeline.replaying import add_replay
+
+            add_replay(command, parsed)

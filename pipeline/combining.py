@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from pipeline.asking import inputs_of, night_of, recipe_of
+from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
+from pipeline.crew import add_worker_options, combined_by
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
 from pipeline.frames import KINDS
 from pipeline.header import attach_header
 from pipeline.instrument import check_alike, check_target
-from pipeline.many import add_worker_options, client_of
 from pipeline.options import UNUSED
 from pipeline.products import check_outputs, record_path
-from pipeline.spreading import spread
 from pipeline.switches import NO_SWITCHES
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 
 
-def add_combine(commands: Any, combining: argparse.ArgumentParser) -> None:
-    """Add the command to those of the parser, with the options of commands that combine."""
-    stack = commands.add_parser("combine", parents=[combining], help="combine the frames of one type, no more")
+def add_combine(stack: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_combining_options(stack)
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
     add_worker_options(stack)
@@ -40,7 +38,7 @@ def _combine(options: argparse.Namespace) -> None:
     chosen = frames.of_kind(options.kind)
     check_alike(chosen)
     check_target(chosen.light)
-    with client_of(options) as client, spread(client):
+    with combined_by(options):
         product = attach_header(recipe.combined(recipe.prepared(chosen)))
     with told_once_there(speaker_of(options)) as tell:
         deliver(product, options.output, options.overwrite, tell)

@@ -23,7 +23,7 @@ def is_companion(name: str) -> bool:
 
 def companions_of(pixels: Pixels) -> Iterator[fits.ImageHDU]:
     """Give the MASK (0 good, 1 not), UNCERT (standard deviation, where known) and FLAGS of an image."""
-    mask = fits.ImageHDU(pixels.mask.astype(np.uint8), name="MASK")
+    mask = fits.ImageHDU(pixels.mask.view(np.uint8), name="MASK")
     mask.header["COMMENT"] = "0 is good; 1 is flagged, for a reason that FLAGS gives"
     yield mask
     variance = pixels.total_variance

@@ -28,7 +28,7 @@ PEAK = 5.0
 """A pixel so many σ above all its neighbours is a hot one."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Sample:
     """Sampled pixels with all their values and neighbours, over the frames of a stack.
 

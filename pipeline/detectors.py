@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from pipeline.bias import MasterBias
 from pipeline.companions import is_companion
+from pipeline.creator import CREATOR
 from pipeline.dark import MasterDark
 from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
@@ -20,7 +21,7 @@ from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.header import CREATOR, ReducedImage
+from pipeline.header import ReducedImage
 from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.recipe import Recipe

@@ -9,10 +9,11 @@ from typing import Any
 
 import attrs
 
+from pipeline.creator import CREATOR
 from pipeline.delivery import together, whereabouts
 from pipeline.drafts import check_writable
 from pipeline.errors import OutputError
-from pipeline.header import CREATOR, ReducedImage
+from pipeline.header import ReducedImage
 from pipeline.output import write, write_json
 
 

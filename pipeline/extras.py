@@ -1,4 +1,7 @@
-"""Edge: what the command line says of the steps around the core: linearity, cosmic rays, fringes, healing."""
+"""Edge: what the command line says of the steps around the core: linearity, cosmic rays, fringes, healing.
+
+Most commands use none of them, and import them only then.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,8 @@ from typing import Any
 
 import attrs
 
-from pipeline.cosmic import LACosmic, clean_cosmic_rays
 from pipeline.errors import SettingError
 from pipeline.fits import open_frame
-from pipeline.fringe import MasterFringe, subtract_fringe
-from pipeline.healing import heal
-from pipeline.linearity import linearise
 from pipeline.switches import given
 
 NO_EXTRAS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}
@@ -74,6 +73,8 @@ def extra_steps(options: argparse.Namespace) -> dict[str, Any]:
 def _linearity(text: str | None, pedestal: float) -> Any:
     if text is None:
         return None
+    from pipeline.linearity import linearise
+
     try:
         coefficients = tuple(float(part) for part in text.split(","))
     except ValueError as error:
@@ -88,17 +89,19 @@ def _cosmics(options: argparse.Namespace) -> Any:
         return None
     if options.gain is None or options.read_noise is None:
         raise SettingError("--cosmic-rays needs --gain and --read-noise")
-    settings = LACosmic(fsmode=options.cosmic_rays, **dict(map(_setting, options.cosmic)))
+    from pipeline.cosmic import LACosmic, clean_cosmic_rays
+
+    settings = LACosmic(fsmode=options.cosmic_rays, **dict(_setting(text, LACosmic) for text in options.cosmic))
     gain, read_noise = given(options.gain), given(options.read_noise)
     if options.electrons and isinstance(gain, tuple):
         gain = 1.0  # frames are electrons by then
     return clean_cosmic_rays(gain=gain or 0.0, read_noise=read_noise or 0.0, by=settings)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def _setting(text: str, of: type[attrs.AttrsInstance]) -> tuple[str, Any]:
     """Read NAME=VALUE, the value of the type that the setting has by default."""
     name, _, value = text.partition("=")
-    known = {f.name: f.default for f in attrs.fields(LACosmic) if f.name not in ("fsmode", "psfk")}
+    known = {f.name: f.default for f in attrs.fields(of) if f.name not in ("fsmode", "psfk")}
     if name not in known or not value:
         raise SettingError(f"--cosmic {text}; expected NAME=VALUE with one of {', '.join(known)}")
     default = known[name]
@@ -116,6 +119,8 @@ def _fringe(options: argparse.Namespace) -> Any:
         if options.fringe_scale is not None:
             raise SettingError("--fringe-scale is for --fringe FILE")
         return None
+    from pipeline.fringe import MasterFringe, subtract_fringe
+
     return subtract_fringe(fringe=MasterFringe.of(open_frame(options.fringe)), scale=options.fringe_scale)
 
 
@@ -124,6 +129,8 @@ def _healing(options: argparse.Namespace) -> Any:
         if options.heal_reach is not None:
             raise SettingError("--heal-reach is for --heal")
         return None
+    from pipeline.healing import heal
+
     if options.heal == "nearest":
         return heal(by="nearest", reach=options.heal_reach)
     return heal(by="along", saxis=1 if options.heal == "x" else 0, reach=options.heal_reach)

@@ -15,6 +15,7 @@ from astropy.io import fits
 from pipeline.cards import Cards
 from pipeline.companions import SHARED_KEY, is_companion
 from pipeline.corrections import state as state_of
+from pipeline.creator import CREATOR
 from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
     MOST,
@@ -31,7 +32,6 @@ from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, opened, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
-from pipeline.header import CREATOR
 from pipeline.listfile import read_list, why_not_there
 from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.plane import Plane

@@ -28,7 +28,7 @@ CUT_OFF = 0.05
 FIT_ROUNDS = 6
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Sample:
     """Sampled pixels: their level, largest step to a neighbour, variance over frames, and its degrees of freedom."""
 

@@ -14,6 +14,7 @@ from astropy.io import fits
 
 from pipeline.cards import Cards
 from pipeline.companions import companions_of
+from pipeline.creator import CREATOR
 from pipeline.errors import FileWarning
 from pipeline.exposures import exposure
 from pipeline.frames import Image
@@ -28,8 +29,6 @@ from pipeline.state import State
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
-
-CREATOR = "ccd-pipeline 0.1.0"
 
 _NAMED = ("light", "arc", "bias", "dark", "flat")
 

@@ -32,9 +32,8 @@ def add_figure_options(command: argparse.ArgumentParser) -> None:
     _add_looks(command)
 
 
-def add_inspect(commands: Any) -> None:
-    """Add the command that draws a frame."""
-    command = commands.add_parser("inspect", help="draw a frame: a page that zooms in on every pixel, an image, JSON")
+def add_inspect(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command that draws a frame."""
     command.add_argument("file", type=Path, metavar="FILE", help="a FITS file")
     command.add_argument("--hdu", default="0", metavar="HDU", help="number or name of the HDU (default: 0)")
     command.add_argument(

@@ -17,7 +17,7 @@ MEDIAN_VARIANCE = np.pi / 2
 """The variance of the median of many normal values, over that of their mean."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Levels:
     """One level a row, (ny, 1), and its variance."""
 

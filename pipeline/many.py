@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from pipeline.crew import add_worker_options, client_of
 from pipeline.distribute import Outcome, reduce_many
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.recipe import Recipe
 from pipeline.running import running
 from pipeline.survey import Survey, outputs_of
-from pipeline.workers import workers
-
-
-def add_worker_options(command: argparse.ArgumentParser) -> None:
-    """Add the switches that tell who does the work."""
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
-    where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
 
 
 def add_many_options(command: argparse.ArgumentParser) -> None:
@@ -39,19 +29,6 @@ def add_many_options(command: argparse.ArgumentParser) -> None:
 def is_many(options: argparse.Namespace) -> bool:
     """Tell whether many nights are asked for, or one in the way of many."""
     return bool(options.more or options.output_dir or options.force or options.workers or options.cluster)
-
-
-@contextmanager
-def client_of(options: argparse.Namespace) -> Iterator[Any]:
-    """Give a client of the workers that are asked for; None for none."""
-    if options.workers is not None and options.workers < 1:
-        raise SettingError(f"--workers {options.workers}; expected one or more")
-    if options.workers is None and options.cluster is None:
-        yield None
-    else:
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
-        with workers(options.workers, options.cluster) as client:
-            yield client
 
 
 def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[str], None]) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.companions import flags_hdu
+from pipeline.creator import CREATOR
 from pipeline.directory import forward
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import open_frame
-from pipeline.header import CREATOR
 from pipeline.masks import Mask
 from pipeline.pixels import sealed
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.amplifiers import AmplifierNoise
+from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
-from pipeline.header import CREATOR, ReducedImage
+from pipeline.header import ReducedImage
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.pixels import Flag

@@ -19,6 +19,7 @@ from pipeline.flat import MasterFlat
 from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import hdus_of
 from pipeline.masks import Mask
+from pipeline.pixels import Array
 
 _log = logging.getLogger("pipeline")
 
@@ -42,9 +43,18 @@ def write_hdus(hdus: fits.HDUList, path: Path, overwrite: bool) -> None:
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     hdus[0].header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC at which this file was written")
+    for hdu in hdus:
+        if hdu.data is not None and hdu.data.dtype.kind == "f":
+            hdu.data = _big_endian(hdu.data)
     with whole_file(path, overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)
     _log.info("wrote %s", path)
+
+
+def _big_endian(values: Array) -> Array:
+    """Turn values to the order of FITS, in place: astropy turns them there and back, for the sum and for the file."""
+    turned = values.dtype.newbyteorder(">")
+    return values if values.dtype == turned else values.byteswap(inplace=True).view(turned)
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:

@@ -37,7 +37,7 @@ class Wanted:
         return self.clip is not None and self.clip.spread == "noise"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Told:
     """What frames tell of their noise, where it is asked for.
 

@@ -13,11 +13,12 @@ import astropy
 import numpy as np
 from astropy.io import fits
 
+from pipeline.creator import CREATOR
 from pipeline.delivery import whereabouts
 from pipeline.errors import FrameError
 from pipeline.files import signature_of
 from pipeline.frames import FrameSet
-from pipeline.header import CREATOR, ReducedImage
+from pipeline.header import ReducedImage
 from pipeline.lineage import Ran
 from pipeline.output import write_json
 from pipeline.pixels import Array

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-from pipeline.asking import inputs_of, night_of, recipe_of
+from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
 from pipeline.bias import MasterBias
 from pipeline.dark import MasterDark
 from pipeline.detectors import reduce_every_hdu, refuse_others
@@ -27,9 +26,9 @@ from pipeline.switches import add_switches
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 
 
-def add_reduce(commands: Any, combining: argparse.ArgumentParser) -> None:
-    """Add the command to those of the parser, with the options of commands that combine."""
-    reduction = commands.add_parser("reduce", parents=[combining], help="reduce the lights, and arcs, of a file list")
+def add_reduce(reduction: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_combining_options(reduction)
     add_many_options(reduction)
     reduction.add_argument(
         "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"

@@ -16,9 +16,8 @@ Parse: TypeAlias = Callable[[Sequence[str]], argparse.Namespace]
 """Reads a command line."""
 
 
-def add_replay(commands: Any, parse: Parse) -> None:
-    """Add the command to those of the parser, whose own reading of a command line it needs."""
-    again = commands.add_parser("replay", help="repeat a recorded reduction, and compare the pixels")
+def add_replay(again: argparse.ArgumentParser, parse: Parse) -> None:
+    """Add the options of the command, which runs others."""
     again.add_argument("record", type=Path, metavar="RECORD", help="what --record wrote, such as reduced.json")
     again.set_defaults(run=partial(_replay, parse), strict=False, quiet=False)
 

@@ -7,8 +7,7 @@ import numpy as np
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage
-from pipeline.pixels import Flag, Pixels
-from pipeline.simulate import Night
+from pipeline.pixels import Flag
 from pipeline.state import State
 
 AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
@@ -60,15 +59,3 @@ def flag_words(image: Image | ReducedImage) -> str:
     counts = [(flag.name or "", int(np.count_nonzero(flags & flag))) for flag in Flag]
     words = [f"{count} {name.lower().replace('_', ' ')}" for name, count in counts if count]
     return f"; flagged: {', '.join(words)}" if words else "; no pixel flagged"
-
-
-def compared(night: Night, pixels: Pixels) -> str:
-    """Say how far a reduced image is from the truth, in units of what noise alone would do."""
-    good = ~pixels.mask
-    pull = ((pixels.values - night.light) / night.sigma)[good]
-    return (
-        f"compared with the truth: {good.mean():.2%} of pixels good; reduced − truth is {pull.mean():+.3f} σ on average"
-        f" with a scatter of {pull.std():.3f} σ,\nwhere σ is what the noise of the frames alone leaves (0 and 1 are "
-        f"perfect); {np.mean(np.abs(pull) > 5):.1e} of pixels lie beyond 5 σ,\nafter {night.hits} pixels of the lights "
-        "had been hit by cosmic rays"
-    )

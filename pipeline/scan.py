@@ -13,12 +13,12 @@ from toolz import groupby
 
 from pipeline import keywords
 from pipeline.cards import Cards
+from pipeline.creator import CREATOR
 from pipeline.delivery import together, whole_file
 from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
-from pipeline.header import CREATOR
 from pipeline.sections import PILE
 from pipeline.stacking import EQUAL_EXPOSURES
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from pipeline.filelist import parse_filelist
 from pipeline.scan import scan, write_lists
 
 
-def add_scan(commands: Any) -> None:
-    """Add the command to those of the parser."""
-    parser = commands.add_parser("scan", help="propose file lists for the frames in a folder, for you to check")
+def add_scan(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("directory", type=Path, metavar="DIRECTORY", help="looked through with the folders in it")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("night.csv"), help="default: night.csv; for several, night_TARGET.csv"

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from pipeline.bias import MasterBias
+from pipeline.creator import CREATOR
 from pipeline.dark import MasterDark
 from pipeline.done import Input, Made, check_free, is_done, record_of
 from pipeline.drafts import identity
@@ -20,7 +21,6 @@ from pipeline.errors import AssumptionWarning, FrameError, OutputError, Pipeline
 from pipeline.fits import read_night
 from pipeline.flat import MasterFlat
 from pipeline.frames import FrameSet, Image, Location
-from pipeline.header import CREATOR
 from pipeline.instrument import check_alike
 from pipeline.keys import key_of
 from pipeline.planes import FitsSource

@@ -22,6 +22,7 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.cli import main as command
+from pipeline.cli import parsed
 
 FILES = ("out.fits", "out_arc.fits", "out.json")
 SHAPE = (120, 160)
@@ -89,6 +90,7 @@ def run(times: int, seed: int, folder: Path, by: signal.Signals = signal.SIGKILL
 
     :raises AssertionError: a file was neither old nor new, or something was left behind.
     """
+    parsed(arguments("new"))  # which imports everything: children have it, and begin to reduce at once
     rng = random.Random(seed)
     os.chdir(folder)
     write_nights(folder)

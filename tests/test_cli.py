@@ -170,6 +170,18 @@ def test_a_bug_of_ours_is_status_70_and_asks_for_a_report(night, monkeypatch, ca
     assert "please report" in capsys.readouterr().err
 
 
+def test_ctrl_c_that_breaks_a_lock_of_python_is_no_bug_of_ours(night, monkeypatch, capsys):
+    def interrupted(*_):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("release unlocked lock")  # as threading does, interrupted at the wrong moment
+
+    monkeypatch.setattr(reducing, "make_masters", interrupted)
+    assert main(["reduce", "night.csv"]) == 130
+    assert capsys.readouterr().err == "ccd-pipeline: interrupted; nothing half-written is left\n"
+
+
 def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
     """A real interrupt of a real process, in the middle of combining."""
     rng = np.random.default_rng(1)

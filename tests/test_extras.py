@@ -139,7 +139,7 @@ def test_scan_proposes_a_list_that_reduces(capsys, folder):
 
 
 def test_a_command_without_these_switches_has_none_of_them_set():
-    from pipeline.cli import _parser
+    from pipeline.cli import parsed as command_line
 
-    parsed = _parser().parse_args(["reduce", "night.csv"])
+    parsed = command_line(["reduce", "night.csv"])
     assert {name: getattr(parsed, name) for name in NO_EXTRAS} == NO_EXTRAS

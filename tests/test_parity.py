@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.cli import _parser
+from pipeline.cli import COMMANDS, parser_for
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## Coming from ASPIRED, ccdproc or IRAF", 1)[1].split("\n## ", 1)[0]
@@ -18,7 +18,7 @@ WORDS = {"mean", "median", "average", "std", "*"}
 
 
 def switches():
-    commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    commands = next(a for a in parser_for(COMMANDS)._actions if isinstance(a, argparse._SubParsersAction)).choices
     return {option for command in commands.values() for option in command._option_string_actions}
 
 

@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parent / "typing"
 def test_right_chains_type_check_and_wrong_ones_do_not():
     """In one run of the type checker, for it reads the whole package each time."""
     api = pytest.importorskip("mypy.api", reason="mypy is not installed")
-    out, err, _ = api.run(["--strict", "--no-error-summary", *(str(FOLDER / name) for name in ("good.py", "bad.py"))])
+    files = [str(FOLDER / name) for name in ("good.py", "star.py", "bad.py")]
+    out, err, _ = api.run(["--strict", "--no-error-summary", *files])
     assert not err
     found = {(name, int(line)) for name, line in re.findall(r"(\w+\.py):(\d+): error", out)}
     lines = (FOLDER / "bad.py").read_text().splitlines()

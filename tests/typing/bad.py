@@ -1,5 +1,6 @@
 """Must not type-check: each line marked so is a wrong chain."""
 
+import pipeline
 from pipeline import FrameSet, Image, MasterBias, attach_header, combine, divide, pipe, read_night, subtract_bias
 from pipeline import MasterDark, normalise_flat, scale_dark, each
 
@@ -19,3 +20,4 @@ pipe(frames.dark, combine, scale_dark(exposure=10.0))  # wrong: an image is no M
 pipe(image, each(subtract_bias(bias=bias)))  # wrong: each is for FrameSets
 divide(image, flat=normalise_flat)  # wrong: a stage is no flat
 MasterDark.of(frames)  # wrong: a FrameSet is no image
+pipeline.combined  # wrong: no such name
