@@ -12,7 +12,7 @@ from pipeline.bulk import Bulk
 from pipeline.clear import Clear, clear_of, frames_and_pixels
 from pipeline.closer import Looked, mean_of, moving
 from pipeline.doubtful import Doubtful
-from pipeline.middles import middles
+from pipeline.middles import FEW_FRAMES, bounds_by_pairs, middles
 from pipeline.order import Window, counted, in_order
 from pipeline.pixels import Array
 from pipeline.rows import as_values
@@ -59,14 +59,21 @@ class Settling:
 
     def _settle(self, doubtful: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
+            doubtful = self._screened(doubtful)
             shown = self._shown(doubtful)
             clear = self._clear(shown)
-            if clear is None:
-                doubtful = self._screened(doubtful, shown)
-            else:
-                self._put(doubtful, shown, clear)
-                doubtful = doubtful.only(np.flatnonzero(~clear.clear))
+        if clear is not None:
+            self._put(doubtful, shown, clear)
+            doubtful = doubtful.only(np.flatnonzero(~clear.clear))
         self.looked.add(doubtful.where, lambda part: self._values(doubtful, part), first, last)
+
+    def _screened(self, doubtful: Doubtful) -> Doubtful:
+        """Give those that may lose values still by their medians, or by closer bounds of these."""
+        whole, shown = self.bulk.whole, self._shown(doubtful)
+        low, high = np.minimum.reduce(shown), np.maximum.reduce(shown)
+        bounds = bounds_by_pairs(shown) if whole and len(shown) > FEW_FRAMES else middles(shown)
+        found = Swept(low, high, *bounds, total_of(shown if whole else doubtful.stored, low, high))
+        return doubtful.only(np.flatnonzero(~self.bulk.safe(doubtful.stored, found, doubtful.where, self.zero)))
 
     def _shown(self, doubtful: Doubtful) -> Array:
         """Give values as they are compared: shifted."""
@@ -81,13 +88,6 @@ class Settling:
         if not plan.amplifiers:
             return clear_of(shown, plan.clip, None, UNMOVED)
         return clear_of(shown, plan.clip, plan.amplifiers[0].noise, bulk.moved(0, self.zero))
-
-    def _screened(self, doubtful: Doubtful, shown: Array) -> Doubtful:
-        """Give those that may lose values still by their medians."""
-        low, high = np.minimum.reduce(shown), np.maximum.reduce(shown)
-        total = total_of(shown if self.bulk.whole else doubtful.stored, low, high)
-        found = Swept(low, high, *middles(shown), total)
-        return doubtful.only(np.flatnonzero(~self.bulk.safe(doubtful.stored, found, doubtful.where, self.zero)))
 
     def _put(self, doubtful: Doubtful, shown: Array, clear: Clear) -> None:
         """Combine pixels as far as they are clear: as whole numbers where frames count the same and are not shifted."""

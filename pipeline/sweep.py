@@ -18,15 +18,17 @@ from pipeline.sums import difference, mean_and_error, total_of
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
 
+NONE = np.empty(0, np.float32)
+
 
 @attrs.frozen
 class Swept:
     """Of each pixel, its values shifted: the smallest, the largest, bounds of the middle ones, and the sum.
 
     ``median_low`` and ``median_high`` are no more than the lower and no less than the upper middle value, and these
-    themselves where medians were asked for.  ``total`` is the sum; floats are added unshifted, lest they be rounded
-    twice.  ``squares``, None where spread was not asked for, are no more than the sum of the squares of how
-    far values lie from their mean.
+    themselves where medians were asked for.  ``total`` is the sum, empty where medians take none; floats are added
+    unshifted, lest they be rounded twice.  ``squares``, None where spread was not asked for, are no more than the sum
+    of the squares of how far values lie from their mean.
     """
 
     low: Array
@@ -60,7 +62,7 @@ class Sweep:
             found = self._with_spread(stored)
         elif self.medians:
             low, high = np.minimum.reduce(stored), np.maximum.reduce(stored)
-            found = Swept(low, high, low, high, total_of(stored, low, high))
+            found = Swept(low, high, low, high, NONE if quick(stored) else total_of(stored, low, high))
         else:
             found = self._with_bounds(stored)
         return self._with_medians(stored, found) if self.medians else found
@@ -82,7 +84,7 @@ class Sweep:
         return Swept(low, high, low, high, total, least_squares(lows, highs, mean, error, len(stored)))
 
     def _with_medians(self, stored: Array, found: Swept) -> Swept:
-        if stored.dtype.kind in "iu" and len(stored) > QUICK_NETWORK:
+        if stored.dtype.kind in "iu" and not quick(stored):
             inner = found.total - found.low - found.high
             guess = np.rint(inner / np.float64(len(stored) - 2) - 0.5).astype(stored.dtype)
             lower, upper = middles_near(stored, found.low, found.high, guess, self._memory(stored))
@@ -94,6 +96,11 @@ class Sweep:
         if self.memory.size < like.nbytes:
             self.memory = np.empty(like.nbytes, np.uint8)
         return self.memory[: like.nbytes].view(like.dtype).reshape(like.shape)
+
+
+def quick(stored: Array) -> bool:
+    """Tell whether medians are found by comparing whole numbers, and so take no sums."""
+    return stored.dtype.kind in "iu" and len(stored) <= QUICK_NETWORK
 
 
 def shifted(block: Array, shifts: Array) -> Array:
