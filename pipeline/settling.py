@@ -60,6 +60,8 @@ class Settling:
     def _settle(self, doubtful: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
             doubtful = self._screened(doubtful)
+            if not doubtful.where.size:
+                return
             shown = self._shown(doubtful)
             clear = self._clear(shown)
         if clear is not None:
@@ -83,7 +85,7 @@ class Settling:
     def _clear(self, shown: Array) -> Clear | None:
         """Tell which pixels lose values clearly, if any, and which these are; None where that is not told."""
         plan, bulk = self.bulk.plan, self.bulk
-        if plan.clip is None or not bulk.whole or not shown.size or len(plan.amplifiers) > 1:
+        if plan.clip is None or not bulk.whole or len(plan.amplifiers) > 1:
             return None
         if not plan.amplifiers:
             return clear_of(shown, plan.clip, None, UNMOVED)
