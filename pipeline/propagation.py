@@ -92,7 +92,7 @@ class Followed:
     """What is followed while a stack is combined: each pixel's share of the noise, and the values left out of it.
 
     Both are maps of the whole image, flattened, None where nobody asks; ``usual`` is the share of a pixel that keeps
-    all its values.
+    all its values.  In the end the shares are turned into variance, where they are.
     """
 
     plan: Plan
@@ -108,7 +108,7 @@ class Followed:
         usual = float(share(plan, np.ones((len(plan.frames), 1), bool))[0]) if follow else 0.0
         return cls(
             plan,
-            np.full(pixels, usual, np.float32) if follow else None,
+            np.full(pixels, usual, plan.dtype) if follow else None,
             np.zeros(pixels, np.uint16) if plan.counts else None,
             usual,
         )
@@ -120,22 +120,19 @@ class Followed:
         if self.left_out is not None:
             self.left_out[place] = out.sum(axis=0)
 
-    def variance(self, values: Array, start: int, stop: int) -> Array | None:
-        """Give the variance of the rows from ``start`` to before ``stop`` of a combined image."""
+    def give_variance(self, values: Array, start: int, stop: int) -> None:
+        """Turn the shares of the rows from ``start`` to before ``stop`` of a combined image into their variance."""
         if self.shares is None:
-            return None
-        width = self.plan.shape[1]
-        flat, variance = values.reshape(-1), np.empty((stop - start) * width, values.dtype)
+            return
+        width, flat = self.plan.shape[1], values.reshape(-1)
         for first in range(start * width, stop * width, ROWS):
-            last = min(first + ROWS, stop * width)
-            rows = slice(first - start * width, last - start * width)
-            variance[rows] = from_noise(self.plan, flat[first:last], first, self.shares[first:last])
-        return variance.reshape(stop - start, width)
+            part = slice(first, min(first + ROWS, stop * width))
+            self.shares[part] = from_noise(self.plan, flat[part], first, self.shares[part])
 
 
 def joined(errors: list[tuple[Array | None, Shared]], plan: Plan) -> tuple[Array | None, Shared]:
     """Put the errors of rows together."""
-    if not errors or errors[0][0] is None:
+    if errors[0][0] is None:
         return None, ()
     variance = np.concatenate([own for own, _ in errors if own is not None]).astype(plan.dtype, copy=False)
     keys = unique(key for _, shared in errors for key, _ in shared)

@@ -52,12 +52,12 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
             done.append(part)
             if how.progress:
                 how.progress(stop, height)
-    return _together(plan, values, flags, followed.left_out, done)
+    return _together(plan, values, flags, followed.shares, followed.left_out, done)
 
 
 @attrs.frozen
 class _Done:
-    """What a band found besides its values: values left out of each frame, and the errors of each tile or of all."""
+    """What a band found besides its values: values left out of each frame, and the errors of tiles that carry some."""
 
     rejected: Array
     errors: list[tuple[Array | None, Shared]]
@@ -69,6 +69,7 @@ class Band:
 
     values: Array
     flags: Array
+    variance: Array | None
     left_out: Array | None
     done: _Done
 
@@ -78,24 +79,37 @@ def combine_band(plan: Plan, start: int, stop: int) -> Band:
     values, flags = np.empty(plan.shape, plan.dtype), np.zeros(plan.shape, np.uint8)  # other rows take no memory
     followed = Followed.of(plan)
     done = _combine_band(followed, start, stop, values, flags)
-    left_out = None if followed.left_out is None else followed.left_out.reshape(plan.shape)[start:stop].copy()
-    return Band(values[start:stop].copy(), flags[start:stop].copy(), left_out, done)
+    variance, left_out = (
+        None if plane is None else plane.reshape(plan.shape)[start:stop].copy()
+        for plane in (followed.shares, followed.left_out)
+    )
+    return Band(values[start:stop].copy(), flags[start:stop].copy(), variance, left_out, done)
 
 
 def join_bands(plan: Plan, bands: Sequence[Band]) -> tuple[Pixels, Array, Array | None]:
     """Put bands that cover all rows, in order, together; give what :func:`combine_rows` gives."""
     values, flags = (np.concatenate(planes) for planes in zip(*((b.values, b.flags) for b in bands), strict=True))
-    counts = [band.left_out for band in bands if band.left_out is not None]
-    return _together(plan, values, flags, np.concatenate(counts) if counts else None, [band.done for band in bands])
+    variance, left_out = (
+        None if planes[0] is None else np.concatenate(planes)
+        for planes in zip(*((band.variance, band.left_out) for band in bands), strict=True)
+    )
+    return _together(plan, values, flags, variance, left_out, [band.done for band in bands])
 
 
 def _together(
-    plan: Plan, values: Array, flags: Array, left_out: Array | None, done: Sequence[_Done]
+    plan: Plan,
+    values: Array,
+    flags: Array,
+    variance: Array | None,
+    left_out: Array | None,
+    done: Sequence[_Done],
 ) -> tuple[Pixels, Array, Array | None]:
     errors = list(chain.from_iterable(part.errors for part in done))
-    pixels = Pixels(sealed(values), sealed(flags), *joined(errors, plan))
-    counts = None if left_out is None else sealed(left_out.reshape(plan.shape))
-    return pixels, np.sum([part.rejected for part in done], axis=0), counts
+    variance, left_out = (
+        None if plane is None else sealed(plane.reshape(plan.shape)) for plane in (variance, left_out)
+    )
+    pixels = Pixels(sealed(values), sealed(flags), *(joined(errors, plan) if errors else (variance, ())))
+    return pixels, np.sum([part.rejected for part in done], axis=0), left_out
 
 
 def _combine_band(followed: Followed, start: int, stop: int, values: Array, flags: Array) -> _Done:
@@ -133,7 +147,9 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     settling.settle(start, stop)
     reader.check_unchanged()
     looked.look()
-    return _Done(rejected, errors or [(followed.variance(values, start, stop), ())])
+    if not errors:
+        followed.give_variance(values, start, stop)
+    return _Done(rejected, errors)
 
 
 def _columns_of(rows: Rows, look: Array, part: slice) -> Array:
