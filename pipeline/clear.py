@@ -88,20 +88,20 @@ def _by_own_spread(shown: Array, clip: Clip, middle: Ends) -> Clear:
     """Go through the rounds, with the spread of what is left after each."""
     beyond = shown.astype(np.float32)  # exact, and so is what lies beyond the middle
     beyond -= middle[0].astype(np.float32)
-    left, out = np.full(shown.shape[1], len(shown)), np.zeros(shown.shape, bool)
+    gone, left = np.zeros(shown.shape, bool), np.full(shown.shape[1], len(shown))
     clear = np.ones(left.shape, bool)
     for _ in range(MOST_OUT + 1 if clip.iterations is None else clip.iterations):
         mean = np.add.reduce(beyond) / left
         sigma = np.sqrt(np.maximum(np.einsum("ij,ij->j", beyond, beyond) / left - mean * mean, 0))
         found = Clear.between(shown, clip, middle, (sigma * MARGIN, sigma / MARGIN))
-        came_back, lost = np.logical_or.reduce(out > found.out), np.logical_or.reduce(found.out > out)
-        clear &= found.clear & ~came_back
-        out = found.out
+        lost = np.logical_or.reduce(found.out > gone)
+        gone |= found.out
+        left = len(shown) - counted(gone)
+        clear &= found.clear & (left >= len(shown) - MOST_OUT)
         if not (lost & clear).any():
             break
-        beyond[out] = 0
-        left = len(shown) - counted(out)
-    return attrs.evolve(found, clear=clear & ~lost if clip.iterations is None else clear)
+        beyond[gone] = 0
+    return attrs.evolve(found, clear=clear)
 
 
 def frames_and_pixels(out: Array) -> tuple[Array, Array]:

@@ -34,7 +34,7 @@ def stack_of(random, frames, sigma, level, hits):
     seeds,
     st.integers(ENOUGH_FRAMES, 30),
     st.sampled_from([0.4, 2.0, 5.0, 40.0]),
-    st.sampled_from([300, -32_767]),
+    st.sampled_from([300, -32_767, 32_767]),
     st.sampled_from([0.0, 0.3, 2.0]),
     st.sampled_from([0.0, 1e-3, 0.02]),
     st.sampled_from([0.0, 0.02, 0.15]),
@@ -44,7 +44,7 @@ def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, level, blur,
     """Frames are shifted by up to ``blur`` at a base, and by ``tilt`` of the distance from it besides."""
     random = np.random.default_rng(seed)
     stack, base = stack_of(random, frames, sigma, level, hits), level + 200.0
-    b = random.choice([0.0, 0.05])
+    b = random.choice([0.0, 0.05, 0.5])
     noise = Noise(a=sigma**2 - b * level, b=b, floor=0.1)
     factors = 1 + random.uniform(-tilt, tilt, frames)
     offsets = random.uniform(-blur, blur, frames) - (factors - 1) * base
@@ -62,13 +62,50 @@ def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, level, blur,
     st.sampled_from([300, -32_767, 32_767]),
     st.sampled_from([0.0, 0.02, 0.15]),
     st.sampled_from(
-        [Clip("std"), Clip("std", low=2, high=3), Clip("std", 3, 3, iterations=1), Clip("std", high=np.inf)]
+        [
+            Clip("std"),
+            Clip("std", low=2, high=3),
+            Clip("std", 0.9, 1.1),
+            Clip("std", 3, 3, iterations=1),
+            Clip("std", high=np.inf),
+        ]
     ),
 )
 def test_so_it_is_by_the_standard_deviation(seed, frames, sigma, level, hits, clip):
     stack = stack_of(np.random.default_rng(seed), frames, sigma, level, hits)
     keep = kept_values(stack.astype(float), clip, by_own_spread(clip))
     assert_told(clear_of(stack, clip, None, UNMOVED), stack, keep)
+
+
+@pytest.mark.parametrize(
+    ("clip", "others", "kept"),
+    [
+        (Clip("std", low=100, high=0.5), [0, -1000, 174], [True, True, True]),
+        (Clip("std", low=100, high=0.5), [0, -1000, 300], [True, True, False]),
+        (Clip("std", low=0.41, high=2.8), [179, -108, -27, 1000], [True, False, True, False]),  # and another is lost
+    ],
+)
+def test_a_value_may_come_back(clip, others, kept):
+    """What is dropped at first may lie within the limits of the last round: the spread of the others is larger."""
+    stack = np.array([0, 0, 0, 0, 0, *others], np.int16)[:, None]
+    keep = kept_values(stack.astype(float), clip, by_own_spread(clip))
+    assert keep[5:, 0].tolist() == kept
+    told = clear_of(stack, clip, None, UNMOVED)
+    assert told.clear.all()
+    assert_told(told, stack, keep)
+
+
+def test_equal_values_at_the_end_of_their_type_may_be_shifted_apart():
+    stack = np.full((8, 1), 32_767, np.int16)
+    for clip in (Clip(), Clip(high=np.inf), Clip(low=np.inf)):
+        assert not clear_of(stack, clip, Noise(a=1.0), Moved(0.0, 32_767.0, 30.0, 30.0, 0.0)).clear.any()
+
+
+def test_the_noise_is_that_of_the_level_after_shifting():
+    """All frames lie 3 ADU high: at 997 ADU one σ is 1 ADU, at 1000 it is 2, and then 7 ADU would be within 5 σ."""
+    stack = np.full((8, 1), 1000, np.int16)
+    stack[2] = 1007
+    assert not clear_of(stack, Clip(), Noise(a=-996.0, b=1.0), Moved(0.0, 1000.0, 3.0, 0.0, 0.0)).clear.any()
 
 
 def assert_told(told, stack, keep):
