@@ -10,7 +10,7 @@ from pipeline.clip import Clip
 from pipeline.doubtful import places_of
 from pipeline.gallop import middles_near
 from pipeline.groups import bounds_of, extremes_of, groups_of
-from pipeline.middles import bounds_of_middles
+from pipeline.middles import bounds_by_pairs, bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.robust import robust_mean, robust_means
 from pipeline.screen import UNMOVED, Moved, safe_from_squares
@@ -152,10 +152,23 @@ def test_most_pixels_are_safe_by_their_own_spread(frames):
     assert safe_from_squares(found, frames, Clip("std")).mean() > 0.85
 
 
-@given(seeds, st.integers(1, 200), st.sampled_from([1, 4, 30_000]), st.booleans())
-def test_groups_of_frames_hold_the_median(seed, frames, spread, fine):
-    """Of any number of frames; were there no bound at all, that would hold too: so few pixels are without one."""
+def arranged(seed, frames, spread, arrangement):
+    """Make a stack in which groups, or pairs, of frames are as they would be drawn, or as much alike as can be."""
     stack = np.random.default_rng(seed).integers(-spread, spread + 1, (frames, 50)).astype(np.int16)
+    if arrangement == "sorted":
+        stack.sort(axis=0)
+    elif arrangement == "doubled":
+        pairs = frames // 2
+        stack[pairs : 2 * pairs] = stack[:pairs]
+    return stack
+
+
+arrangements = st.sampled_from(["drawn", "sorted", "doubled"])
+
+
+@given(seeds, st.integers(1, 200), st.sampled_from([1, 4, 30_000]), arrangements, st.booleans())
+def test_groups_of_frames_hold_the_median(seed, frames, spread, arrangement, fine):
+    stack = arranged(seed, frames, spread, arrangement)
     low, high, least, most = bounds_of(*extremes_of(stack, groups_of(frames, fine)))
     ordered = np.sort(stack, axis=0)
     np.testing.assert_array_equal([low, high], ordered[[0, -1]])
@@ -170,11 +183,14 @@ def test_the_bounds_of_groups_are_close():
     assert (most - least < 4 * 5).mean() > 0.95
 
 
-@given(seeds, st.integers(MOST_OUT + 1, 90), st.integers(0, MOST_OUT))
-def test_middles_stay_within_bounds_whichever_values_are_left_out(seed, frames, out):
-    stack = np.random.default_rng(seed).integers(-100, 100, (frames, 50)).astype(np.int16)
+@given(seeds, st.integers(MOST_OUT + 1, 90), arrangements, st.integers(0, MOST_OUT))
+def test_middles_stay_within_bounds_whichever_values_are_left_out(seed, frames, arrangement, out):
+    stack = arranged(seed, frames, 100, arrangement)
     least, most = bounds_of_middles(stack, MOST_OUT)
     ordered = np.sort(stack, axis=0)
+    lower, upper = bounds_by_pairs(stack)
+    assert (lower <= ordered[(frames - 1) // 2]).all()
+    assert (upper >= ordered[frames // 2]).all()
     for below in range(out + 1):
         left = ordered[below : frames - (out - below)]
         assert (least <= left[(len(left) - 1) // 2]).all()
