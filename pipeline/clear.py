@@ -1,7 +1,7 @@
 """Pixels whose clipping is clear: what they lose lies far beyond the limits, wherever their median moves meanwhile.
 
-Most pixels that lose anything were hit in one frame, by far.  Which of their values a clip by noise keeps is told from
-these as whole numbers, without going through its rounds.
+Most pixels that lose anything were hit in one frame, by far.  Which of their values a clip keeps, by noise or by their
+own standard deviation, is told from these as whole numbers of 16 bits or less, by comparing all of them with limits.
 """
 
 from __future__ import annotations

@@ -79,6 +79,8 @@ def frames_needed(clip: Clip) -> int:
     if clip.spread != "std":
         return 3 if clip.spread == "mad" else 2
     k = min(clip.low, clip.high)
+    if k < 1:
+        return 2  # each of two values lies one standard deviation from their middle
     if clip.centre == "mean":
-        return max(math.floor(k * k) + 2, 3)
+        return math.floor(k * k) + 2
     return next(n for n in itertools.count(3) if (n * (n + 3) / (n + 1) if n % 2 else n * (n + 4) / (n + 2)) > k * k)

@@ -97,7 +97,7 @@ def combine_kept(plan: Plan, stack: Array, keep: Array) -> Array:
     """Give the mean or median of what is kept."""
     if plan.method == "median":
         return Window.of(np.where(keep, stack, np.nan)).median
-    return mean_of(plan, _sum(np.where(keep, stack, 0.0), plan.weights), *frames_and_pixels(~keep))
+    return mean_of(plan, added(np.where(keep, stack, 0.0), plan.weights), *frames_and_pixels(~keep))
 
 
 def mean_of(plan: Plan, total: Array, frame: Array, pixel: Array) -> Array:
@@ -142,7 +142,7 @@ def steps_of(plan: Plan, first: int, last: int) -> Array | float:
     return steps
 
 
-def _sum(rows: Array, factors: Array) -> Array:
+def added(rows: Array, factors: Array) -> Array:
     """Add rows times their factors, row by row: numpy's own sum changes its order with the number of columns."""
     total = np.zeros(rows.shape[1])
     for row, factor in zip(rows, factors.tolist(), strict=True):

@@ -11,11 +11,24 @@ GROUPS = ((12, 1), (24, 3), (40, 5), (64, 7))
 """Up to so many frames, so many groups: the more there are, the closer the bounds, and the more there is to do."""
 
 
-def groups_of(frames: int, fine: bool = False) -> int:
-    """Give the number of groups for a number of frames, always odd: more where they are to tell the spread too."""
-    if fine:
-        return frames // 4 | 1
-    return next((groups for most, groups in GROUPS if frames <= most), frames // 9 | 1)
+def groups_of(frames: int) -> int:
+    """Give the number of groups for a number of frames, always odd: more than half of all are in any half of them."""
+    groups = next((groups for most, groups in GROUPS if frames <= most), frames // 9 | 1)
+    while half_of(frames, groups) <= frames // 2:
+        groups -= 2
+    return groups
+
+
+def half_of(frames: int, groups: int) -> int:
+    """Give the number of frames in the smaller half of the groups, rounded up."""
+    size, larger = divmod(frames, groups)
+    half = groups // 2 + 1
+    return half * size + max(0, half - (groups - larger))
+
+
+def fine_groups_of(frames: int) -> int:
+    """Give the number of groups, of two frames or more, from which the spread of values is told closely."""
+    return frames // 4 | 1
 
 
 def extremes_of(stack: Array, groups: int) -> tuple[Array, Array]:
@@ -30,8 +43,8 @@ def extremes_of(stack: Array, groups: int) -> tuple[Array, Array]:
 def bounds_of(lows: Array, highs: Array) -> tuple[Array, Array, Array, Array]:
     """Give each pixel's smallest and largest value, and bounds of the middle ones; the extremes of groups are used up.
 
-    More than half of the frames are in any half of the groups, rounded up: these are no less than the least of their
-    smallest values.
+    More than half of the frames are in any half of the groups, rounded up (:func:`groups_of`): these are no less than
+    the least of their smallest values.
     """
     middle, last = len(lows) // 2, len(lows) - 1
     low, median_low = ranked(lows, (0, middle), used_up=True)

@@ -9,6 +9,7 @@ import numpy as np
 from toolz import unique
 
 from pipeline.amplifiers import AmplifierNoise, variance_of, which_of
+from pipeline.closer import added
 from pipeline.noise import QUANTISATION
 from pipeline.pixels import Array, Shared, sealed
 from pipeline.rows import Plan
@@ -43,14 +44,6 @@ def median_variance(count: Array) -> Array:
     few = np.where(counted % 2, 0.44 + 0.18 / counted, 1.40 - 0.52 / counted)
     many: Array = np.pi / 2 * counted / (counted + few)
     return np.where(count > 2, many, 1.0)
-
-
-def added(rows: Array, factors: Array) -> Array:
-    """Add rows times their factors, row by row: numpy's own sum changes its order with the number of columns."""
-    total = np.zeros(rows.shape[1])
-    for row, factor in zip(rows, factors.tolist(), strict=True):
-        total += row * factor
-    return total
 
 
 def spread_of(plan: Plan, keep: Array) -> Array | float:

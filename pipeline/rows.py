@@ -66,7 +66,7 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether all frames count the same, as they are."""
-        return bool((self.scale == 1).all() and (self.weights == self.weights[0]).all())
+        return bool((self.scale == 1).all() and (self.weights == 1).all())
 
     @property
     def whole_shifts(self) -> Array:

@@ -18,8 +18,16 @@ from pipeline.sums import difference, mean_and_error
 from pipeline.sweep import VALUES, Swept
 
 SINGLE, DOUBLE = 2e-7, 1e-9
+"""More than what is computed in either precision may be off, of itself and in units of pixel values."""
+
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
+
+ULPS = 4
+"""Differences of floats, shifted perhaps, are off by no more than so many units in the last place of the values."""
+
+TINY = 1e-30
+"""Of a variance below this single precision holds but a few digits, or none."""
 
 
 @attrs.frozen
@@ -53,11 +61,10 @@ UNMOVED = Moved(zero=0.0, base=0.0, blur=0.0, apart=0.0, tilt=0.0)
 
 def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
     """Tell which pixels certainly lose nothing to a clip by the noise of the stack."""
-    up = difference(found.high, found.median_low)
-    down = difference(found.median_high, found.low)
+    up, down = _reach(found)
     if noise.b == 0 and moved.tilt == 0:
-        sigma = float(np.sqrt(max(noise.a, noise.floor))) * (1 - DOUBLE)
-        return _below(up, clip.high * sigma - moved.apart) & _below(down, clip.low * sigma - moved.apart)
+        sigma, off = float(np.sqrt(max(noise.a, noise.floor))) * (1 - DOUBLE), moved.apart + DOUBLE
+        return _below(up, clip.high * sigma - off) & _below(down, clip.low * sigma - off)
     level = found.median_low.astype(np.float32)
     level += np.float32(moved.zero)
     shift = moved.between(level, found.span)
@@ -65,10 +72,18 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Arr
     lowest = level - shift - np.float32(moved.blur)
     counted = np.float32(noise.a) + np.float32(noise.b) * lowest - rounding
     variance = np.maximum(counted, np.float32(noise.floor))
-    sigma32 = np.sqrt(variance, out=variance)
-    sigma32 *= np.float32(MARGIN)
+    sigma32 = np.sqrt(variance) * np.float32(MARGIN)
     within: Array = (up + shift <= np.float32(clip.high) * sigma32) & (down + shift <= np.float32(clip.low) * sigma32)
-    return within
+    return within & (variance > np.float32(TINY))
+
+
+def _reach(found: Swept) -> tuple[Array, Array]:
+    """Give how far the largest and the smallest value may lie from the median: of floats with what rounding adds."""
+    if found.low.dtype.kind in "iu":
+        return difference(found.high, found.median_low), difference(found.median_high, found.low)
+    low, high = found.low.astype(np.float64), found.high.astype(np.float64)
+    rounding = ULPS * np.spacing(np.maximum(np.abs(found.low), np.abs(found.high))).astype(np.float64)
+    return high - found.median_low + rounding, found.median_high - low + rounding
 
 
 def _below(span: Array, limit: float) -> Array:
@@ -83,15 +98,17 @@ def _below(span: Array, limit: float) -> Array:
 
 def safe_from_std(stack: Array, found: Swept, clip: Clip) -> Array:
     """Tell which pixels certainly lose nothing to a clip by the standard deviation of their own values."""
-    sigma = np.empty(found.low.shape, np.float32)
+    sigma = np.empty(found.low.shape)
     size = max(1, VALUES // len(stack))
     for first in range(0, sigma.size, size):
         part = slice(first, first + size)
-        above = difference(stack[:, part], found.low[part]).astype(np.float32)
-        mean = np.add.reduce(above) / np.float32(len(stack))
-        variance = np.einsum("ij,ij->j", above, above) / np.float32(len(stack)) - mean * mean
-        sigma[part] = np.sqrt(np.maximum(variance - np.float32(1e-5) * mean * mean, 0)) * np.float32(MARGIN)
-    return _within(found, sigma, clip)
+        above = stack[:, part].astype(np.float64) - found.low[part]
+        mean = np.add.reduce(above) / len(stack)
+        variance = np.einsum("ij,ij->j", above, above) / len(stack) - mean * mean
+        sigma[part] = np.sqrt(np.maximum(variance - DOUBLE * mean * mean, 0)) * MARGIN
+    up, down = _reach(found)
+    safe: Array = (up <= clip.high * sigma) & (down <= clip.low * sigma)
+    return safe
 
 
 def safe_from_squares(found: Swept, frames: int, clip: Clip) -> Array:
@@ -105,11 +122,4 @@ def safe_from_squares(found: Swept, frames: int, clip: Clip) -> Array:
     sigma = np.sqrt(np.maximum(found.squares, 0) * real(1 / frames)) * real(MARGIN)
     up, down = found.high - mean + error, mean - found.low + error
     safe: Array = (up <= real(clip.high - 1) * sigma) & (down <= real(clip.low - 1) * sigma)
-    return safe
-
-
-def _within(found: Swept, sigma: Array, clip: Clip) -> Array:
-    up = difference(found.high, found.median_low)
-    down = difference(found.median_high, found.low)
-    safe: Array = (up <= np.float32(clip.high) * sigma) & (down <= np.float32(clip.low) * sigma)
     return safe

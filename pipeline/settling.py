@@ -92,9 +92,9 @@ class Settling:
         return clear_of(shown, plan.clip, plan.amplifiers[0].noise, bulk.moved(0, self.zero))
 
     def _put(self, doubtful: Doubtful, shown: Array, clear: Clear) -> None:
-        """Combine pixels as far as they are clear: as whole numbers where frames count the same and are not shifted."""
+        """Combine pixels as far as they are clear: as whole numbers where frames are not shifted."""
         plan, looked, where, out = self.bulk.plan, self.looked, doubtful.where, clear.out
-        if self.bulk.sweep.shifts.any() or (plan.weights != 1).any():
+        if self.bulk.sweep.shifts.any():
             looked.put(where, self._values(doubtful), ~out)
         elif plan.method == "median":
             ordered = in_order(shown)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from pipeline.gallop import middles_near
-from pipeline.groups import bounds_of, extremes_of, groups_of, least_squares
+from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of, least_squares
 from pipeline.middles import QUICK_NETWORK, middles
 from pipeline.pixels import Array
 from pipeline.sums import difference, mean_and_error, total_of
@@ -77,7 +77,7 @@ class Sweep:
         return Swept(low, high, least, most, total_of(shown if shown.dtype.kind in "iu" else stored, low, high))
 
     def _with_spread(self, stored: Array) -> Swept:
-        lows, highs = extremes_of(stored, groups_of(len(stored), fine=True))
+        lows, highs = extremes_of(stored, fine_groups_of(len(stored)))
         low, high = np.minimum.reduce(lows), np.maximum.reduce(highs)
         total = total_of(stored, low, high)
         mean, error = mean_and_error(total, low, high, len(stored))

@@ -9,7 +9,7 @@ from pipeline.clear import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
 from pipeline.gallop import middles_near
-from pipeline.groups import bounds_of, extremes_of, groups_of
+from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of
 from pipeline.middles import bounds_by_pairs, bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.robust import robust_mean, robust_means
@@ -166,15 +166,27 @@ def arranged(seed, frames, spread, arrangement):
 arrangements = st.sampled_from(["drawn", "sorted", "doubled"])
 
 
-@given(seeds, st.integers(1, 200), st.sampled_from([1, 4, 30_000]), arrangements, st.booleans())
-def test_groups_of_frames_hold_the_median(seed, frames, spread, arrangement, fine):
+@given(seeds, st.integers(1, 200), st.sampled_from([1, 4, 30_000]), arrangements)
+def test_groups_of_frames_hold_the_median(seed, frames, spread, arrangement):
     stack = arranged(seed, frames, spread, arrangement)
-    low, high, least, most = bounds_of(*extremes_of(stack, groups_of(frames, fine)))
+    low, high, least, most = bounds_of(*extremes_of(stack, groups_of(frames)))
     ordered = np.sort(stack, axis=0)
     np.testing.assert_array_equal([low, high], ordered[[0, -1]])
     assert (least <= ordered[(frames - 1) // 2]).all()
     assert (most >= ordered[frames // 2]).all()
-    assert groups_of(frames, fine) % 2
+
+
+def test_more_than_half_of_any_number_of_frames_are_in_half_of_their_groups():
+    for frames in range(1, 2000):
+        groups = groups_of(frames)
+        sizes = sorted(map(len, np.array_split(np.empty(frames), groups)))
+        assert groups % 2
+        assert sum(sizes[: groups // 2 + 1]) > frames / 2
+
+
+@pytest.mark.parametrize("frames", range(2, 60))
+def test_spread_is_told_from_groups_of_two_frames_or_more(frames):
+    assert frames // fine_groups_of(frames) >= 2
 
 
 def test_the_bounds_of_groups_are_close():
@@ -210,6 +222,7 @@ def test_the_middle_is_found_from_any_guess(seed, frames, pixels, ends, wild):
     stack = random.integers(*ends, (frames, pixels), endpoint=True).astype(dtype)
     guess = np.median(stack, axis=0).astype(dtype)
     guess = np.where(random.random(pixels) < wild, stack[0], guess)
+    stack[:, ::3] = ends[1]  # whose next number the type does not hold
     before, ordered = stack.copy(), np.sort(stack, axis=0)
     lower, upper = middles_near(stack, ordered[0], ordered[-1], guess, np.empty_like(stack))
     np.testing.assert_array_equal(lower, ordered[(frames - 1) // 2])

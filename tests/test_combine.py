@@ -478,6 +478,60 @@ def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, wild, method
     assert len(whole) < 7 or sum(exact.found.rejected) > 0
 
 
+def step(frames, value=1003):
+    """Make half of the frames 3 ADU higher than the others, and one value 7 ADU."""
+    stack = np.full((frames, 4, 4), 1000)
+    stack[frames // 2 :] = value
+    stack[-1, 0, 0] = 1007
+    return stack
+
+
+def one_off(frames, off, level=100, dtype=np.uint16):
+    """Make one frame lie off the others, which are alike."""
+    stack = np.full((frames, 2, 2), level, dtype)
+    stack[0] = level + off
+    return stack
+
+
+STD_400 = 400 / np.sqrt(399) * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("stack", "clip"),
+    [
+        (step(144), Clip(noise=Noise(a=1.0))),
+        (step(162), Clip(noise=Noise(a=1.0))),
+        (one_off(2, 10), Clip("std", low=5, high=0.5)),
+        (one_off(9, 7), Clip(noise=Noise(a=(6.9999999 / 5) ** 2))),
+        (one_off(9, 7, dtype=np.float32), Clip(noise=Noise(a=(6.9999999 / 5) ** 2))),
+        (one_off(9, 5.0000001, level=-1e-7, dtype=np.float32), Clip(noise=Noise(a=1.0))),
+        (one_off(400, -61_541, level=65_535), Clip("std", low=STD_400, high=STD_400)),
+        (np.random.default_rng(2).normal(0, 1e-22, (30, 20, 20)), Clip("std", low=3, high=3)),
+        (np.random.default_rng(3).normal(0, 1e-22, (30, 20, 20)), Clip(noise=Noise(0.5, 0.005, floor=0).scaled(1e-22))),
+    ],
+    ids=["144 frames", "162", "two", "threshold", "of floats", "rounded", "400", "tiny", "of given noise"],
+)
+def test_looking_closer_at_the_very_limits_changes_nothing(monkeypatch, tmp_path, stack, clip):
+    frames = [Image.of(plane.astype(np.uint16) if stack.dtype == int else plane, kind="bias") for plane in stack]
+    frames = FrameSet(frames) if stack.dtype.kind == "f" else on_disk(tmp_path, frames)
+    screened = combine(frames, clip=clip)
+    monkeypatch.setattr("pipeline.bulk.can_tell", lambda _: False)
+    exact = combine(frames, clip=clip)
+    assert screened.pixels == exact.pixels
+    assert screened.found.rejected == exact.found.rejected
+    assert sum(exact.found.rejected) > 0
+
+
+def test_looking_closer_at_floats_far_from_0_changes_nothing(monkeypatch):
+    rng = np.random.default_rng(0)
+    stacks = (rng.normal(2**20, 0.2, (3, 20, 20)) + np.array([-3, 0, 300])[:, None, None] for _ in range(20))
+    sets = [FrameSet(Image.of(plane.astype(np.float32), kind="bias") for plane in stack) for stack in stacks]
+    screened = [combine(frames, clip=Clip(low=2, high=2)) for frames in sets]
+    monkeypatch.setattr("pipeline.bulk.can_tell", lambda _: False)
+    exact = [combine(frames, clip=Clip(low=2, high=2)) for frames in sets]
+    assert [image.found.rejected for image in screened] == [image.found.rejected for image in exact]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_looking_closer_at_floats_that_differ_in_level_changes_nothing(monkeypatch, dtype):
     rng = np.random.default_rng(8)
