@@ -493,6 +493,11 @@ def one_off(frames, off, level=100, dtype=np.uint16):
     return stack
 
 
+def tiny(level):
+    """Make a stack in units of which single precision cannot square."""
+    return np.random.default_rng(1).normal(level, 1, (30, 60, 60)) * 1e-22
+
+
 STD_400 = 400 / np.sqrt(399) * (1 - 1e-6)
 
 
@@ -506,8 +511,8 @@ STD_400 = 400 / np.sqrt(399) * (1 - 1e-6)
         (one_off(9, 7, dtype=np.float32), Clip(noise=Noise(a=(6.9999999 / 5) ** 2))),
         (one_off(9, 5.0000001, level=-1e-7, dtype=np.float32), Clip(noise=Noise(a=1.0))),
         (one_off(400, -61_541, level=65_535), Clip("std", low=STD_400, high=STD_400)),
-        (np.random.default_rng(2).normal(0, 1e-22, (30, 20, 20)), Clip("std", low=3, high=3)),
-        (np.random.default_rng(3).normal(0, 1e-22, (30, 20, 20)), Clip(noise=Noise(0.5, 0.005, floor=0).scaled(1e-22))),
+        (tiny(0), Clip("std", low=3, high=3)),
+        (tiny(20), Clip(low=4, high=4, noise=Noise(0.5, 0.005, floor=0).scaled(1e-22))),
     ],
     ids=["144 frames", "162", "two", "threshold", "of floats", "rounded", "400", "tiny", "of given noise"],
 )
