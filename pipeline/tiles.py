@@ -26,6 +26,9 @@ TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
 other, and a frame is still in the cache when it is looked at."""
 
+PIXEL_BYTES = 6
+"""So much more a tile takes for each pixel, of however few frames."""
+
 BANDS = 4
 """Into so many bands of rows an image is cut, for threads to share."""
 
@@ -166,7 +169,7 @@ def _bytes_a_value(plan: Plan, whole: bool) -> int:
 def _tiles(plan: Plan, start: int, stop: int, each: int) -> Iterator[tuple[int, int]]:
     """Cut a band into tiles that fit, with what is made of them, the memory."""
     how = how_to_run()
-    most = how.memory // (each * how.threads * len(plan.frames))
+    most = how.memory // (how.threads * (each * len(plan.frames) + PIXEL_BYTES))
     rows = max(1, min(TILE_PIXELS, most) // plan.shape[1])
     for first in range(start, stop, rows):
         yield first, min(first + rows, stop)
