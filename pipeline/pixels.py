@@ -133,10 +133,10 @@ class Pixels:
         return sealed(sum((sigma * sigma for _, sigma in self.shared), start=self.variance.copy()))
 
     def minus(self, other: Pixels, times: float = 1.0) -> Pixels:
-        """Subtract another image, scaled; computed in float64 and rounded once."""
+        """Subtract another image, scaled: rounded once, as a difference is in any precision."""
         _same_shape(self, other)
         with np.errstate(invalid="ignore"):  # ∞ − ∞, flagged since both were read
-            scaled = np.multiply(other.values, times, dtype=np.float64)
+            scaled = other.values if times == 1 else np.multiply(other.values, times, dtype=np.float64)
             values = _rounded(np.subtract(self.values, scaled), self.values.dtype)
         return Pixels(
             values=values,
@@ -205,7 +205,7 @@ class Pixels:
         """
         if self.variance is None or (self.shared and not self.variance.any()):  # nothing is left to hand over
             return self
-        key = key or hashlib.blake2b(self.values.tobytes() + self.variance.tobytes(), digest_size=8).hexdigest()
+        key = key or _hashed(self.values, self.variance)
         sigma = sealed(np.sqrt(self.variance))
         return attrs.evolve(
             self,
@@ -223,20 +223,28 @@ def _same_shape(a: Pixels, b: Pixels) -> None:
         raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
 
 
+def _hashed(*planes: Array) -> str:
+    said = hashlib.blake2b(digest_size=8)
+    for plane in planes:
+        said.update(np.ascontiguousarray(plane).reshape(-1).data)
+    return said.hexdigest()
+
+
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
-    return sealed(values.astype(dtype))
+    return sealed(values.astype(dtype, copy=False))
 
 
 def _nonfinite(values: Array) -> Array:
     """Give the flags of values that are not finite, or no longer: too large for their type."""
-    return np.where(np.isfinite(values), np.uint8(0), np.uint8(Flag.NONFINITE))
+    flags: Array = ~np.isfinite(values) * np.uint8(Flag.NONFINITE)
+    return flags
 
 
 def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
     if a is None or b is None:
         return None  # half of an error is none
     with np.errstate(invalid="ignore"):  # 0·∞: an error that nobody knows stays unknown
-        return sealed(a + a.dtype.type(weight) * b)
+        return sealed(a + (b if weight == 1 else a.dtype.type(weight) * b))
 
 
 def _sum_shared(a: Shared, b: Shared, weight: float) -> Shared:
