@@ -6,6 +6,7 @@ The modules, in the order in which data flows and in which they may import (each
     creator      who writes a product
     errors       what can go wrong, as a tree
     arrays       arrays that cannot change
+    adding       the errors of images, added
     pixels       values, flags and variance, and their arithmetic
     robust       the typical value of many with wild ones
     cards        a header that cannot change

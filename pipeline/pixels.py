@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from enum import IntFlag
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.adding import hash_of, sum_of_shared, sum_of_variances
 from pipeline.arrays import Array, Shared, same_array, seal, sealed, working_dtype
 from pipeline.errors import ShapeError
 
@@ -141,8 +141,8 @@ class Pixels:
         return Pixels(
             values=values,
             flags=sealed(self.flags | other.flags | _nonfinite(values)),
-            variance=_sum_variance(self.variance, other.variance, times * times),
-            shared=_sum_shared(self.shared, other.shared, -times),
+            variance=sum_of_variances(self.variance, other.variance, times * times),
+            shared=sum_of_shared(self.shared, other.shared, -times),
         )
 
     def times(self, factor: float | Array) -> Pixels:
@@ -167,12 +167,12 @@ class Pixels:
             values = _rounded(ratio, self.values.dtype)
             own = None if self.variance is None else self.variance / divisor**2
             theirs = None if other.variance is None else other.variance * (ratio / divisor) ** 2
-            shared = _sum_shared(
+            shared = sum_of_shared(
                 tuple((key, sigma / divisor) for key, sigma in self.shared),
                 tuple((key, sigma * (ratio / divisor)) for key, sigma in other.shared),
                 -1.0,
             )
-        variance = _sum_variance(own, theirs, 1.0)
+        variance = sum_of_variances(own, theirs, 1.0)
         return Pixels(
             values=values,
             flags=sealed(self.flags | other.flags | _nonfinite(values)),
@@ -205,12 +205,12 @@ class Pixels:
         """
         if self.variance is None or (self.shared and not self.variance.any()):  # nothing is left to hand over
             return self
-        key = key or _hashed(self.values, self.variance)
+        key = key or hash_of(self.values, self.variance)
         sigma = sealed(np.sqrt(self.variance))
         return attrs.evolve(
             self,
             variance=sealed(np.zeros_like(self.variance)),
-            shared=_sum_shared(self.shared, ((key, sigma),), 1.0),
+            shared=sum_of_shared(self.shared, ((key, sigma),), 1.0),
         )
 
 
@@ -223,13 +223,6 @@ def _same_shape(a: Pixels, b: Pixels) -> None:
         raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
 
 
-def _hashed(*planes: Array) -> str:
-    said = hashlib.blake2b(digest_size=8)
-    for plane in planes:
-        said.update(np.ascontiguousarray(plane).reshape(-1).data)
-    return said.hexdigest()
-
-
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return sealed(values.astype(dtype, copy=False))
 
@@ -238,19 +231,3 @@ def _nonfinite(values: Array) -> Array:
     """Give the flags of values that are not finite, or no longer: too large for their type."""
     flags: Array = ~np.isfinite(values) * np.uint8(Flag.NONFINITE)
     return flags
-
-
-def _sum_variance(a: Array | None, b: Array | None, weight: float) -> Array | None:
-    if a is None or b is None:
-        return None  # half of an error is none
-    with np.errstate(invalid="ignore"):  # 0·∞: an error that nobody knows stays unknown
-        return sealed(a + (b if weight == 1 else a.dtype.type(weight) * b))
-
-
-def _sum_shared(a: Shared, b: Shared, weight: float) -> Shared:
-    total = dict(a)
-    for key, sigma in b:
-        with np.errstate(invalid="ignore"):  # as in _sum_variance
-            term = sigma * sigma.dtype.type(weight)
-            total[key] = sealed(total[key] + term if key in total else term)
-    return tuple(sorted(total.items(), key=lambda item: item[0]))

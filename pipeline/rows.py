@@ -148,13 +148,17 @@ class Reader:
         stores = {None if isinstance(source, Pixels) else source.stored for source in self._sources}
         self._store = stores.pop() if len(stores) == 1 else None
         if self._store is not None:
-            zero = self._store[1]
-            self._ceilings = tuple(s.ceiling - zero for s in self._sources if not isinstance(s, Pixels))
+            self._ceilings = tuple(s.ceiling - self.zero for s in self._sources if not isinstance(s, Pixels))
 
     @property
     def whole(self) -> bool:
         """Whether rows are given as stored: whole numbers."""
         return self._store is not None
+
+    @property
+    def zero(self) -> float:
+        """What to add to a stored value."""
+        return 0.0 if self._store is None else self._store[1]
 
     def read(self, start: int, stop: int) -> Rows:
         """Read some rows of every frame, as stored where all are whole numbers stored alike, else as floats.
@@ -165,7 +169,7 @@ class Reader:
             parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
             stored = np.stack([part.values.reshape(-1) for part in parts])
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
-            return Rows(stored, 0.0, flags, parts)
+            return Rows(stored, self.zero, flags, parts)
         dtype = np.dtype(self._store[0])
         shape = len(self._sources), (stop - start) * self.frames[0].shape[1]
         size = shape[0] * shape[1] * dtype.itemsize
@@ -176,7 +180,7 @@ class Reader:
             as_read = row.view(dtype.newbyteorder(">"))
             source.read_stored(start, stop, as_read)  # type: ignore[union-attr]
             np.copyto(row, as_read)  # its bytes swapped in place
-        return Rows(stored, self._store[1], (None,) * len(self.frames), ceilings=self._ceilings)
+        return Rows(stored, self.zero, (None,) * len(self.frames), ceilings=self._ceilings)
 
     def check_unchanged(self) -> None:
         """Refuse what has been read if a file has changed since it was opened.

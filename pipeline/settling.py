@@ -34,7 +34,7 @@ class Settling:
 
     bulk: Bulk
     looked: Looked
-    zero: float = 0.0
+    zero: float
     waiting: list[Doubtful] = attrs.field(factory=list)
     at_once: int = attrs.field(init=False)
 
@@ -42,10 +42,9 @@ class Settling:
         how, frames = how_to_run(), len(self.bulk.plan.frames)
         self.at_once = max(1, min(ENOUGH, how.memory // (SETTLE_BYTES * how.threads)) // frames)
 
-    def add(self, doubtful: Doubtful, zero: float, first: int, last: int) -> None:
+    def add(self, doubtful: Doubtful, first: int, last: int) -> None:
         """Let pixels of the rows from ``first`` to before ``last`` wait; not where their neighbours matter too."""
         self.waiting.append(doubtful)
-        self.zero = zero
         if moving(self.bulk.plan) or sum(one.where.size for one in self.waiting) >= self.at_once:
             self.settle(first, last)
 

@@ -125,7 +125,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
     width = plan.shape[1]
     reader = Reader(plan.frames)
     bulk = Bulk(plan, reader.whole)
-    settling = Settling(bulk, looked)
+    settling = Settling(bulk, looked, reader.zero)
     for first, last in _tiles(plan, start, stop, _bytes_a_value(plan, reader.whole)):
         rows = reader.read(first, last)
         full = in_full(plan, rows)
@@ -142,7 +142,7 @@ def _combine_band(followed: Followed, start: int, stop: int, values: Array, flag
             look = np.arange(rows.stored.shape[1])
             looked.add(look + first * width, rows.columns, first, last)
         elif untrusted is None:
-            settling.add(doubtful, rows.zero, first, last)
+            settling.add(doubtful, first, last)
         else:
             untrusted[doubtful.where - first * width] = True
             look = np.flatnonzero(untrusted)
