@@ -230,6 +230,14 @@ def test_the_middle_is_found_from_any_guess(seed, frames, pixels, ends, wild):
     np.testing.assert_array_equal(stack, before)
 
 
+def test_the_few_whose_upper_middle_lies_far_above_the_lower_are_found():
+    stack = np.random.default_rng(1).integers(1000, 1002, (40, 200)).astype(np.int16)
+    stack[:20, 7], stack[20:, 7] = 1000, 1050
+    ordered = np.sort(stack, axis=0)
+    lower, upper = middles_near(stack, ordered[0], ordered[-1], ordered[19], np.empty_like(stack))
+    np.testing.assert_array_equal([lower, upper], ordered[[19, 20]])
+
+
 @given(seeds, st.integers(1, 100), st.sampled_from([0.0, 0.01, 0.5, 1.0]))
 def test_places_are_those_of_numpy(seed, size, share):
     doubt = np.random.default_rng(seed).random(size) < share
