@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.adding import hash_of, sum_of_shared, sum_of_variances
+from pipeline.adding import Factor, hash_of, scaled_variance, sum_of_shared, sum_of_variances
 from pipeline.arrays import Array, Shared, same_array, seal, sealed, working_dtype
 from pipeline.errors import ShapeError
 
@@ -28,6 +28,9 @@ class Flag(IntFlag):
     BAD = 64  # the user's own mask
     HEALED = 128  # the value is an interpolation
 
+
+CACHED = 2**16
+"""So many pixels are computed at once in double precision."""
 
 STICKY = Flag.SATURATED
 """Reasons that one bad frame gives to the whole stack; the others need every frame to be bad."""
@@ -136,48 +139,41 @@ class Pixels:
         """Subtract another image, scaled: rounded once, as a difference is in any precision."""
         _same_shape(self, other)
         with np.errstate(invalid="ignore"):  # ∞ − ∞, flagged since both were read
-            scaled = other.values if times == 1 else np.multiply(other.values, times, dtype=np.float64)
-            values = _rounded(np.subtract(self.values, scaled), self.values.dtype)
-        return Pixels(
-            values=values,
-            flags=sealed(self.flags | other.flags | _nonfinite(values)),
-            variance=sum_of_variances(self.variance, other.variance, times * times),
-            shared=sum_of_shared(self.shared, other.shared, -times),
-        )
+            if times == 1:
+                values = self.values - other.values
+            else:
+                values = _in_double(lambda a, b: a - b * np.float64(times), self.values, other.values)
+        return self._with(other, values, 1.0, -times)
 
+    @np.errstate(invalid="ignore")  # ∞·0, flagged since it was read
     def times(self, factor: float | Array) -> Pixels:
         """Multiply by a number, or by one for each pixel that is known exactly."""
-        square = np.square(factor).astype(self.values.dtype)
-        with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
-            values = _rounded(np.multiply(self.values, factor, dtype=np.float64), self.values.dtype)
+        values = sealed(_in_double(np.multiply, self.values, np.broadcast_to(np.float64(factor), self.shape)))
         return attrs.evolve(
             self,
             values=values,
             flags=sealed(self.flags | _nonfinite(values)),
-            variance=None if self.variance is None else sealed(self.variance * square),
-            shared=tuple((key, sealed(sigma * np.asarray(factor, sigma.dtype))) for key, sigma in self.shared),
+            variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
+            shared=sum_of_shared(self.shared, (), factor, 1.0),
         )
 
     def over(self, other: Pixels) -> Pixels:
         """Divide by another image; first-order error propagation."""
         _same_shape(self, other)
-        divisor = other.values.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratio = self.values / divisor
-            values = _rounded(ratio, self.values.dtype)
-            own = None if self.variance is None else self.variance / divisor**2
-            theirs = None if other.variance is None else other.variance * (ratio / divisor) ** 2
-            shared = sum_of_shared(
-                tuple((key, sigma / divisor) for key, sigma in self.shared),
-                tuple((key, sigma * (ratio / divisor)) for key, sigma in other.shared),
-                -1.0,
-            )
-        variance = sum_of_variances(own, theirs, 1.0)
+            ratio, inverse = self.values / other.values, 1 / other.values
+            by_other = ratio * inverse
+            return self._with(other, ratio, inverse, np.negative(by_other, out=by_other))
+
+    @np.errstate(invalid="ignore")  # ∞·0, as above
+    def _with(self, other: Pixels, values: Array, by_self: Factor, by_other: Factor) -> Pixels:
+        """Give what ``values`` make of two images, whose derivatives by each of them are these."""
+        values = _rounded(values, self.values.dtype)
         return Pixels(
             values=values,
             flags=sealed(self.flags | other.flags | _nonfinite(values)),
-            variance=None if variance is None else sealed(variance.astype(values.dtype)),
-            shared=tuple((key, sealed(sigma.astype(values.dtype))) for key, sigma in shared),
+            variance=sum_of_variances(self.variance, other.variance, by_self, by_other),
+            shared=sum_of_shared(self.shared, other.shared, by_self, by_other),
         )
 
     def flagged(self, where: Array, reason: Flag) -> Pixels:
@@ -210,7 +206,7 @@ class Pixels:
         return attrs.evolve(
             self,
             variance=sealed(np.zeros_like(self.variance)),
-            shared=sum_of_shared(self.shared, ((key, sigma),), 1.0),
+            shared=sum_of_shared(self.shared, ((key, sigma),), 1.0, 1.0),
         )
 
 
@@ -223,11 +219,21 @@ def _same_shape(a: Pixels, b: Pixels) -> None:
         raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
 
 
+def _in_double(compute: Callable[..., Array], *planes: Array) -> Array:
+    """Compute in double precision what is rounded once, to the type of the first plane: as much as the cache holds."""
+    height, width = planes[0].shape
+    rounded, rows = np.empty_like(planes[0]), max(1, CACHED // max(width, 1))
+    for first in range(0, height, rows):
+        part = slice(first, first + rows)
+        rounded[part] = compute(*(plane[part] for plane in planes))
+    return rounded
+
+
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return sealed(values.astype(dtype, copy=False))
 
 
 def _nonfinite(values: Array) -> Array:
     """Give the flags of values that are not finite, or no longer: too large for their type."""
-    flags: Array = ~np.isfinite(values) * np.uint8(Flag.NONFINITE)
+    flags: Array = (~np.isfinite(values)).view(np.uint8) * np.uint8(Flag.NONFINITE)
     return flags
