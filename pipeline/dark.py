@@ -26,6 +26,8 @@ SAME_EXPOSURE = 1e-3
 
 
 def _typical_level(dark: MasterDark) -> float:
+    if dark.has_bias is False:
+        return math.nan
     good = dark.image.pixels.values[~dark.image.pixels.mask]
     return float(np.median(good)) if good.size else math.nan
 
@@ -36,7 +38,8 @@ class MasterDark:
 
     ``has_bias`` is False once the bias is out, True where the user says it is in, None where nobody says.
     ``scaled_to`` is the exposure that scale_dark was asked for: the image stays as it was exposed, so that scaling
-    twice is scaling once.  ``level`` is the median over good pixels, what a bias in it could amount to.
+    twice is scaling once.  ``level`` is the median over good pixels, what a bias in it could amount to: NaN where there
+    is none.
     """
 
     image: Image
