@@ -55,7 +55,7 @@ def combine_with_errors(
     rows = attrs.evolve(rows, parts=rows.parts and on_their_own(rows.parts))
     stack = rows.columns(slice(None)) * plan.scale[:, None]
     place = np.arange(first * plan.shape[1], last * plan.shape[1])
-    steps = steps_of(plan, first, last)
+    steps = steps_of(plan, place, first, last)
     carried = _carried(plan, rows) if carry_variance(rows) else None
     judged = plan.carried is not None and carried is not None
     keep = _kept_by_carried(plan, stack, carried, place, steps) if judged else kept(plan, stack, place, steps)

@@ -10,10 +10,10 @@ import numpy as np
 from pipeline.amplifiers import variance_of, which_of
 from pipeline.clear import frames_and_pixels
 from pipeline.middles import middles
-from pipeline.noise import largest_step, typical_level
+from pipeline.noise import neighbours_of, typical_level
 from pipeline.order import Window
 from pipeline.pixels import Array, Flag
-from pipeline.rows import Plan, read_rows
+from pipeline.rows import Plan, Rows, read_rows
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 from pipeline.sweep import shifted
 
@@ -45,11 +45,11 @@ class Looked:
         """
         if not place.size:
             return
-        begin, steps = first * self.plan.shape[1], steps_of(self.plan, first, last)
+        steps = steps_of(self.plan, place, first, last)
         chunk = max(1, self.at_once // len(self.plan.frames))
         for start in range(0, place.size, chunk):
             part = slice(start, start + chunk)
-            step = steps[place[part] - begin] if isinstance(steps, np.ndarray) else steps
+            step = steps[part] if isinstance(steps, np.ndarray) else steps
             self.waiting.append((place[part], columns(part), step))
             if sum(columns.size for _, columns, _ in self.waiting) >= self.at_once:
                 self.look()
@@ -125,21 +125,31 @@ def moving(plan: Plan) -> bool:
     return any(one.noise.d for one in plan.amplifiers)
 
 
-def steps_of(plan: Plan, first: int, last: int) -> Array | float:
-    """Give each pixel's largest step to a neighbour where the noise asks for it; a row more is read on each side."""
+def steps_of(plan: Plan, place: Array, first: int, last: int) -> Array | float:
+    """Give the largest step of pixels to a neighbour where the noise asks for it; a row more is read on each side.
+
+    :param place: where in the flattened image they are: in the rows from ``first`` to before ``last``.
+    """
     if not moving(plan):
         return 0.0
     above, below = max(first - 1, 0), min(last + 1, plan.shape[0])
-    rows = read_rows(plan.frames, above, below)
+    here = place - above * plan.shape[1]
+    around = neighbours_of(here, (below - above, plan.shape[1]))
+    level = np.full((below - above) * plan.shape[1], np.nan)
+    level[around] = 0
+    level[here] = 0
+    asked = np.flatnonzero(level == 0)
+    level[asked] = _levels(plan, read_rows(plan.frames, above, below), asked)
+    steps: Array = np.fmax.reduce(np.abs(level[around] - level[here]))
+    return np.nan_to_num(steps)
+
+
+def _levels(plan: Plan, rows: Rows, which: Array) -> Array:
+    """Give the typical level of some pixels; of two values the lower one, because cosmic rays only add."""
     if plan.plain and rows.combined_flags[1] is None and rows.stored.dtype.kind != "f":
-        lower, upper = middles(shifted(rows.stored.copy(), plan.whole_shifts))
-        level = lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
-    else:
-        columns = rows.columns(slice(None)) * plan.scale[:, None] - plan.whole_shifts[:, None]
-        level = typical_level(columns)
-    step = largest_step(level.reshape(below - above, -1))
-    steps: Array = np.nan_to_num(step[first - above : step.shape[0] - (below - last)]).reshape(-1)
-    return steps
+        lower, upper = middles(shifted(rows.stored.take(which, axis=1), plan.whole_shifts))
+        return lower.astype(float) if len(plan.frames) == 2 else 0.5 * lower + 0.5 * upper
+    return typical_level(rows.columns(which) * plan.scale[:, None] - plan.whole_shifts[:, None])
 
 
 def added(rows: Array, factors: Array) -> Array:

@@ -82,6 +82,13 @@ def largest_step(level: Array) -> Array:
     return step
 
 
+def neighbours_of(place: Array, shape: tuple[int, int]) -> Array:
+    """Give the places around pixels of a flattened image, (4, pixels): at its edge their own."""
+    (height, width), (row, column) = shape, np.divmod(place, shape[1])
+    above, below = place - width * (row > 0), place + width * (row < height - 1)
+    return np.stack([above, below, place - (column > 0), place + (column < width - 1)])
+
+
 def typical_level(stack: Array) -> Array:
     """Give the median over frames, ignoring NaN; of two values the lower one, because cosmic rays only add."""
     return typical_of(Window.of(stack.reshape(len(stack), -1))).reshape(stack.shape[1:])
