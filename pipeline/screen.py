@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.clip import Clip
+from pipeline.doubtful import places_of
 from pipeline.noise import Noise
 from pipeline.pixels import Array
 from pipeline.sums import difference, mean_and_error
@@ -22,6 +23,9 @@ SINGLE, DOUBLE = 2e-7, 1e-9
 
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
+
+SAMPLE, UNUSUAL = 1000, 50
+"""Of so many pixels one in so many lies above, and one below, the usual levels."""
 
 ULPS = 4
 """Differences of floats, shifted perhaps, are off by no more than so many units in the last place of the values."""
@@ -60,11 +64,35 @@ UNMOVED = Moved(zero=0.0, base=0.0, blur=0.0, apart=0.0, tilt=0.0)
 
 
 def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
-    """Tell which pixels certainly lose nothing to a clip by the noise of the stack."""
+    """Tell which pixels certainly lose nothing to a clip by the noise of the stack.
+
+    Most are told by limits that hold at the usual levels, the others by those at their own.
+    """
     up, down = _reach(found)
     if noise.b == 0 and moved.tilt == 0:
-        sigma, off = float(np.sqrt(max(noise.a, noise.floor))) * (1 - DOUBLE), moved.apart + DOUBLE
-        return _below(up, clip.high * sigma - off) & _below(down, clip.low * sigma - off)
+        highest, lowest = _limits(np.zeros(1), clip, noise, moved)
+        return _below(up, highest) & _below(down, lowest)
+    medians = found.median_low
+    some = np.sort(medians[:: max(1, medians.size // SAMPLE)])
+    usual = some[[some.size // UNUSUAL, -1 - some.size // UNUSUAL]]
+    highest, lowest = _limits(usual.astype(np.float64) + moved.zero, clip, noise, moved)
+    safe: Array = _below(up, highest) & _below(down, lowest) & (medians >= usual[0]) & (medians <= usual[1])
+    others = places_of(~safe)
+    safe[others] = _safe_at_their_own(found.only(others), clip, noise, moved)
+    return safe
+
+
+def _limits(levels: Array, clip: Clip, noise: Noise, moved: Moved) -> tuple[float, float]:
+    """Give how far values may lie above and below medians that lie between two levels."""
+    sigma = math.sqrt(max(noise.a + noise.b * levels.min(), noise.floor))
+    shift = np.max(moved.between(levels, np.full_like(levels, (clip.high + clip.low) * sigma)))  # if within the limits
+    quietest = noise.a + noise.b * (levels.min() - shift - moved.blur)
+    least, off = math.sqrt(max(quietest, noise.floor)) * MARGIN, shift + DOUBLE
+    return clip.high * least - off, clip.low * least - off
+
+
+def _safe_at_their_own(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
+    up, down = _reach(found)
     level = found.median_low.astype(np.float32)
     level += np.float32(moved.zero)
     shift = moved.between(level, found.span)

@@ -43,6 +43,11 @@ class Swept:
         """Largest less smallest value."""
         return difference(self.high, self.low)
 
+    def only(self, places: Array) -> Swept:
+        """Give what bounds some of the pixels."""
+        low, high = self.low.take(places), self.high.take(places)
+        return Swept(low, high, self.median_low.take(places), self.median_high.take(places), NONE)
+
 
 @attrs.define
 class Sweep:
