@@ -178,18 +178,21 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
 
     Reweighted least squares; values beyond what chi-square allows are left out.  Gives factors and their errors.
     """
-    expected = start
+    expected, squares = start, terms**2
     used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
     for _ in range(FIT_ROUNDS):
         kept = variance <= _chi_square(degrees, 4.0) * expected
         weight = kept / expected**2
-        scale = np.sqrt(np.sum(weight * terms**2, axis=1))
+        scale = np.sqrt(np.sum(weight * squares, axis=1))
         scale = np.where(scale > 0, scale, 1.0)
         while used:
             chosen = terms[used] / scale[used, None]
-            normal = np.array([[np.sum(weight * p * q) for q in chosen] for p in chosen])
+            weighted = weight * chosen
+            normal = np.zeros((len(used), len(used)))
+            for n, p in enumerate(weighted):
+                normal[n, : n + 1] = [np.sum(p * q) for q in chosen[: n + 1]]  # the other half is the same
             inverse = np.linalg.pinv(normal, hermitian=True, rcond=1e-12)
-            solved = inverse @ np.array([np.sum(weight * p * variance) for p in chosen])
+            solved = inverse @ np.array([np.sum(p * variance) for p in weighted])
             negative = [n for n, value in zip(used, solved, strict=True) if value < 0 and n >= free]
             if not negative:
                 break
@@ -205,10 +208,12 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
 
 
 def _binned(bins: list[Array], variance: Array, degrees: int) -> Array:
-    """Give each pixel the typical variance of those in its bin."""
-    typical = np.full(variance.shape, max(_typical(variance, degrees), QUANTISATION))
+    """Give each pixel the typical variance of those in its bin, or of all where it is in none."""
+    typical = np.zeros(variance.shape)
     for part in bins:
         typical[part] = max(_typical(variance[part], degrees), QUANTISATION)
+    if not typical.all():
+        typical[typical == 0] = max(_typical(variance, degrees), QUANTISATION)
     return typical
 
 

@@ -66,8 +66,8 @@ def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | floa
     weights = plan.weights / np.sum(plan.weights)
     offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
     level = (values - values.dtype.type(offset)) / values.dtype.type(factor)
-    place = np.arange(first_place, first_place + values.size)
     amplifiers = plan.errors.amplifiers
+    place = np.arange(first_place, first_place + values.size) if len(amplifiers) > 1 else np.empty(0, int)
     one_frame = variance_of(counted(amplifiers), which_of(amplifiers, place, plan.shape[1]), 0.0)
     variance: Array = one_frame(level, slice(None)) * shares
     if plan.errors.whole and plan.method == "median" and len(plan.frames) > 2:
