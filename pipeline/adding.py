@@ -3,36 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import attrs
 import numpy as np
 
-from pipeline.arrays import Array, Shared, sealed
+from pipeline.arrays import Array, seal_values, sealed
 
 Factor: TypeAlias = float | Array
 """By what a result changes with each pixel of an image: the same for all, or of each its own."""
 
 
-def sum_of_variances(a: Array | None, b: Array | None, by_a: Factor, by_b: Factor) -> Array | None:
-    """Add variances, each times the square of a factor: half of an error is none.
+@attrs.frozen(eq=False)
+class Share:
+    """The error that a master gives to all images that use it, times a factor: planes of it are made where asked for.
 
-    0·∞, an error that nobody knows, stays unknown, here and below.
+    ``plane`` is one signed standard deviation of each pixel, ``key`` says of what master.
     """
+
+    key: str
+    plane: Array = attrs.field(converter=seal_values)
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, share: Any) -> Share:
+        """Take a key and a plane as well."""
+        return share if isinstance(share, Share) else cls(*share)
+
+    @property
+    def sigma(self) -> Array:
+        """The plane, times the factor."""
+        return sealed(scaled(self.plane, self.factor))
+
+    @np.errstate(invalid="ignore")  # 0·∞, an error that nobody knows, stays unknown, here and below
+    def variance(self, out: Array) -> Array:
+        """Give its square, in memory that is at hand."""
+        np.multiply(self.plane, self.plane, out=out)
+        return out if abs(self.factor) == 1 else np.multiply(out, self.factor * self.factor, out=out)
+
+    def times(self, by: Factor) -> Share:
+        """Multiply by a factor."""
+        if isinstance(by, np.ndarray):
+            return Share(self.key, sealed(self._made(by)))
+        return attrs.evolve(self, factor=self.factor * float(by))
+
+    def plus(self, other: Share, by_self: Factor, by_other: Factor) -> Share:
+        """Add what the same master gives in another way, each times a factor: with their signs."""
+        numbers = not (isinstance(by_self, np.ndarray) or isinstance(by_other, np.ndarray))
+        if numbers and (self.plane is other.plane or np.array_equal(self.plane, other.plane)):  # as sent to a worker
+            return attrs.evolve(self, factor=self.factor * float(by_self) + other.factor * float(by_other))
+        total = self._made(by_self)
+        total += other._made(by_other)
+        return Share(self.key, sealed(total))
+
+    def _made(self, by: Factor) -> Array:
+        """Make a new plane of it, times a factor."""
+        if isinstance(by, np.ndarray):
+            product = scaled(self.plane, by)
+            return product if self.factor == 1 else np.multiply(product, self.factor, out=product)
+        return np.multiply(self.plane, by * self.factor, dtype=self.plane.dtype)
+
+
+def sum_of_shares(a: tuple[Share, ...], b: tuple[Share, ...], by_a: Factor, by_b: Factor) -> tuple[Share, ...]:
+    """Add errors that images share with others, key by key, each times a factor."""
+    theirs = {share.key: share for share in b}
+    total = [share.plus(theirs.pop(share.key), by_a, by_b) if share.key in theirs else share.times(by_a) for share in a]
+    total += [share.times(by_b) for share in theirs.values()]
+    return tuple(sorted(total, key=lambda share: share.key))
+
+
+def sum_of_variances(a: Array | None, b: Array | None, by_a: Factor, by_b: Factor) -> Array | None:
+    """Add variances, each times the square of a factor: half of an error is none."""
     if a is None or b is None:
         return None
     total = scaled_variance(a, by_a)
     if b.any():  # a master has none of its own: they are shared
-        total = _plus(total, scaled_variance(b, by_b))
+        total = np.add(total, scaled_variance(b, by_b), dtype=a.dtype, out=total if total.flags.writeable else None)
     return sealed(total)
-
-
-def sum_of_shared(a: Shared, b: Shared, by_a: Factor, by_b: Factor) -> Shared:
-    """Add errors that images share with others, key by key, each times a factor: with their signs."""
-    total = {key: scaled(sigma, by_a) for key, sigma in a}
-    for key, sigma in b:
-        term = scaled(sigma, by_b)
-        total[key] = _plus(total[key], term) if key in total else term
-    return tuple((key, sealed(total[key])) for key in sorted(total))
 
 
 def scaled_variance(variance: Array, factor: Factor) -> Array:
@@ -43,6 +90,7 @@ def scaled_variance(variance: Array, factor: Factor) -> Array:
     return np.multiply(once, factor, out=once, casting="same_kind")
 
 
+@np.errstate(invalid="ignore")
 def scaled(plane: Array, factor: Factor) -> Array:
     """Multiply in the plane's own precision."""
     if not isinstance(factor, np.ndarray) and factor == 1:
@@ -51,15 +99,9 @@ def scaled(plane: Array, factor: Factor) -> Array:
     return product
 
 
-def _plus(a: Array, b: Array) -> Array:
-    """Add in the type of the first, in memory that is not sealed yet."""
-    spare = next((plane for plane in (a, b) if plane.flags.writeable and plane.dtype == a.dtype), None)
-    return np.add(a, b, out=spare, dtype=a.dtype)
-
-
-def hash_of(*planes: Array) -> str:
-    """Give a name that planes of these values have, and no others."""
-    said = hashlib.sha256()  # processors have instructions for it
-    for plane in planes:
-        said.update(np.ascontiguousarray(plane).reshape(-1).data)
+def name_of(values: Array, variance: Array) -> str:
+    """Give a name that an image has and no other: of two that hold the same values the sum of the variances decides."""
+    said = hashlib.sha256(np.ascontiguousarray(values).reshape(-1).data)  # processors have instructions for it
+    bits = np.ascontiguousarray(variance).view(f"u{variance.itemsize}")
+    said.update(np.add.reduce(bits, axis=None, dtype=np.uint64).tobytes())  # whole numbers: the same everywhere
     return said.hexdigest()[:16]

@@ -27,6 +27,13 @@ def seal(array: Any) -> Array:
     return given if own_memory and not given.flags.writeable else sealed(np.array(given))
 
 
+def seal_values(values: Any) -> Array:
+    """Seal values in the float type that holds them exactly."""
+    given: Array = np.asarray(values)
+    dtype = working_dtype(given.dtype)
+    return seal(given if given.dtype == dtype else sealed(given.astype(dtype)))
+
+
 def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Give the float type that holds such values exactly: float32 up to 16 bits and for float32, else float64."""
     dtype = np.dtype(dtype)

@@ -178,33 +178,31 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
 
     Reweighted least squares; values beyond what chi-square allows are left out.  Gives factors and their errors.
     """
-    expected, squares = start, terms**2
+    scale = np.sqrt(np.sum((terms / start) ** 2, axis=1))
+    scale = np.where(scale > 0, scale, 1.0)
+    terms, expected = terms / scale[:, None], start
     used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
     for _ in range(FIT_ROUNDS):
         kept = variance <= _chi_square(degrees, 4.0) * expected
-        weight = kept / expected**2
-        scale = np.sqrt(np.sum(weight * squares, axis=1))
-        scale = np.where(scale > 0, scale, 1.0)
+        weighted = kept / expected**2 * terms
         while used:
-            chosen = terms[used] / scale[used, None]
-            weighted = weight * chosen
-            normal = np.zeros((len(used), len(used)))
-            for n, p in enumerate(weighted):
-                normal[n, : n + 1] = [np.sum(p * q) for q in chosen[: n + 1]]  # the other half is the same
-            inverse = np.linalg.pinv(normal, hermitian=True, rcond=1e-12)
-            solved = inverse @ np.array([np.sum(p * variance) for p in weighted])
+            half = np.zeros((len(used), len(used)))  # of a symmetric matrix: the other one is not looked at
+            for n, p in enumerate(used):
+                half[n, : n + 1] = [np.sum(weighted[p] * terms[q]) for q in used[: n + 1]]
+            inverse = np.linalg.pinv(half, hermitian=True, rcond=1e-12)
+            solved = inverse @ np.array([np.sum(weighted[p] * variance) for p in used])
             negative = [n for n, value in zip(used, solved, strict=True) if value < 0 and n >= free]
             if not negative:
                 break
             used = [n for n in used if n not in negative]
         factors, errors = np.zeros(len(terms)), np.zeros(len(terms))
         if used:
-            factors[used] = solved / scale[used]
-            errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees) / scale[used]
+            factors[used] = solved
+            errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees)
         before, expected = expected, np.maximum(np.sum(factors[:, None] * terms, axis=0), 0.25 * start)
         if np.array_equal(expected, before):  # and so would all further rounds be
             break
-    return factors.tolist(), errors.tolist()
+    return (factors / scale).tolist(), (errors / scale).tolist()
 
 
 def _binned(bins: list[Array], variance: Array, degrees: int) -> Array:

@@ -97,7 +97,7 @@ def normalise_flat(
     known = ~pixels.mask
     if not known.any():
         raise CalibrationError(f"{image.name}: the flat has no good pixel")
-    average = float(pixels.values[known].mean(dtype=np.float64))
+    average = float(_chosen(pixels.values, known).mean(dtype=np.float64))
     _check_lit(image, average)
     with np.errstate(invalid="ignore"):
         dark = ~(pixels.values > POSITIVE_SIGMA * _sigma(image, average))
@@ -106,9 +106,7 @@ def normalise_flat(
         raise CalibrationError(f"{image.name}: no pixel of the flat is positive at {POSITIVE_SIGMA:g} σ")
     words = _words(by, region, order, saxis)
     response = _unmade(image, words) if _finished(image) else _levelled(image, good, by, region, order, saxis)
-    usable = np.isfinite(response.values) & (response.values > 0) & ~dark
-    response = response.flagged(~usable, Flag.NO_FLAT)
-    response = attrs.evolve(response, values=sealed(np.where(usable, response.values, 1).astype(response.values.dtype)))
+    response = _with_one_where(dark, response)
     made = ((RESPONSE, True, "values without unit"), ("FLATNORM", words, "what the flat was divided by"))
     return MasterFlat(
         attrs.evolve(
@@ -118,6 +116,15 @@ def normalise_flat(
             added=(*image.added, *(() if _finished(image) else made)),
         )
     )
+
+
+def _with_one_where(dark: Array, response: Pixels) -> Pixels:
+    """Put the response 1 where a flat is dark or its response makes no sense."""
+    usable = np.isfinite(response.values) & (response.values > 0) & ~dark
+    if usable.all():
+        return response
+    values = np.where(usable, response.values, response.dtype.type(1))
+    return attrs.evolve(response, values=sealed(values)).flagged(~usable, Flag.NO_FLAT)
 
 
 def _check(by: str | float, region: str, order: int, saxis: int) -> None:
@@ -173,7 +180,12 @@ def _level(image: Image, values: Array, good: Array, by: str, region: str) -> fl
         values, good = values[window], good[window]
     if not good.any():
         raise CalibrationError(f"{image.name}: no good pixel of the flat lies in the region {region}")
-    return float(np.median(values[good])) if by == "median" else float(values[good].mean(dtype=np.float64))
+    values = _chosen(values, good)
+    return float(np.median(values)) if by == "median" else float(values.mean(dtype=np.float64))
+
+
+def _chosen(values: Array, where: Array) -> Array:
+    return values if where.all() else values[where]
 
 
 def _window(image: Image, region: str) -> tuple[slice, slice]:

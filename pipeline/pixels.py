@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.adding import Factor, hash_of, scaled_variance, sum_of_shared, sum_of_variances
-from pipeline.arrays import Array, Shared, same_array, seal, sealed, working_dtype
+from pipeline.adding import Factor, Share, name_of, scaled_variance, sum_of_shares, sum_of_variances
+from pipeline.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
 from pipeline.errors import ShapeError
 
 __all__ = ["STICKY", "Array", "Flag", "Pixels", "Shared", "same_array", "seal", "sealed", "working_dtype"]
@@ -36,14 +36,8 @@ STICKY = Flag.SATURATED
 """Reasons that one bad frame gives to the whole stack; the others need every frame to be bad."""
 
 
-def _same_shared(a: Shared, b: Shared) -> bool:
-    return len(a) == len(b) and all(x[0] == y[0] and same_array(x[1], y[1]) for x, y in zip(a, b, strict=True))
-
-
-def _seal_values(values: Any) -> Array:
-    values = np.asarray(values)
-    dtype = working_dtype(values.dtype)
-    return seal(values if values.dtype == dtype else sealed(values.astype(dtype)))
+def _same_shares(a: tuple[Share, ...], b: tuple[Share, ...]) -> bool:
+    return len(a) == len(b) and all(x.key == y.key and same_array(x.sigma, y.sigma) for x, y in zip(a, b, strict=True))
 
 
 def _seal_flags(flags: Any) -> Array:
@@ -52,11 +46,11 @@ def _seal_flags(flags: Any) -> Array:
 
 
 def _seal_optional(variance: Any) -> Array | None:
-    return None if variance is None else seal(variance)
+    return None if variance is None else seal_values(variance)
 
 
-def _seal_shared(shared: Iterable[tuple[str, Any]]) -> Shared:
-    return tuple((key, seal(sigma)) for key, sigma in shared)
+def _shares(shared: Iterable[Share | tuple[str, Any]]) -> tuple[Share, ...]:
+    return tuple(map(Share.of, shared))
 
 
 @attrs.frozen(eq=True)
@@ -73,15 +67,18 @@ class Pixels:
     All arrays are sealed: read-only, and a private copy of what the caller handed over.
     """
 
-    values: Array = attrs.field(converter=_seal_values, eq=attrs.cmp_using(eq=same_array))
+    values: Array = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))
     flags: Array = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
     variance: Array | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
-    shared: Shared = attrs.field(default=(), converter=_seal_shared, eq=attrs.cmp_using(eq=_same_shared))
+    _shares: tuple[Share, ...] = attrs.field(
+        default=(), alias="shared", converter=_shares, eq=attrs.cmp_using(eq=_same_shares)
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.values.ndim != 2:
             raise ShapeError(f"pixels have the shape {self.values.shape}; expected two axes, (ny, nx)")
-        planes = [self.flags, *([] if self.variance is None else [self.variance]), *(s for _, s in self.shared)]
+        known = [] if self.variance is None else [self.variance]
+        planes = [self.flags, *known, *(share.plane for share in self._shares)]
         if any(plane.shape != self.values.shape for plane in planes):
             shapes = ", ".join(str(plane.shape) for plane in planes)
             raise ShapeError(f"values have the shape {self.values.shape}; flags and variance have {shapes}")
@@ -105,7 +102,7 @@ class Pixels:
         return cls(values, flags, variance)
 
     def __reduce__(self) -> tuple[Callable[..., Pixels], tuple[Any, ...]]:
-        return _unpickled, (self.values, self.flags, self.variance, self.shared)
+        return _unpickled, (self.values, self.flags, self.variance, self._shares)
 
     def __repr__(self) -> str:
         height, width = self.shape
@@ -129,11 +126,19 @@ class Pixels:
         return mask
 
     @property
+    def shared(self) -> Shared:
+        """The errors shared with other images: of each master its key, and one signed standard deviation a pixel."""
+        return tuple((share.key, share.sigma) for share in self._shares)
+
+    @property
     def total_variance(self) -> Array | None:
         """The variance with the shared errors added in; None where variance is not followed."""
-        if self.variance is None or not self.shared:
+        if self.variance is None or not self._shares:
             return self.variance
-        return sealed(sum((sigma * sigma for _, sigma in self.shared), start=self.variance.copy()))
+        total, square = self.variance.copy(), np.empty_like(self.variance)  # two planes, however many masters
+        for share in self._shares:
+            total += share.variance(out=square)
+        return sealed(total)
 
     def minus(self, other: Pixels, times: float = 1.0) -> Pixels:
         """Subtract another image, scaled: rounded once, as a difference is in any precision."""
@@ -152,9 +157,9 @@ class Pixels:
         return attrs.evolve(
             self,
             values=values,
-            flags=sealed(self.flags | _nonfinite(values)),
+            flags=_with_nonfinite(self.flags, values),
             variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
-            shared=sum_of_shared(self.shared, (), factor, 1.0),
+            shared=sum_of_shares(self._shares, (), factor, 1.0),
         )
 
     def over(self, other: Pixels) -> Pixels:
@@ -171,9 +176,9 @@ class Pixels:
         values = _rounded(values, self.values.dtype)
         return Pixels(
             values=values,
-            flags=sealed(self.flags | other.flags | _nonfinite(values)),
+            flags=_with_nonfinite(self.flags | other.flags, values),
             variance=sum_of_variances(self.variance, other.variance, by_self, by_other),
-            shared=sum_of_shared(self.shared, other.shared, by_self, by_other),
+            shared=sum_of_shares(self._shares, other._shares, by_self, by_other),
         )
 
     def flagged(self, where: Array, reason: Flag) -> Pixels:
@@ -191,7 +196,7 @@ class Pixels:
             values=move(self.values),
             flags=move(self.flags),
             variance=None if self.variance is None else move(self.variance),
-            shared=tuple((key, move(sigma)) for key, sigma in self.shared),
+            shared=tuple(attrs.evolve(share, plane=move(share.plane)) for share in self._shares),
         )
 
     def as_shared(self, key: str = "") -> Pixels:
@@ -199,18 +204,18 @@ class Pixels:
 
         :param key: what to call the master; by default what its pixels hash to.
         """
-        if self.variance is None or (self.shared and not self.variance.any()):  # nothing is left to hand over
+        if self.variance is None or (self._shares and not self.variance.any()):  # nothing is left to hand over
             return self
-        key = key or hash_of(self.values, self.variance)
+        key = key or name_of(self.values, self.variance)
         sigma = sealed(np.sqrt(self.variance))
         return attrs.evolve(
             self,
             variance=sealed(np.zeros_like(self.variance)),
-            shared=sum_of_shared(self.shared, ((key, sigma),), 1.0, 1.0),
+            shared=sum_of_shares(self._shares, (Share(key, sigma),), 1.0, 1.0),
         )
 
 
-def _unpickled(values: Array, flags: Array, variance: Array | None, shared: Shared) -> Pixels:
+def _unpickled(values: Array, flags: Array, variance: Array | None, shared: tuple[Share, ...]) -> Pixels:
     return Pixels(values, flags, variance, shared)
 
 
@@ -233,7 +238,7 @@ def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return sealed(values.astype(dtype, copy=False))
 
 
-def _nonfinite(values: Array) -> Array:
-    """Give the flags of values that are not finite, or no longer: too large for their type."""
-    flags: Array = (~np.isfinite(values)).view(np.uint8) * np.uint8(Flag.NONFINITE)
-    return flags
+def _with_nonfinite(flags: Array, values: Array) -> Array:
+    """Flag values that are not finite, or no longer: too large for their type."""
+    finite = np.isfinite(values)
+    return sealed(flags if finite.all() else flags | np.where(finite, np.uint8(0), np.uint8(Flag.NONFINITE)))

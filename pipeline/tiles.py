@@ -109,7 +109,7 @@ def _together(
 ) -> tuple[Pixels, Array, Array | None]:
     errors = list(chain.from_iterable(part.errors for part in done))
     variance, left_out = (
-        None if plane is None else sealed(plane.reshape(plan.shape)) for plane in (variance, left_out)
+        None if plane is None else sealed(plane).reshape(plan.shape) for plane in (variance, left_out)
     )
     pixels = Pixels(sealed(values), sealed(flags), *(joined(errors, plan) if errors else (variance, ())))
     return pixels, np.sum([part.rejected for part in done], axis=0), left_out
