@@ -1,5 +1,6 @@
 """What is told of pixels without going through the rounds of a clip, against those rounds."""
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of
 from pipeline.middles import bounds_by_pairs, bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.robust import robust_mean, robust_means
-from pipeline.screen import UNMOVED, Moved, safe_from_squares
+from pipeline.screen import UNMOVED, Moved, safe_from_noise, safe_from_squares
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 from pipeline.sweep import Sweep
 
@@ -53,6 +54,43 @@ def test_what_is_clear_is_what_the_rounds_keep(seed, frames, sigma, level, blur,
     at_base = offsets + (factors - 1) * base
     moved = Moved(zero=0.0, base=base, blur=np.abs(at_base).max(), apart=np.ptp(at_base), tilt=tilt)
     assert_told(clear_of(stack, clip, noise, moved), stack, keep)
+
+
+@settings(max_examples=300)
+@given(
+    seeds,
+    st.integers(2, 30),
+    st.sampled_from([0.0, 0.3, 2.0]),
+    st.sampled_from([0.0, 0.02, 0.15]),
+    st.sampled_from([0.0, 0.02, 0.5]),
+    st.sampled_from([Clip(), Clip(low=3, high=4), Clip(low=1, high=1), Clip(high=np.inf)]),
+    st.booleans(),
+)
+def test_what_is_safe_by_the_noise_loses_nothing(seed, frames, blur, tilt, b, clip, whole):
+    """Of a scene of all levels, most of them alike, frames shifted as above."""
+    random = np.random.default_rng(seed)
+    noise, base = Noise(a=9.0, b=b, floor=0.1), 500.0
+    level = np.where(random.random(PIXELS) < 0.8, 500, 10 ** random.uniform(2, 4, PIXELS))
+    factors, at_base = 1 + random.uniform(-tilt, tilt, frames), random.uniform(-blur, blur, frames)
+    offsets = at_base - (factors - 1) * base
+    even = random.normal(level, np.sqrt(noise.variance(level)), (frames, PIXELS))
+    stack = even * factors[:, None] + offsets[:, None]
+    stack = np.rint(stack).astype(np.int16) if whole else stack
+    found = Sweep(np.zeros(frames, int)).over(stack)
+    moved = Moved(zero=0.0, base=base, blur=np.abs(at_base).max(), apart=np.ptp(at_base), tilt=tilt)
+    even = (stack - offsets[:, None]) / factors[:, None]
+    keep = kept_values(even, clip, by_noise(clip, lambda level, _: noise.variance(level)))
+    assert not (safe_from_noise(found, clip, noise, moved) & ~keep.all(axis=0)).any()
+
+
+def test_most_pixels_of_a_scene_are_safe_whatever_its_brightest_ones_are():
+    random = np.random.default_rng(3)
+    noise = Noise(a=9.0, b=0.5)
+    level = np.where(random.random(PIXELS) < 0.02, 30_000, 500)
+    stack = np.rint(random.normal(level, np.sqrt(noise.variance(level)), (3, PIXELS))).astype(np.int16)
+    moved = attrs.evolve(UNMOVED, base=500.0, tilt=0.01)
+    found = Sweep(np.zeros(3, int)).over(stack)
+    assert safe_from_noise(found, Clip(), noise, moved)[level == 500].mean() > 0.95
 
 
 @given(

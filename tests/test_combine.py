@@ -27,7 +27,10 @@ from pipeline import (
     running,
     subtract_bias,
 )
+from pipeline.closer import steps_of
 from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
+from pipeline.noise import largest_step, typical_level
+from pipeline.planning import Wanted, plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -587,6 +590,21 @@ def test_steps_to_neighbours_reach_over_the_edges_of_tiles():
     assert sum(rowwise.found.rejected) == 0
     assert rowwise.pixels == combine(frames, clip=clip).pixels
     assert sum(combine(frames, clip=Clip(noise=Noise(a=1.0))).found.rejected) == scene.size
+
+
+@quick
+@given(stacks(frames=st.integers(2, 8)), st.randoms(use_true_random=False))
+def test_the_steps_of_some_pixels_are_those_of_the_whole_image(stack, random):
+    frames = frames_of(stack, kind="light")
+    wanted, ones = Wanted("mean", Clip(noise=Noise(a=1.0, d=0.1)), None, map_left_out=False), np.ones(len(stack))
+    plan, _ = plan_of(frames.frames, ones, ones, wanted)
+    height, width = stack.shape[1:]
+    first = random.randrange(height)
+    last = random.randrange(first, height) + 1
+    rows = range(first * width, last * width)
+    place = np.array(sorted(random.sample(rows, random.randint(0, len(rows)))), int)
+    steps = largest_step(typical_level(stack.astype(float))).reshape(-1)
+    np.testing.assert_array_equal(steps_of(plan, place, first, last), steps[place])
 
 
 def test_weights_need_the_mean():

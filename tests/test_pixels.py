@@ -213,6 +213,48 @@ def test_shared_errors_are_scaled_and_divided_with_the_pixels(v, factor, respons
     assert light.times(factor).over(flat).total_variance[0, 0] == pytest.approx(v * (factor / response) ** 2)
 
 
+signed = st.floats(-3, 3, width=32)
+
+
+@quick
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), signed, signed), max_size=6), st.sampled_from([np.float32, np.float64])
+)
+def test_shared_errors_add_as_numbers_do(terms, dtype):
+    """Masters' errors, times numbers and times planes, against one number for each."""
+    planes = {key: np.full((2, 3), size, dtype) for key, size in zip("abc", (1.5, -0.7, 20.0), strict=True)}
+    total, expected = Pixels.of(np.zeros((2, 3), dtype), variance=np.zeros((2, 3))), dict.fromkeys("abc", 0.0)
+    for key, times, factor in terms:
+        plane = np.full((2, 3), factor, dtype)
+        one = Pixels(np.zeros((2, 3), dtype), np.zeros((2, 3)), np.zeros((2, 3)), ((key, planes[key].copy()),))
+        total = total.times(plane).minus(one, times=times)
+        expected = {name: size * factor for name, size in expected.items()}
+        expected[key] -= times * planes[key][0, 0]
+    for key, sigma in total.shared:
+        np.testing.assert_allclose(sigma, expected[key], rtol=1e-5, atol=1e-4)
+        assert sigma.dtype == dtype
+    np.testing.assert_allclose(
+        total.total_variance, sum(size**2 for size in expected.values()), rtol=1e-4, atol=1e-4 * 9.0 ** len(terms)
+    )
+    assert {key for key, _ in total.shared} == {key for key, _, _ in terms}
+
+
+def test_what_cancels_is_not_there_any_more_however_it_is_held():
+    """A bias subtracted and added again, by itself and by a copy, is gone to the last bit."""
+    bias = Pixels.of(np.full((2, 2), 7.3), variance=np.full((2, 2), 1.7)).as_shared("bias")
+    light = Pixels.of(np.full((2, 2), 9.1), variance=np.zeros((2, 2))).minus(bias, times=0.1)
+    for again in (bias, pickle.loads(pickle.dumps(bias))):
+        assert not light.minus(again, times=-0.1).total_variance.any()
+
+
+def test_values_and_variances_name_a_master():
+    def key(values, variance):
+        return Pixels.of(values, variance=variance).as_shared().shared[0][0]
+
+    assert key(GRID, GRID) == key(GRID.copy(), GRID.copy())
+    assert len({key(GRID, GRID), key(GRID + 1, GRID), key(GRID, GRID + 1), key(GRID, np.ones_like(GRID))}) == 4
+
+
 def test_an_image_divided_by_a_flat_that_it_made_itself_has_no_error():
     flat = Pixels.of([[2.0]], variance=[[0.5]]).as_shared("flat")
     assert flat.over(flat).total_variance[0, 0] == 0
