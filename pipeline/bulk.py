@@ -39,7 +39,10 @@ class Bulk:
             return None
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
             found = self.sweep.over(stored)
-            out[:] = self._combined(stored, found, zero)
+            if plan.method == "mean":
+                self._mean(stored, found, zero, out)
+            else:
+                out[:] = self._median(stored, found, zero)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
             where = places_of(~self.safe(stored, found, range(begin, begin + out.size), zero))
@@ -52,15 +55,15 @@ class Bulk:
         left = shifts.offsets + (shifts.factors - 1) * base - self.sweep.shifts
         return Moved(zero, base, float(np.abs(left).max()), float(np.ptp(left)), tilt)
 
-    def _combined(self, stored: Array, found: Swept, zero: float) -> Array:
-        """Give mean or median of all values; the mean of whole numbers is rounded once, in whichever precision."""
+    def _mean(self, stored: Array, found: Swept, zero: float, out: Array) -> None:
+        """Write the mean of all values; that of whole numbers is rounded once, in whichever precision."""
+        real = found.total.dtype.type
+        less = real(len(stored) * zero + int(self.sweep.shifts.sum())) if stored.dtype.kind in "iu" else real(0)
+        total = np.add(found.total, less, out=out if out.dtype == real else None)
+        np.divide(total, real(len(stored)), out=out, casting="same_kind")
+
+    def _median(self, stored: Array, found: Swept, zero: float) -> Array:
         shifts = self.sweep.shifts
-        if self.plan.method == "mean":
-            real = found.total.dtype.type
-            less = real(len(stored) * zero + int(shifts.sum())) if stored.dtype.kind in "iu" else real(0)
-            total: Array = found.total + less
-            mean: Array = np.divide(total, real(len(stored)), out=total if total.dtype.kind == "f" else None)
-            return mean
         if shifts.any():
             found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, spread=False).over(stored)
         exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64)

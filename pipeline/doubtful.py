@@ -24,10 +24,7 @@ class Doubtful:
     @classmethod
     def of(cls, stored: Array, where: Array, begin: int, highest: float) -> Doubtful:
         """Take doubtful pixels out of rows that begin at a place."""
-        taken = np.empty((len(stored), where.size), stored.dtype)
-        for into, frame in zip(taken, stored, strict=True):
-            into[:] = frame.take(where)
-        return cls(where + begin, taken, highest)
+        return cls(where + begin, stored.take(where, axis=1), highest)
 
     @classmethod
     def joined(cls, parts: Sequence[Doubtful]) -> Doubtful:
@@ -51,6 +48,6 @@ def places_of(doubt: Array) -> Array:
     """Give the places where something is true, as np.flatnonzero does: where that is rarely, eight at a time."""
     eights = doubt.size // 8 * 8
     words = doubt[:eights].view(np.uint64)
-    some = np.flatnonzero(words)
+    some = np.flatnonzero(words != 0)
     inside = np.flatnonzero(words.take(some).view(np.bool_))
     return np.concatenate([(some[inside >> 3] << 3) + (inside & 7), np.flatnonzero(doubt[eights:]) + eights])

@@ -51,16 +51,17 @@ class Sample:
 
 def sample_of(stacks: Sequence[Array], shifts: Shifts) -> Sample:
     """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
-    parts = []
-    for stack in stacks:
-        even = (stack - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
-        window = Window.of(even.reshape(len(even), -1))
-        level = typical_of(window).reshape(stack.shape[1:])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            variance = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
-        shown = _beside(level) if len(stack) == 2 else level
-        parts.append((shown.reshape(-1), largest_step(level).reshape(-1), variance, window.size - 1))
-    return Sample(*(np.concatenate(planes) for planes in zip(*parts, strict=True)))
+    sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
+    window = Window.of((sample - shifts.offsets[:, None]) / shifts.factors[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
+    ends = np.cumsum([stack[0].size for stack in stacks])[:-1]
+    levels = [
+        one.reshape(stack.shape[1:]) for one, stack in zip(np.split(typical_of(window), ends), stacks, strict=True)
+    ]
+    steps = np.concatenate([largest_step(level).reshape(-1) for level in levels])
+    shown = map(_beside, levels) if len(sample) == 2 else levels
+    return Sample(np.concatenate([level.reshape(-1) for level in shown]), steps, variance, window.size - 1)
 
 
 def _beside(level: Array) -> Array:

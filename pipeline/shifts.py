@@ -68,7 +68,7 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
     :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
     """
     sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
-    level = np.concatenate([typical_level(stack).reshape(-1) for stack in stacks])
+    level = typical_level(sample)
     good = np.isfinite(level)
     if not good.all():
         sample, level = sample[:, good], level[good]
