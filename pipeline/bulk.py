@@ -39,10 +39,7 @@ class Bulk:
             return None
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not safe
             found = self.sweep.over(stored)
-            if plan.method == "mean":
-                self._mean(stored, found, zero, out)
-            else:
-                out[:] = self._median(stored, found, zero)
+            (self._mean if plan.method == "mean" else self._median)(stored, found, zero, out)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
             where = places_of(~self.safe(stored, found, range(begin, begin + out.size), zero))
@@ -62,19 +59,19 @@ class Bulk:
         total = np.add(found.total, less, out=out if out.dtype == real else None)
         np.divide(total, real(len(stored)), out=out, casting="same_kind")
 
-    def _median(self, stored: Array, found: Swept, zero: float) -> Array:
+    def _median(self, stored: Array, found: Swept, zero: float, out: Array) -> None:
+        """Write the median of all values: that of whole numbers is exact in between."""
         shifts = self.sweep.shifts
         if shifts.any():
             found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, spread=False).over(stored)
-        exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" else np.float64)
-        lower, upper = found.median_low.astype(exact), found.median_high.astype(exact)
+        lower, upper = found.median_low, found.median_high
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
-            median: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
-            return median
-        lower += upper
-        lower *= 0.5
-        lower += zero
-        return lower
+            out[:] = np.where(lower == upper, lower, np.multiply(lower, 0.5, dtype=float) + 0.5 * upper)
+            return
+        exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 else np.float64)
+        total = np.add(lower, upper, dtype=exact, out=out if out.dtype == exact else None)
+        total *= 0.5
+        np.add(total, zero, out=out, casting="same_kind")
 
     def safe(self, stored: Array, found: Swept, place: Array | range, zero: float) -> Array:
         """Tell which pixels, each at its place in the flattened image, are safe."""

@@ -14,7 +14,7 @@ QUICK_NETWORK = 32
 """Of so many whole numbers comparing is quicker than looking for the middle."""
 
 MOST_FRAMES = 64
-BLOCK = 2**16
+BLOCK = 2**17
 FEW_PIXELS = 4096
 """A network takes a stack of up to ``MOST_FRAMES`` in blocks that stay in the cache; of fewer pixels, or more frames,
 sorting is quicker."""

@@ -58,7 +58,7 @@ class Settling:
 
     def _settle(self, doubtful: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
-            doubtful = self._screened(doubtful)
+            doubtful = doubtful if self.bulk.sweep.medians else self._screened(doubtful)  # by these they were doubted
             if not doubtful.where.size:
                 return
             shown = self._shown(doubtful)

@@ -90,8 +90,7 @@ class Sweep:
 
     def _with_medians(self, stored: Array, found: Swept) -> Swept:
         if stored.dtype.kind in "iu" and not quick(stored):
-            inner = found.total - found.low - found.high
-            guess = np.rint(inner / np.float64(len(stored) - 2) - 0.5).astype(stored.dtype)
+            guess = a_little_below(found, len(stored)).astype(stored.dtype)
             lower, upper = middles_near(stored, found.low, found.high, guess, self._memory(stored))
         else:
             lower, upper = middles(stored)
@@ -101,6 +100,16 @@ class Sweep:
         if self.memory.size < like.nbytes:
             self.memory = np.empty(like.nbytes, np.uint8)
         return self.memory[: like.nbytes].view(like.dtype).reshape(like.shape)
+
+
+def a_little_below(found: Swept, frames: int) -> Array:
+    """Give a whole number a little below the middle of most pixels: from the mean without the extremes."""
+    real = found.total.dtype.type if found.total.dtype.kind == "f" else np.float64
+    inner = np.subtract(found.total, found.low, dtype=real)
+    inner -= found.high
+    inner *= real(1 / (frames - 2))
+    inner -= real(0.5)
+    return np.rint(inner, out=inner)
 
 
 def quick(stored: Array) -> bool:
