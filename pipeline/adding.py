@@ -35,11 +35,11 @@ class Share:
         """The plane, times the factor."""
         return sealed(scaled(self.plane, self.factor))
 
-    @np.errstate(invalid="ignore")  # 0·∞, an error that nobody knows, stays unknown, here and below
     def variance(self, out: Array) -> Array:
         """Give its square, in memory that is at hand."""
         np.multiply(self.plane, self.plane, out=out)
-        return out if abs(self.factor) == 1 else np.multiply(out, self.factor * self.factor, out=out)
+        with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, stays unknown, here and below
+            return out if abs(self.factor) == 1 else np.multiply(out, self.factor * self.factor, out=out)
 
     def times(self, by: Factor) -> Share:
         """Multiply by a factor."""
@@ -90,12 +90,12 @@ def scaled_variance(variance: Array, factor: Factor) -> Array:
     return np.multiply(once, factor, out=once, casting="same_kind")
 
 
-@np.errstate(invalid="ignore")
 def scaled(plane: Array, factor: Factor) -> Array:
     """Multiply in the plane's own precision."""
     if not isinstance(factor, np.ndarray) and factor == 1:
         return plane
-    product: Array = plane * np.asarray(factor, plane.dtype)
+    with np.errstate(invalid="ignore"):
+        product: Array = plane * np.asarray(factor, plane.dtype)
     return product
 
 

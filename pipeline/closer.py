@@ -136,10 +136,9 @@ def steps_of(plan: Plan, place: Array, first: int, last: int) -> Array | float:
     here = place - above * plan.shape[1]
     around = neighbours_of(here, (below - above, plan.shape[1]))
     level = np.full((below - above) * plan.shape[1], np.nan)
-    level[around] = 0
-    level[here] = 0
-    asked = np.flatnonzero(level == 0)
-    level[asked] = _levels(plan, read_rows(plan.frames, above, below), asked)
+    asked = np.zeros(level.shape, bool)
+    asked[around], asked[here] = True, True
+    level[asked] = _levels(plan, read_rows(plan.frames, above, below), np.flatnonzero(asked))
     steps: Array = np.fmax.reduce(np.abs(level[around] - level[here]))
     return np.nan_to_num(steps)
 

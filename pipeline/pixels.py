@@ -148,19 +148,19 @@ class Pixels:
                 values = self.values - other.values
             else:
                 values = _in_double(lambda a, b: a - b * np.float64(times), self.values, other.values)
-        return self._with(other, values, 1.0, -times)
+            return self._with(other, values, 1.0, -times)
 
-    @np.errstate(invalid="ignore")  # ∞·0, flagged since it was read
     def times(self, factor: float | Array) -> Pixels:
         """Multiply by a number, or by one for each pixel that is known exactly."""
-        values = sealed(_in_double(np.multiply, self.values, np.broadcast_to(np.float64(factor), self.shape)))
-        return attrs.evolve(
-            self,
-            values=values,
-            flags=_with_nonfinite(self.flags, values),
-            variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
-            shared=sum_of_shares(self._shares, (), factor, 1.0),
-        )
+        with np.errstate(invalid="ignore"):  # ∞·0, flagged since it was read
+            values = sealed(_in_double(np.multiply, self.values, np.broadcast_to(np.float64(factor), self.shape)))
+            return attrs.evolve(
+                self,
+                values=values,
+                flags=_with_nonfinite(self.flags, values),
+                variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
+                shared=sum_of_shares(self._shares, (), factor, 1.0),
+            )
 
     def over(self, other: Pixels) -> Pixels:
         """Divide by another image; first-order error propagation."""
@@ -170,7 +170,6 @@ class Pixels:
             by_other = ratio * inverse
             return self._with(other, ratio, inverse, np.negative(by_other, out=by_other))
 
-    @np.errstate(invalid="ignore")  # ∞·0, as above
     def _with(self, other: Pixels, values: Array, by_self: Factor, by_other: Factor) -> Pixels:
         """Give what ``values`` make of two images, whose derivatives by each of them are these."""
         values = _rounded(values, self.values.dtype)
