@@ -30,6 +30,9 @@ class Share:
         """Take a key and a plane as well."""
         return share if isinstance(share, Share) else cls(*share)
 
+    def __reduce__(self) -> tuple[type[Share], tuple[str, Array, float]]:
+        return Share, (self.key, self.plane, self.factor)  # sealed again when it arrives
+
     @property
     def sigma(self) -> Array:
         """The plane, times the factor."""
@@ -41,34 +44,39 @@ class Share:
         with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, stays unknown, here and below
             return out if abs(self.factor) == 1 else np.multiply(out, self.factor * self.factor, out=out)
 
-    def times(self, by: Factor) -> Share:
-        """Multiply by a factor."""
+    def times(self, by: Factor, dtype: Any) -> Share:
+        """Multiply by a factor; a new plane is of that type."""
         if isinstance(by, np.ndarray):
-            return Share(self.key, sealed(self._made(by)))
+            return Share(self.key, sealed(self._made(by, dtype)))
         return attrs.evolve(self, factor=self.factor * float(by))
 
-    def plus(self, other: Share, by_self: Factor, by_other: Factor) -> Share:
+    def plus(self, other: Share, by_self: Factor, by_other: Factor, dtype: Any) -> Share:
         """Add what the same master gives in another way, each times a factor: with their signs."""
         numbers = not (isinstance(by_self, np.ndarray) or isinstance(by_other, np.ndarray))
         if numbers and (self.plane is other.plane or np.array_equal(self.plane, other.plane)):  # as sent to a worker
             return attrs.evolve(self, factor=self.factor * float(by_self) + other.factor * float(by_other))
-        total = self._made(by_self)
-        total += other._made(by_other)
+        total = self._made(by_self, dtype)
+        total += other._made(by_other, dtype)
         return Share(self.key, sealed(total))
 
-    def _made(self, by: Factor) -> Array:
+    def _made(self, by: Factor, dtype: Any) -> Array:
         """Make a new plane of it, times a factor."""
-        if isinstance(by, np.ndarray):
-            product = scaled(self.plane, by)
-            return product if self.factor == 1 else np.multiply(product, self.factor, out=product)
-        return np.multiply(self.plane, by * self.factor, dtype=self.plane.dtype)
+        if not isinstance(by, np.ndarray):
+            return np.multiply(self.plane, by * self.factor, dtype=dtype)
+        product = np.multiply(self.plane, by, dtype=dtype)
+        return product if self.factor == 1 else np.multiply(product, self.factor, out=product)
 
 
-def sum_of_shares(a: tuple[Share, ...], b: tuple[Share, ...], by_a: Factor, by_b: Factor) -> tuple[Share, ...]:
-    """Add errors that images share with others, key by key, each times a factor."""
+def sum_of_shares(
+    a: tuple[Share, ...], b: tuple[Share, ...], by_a: Factor, by_b: Factor, dtype: Any
+) -> tuple[Share, ...]:
+    """Add errors that images share with others, key by key, each times a factor; new planes are of that type."""
     theirs = {share.key: share for share in b}
-    total = [share.plus(theirs.pop(share.key), by_a, by_b) if share.key in theirs else share.times(by_a) for share in a]
-    total += [share.times(by_b) for share in theirs.values()]
+    total = [
+        share.plus(theirs.pop(share.key), by_a, by_b, dtype) if share.key in theirs else share.times(by_a, dtype)
+        for share in a
+    ]
+    total += [share.times(by_b, dtype) for share in theirs.values()]
     return tuple(sorted(total, key=lambda share: share.key))
 
 
@@ -99,9 +107,9 @@ def scaled(plane: Array, factor: Factor) -> Array:
     return product
 
 
-def name_of(values: Array, variance: Array) -> str:
-    """Give a name that an image has and no other: of two that hold the same values the sum of the variances decides."""
-    said = hashlib.sha256(np.ascontiguousarray(values).reshape(-1).data)  # processors have instructions for it
-    bits = np.ascontiguousarray(variance).view(f"u{variance.itemsize}")
-    said.update(np.add.reduce(bits, axis=None, dtype=np.uint64).tobytes())  # whole numbers: the same everywhere
+def hash_of(*planes: Array) -> str:
+    """Give a name that planes of these values have, and no others."""
+    said = hashlib.sha256()  # processors have instructions for it
+    for plane in planes:
+        said.update(np.ascontiguousarray(plane).reshape(-1).data)
     return said.hexdigest()[:16]

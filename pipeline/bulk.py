@@ -66,7 +66,8 @@ class Bulk:
             found = attrs.evolve(self.sweep, shifts=np.zeros_like(shifts), medians=True, spread=False).over(stored)
         lower, upper = found.median_low, found.median_high
         if stored.dtype.kind not in "iu":  # the mean of two infinities is not a number
-            out[:] = np.where(lower == upper, lower, np.multiply(lower, 0.5, dtype=float) + 0.5 * upper)
+            half = np.multiply(lower, 0.5, dtype=np.float64)
+            out[:] = np.where(lower == upper, lower, half + np.multiply(upper, 0.5, dtype=np.float64))
             return
         exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 else np.float64)
         total = np.add(lower, upper, dtype=exact, out=out if out.dtype == exact else None)

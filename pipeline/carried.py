@@ -24,10 +24,10 @@ def carry_variance(rows: Rows) -> bool:
 
 def on_their_own(parts: Sequence[Pixels]) -> tuple[Pixels, ...]:
     """Give images that are put together, the errors that one of them alone has counted as its own."""
-    having = Counter(key for part in parts for key, _ in part.shared)
+    having = Counter(key for part in parts for key in part.shared_keys)
 
     def own(part: Pixels) -> Pixels:
-        if part.variance is None or all(having[key] > 1 for key, _ in part.shared):
+        if part.variance is None or all(having[key] > 1 for key in part.shared_keys):
             return part
         alone = [sigma for key, sigma in part.shared if having[key] == 1]
         return attrs.evolve(
@@ -43,7 +43,7 @@ def in_full(plan: Plan, rows: Rows) -> bool:
     """Tell whether errors need every value of every pixel: they do but where the noise of the stack tells all."""
     if plan.errors is None:
         return carry_variance(rows)
-    shared = rows.parts is not None and any(part.shared for part in rows.parts)
+    shared = rows.parts is not None and any(part.shared_keys for part in rows.parts)
     return carry_variance(rows) or shared or plan.errors.rule == "scatter"
 
 

@@ -179,31 +179,31 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
 
     Reweighted least squares; values beyond what chi-square allows are left out.  Gives factors and their errors.
     """
-    scale = np.sqrt(np.sum((terms / start) ** 2, axis=1))
-    scale = np.where(scale > 0, scale, 1.0)
-    terms, expected = terms / scale[:, None], start
+    expected = start
     used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
     for _ in range(FIT_ROUNDS):
         kept = variance <= _chi_square(degrees, 4.0) * expected
         weighted = kept / expected**2 * terms
         while used:
-            half = np.zeros((len(used), len(used)))  # of a symmetric matrix: the other one is not looked at
+            normal = np.zeros((len(used), len(used)))
             for n, p in enumerate(used):
-                half[n, : n + 1] = [np.sum(weighted[p] * terms[q]) for q in used[: n + 1]]
-            inverse = np.linalg.pinv(half, hermitian=True, rcond=1e-12)
-            solved = inverse @ np.array([np.sum(weighted[p] * variance) for p in used])
+                normal[n, : n + 1] = normal[: n + 1, n] = [np.sum(weighted[p] * terms[q]) for q in used[: n + 1]]
+            scale = np.sqrt(np.diag(normal))
+            scale = np.where(scale > 0, scale, 1.0)
+            inverse = np.linalg.pinv(normal / np.outer(scale, scale), hermitian=True, rcond=1e-12)
+            solved = inverse @ (np.array([np.sum(weighted[p] * variance) for p in used]) / scale)
             negative = [n for n, value in zip(used, solved, strict=True) if value < 0 and n >= free]
             if not negative:
                 break
             used = [n for n in used if n not in negative]
         factors, errors = np.zeros(len(terms)), np.zeros(len(terms))
         if used:
-            factors[used] = solved
-            errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees)
+            factors[used] = solved / scale
+            errors[used] = np.sqrt(np.maximum(np.diag(inverse), 0) * 2 / degrees) / scale
         before, expected = expected, np.maximum(np.sum(factors[:, None] * terms, axis=0), 0.25 * start)
         if np.array_equal(expected, before):  # and so would all further rounds be
             break
-    return (factors / scale).tolist(), (errors / scale).tolist()
+    return factors.tolist(), errors.tolist()
 
 
 def _binned(bins: list[Array], variance: Array, degrees: int) -> Array:

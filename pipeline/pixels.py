@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.adding import Factor, Share, name_of, scaled_variance, sum_of_shares, sum_of_variances
+from pipeline.adding import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 from pipeline.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
 from pipeline.errors import ShapeError
 
@@ -29,9 +29,6 @@ class Flag(IntFlag):
     HEALED = 128  # the value is an interpolation
 
 
-CACHED = 2**16
-"""So many pixels are computed at once in double precision."""
-
 STICKY = Flag.SATURATED
 """Reasons that one bad frame gives to the whole stack; the others need every frame to be bad."""
 
@@ -49,7 +46,7 @@ def _seal_optional(variance: Any) -> Array | None:
     return None if variance is None else seal_values(variance)
 
 
-def _shares(shared: Iterable[Share | tuple[str, Any]]) -> tuple[Share, ...]:
+def _sealed_shares(shared: Iterable[Share | tuple[str, Any]]) -> tuple[Share, ...]:
     return tuple(map(Share.of, shared))
 
 
@@ -71,7 +68,7 @@ class Pixels:
     flags: Array = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
     variance: Array | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
     _shares: tuple[Share, ...] = attrs.field(
-        default=(), alias="shared", converter=_shares, eq=attrs.cmp_using(eq=_same_shares)
+        default=(), alias="shared", converter=_sealed_shares, eq=attrs.cmp_using(eq=_same_shares)
     )
 
     def __attrs_post_init__(self) -> None:
@@ -131,6 +128,11 @@ class Pixels:
         return tuple((share.key, share.sigma) for share in self._shares)
 
     @property
+    def shared_keys(self) -> tuple[str, ...]:
+        """The masters whose errors are shared."""
+        return tuple(share.key for share in self._shares)
+
+    @property
     def total_variance(self) -> Array | None:
         """The variance with the shared errors added in; None where variance is not followed."""
         if self.variance is None or not self._shares:
@@ -159,7 +161,7 @@ class Pixels:
                 values=values,
                 flags=_with_nonfinite(self.flags, values),
                 variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
-                shared=sum_of_shares(self._shares, (), factor, 1.0),
+                shared=sum_of_shares(self._shares, (), factor, 1.0, self.dtype),
             )
 
     def over(self, other: Pixels) -> Pixels:
@@ -177,7 +179,7 @@ class Pixels:
             values=values,
             flags=_with_nonfinite(self.flags | other.flags, values),
             variance=sum_of_variances(self.variance, other.variance, by_self, by_other),
-            shared=sum_of_shares(self._shares, other._shares, by_self, by_other),
+            shared=sum_of_shares(self._shares, other._shares, by_self, by_other, self.dtype),
         )
 
     def flagged(self, where: Array, reason: Flag) -> Pixels:
@@ -205,12 +207,12 @@ class Pixels:
         """
         if self.variance is None or (self._shares and not self.variance.any()):  # nothing is left to hand over
             return self
-        key = key or name_of(self.values, self.variance)
+        key = key or hash_of(self.values, self.variance)
         sigma = sealed(np.sqrt(self.variance))
         return attrs.evolve(
             self,
             variance=sealed(np.zeros_like(self.variance)),
-            shared=sum_of_shares(self._shares, (Share(key, sigma),), 1.0, 1.0),
+            shared=sum_of_shares(self._shares, (Share(key, sigma),), 1.0, 1.0, self.dtype),
         )
 
 
@@ -221,6 +223,10 @@ def _unpickled(values: Array, flags: Array, variance: Array | None, shared: tupl
 def _same_shape(a: Pixels, b: Pixels) -> None:
     if a.shape != b.shape:
         raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
+
+
+CACHED = 2**16
+"""So many pixels are computed at once in double precision."""
 
 
 def _in_double(compute: Callable[..., Array], *planes: Array) -> Array:

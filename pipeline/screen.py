@@ -70,24 +70,27 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Arr
     """
     up, down = _reach(found)
     if noise.b == 0 and moved.tilt == 0:
-        highest, lowest = _limits(np.zeros(1), clip, noise, moved)
+        highest, lowest = _limits(np.zeros(1), 0.0, clip, noise, moved)
         return _below(up, highest) & _below(down, lowest)
     medians = found.median_low
     some = np.sort(medians[:: max(1, medians.size // SAMPLE)])
     usual = some[[some.size // UNUSUAL, -1 - some.size // UNUSUAL]]
-    highest, lowest = _limits(usual.astype(np.float64) + moved.zero, clip, noise, moved)
+    rounding = ULPS * float(np.spacing(np.abs(usual).max())) if usual.dtype.kind == "f" else 0.0
+    highest, lowest = _limits(usual.astype(np.float64) + moved.zero, rounding, clip, noise, moved)
     safe: Array = _below(up, highest) & _below(down, lowest) & (medians >= usual[0]) & (medians <= usual[1])
     others = places_of(~safe)
     safe[others] = _safe_at_their_own(found.only(others), clip, noise, moved)
     return safe
 
 
-def _limits(levels: Array, clip: Clip, noise: Noise, moved: Moved) -> tuple[float, float]:
+def _limits(levels: Array, rounding: float, clip: Clip, noise: Noise, moved: Moved) -> tuple[float, float]:
     """Give how far values may lie above and below medians that lie between two levels."""
-    sigma = math.sqrt(max(noise.a + noise.b * levels.min(), noise.floor))
+    sigma = math.sqrt(max(np.min(noise.a + noise.b * levels), noise.floor, 0))
     shift = np.max(moved.between(levels, np.full_like(levels, (clip.high + clip.low) * sigma)))  # if within the limits
-    quietest = noise.a + noise.b * (levels.min() - shift - moved.blur)
-    least, off = math.sqrt(max(quietest, noise.floor)) * MARGIN, shift + DOUBLE
+    reach = shift + moved.blur + rounding
+    quietest = np.min(noise.a + noise.b * np.concatenate([levels - reach, levels + reach]))
+    quietest -= DOUBLE * (abs(noise.a) + abs(noise.b) * np.abs(levels).max())
+    least, off = math.sqrt(max(quietest, noise.floor, 0)) * MARGIN, shift + DOUBLE
     return clip.high * least - off, clip.low * least - off
 
 

@@ -58,7 +58,7 @@ class Settling:
 
     def _settle(self, doubtful: Doubtful, first: int, last: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
-            doubtful = doubtful if self.bulk.sweep.medians else self._screened(doubtful)  # by these they were doubted
+            doubtful = self._screened(doubtful)
             if not doubtful.where.size:
                 return
             shown = self._shown(doubtful)
@@ -71,6 +71,8 @@ class Settling:
     def _screened(self, doubtful: Doubtful) -> Doubtful:
         """Give those that may lose values still by their medians, or by closer bounds of these."""
         whole, shown = self.bulk.whole, self._shown(doubtful)
+        if self.bulk.sweep.medians and not self.bulk.sweep.spread:  # by their medians they were doubted
+            return doubtful
         low, high = np.minimum.reduce(shown), np.maximum.reduce(shown)
         bounds = bounds_by_pairs(shown) if whole and len(shown) > FEW_FRAMES else middles(shown)
         found = Swept(low, high, *bounds, total_of(shown if whole else doubtful.stored, low, high))

@@ -156,6 +156,6 @@ def within_budget(image: Image, frames: int) -> Image:
     pixels = image.data
     if not isinstance(pixels, Pixels):
         return image
-    planes = [pixels.values, pixels.flags, pixels.variance, *(sigma for _, sigma in pixels.shared)]
+    planes = [pixels.values, pixels.flags, pixels.variance, *(pixels.values for _ in pixels.shared_keys)]
     size = sum(plane.nbytes for plane in planes if plane is not None)
     return attrs.evolve(image, data=Spooled.of(pixels)) if size * frames > how_to_run().memory else image

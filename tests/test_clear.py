@@ -83,6 +83,21 @@ def test_what_is_safe_by_the_noise_loses_nothing(seed, frames, blur, tilt, b, cl
     assert not (safe_from_noise(found, clip, noise, moved) & ~keep.all(axis=0)).any()
 
 
+@pytest.mark.parametrize(("power", "b", "variance"), [(15, 10.0, 0.12), (16, 2.0, 0.1), (20, 10.0, 2.0)])
+def test_levels_that_single_precision_rounds_have_less_noise_perhaps(power, b, variance):
+    """Read noise that nearly cancels the level's, where shifting values rounds them up."""
+    low = np.float32(2**power - 2.0 ** (power - 24))
+    noise, shifts = Noise(a=variance - b * (float(low) + 1), b=b), np.full(5, -1)
+    for height in 5 * np.sqrt(variance) * (1 + np.linspace(1e-3, 0.3, 60)):
+        stack = np.full((5, 64), low)
+        stack[2] += np.float32(height)
+        found = Sweep(shifts).over(stack)
+        even = stack.astype(float) + 1
+        keep = kept_values(even, Clip(), by_noise(Clip(), lambda level, _: noise.variance(level)))
+        safe = safe_from_noise(found, Clip(), noise, attrs.evolve(UNMOVED, base=float(low)))
+        assert not (safe & ~keep.all(axis=0)).any()
+
+
 def test_most_pixels_of_a_scene_are_safe_whatever_its_brightest_ones_are():
     random = np.random.default_rng(3)
     noise = Noise(a=9.0, b=0.5)

@@ -1,8 +1,10 @@
 """The laws of combining: what changes nothing, what commutes, and what is refused."""
 
 import pickle
+import tempfile
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -29,6 +31,7 @@ from pipeline import (
 )
 from pipeline.closer import steps_of
 from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
+from pipeline.fitting import _fit
 from pipeline.noise import largest_step, typical_level
 from pipeline.planning import Wanted, plan_of
 
@@ -593,9 +596,18 @@ def test_steps_to_neighbours_reach_over_the_edges_of_tiles():
 
 
 @quick
-@given(stacks(frames=st.integers(2, 8)), st.randoms(use_true_random=False))
-def test_the_steps_of_some_pixels_are_those_of_the_whole_image(stack, random):
+@given(stacks(frames=st.integers(2, 8)), st.booleans(), st.randoms(use_true_random=False))
+def test_the_steps_of_some_pixels_are_those_of_the_whole_image(stack, stored, random):
     frames = frames_of(stack, kind="light")
+    if stored:
+        with tempfile.TemporaryDirectory() as folder:
+            frames = on_disk(Path(folder), frames)
+            assert_steps(frames, stack, random)
+    else:
+        assert_steps(frames, stack, random)
+
+
+def assert_steps(frames, stack, random):
     wanted, ones = Wanted("mean", Clip(noise=Noise(a=1.0, d=0.1)), None, map_left_out=False), np.ones(len(stack))
     plan, _ = plan_of(frames.frames, ones, ones, wanted)
     height, width = stack.shape[1:]
@@ -605,6 +617,23 @@ def test_the_steps_of_some_pixels_are_those_of_the_whole_image(stack, random):
     place = np.array(sorted(random.sample(rows, random.randint(0, len(rows)))), int)
     steps = largest_step(typical_level(stack.astype(float))).reshape(-1)
     np.testing.assert_array_equal(steps_of(plan, place, first, last), steps[place])
+
+
+@pytest.mark.parametrize("wild", [1e4, 1e8, 1e12])
+def test_a_wild_pixel_does_not_change_what_is_fitted_to_the_others(wild):
+    """One that jumps between exposures, and so stands far above its neighbours, varies by more than that explains."""
+    rng = np.random.default_rng(1)
+    level, step = rng.uniform(100, 4000, 5000), rng.uniform(0, 100, 5000)
+    truth = 9 + 0.5 * level + 0.01 * step**2
+    variance = truth * rng.chisquare(4, level.size) / 4
+
+    def fit(level, step, variance, start):
+        return _fit(np.stack([np.ones_like(level), level, step**2]), variance, start, 4)
+
+    factors, errors = fit(level, step, variance, truth)
+    assert (np.abs(np.array(factors) - (9, 0.5, 0.01)) < 5 * np.array(errors)).all()
+    also = (np.append(plane, one) for plane, one in ((level, 500), (step, wild), (variance, wild**2), (truth, 300)))
+    np.testing.assert_allclose(fit(*also), (factors, errors), rtol=1e-9)
 
 
 def test_weights_need_the_mean():
