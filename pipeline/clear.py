@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.clip import Clip
+from pipeline.doubtful import places_of
 from pipeline.middles import bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.order import counted
@@ -76,7 +77,7 @@ def clear_of(shown: Array, clip: Clip, noise: Noise | None, moved: Moved) -> Cle
 
 def _by_noise(shown: Array, clip: Clip, middle: Ends, noise: Noise, moved: Moved) -> Clear:
     least, most = (end + moved.zero for end in middle)
-    span = difference(np.maximum.reduce(shown), np.minimum.reduce(shown))
+    span = difference(np.maximum.reduce(shown), np.minimum.reduce(shown)) if moved.tilt else np.zeros(1)
     shift = np.maximum(moved.between(least, span), moved.between(most, span))
     reach = shift + moved.blur
     at_ends = noise.variance(least - reach), noise.variance(most + reach)
@@ -106,7 +107,7 @@ def _by_own_spread(shown: Array, clip: Clip, middle: Ends) -> Clear:
 
 def frames_and_pixels(out: Array) -> tuple[Array, Array]:
     """Give the frame and the pixel of each value that is left out, frame by frame."""
-    frame, pixel = np.divmod(np.flatnonzero(out), max(out.shape[1], 1))
+    frame, pixel = np.divmod(places_of(out.reshape(-1)), max(out.shape[1], 1))
     return frame, pixel
 
 

@@ -74,10 +74,10 @@ class _Search:
         counted = np.add.reduce(below.view(np.uint8), axis=0, dtype=self.at_most.dtype)
         enough = counted > self.middle
         self.next_number |= self.found & (counted > self.middle + 1)
-        _put(self.low, self.level + self.bits.type(1), ~(enough | self.found))
+        _put(self.low, self.level + self.bits.type(1), _mask(~(enough | self.found), self.bits))
         enough &= ~self.found
-        _put(self.at_most, counted, enough)
-        _put(self.high, self.level, enough)
+        _put(self.at_most, counted, _mask(enough, self.at_most.dtype))
+        _put(self.high, self.level, _mask(enough, self.bits))
         self._go_on(enough)
 
     def _go_on(self, enough: Array) -> None:
@@ -85,7 +85,10 @@ class _Search:
         self.width = self.high - self.low
         self.found = self.width == 0
         if not self.looks:
-            self.downwards, self.first_step = enough, max(1, int(np.median(self.width[::SPARSE])) // STEPS)
+            self.downwards, self.first_step = (
+                _mask(enough, self.bits),
+                max(1, int(np.median(self.width[::SPARSE])) // STEPS),
+            )
         step = self.bits.type(min(self.first_step << max(self.looks - 1, 0), np.iinfo(self.bits).max))
         half = self.width >> self.bits.type(1)
         self.level = self.low + np.minimum(half, step - self.bits.type(1))
@@ -100,7 +103,7 @@ class _Search:
             beyond = self.at_most <= self.middle + 1
             unknown = beyond & ~self.next_number
             if np.count_nonzero(unknown & self.found) * STRAGGLERS > unknown.size:
-                _put(upper, self._following(), beyond)
+                _put(upper, self._following(), _mask(beyond, self.bits))
             else:
                 upper += beyond
                 open_still |= unknown
@@ -117,6 +120,11 @@ class _Search:
         return following
 
 
-def _put(into: Array, values: Array, where: Array) -> None:
-    """Put whole numbers in place: by bits, many times faster than by index or choice."""
-    into ^= (into ^ values) & -where.astype(into.dtype)
+def _mask(where: Array, dtype: np.dtype[Any]) -> Array:
+    """Give numbers of ones where something is true, of zeros elsewhere."""
+    return -where.astype(dtype)
+
+
+def _put(into: Array, values: Array, mask: Array) -> None:
+    """Put whole numbers in place where a mask is of ones: many times faster than by index or choice."""
+    into ^= (into ^ values) & mask

@@ -19,7 +19,7 @@ from pipeline.rows import as_values
 from pipeline.running import how_to_run
 from pipeline.screen import UNMOVED
 from pipeline.sums import total_of
-from pipeline.sweep import Swept, shifted
+from pipeline.sweep import NONE, Swept, shifted
 
 ENOUGH = 2**20
 """So many values are settled together, if memory allows."""
@@ -70,12 +70,12 @@ class Settling:
 
     def _screened(self, doubtful: Doubtful) -> Doubtful:
         """Give those that may lose values still by their medians, or by closer bounds of these."""
-        whole, shown = self.bulk.whole, self._shown(doubtful)
         if self.bulk.sweep.medians and not self.bulk.sweep.spread:  # by their medians they were doubted
             return doubtful
+        whole, shown = self.bulk.whole, self._shown(doubtful)
         low, high = np.minimum.reduce(shown), np.maximum.reduce(shown)
         bounds = bounds_by_pairs(shown) if whole and len(shown) > FEW_FRAMES else middles(shown)
-        found = Swept(low, high, *bounds, total_of(shown if whole else doubtful.stored, low, high))
+        found = Swept(low, high, *bounds, NONE if whole else total_of(doubtful.stored, low, high))
         return doubtful.only(np.flatnonzero(~self.bulk.safe(doubtful.stored, found, doubtful.where, self.zero)))
 
     def _shown(self, doubtful: Doubtful) -> Array:
