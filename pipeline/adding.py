@@ -91,11 +91,12 @@ def sum_of_variances(a: Array | None, b: Array | None, by_a: Factor, by_b: Facto
 
 
 def scaled_variance(variance: Array, factor: Factor) -> Array:
-    """Multiply by the square of a factor."""
-    if not isinstance(factor, np.ndarray):
-        return scaled(variance, factor * factor)
-    once = scaled(variance, factor)
-    return np.multiply(once, factor, out=once, casting="same_kind")
+    """Multiply by the square of a factor: rounded alike, be it a number or a plane of them."""
+    square = np.square(factor)
+    if not (isinstance(square, np.ndarray) and square.dtype == variance.dtype):
+        return scaled(variance, square)
+    with np.errstate(invalid="ignore"):
+        return np.multiply(variance, square, out=square)
 
 
 def scaled(plane: Array, factor: Factor) -> Array:

@@ -85,13 +85,14 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Arr
 
 def _limits(levels: Array, rounding: float, clip: Clip, noise: Noise, moved: Moved) -> tuple[float, float]:
     """Give how far values may lie above and below medians that lie between two levels."""
-    sigma = math.sqrt(max(np.min(noise.a + noise.b * levels), noise.floor, 0))
-    shift = np.max(moved.between(levels, np.full_like(levels, (clip.high + clip.low) * sigma)))  # if within the limits
-    reach = shift + moved.blur + rounding
-    quietest = np.min(noise.a + noise.b * np.concatenate([levels - reach, levels + reach]))
-    quietest -= DOUBLE * (abs(noise.a) + abs(noise.b) * np.abs(levels).max())
-    least, off = math.sqrt(max(quietest, noise.floor, 0)) * MARGIN, shift + DOUBLE
-    return clip.high * least - off, clip.low * least - off
+    with np.errstate(invalid="ignore"):  # with no threshold on one side values may be shifted by anything
+        sigma = math.sqrt(max(np.min(noise.a + noise.b * levels), noise.floor, 0))
+        shift = np.max(moved.between(levels, np.full_like(levels, (clip.high + clip.low) * sigma)))
+        reach = shift + moved.blur + rounding
+        quietest = np.min(noise.a + noise.b * np.concatenate([levels - reach, levels + reach]))
+        quietest -= DOUBLE * (abs(noise.a) + abs(noise.b) * np.abs(levels).max())
+        least, off = math.sqrt(max(quietest, noise.floor, 0)) * MARGIN, shift + DOUBLE
+        return clip.high * least - off, clip.low * least - off
 
 
 def _safe_at_their_own(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Array:
