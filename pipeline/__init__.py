@@ -43,10 +43,10 @@ The modules, in the order in which data flows and in which they may import (each
     groups       bounds of medians from groups of frames
     sums         sums over frames of numbers of 16 bits
     sweep        what one sweep over frames finds of each pixel
+    doubtful     pixels that may lose values
     screen       which pixels certainly lose nothing to a clip
     clear        what pixels lose that were hit, where that is clear
     rows         what the frames of a stack hold in some rows
-    doubtful     pixels that may lose values
     bulk         pixels that keep all their values
     closer       a closer look at the others
     settling     what spares doubtful pixels that
