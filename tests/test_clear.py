@@ -98,6 +98,35 @@ def test_levels_that_single_precision_rounds_have_less_noise_perhaps(power, b, v
         assert not (safe & ~keep.all(axis=0)).any()
 
 
+def assert_not_safe(stack, offsets, factors, noise, moved):
+    """The last pixel loses a value, and all others are alike."""
+    even = (stack - offsets[:, None]) / factors[:, None]
+    keep = kept_values(even, Clip(), by_noise(Clip(), lambda level, _: noise.variance(level)))
+    assert not keep[:, -1].all()
+    found = Sweep(np.zeros(len(stack), int)).over(stack.astype(np.int16))
+    assert safe_from_noise(found, Clip(), noise, moved)[:-1].all()
+    assert not safe_from_noise(found, Clip(), noise, moved)[-1]
+
+
+def test_limits_are_those_of_the_level_that_shifts_leave():
+    """Frames 1 ADU high, at a level whose noise grows by ten of its variances with each ADU."""
+    stack = np.full((5, 200), 1001)
+    stack[2, -1] += 6
+    moved = attrs.evolve(UNMOVED, base=1000.0, blur=1.0)
+    assert_not_safe(stack, np.ones(5), np.ones(5), Noise(a=1 - 10 * 1000, b=10.0), moved)
+
+
+def test_limits_of_usual_levels_hold_for_no_others():
+    """A fainter pixel has less noise, a brighter one is shifted by more."""
+    stack, alike = np.full((5, 200), 5000), np.ones(5)
+    stack[:, -1], stack[2, -1] = 100, 150
+    noise, moved = Noise(a=9.0, b=0.5), attrs.evolve(UNMOVED, base=5000.0)
+    assert_not_safe(stack, 0 * alike, alike, noise, moved)
+    factors = np.array([1, 1, 1, 1, 1.1])
+    stack[:, -1] = 20_000  # of which the last frame shows 1,500 more, or so it should
+    assert_not_safe(stack, (1 - factors) * 5000, factors, noise, attrs.evolve(moved, tilt=0.1))
+
+
 def test_most_pixels_of_a_scene_are_safe_whatever_its_brightest_ones_are():
     random = np.random.default_rng(3)
     noise = Noise(a=9.0, b=0.5)
