@@ -228,7 +228,7 @@ def test_shared_errors_add_as_numbers_do(terms, dtype):
     for key, times, factor in terms:
         plane = np.full((2, 3), factor, dtype)
         one = Pixels(np.zeros((2, 3), dtype), np.zeros((2, 3)), np.zeros((2, 3)), ((key, planes[key].copy()),))
-        total = total.times(plane).minus(one, times=times)
+        total = total.times(plane).minus(one.times(4.0), times=times / 4)
         expected = {name: size * factor for name, size in expected.items()}
         expected[key] -= times * planes[key][0, 0]
     for key, sigma in total.shared:
