@@ -236,7 +236,7 @@ def test_shared_errors_add_as_numbers_do(terms, dtype):
         assert sigma.dtype == dtype
     squares = [size**2 for size in expected.values()]
     np.testing.assert_allclose(total.total_variance, sum(squares), rtol=1e-4, atol=1e-4 * max(squares) + 1e-8)
-    assert {key for key, _ in total.shared} == {key for key, _, _ in terms}
+    assert [key for key, _ in total.shared] == sorted({key for key, _, _ in terms})
 
 
 def test_what_cancels_is_not_there_any_more_however_it_is_held():
