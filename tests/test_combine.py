@@ -484,6 +484,27 @@ def test_looking_closer_at_every_pixel_changes_nothing(monkeypatch, wild, method
     assert len(whole) < 7 or sum(exact.found.rejected) > 0
 
 
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_so_it_is_where_one_frame_lies_above_the_others(monkeypatch, tmp_path, method):
+    """A bias 20 ADU high, and hits that are clear: what one takes of the offset is made up for."""
+    rng = np.random.default_rng(4)
+    stack = rng.normal(1000, 3, (12, 60, 70))
+    stack[5] += 20
+    hit = rng.random(stack.shape) < 0.005
+    stack[hit] += 500
+    frames = on_disk(tmp_path, FrameSet(Image.of(plane.round(), kind="bias") for plane in stack))
+    screened = combine(frames, method=method)
+    assert screened.found.offsets[5] == pytest.approx(20, abs=0.3)
+    assert sum(screened.found.rejected) > 200
+    if method == "mean":
+        even = np.where(hit, np.nan, stack.round()) - 20 * (np.arange(12) == 5)[:, None, None]
+        np.testing.assert_allclose(screened.pixels.values, np.nanmean(even, axis=0) + 20 / 12, atol=0.1)
+    monkeypatch.setattr("pipeline.bulk.can_tell", lambda _: False)
+    exact = combine(frames, method=method)
+    assert screened.pixels == exact.pixels
+    assert screened.found.rejected == exact.found.rejected
+
+
 def step(frames, value=1003):
     """Make half of the frames 3 ADU higher than the others, and one value 7 ADU."""
     stack = np.full((frames, 4, 4), 1000)
