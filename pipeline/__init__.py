@@ -58,6 +58,8 @@ The modules, in the order in which data flows and in which they may import (each
     counting     the photon noise of lights and arcs
     planning     what has to be known before frames are combined
     photons      what frames tell of gain and read noise
+    alike        whether frames are alike enough to be combined
+    described    the image that a combination gives
     stacking     combine
     arcs         those of several lamps: add
     instrument   how frames were set, and whether alike

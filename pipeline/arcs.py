@@ -7,11 +7,11 @@ from typing import Any
 import attrs
 from toolz import concat
 
+from pipeline.alike import check_alike_reduced, exposures_differ
 from pipeline.errors import StepError
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.pixels import Pixels
-from pipeline.stacking import check_alike_reduced, exposures_differ
 from pipeline.stages import stage
 
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.alike import exposures_differ
 from pipeline.clip import Clip
 from pipeline.compose import chain, each, pipe
 from pipeline.counting import in_unit_of
@@ -25,7 +26,7 @@ from pipeline.regions import several_gains
 from pipeline.running import advise
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
-from pipeline.stacking import combine, exposures_differ, levels, loaded
+from pipeline.stacking import combine, levels, loaded
 from pipeline.stages import Step
 from pipeline.variance import estimate_variance, noise_of
 

@@ -12,6 +12,7 @@ import attrs
 from toolz import groupby
 
 from pipeline import keywords
+from pipeline.alike import EQUAL_EXPOSURES
 from pipeline.cards import Cards
 from pipeline.creator import CREATOR
 from pipeline.delivery import together, whole_file
@@ -20,7 +21,6 @@ from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarn
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
 from pipeline.sections import PILE
-from pipeline.stacking import EQUAL_EXPOSURES
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 ORDER = ("bias", "dark", "flat", "arc", "light")

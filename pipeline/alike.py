@@ -1,0 +1,77 @@
+"""Whether frames are alike enough to be combined: in kind, state, unit, shape and exposure."""
+
+from __future__ import annotations
+
+import attrs
+
+from pipeline.errors import AssumptionWarning, StepError
+from pipeline.frames import FrameSet, Image, check_shapes
+from pipeline.running import advise
+
+EQUAL_EXPOSURES = 0.01
+"""Exposures that differ by no more than this fraction of the longest count as equal."""
+
+
+def check_alike_reduced(frames: FrameSet) -> None:
+    """Refuse frames of different kinds, states, units or shapes.
+
+    :raises StepError: they differ in kind, state or unit.
+    :raises ShapeError: they differ in shape.
+    """
+    first = frames.frames[0]
+    for frame in frames.frames:
+        if frame.kind != first.kind:
+            raise StepError(f"combine: {first.name} is a {first.kind}, {frame.name} a {frame.kind}; combine one kind")
+        if _done(frame) != _done(first):
+            raise StepError(
+                f"combine: {first.name} and {frame.name} have been reduced differently: {_done(first) or 'raw'}, "
+                f"{_done(frame) or 'raw'}; bring them to the same state first"
+            )
+    check_shapes(frames.frames)
+
+
+def _done(image: Image) -> str:
+    steps = attrs.asdict(image.state)
+    return ", ".join([f"{name} out" for name, by in steps.items() if by and name != "unit"] + [image.state.unit])
+
+
+def seconds_of(frame: Image) -> float:
+    """Give the exposure; 1 s where no card tells it."""
+    return 1.0 if frame.exposure is None else frame.exposure
+
+
+def exposures_differ(frames: FrameSet) -> bool:
+    """Tell whether the exposures of frames differ by more than 1 %, and so their values.
+
+    None in the header is 1 s, as in subtract_dark; values per second do not depend on the exposure.
+    """
+    seconds = [seconds_of(frame) for frame in frames if not frame.state.per_second]
+    return bool(seconds) and max(seconds) - min(seconds) > EQUAL_EXPOSURES * max(seconds)
+
+
+def check_exposures(frames: FrameSet, scale: str | None) -> None:
+    """Refuse frames of different exposures, and to scale what still holds a bias.
+
+    :raises StepError: they are not to be combined so.
+    """
+    first = frames.frames[0]
+    silent = [frame.name for frame in frames if frame.exposure is None]
+    if silent and len(silent) < len(frames) and first.kind != "bias":
+        advise(
+            f"{', '.join(silent)}: no exposure in the header; taken for 1 s among frames that have one",
+            AssumptionWarning,
+        )
+    if scale is None and first.kind != "bias" and exposures_differ(frames):
+        listed = ", ".join(sorted({f"{f.exposure:g} s" if f.exposure is not None else "none" for f in frames}))
+        mend = "where another card has it name that (--exposure-key), or " if silent else ""
+        raise StepError(
+            f"combine: the {first.kind} frames have different exposures ({listed}); {mend}put them in separate lists, "
+            "or in Python take the bias out of each and combine with scale='exposure' or scale='level'"
+        )
+    if scale is not None and not all(frame.state.bias for frame in frames):
+        if not all(any(ran.stage == "subtract_bias" for ran in frame.history) for frame in frames):
+            raise StepError(f"combine: scale={scale!r} with the bias still in; take it out of each frame first")
+        advise(
+            f"{first.name}: frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",
+            AssumptionWarning,
+        )
