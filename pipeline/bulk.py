@@ -43,7 +43,7 @@ class Bulk:
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
             where = places_of(~self.safe(stored, found, range(begin, begin + out.size), zero))
-            return Doubtful.of(stored, where, begin, highest)
+            return Doubtful(where + begin, stored.take(where, axis=1), highest)
 
     def moved(self, number: int, zero: float) -> Moved:
         """Give by how much the values of an amplifier are shifted still, with whole shifts taken out."""

@@ -22,11 +22,6 @@ class Doubtful:
     highest: float
 
     @classmethod
-    def of(cls, stored: Array, where: Array, begin: int, highest: float) -> Doubtful:
-        """Take doubtful pixels out of rows that begin at a place."""
-        return cls(where + begin, stored.take(where, axis=1), highest)
-
-    @classmethod
     def joined(cls, parts: Sequence[Doubtful]) -> Doubtful:
         """Put pixels of several rows together."""
         if len(parts) == 1:

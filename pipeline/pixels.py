@@ -98,8 +98,8 @@ class Pixels:
             variance = sealed(np.array(variance, values.dtype))
         return cls(values, flags, variance)
 
-    def __reduce__(self) -> tuple[Callable[..., Pixels], tuple[Any, ...]]:
-        return _unpickled, (self.values, self.flags, self.variance, self._shares)
+    def __reduce__(self) -> tuple[type[Pixels], tuple[Any, ...]]:
+        return Pixels, (self.values, self.flags, self.variance, self._shares)
 
     def __repr__(self) -> str:
         height, width = self.shape
@@ -214,10 +214,6 @@ class Pixels:
             variance=sealed(np.zeros_like(self.variance)),
             shared=sum_of_shares(self._shares, (Share(key, sigma),), 1.0, 1.0, self.dtype),
         )
-
-
-def _unpickled(values: Array, flags: Array, variance: Array | None, shared: tuple[Share, ...]) -> Pixels:
-    return Pixels(values, flags, variance, shared)
 
 
 def _same_shape(a: Pixels, b: Pixels) -> None:
