@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import combine
+from pipeline import Pixels, combine
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,3 +110,11 @@ def test_a_process_costs_what_its_children_and_orphans_cost(benchmarks, tmp_path
     (tmp_path / "out").unlink()
     hungry = "held = bytearray(10**8)\nopen('out', 'w')"
     assert 100e6 < run(Job([sys.executable, "-c", hungry], tmp_path, tmp_path / "out")).peak < 150e6
+
+
+def test_files_that_a_call_enters_are_counted_and_imports_are_not(benchmarks):
+    from benchmarks.entered import PACKAGE, entered
+
+    own = Path(sys.modules[Pixels.__module__].__file__)
+    assert str(own.relative_to(PACKAGE)) in entered(lambda: Pixels.of(np.ones((8, 8))))
+    assert entered(lambda: exec(compile("x = 1", own, "exec"))) == []
