@@ -178,7 +178,6 @@ if TYPE_CHECKING:
     from pipeline.arcs import add as add
     from pipeline.bias import MasterBias as MasterBias
     from pipeline.bias import subtract_bias as subtract_bias
-    from pipeline.cards import Cards as Cards
     from pipeline.clip import Clip as Clip
     from pipeline.compose import chain as chain
     from pipeline.compose import each as each
@@ -213,6 +212,7 @@ if TYPE_CHECKING:
     from pipeline.gain import to_electrons as to_electrons
     from pipeline.header import ReducedImage as ReducedImage
     from pipeline.header import attach_header as attach_header
+    from pipeline.headers.cards import Cards as Cards
     from pipeline.healing import heal as heal
     from pipeline.linearity import linearise as linearise
     from pipeline.maskfile import read_mask as read_mask
@@ -253,7 +253,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Amplifier": "sections",
-    "Cards": "cards",
+    "Cards": "headers.cards",
     "Clip": "clip",
     "Flag": "pixels",
     "Flagging": "flagging",

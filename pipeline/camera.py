@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.cards import Cards
 from pipeline.frames import Image
+from pipeline.headers.cards import Cards
 from pipeline.pixels import Array
 
 FULL_SCALE = 65535

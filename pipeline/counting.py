@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.frames import Image
-from pipeline.keywords import gain, of_frame
+from pipeline.headers.keywords import gain, of_frame
 from pipeline.noise import QUANTISATION, Noise, largest_step
 from pipeline.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts

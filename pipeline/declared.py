@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from pipeline.corrections import without_states
 from pipeline.errors import SettingError, StepError
 from pipeline.frames import Image
+from pipeline.headers.state import State
+from pipeline.headers.status import without_states
 from pipeline.stages import stage
-from pipeline.state import State
 
 Declared: TypeAlias = Literal["raw", "finished"]
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from pipeline.alike import seconds_of
-from pipeline.dates import begin, end
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
+from pipeline.headers.dates import begin, end
 from pipeline.pixels import Array, Pixels
 from pipeline.planning import Told
 from pipeline.rows import Plan

@@ -13,7 +13,7 @@ import attrs
 
 from pipeline.errors import FileListError, SettingError
 from pipeline.frames import KINDS, FrameSet, Image, Location
-from pipeline.tables import KIND_WORDS
+from pipeline.headers.keyword_tables import KIND_WORDS
 
 Row: TypeAlias = Sequence[str | int | PurePath]
 

@@ -12,9 +12,7 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
-from pipeline.cards import Cards
 from pipeline.companions import SHARED_KEY, is_companion
-from pipeline.corrections import state as state_of
 from pipeline.creator import CREATOR
 from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
@@ -27,11 +25,13 @@ from pipeline.errors import (
     PipelineError,
     PipelineWarning,
 )
-from pipeline.exposures import Reading, exposure_reading, key_of
 from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, opened, packing_of, reading
 from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
+from pipeline.headers.cards import Cards
+from pipeline.headers.exposure import Reading, exposure_reading, key_of
+from pipeline.headers.status import state as state_of
 from pipeline.listfile import read_list, why_not_there
 from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.plane import Plane

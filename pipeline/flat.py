@@ -7,9 +7,9 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.corrections import RESPONSE
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.frames import Image, check_shapes
+from pipeline.headers.status import RESPONSE
 from pipeline.lamp import lamp_spectrum
 from pipeline.lineage import Lineage, Ran
 from pipeline.making import check_image

@@ -12,15 +12,15 @@ import numpy as np
 from toolz import concat, unique
 
 from pipeline.adopting import pixels_of
-from pipeline.cards import Cards
-from pipeline.corrections import state as state_of
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
-from pipeline.exposures import exposure as exposure_of
+from pipeline.headers.cards import Cards
+from pipeline.headers.exposure import exposure as exposure_of
+from pipeline.headers.state import State
+from pipeline.headers.status import state as state_of
+from pipeline.headers.units import unit as unit_of
 from pipeline.lineage import Lineage, Ran
 from pipeline.pixels import Pixels
 from pipeline.source import Source
-from pipeline.state import State
-from pipeline.units import unit as unit_of
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
 

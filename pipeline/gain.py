@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline import keywords, tables
-from pipeline.cards import Cards
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.frames import Image
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers import keywords
+from pipeline.headers.cards import Cards
 from pipeline.hints import is_number
 from pipeline.pixels import Pixels
 from pipeline.regions import GAIN, READ_NOISE, SATURATION, Region, numbers_of, regions_of, several_gains, spread_out

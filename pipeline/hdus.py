@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from pipeline.cards import Cards
 from pipeline.directory import axes_of, content_of, contents, how_to_name
 from pipeline.errors import FrameError, SettingError
 from pipeline.files import opened, signature_of
+from pipeline.headers.cards import Cards
 from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
 from pipeline.plane import Plane
 from pipeline.soundness import BLOCK, TYPES

@@ -12,20 +12,20 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.cards import Cards
 from pipeline.companions import companions_of
 from pipeline.creator import CREATOR
 from pipeline.errors import FileWarning
-from pipeline.exposures import exposure
 from pipeline.frames import Image
-from pipeline.keeping import kept
+from pipeline.headers.cards import Cards
+from pipeline.headers.exposure import exposure
+from pipeline.headers.fits_standard import printable
+from pipeline.headers.product_cards import kept
+from pipeline.headers.state import State
 from pipeline.lineage import Ran
 from pipeline.names import cards_of, masters_of
 from pipeline.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
-from pipeline.standard import printable
-from pipeline.state import State
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
@@ -111,7 +111,7 @@ def _wcs(header: fits.Header) -> Any:
 def attach_header(image: Image) -> ReducedImage:
     """Make the product: the first frame's cards that still hold, and the record of the reduction.
 
-    What becomes of each card of the raw header is told in :mod:`pipeline.keeping`.
+    What becomes of each card of the raw header is told in :mod:`pipeline.headers.product_cards`.
     """
     raw = kept(image.header)
     if raw.note:

@@ -9,15 +9,15 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.frames import Image
+from pipeline.headers.cards import Cards
+from pipeline.headers.wcs import mirrored, shifted
 from pipeline.pixels import Array, Flag, Pixels, sealed
 from pipeline.placing import check_apart
 from pipeline.running import advise
 from pipeline.section import Section
 from pipeline.sections import PILE, Readout
-from pipeline.wcs import mirrored, shifted
 
 _SECTION = re.compile(
     r"(BIAS|DATA|TRIM|CCD|DET|AMP|PRE|POST)SEC([A-Z]|\d{0,2})|[ABCDPT]SEC([A-Z]|\d{1,4})|PILED|[AD]TV[12]|[AD]TM[12]_[12]"

@@ -6,11 +6,11 @@ import math
 
 import attrs
 
-from pipeline.cards import Cards
 from pipeline.checksums import ALL_ONES, same, sum_of
 from pipeline.errors import FileWarning, HeaderError, HeaderWarning
+from pipeline.headers.cards import Cards
+from pipeline.headers.values import number
 from pipeline.running import advise
-from pipeline.values import number
 
 
 @attrs.frozen

@@ -7,10 +7,10 @@ import numpy as np
 
 from pipeline.errors import HeaderError, SettingError
 from pipeline.frames import Image
-from pipeline.keywords import dispersion_axis
+from pipeline.headers.keywords import dispersion_axis
+from pipeline.headers.wcs import turned
 from pipeline.mosaic import without_sections
 from pipeline.stages import stage
-from pipeline.wcs import turned
 
 QUARTER = "Turned by 90 degrees, x' = y, y' = NAXIS1 + 1 - x"
 

@@ -13,10 +13,10 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
-from pipeline import tables
-from pipeline.cards import COMMENTARY, Cards
 from pipeline.errors import CalibrationError
 from pipeline.frames import Image
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.placing import Place, laid_out
 from pipeline.regions import GAIN, READ_NOISE, SATURATION
 from pipeline.section import Section

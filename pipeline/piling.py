@@ -8,12 +8,12 @@ from typing import Any
 
 from astropy.io import fits
 
-from pipeline import keywords
-from pipeline.cards import Cards
 from pipeline.directory import contents, forward
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
 from pipeline.frames import Image
 from pipeline.hdus import cards_of, plane_of
+from pipeline.headers import keywords
+from pipeline.headers.cards import Cards
 from pipeline.mosaic import Piece, moved
 from pipeline.piles import Part, layout_of, pile_cards
 from pipeline.placing import Place

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.cards import Cards
 from pipeline.errors import CalibrationError
 from pipeline.frames import Image
-from pipeline.keywords import gain_from
+from pipeline.headers.cards import Cards
+from pipeline.headers.keyword_tables import Key
+from pipeline.headers.keywords import gain_from
+from pipeline.headers.values import number
 from pipeline.pixels import Array
 from pipeline.section import Section
 from pipeline.sections import DATA
-from pipeline.tables import Key
-from pipeline.values import number
 
 GAIN = ("GAIN{}", "EGAIN{}", "CCDGAIN{}", "GTGAIN{}", "ATODGN{}", "T_GAIN{}", "ESO DET OUT{} CONAD")
 INVERSE_GAIN = ("ESO DET OUT{} GAIN",)

@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.found import Found
 from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage
+from pipeline.headers.state import State
 from pipeline.pixels import Flag
-from pipeline.state import State
 
 AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
 AROUND |= {"heal": "bad pixels interpolated"}

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.compose import each
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.frames import FrameSet, Image
-from pipeline.keywords import saturation, unknown_saturation
+from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.lineage import Ran
 from pipeline.masks import Mask
 from pipeline.pixels import Array, Flag, sealed

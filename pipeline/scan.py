@@ -11,15 +11,15 @@ from pathlib import Path
 import attrs
 from toolz import groupby
 
-from pipeline import keywords
 from pipeline.alike import EQUAL_EXPOSURES
-from pipeline.cards import Cards
 from pipeline.creator import CREATOR
 from pipeline.delivery import together, whole_file
 from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.frames import KINDS, Image
+from pipeline.headers import keywords
+from pipeline.headers.cards import Cards
 from pipeline.sections import PILE
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)

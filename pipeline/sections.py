@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from pipeline.cards import Cards
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
 from pipeline.frames import Image
-from pipeline.keywords import binning
+from pipeline.headers.cards import Cards
+from pipeline.headers.keywords import binning
 from pipeline.placing import Place, laid_out
 from pipeline.running import advise
 from pipeline.section import Section

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.counting import in_unit_of
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.frames import Image
-from pipeline.keywords import gain, of_frame, read_noise
+from pipeline.headers.keywords import gain, of_frame, read_noise
 from pipeline.noise import Noise
 from pipeline.pixels import sealed
 from pipeline.regions import regions_of

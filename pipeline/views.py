@@ -11,14 +11,14 @@ import numpy as np
 
 from pipeline.bias import MasterBias
 from pipeline.blocks import Blocks, block_size, in_blocks, noise_map
-from pipeline.cards import Cards
 from pipeline.dark import MasterDark
 from pipeline.errors import HeaderError, ShapeError
 from pipeline.flat import MasterFlat
 from pipeline.frames import Image
 from pipeline.header import ReducedImage
+from pipeline.headers.cards import Cards
+from pipeline.headers.state import State
 from pipeline.pixels import Array, Pixels
-from pipeline.state import State
 
 
 @attrs.frozen(slots=False, eq=False)

@@ -16,10 +16,10 @@ from observatories import OBSERVATORIES, text
 from test_unusual_files import FILES, READ
 
 from pipeline import Cards, Image, attach_header, open_frame, write
-from pipeline.cards import COMMENTARY, keyword_of
 from pipeline.errors import FileWarning, HeaderError, ShapeError
-from pipeline.keeping import DROPPED, kept
-from pipeline.standard import check, printable
+from pipeline.headers.cards import COMMENTARY, keyword_of
+from pipeline.headers.fits_standard import check, printable
+from pipeline.headers.product_cards import DROPPED, kept
 
 ANEW = {"BUNIT", "NCOMBINE", "EXPTIME", "AXPOSURE", "XPOSURE", "CREATOR", "DATE", "DATE-BEG", "DATE-AVG", "DATE-END"}
 fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")

@@ -15,11 +15,11 @@ from observatories import OBSERVATORIES, text
 
 from pipeline import Cards, Image, flag_saturated, keywords, open_frame
 from pipeline.cli import main
-from pipeline.dates import begin
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
-from pipeline.exposures import exposure, exposure_reading
-from pipeline.tables import EXPOSURE, SECONDS
-from pipeline.values import number, unit_in
+from pipeline.headers.dates import begin
+from pipeline.headers.exposure import exposure, exposure_reading
+from pipeline.headers.keyword_tables import EXPOSURE, SECONDS
+from pipeline.headers.values import number, unit_in
 
 
 def headers(*parts):

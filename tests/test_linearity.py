@@ -12,8 +12,8 @@ from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, l
 from pipeline.compose import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.frames import FrameSet
+from pipeline.headers.state import State
 from pipeline.simulate import Detector, simulate
-from pipeline.state import State
 
 CURVE = (1.0, 2e-6, 1.5e-11)
 PEDESTAL = 1000.0

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from strategies import quick
 
 from pipeline import parse_filelist, read_night, scan
-from pipeline.cards import Cards
 from pipeline.errors import FrameError, OutputError
+from pipeline.headers.cards import Cards
 from pipeline.scan import Frame, kind_of, propose, write_lists
 
 

@@ -27,9 +27,9 @@ from pipeline import (
     take_as,
 )
 from pipeline.arcs import by_lamp
-from pipeline.cards import Cards
-from pipeline.corrections import state
 from pipeline.errors import AssumptionWarning, CalibrationError, FileListError, SettingError, StepError
+from pipeline.headers.cards import Cards
+from pipeline.headers.status import state
 
 SHAPE = (3, 4)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
 
-from pipeline.cards import Cards
-from pipeline.wcs import mirrored, shifted, turned
+from pipeline.headers.cards import Cards
+from pipeline.headers.wcs import mirrored, shifted, turned
 
 DEGREES = 1e-9
 COLUMNS = 200

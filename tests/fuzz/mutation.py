@@ -3,7 +3,7 @@
 import random
 import string
 
-from pipeline import tables
+from pipeline.headers import keyword_tables as tables
 
 CARD = 80
 BLOCK = 2880

@@ -34,9 +34,9 @@ from pipeline import (
     to_electrons,
     write,
 )
-from pipeline.cards import Cards
 from pipeline.errors import PipelineError, PipelineWarning
-from pipeline.exposures import exposure
+from pipeline.headers.cards import Cards
+from pipeline.headers.exposure import exposure
 from pipeline.instrument import check_alike, check_target
 from pipeline.running import running
 from pipeline.saturation import flag_saturated

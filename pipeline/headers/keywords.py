@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline import tables
-from pipeline.cards import Cards
 from pipeline.errors import HeaderError
-from pipeline.exposures import exposure
-from pipeline.tables import Key
-from pipeline.values import is_nothing, number
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.cards import Cards
+from pipeline.headers.exposure import exposure
+from pipeline.headers.keyword_tables import Key
+from pipeline.headers.values import is_nothing, number
 
 MOST_GAIN = 50.0
 """e⁻/ADU: a GAIN above this is the number of a setting."""

@@ -12,8 +12,8 @@ import attrs
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from pipeline.cards import CARD, COMMENTARY, Cards, keyword_of
-from pipeline.values import is_nothing, number
+from pipeline.headers.cards import CARD, COMMENTARY, Cards, keyword_of
+from pipeline.headers.values import is_nothing, number
 
 _STRING = r"'(?:[^']|'')*'"
 _REAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?"

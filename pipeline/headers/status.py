@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pipeline.cards import Cards
-from pipeline.state import State
-from pipeline.units import unit
+from pipeline.headers.cards import Cards
+from pipeline.headers.state import State
+from pipeline.headers.units import unit
 
 DONE = {
     "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),

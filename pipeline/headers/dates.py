@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from pipeline.cards import Cards
+from pipeline.headers.cards import Cards
 
 BEGIN = ("DATE-BEG", "DATE-OBS")
 END = ("DATE-END",)

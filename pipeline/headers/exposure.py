@@ -8,11 +8,11 @@ from itertools import product
 
 import attrs
 
-from pipeline import tables
-from pipeline.cards import Cards
 from pipeline.errors import HeaderError, SettingError
-from pipeline.tables import Elsewhere, Key
-from pipeline.values import is_nothing, number, stranger_in, unit_in, units_in
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.cards import Cards
+from pipeline.headers.keyword_tables import Elsewhere, Key
+from pipeline.headers.values import is_nothing, number, stranger_in, unit_in, units_in
 
 _COUNTS = re.compile(
     r"\bexp(?:osure|\.)? ?(?:#|number|no\b|num\b|id\b|index|count)|\b(?:number|count) of exp|^number\b"

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from astropy.io import fits
 
-from pipeline.cards import Cards, keyword_of
-from pipeline.keeping import set_aside
-from pipeline.standard import check
-from pipeline.values import number
+from pipeline.headers.cards import Cards, keyword_of
+from pipeline.headers.fits_standard import check
+from pipeline.headers.product_cards import set_aside
+from pipeline.headers.values import number
 
 _DESCRIBES = re.compile(r"(?:C(?:TYPE|RVAL|DELT|RPIX|UNIT)[12]|(?:CD|PC)[12]_[12])([A-Z]?)")
 _MOVES = re.compile(rf"{_DESCRIBES.pattern}|CROTA[12][A-Z]?|LTV[12]|LTM[12]_[12]")

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 import attrs
 from astropy.io import fits
 
-from pipeline.cards import CARD, COMMENTARY, Cards, keyword_of
-from pipeline.standard import Fate, check, printable, written
+from pipeline.headers.cards import CARD, COMMENTARY, Cards, keyword_of
+from pipeline.headers.fits_standard import Fate, check, printable, written
 
 LINE = 72
 """Characters that a COMMENT holds."""
