@@ -205,8 +205,6 @@ if TYPE_CHECKING:
     from pipeline.flat import MasterFlat as MasterFlat
     from pipeline.flat import divide as divide
     from pipeline.flat import normalise_flat as normalise_flat
-    from pipeline.frames import FrameSet as FrameSet
-    from pipeline.frames import Image as Image
     from pipeline.fringe import MasterFringe as MasterFringe
     from pipeline.fringe import subtract_fringe as subtract_fringe
     from pipeline.gain import to_electrons as to_electrons
@@ -224,8 +222,6 @@ if TYPE_CHECKING:
     from pipeline.orientation import orient as orient
     from pipeline.output import write as write
     from pipeline.overscan import subtract_overscan as subtract_overscan
-    from pipeline.pixels import Flag as Flag
-    from pipeline.pixels import Pixels as Pixels
     from pipeline.quality import Quality as Quality
     from pipeline.quality import measure_quality as measure_quality
     from pipeline.quality import quality_table as quality_table
@@ -234,6 +230,10 @@ if TYPE_CHECKING:
     from pipeline.recipes import make_masters as make_masters
     from pipeline.recipes import reduce as reduce
     from pipeline.recipes import reduce_each as reduce_each
+    from pipeline.records.frames import FrameSet as FrameSet
+    from pipeline.records.frames import Image as Image
+    from pipeline.records.pixels import Flag as Flag
+    from pipeline.records.pixels import Pixels as Pixels
     from pipeline.running import running as running
     from pipeline.saturation import flag_saturated as flag_saturated
     from pipeline.saturation import spare_saturated as spare_saturated
@@ -255,11 +255,11 @@ _HOMES = {
     "Amplifier": "sections",
     "Cards": "headers.cards",
     "Clip": "clip",
-    "Flag": "pixels",
+    "Flag": "records.pixels",
     "Flagging": "flagging",
     "Form": "export",
-    "FrameSet": "frames",
-    "Image": "frames",
+    "FrameSet": "records.frames",
+    "Image": "records.frames",
     "LACosmic": "cosmic",
     "Look": "stretch",
     "Mask": "masks",
@@ -270,7 +270,7 @@ _HOMES = {
     "Masters": "recipes",
     "Noise": "noise",
     "Outcome": "distribute",
-    "Pixels": "pixels",
+    "Pixels": "records.pixels",
     "Quality": "quality",
     "Recipe": "recipe",
     "ReducedImage": "header",

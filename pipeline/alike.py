@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from pipeline.errors import AssumptionWarning, StepError
-from pipeline.frames import FrameSet, Image, check_shapes
+from pipeline.records.frames import FrameSet, Image, check_shapes
 from pipeline.running import advise
 
 EQUAL_EXPOSURES = 0.01

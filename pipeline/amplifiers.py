@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.fitting import Sample, measure_stack_noise, sample_of
 from pipeline.noise import Noise
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.shifts import Shifts
 
 CONTRAST = 1.3

@@ -10,8 +10,8 @@ from toolz import concat
 from pipeline.alike import check_alike_reduced, exposures_differ
 from pipeline.errors import StepError
 from pipeline.found import Found
-from pipeline.frames import FrameSet, Image
-from pipeline.pixels import Pixels
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Pixels
 from pipeline.stages import stage
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from pipeline.errors import CalibrationError, StepError
-from pipeline.frames import Image, check_shapes
-from pipeline.lineage import Lineage, Ran
 from pipeline.making import check_image, check_units, taken_as
-from pipeline.pixels import Pixels
+from pipeline.records.frames import Image, check_shapes
+from pipeline.records.history import Lineage, Ran
+from pipeline.records.pixels import Pixels
 from pipeline.stages import stage
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.frames import Image
 from pipeline.headers.cards import Cards
-from pipeline.pixels import Array
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array
 
 FULL_SCALE = 65535
 

@@ -11,8 +11,8 @@ import numpy as np
 from pipeline.amplifiers import variance_of, which_of
 from pipeline.closer import added, combine_kept, kept, steps_of
 from pipeline.order import Window
-from pipeline.pixels import Array, Pixels, Shared, sealed
 from pipeline.propagation import Followed, counted, from_noise, portions, share, spread_of
+from pipeline.records.pixels import Array, Pixels, Shared, sealed
 from pipeline.rows import Plan, Rows
 from pipeline.survivors import by_noise, kept_values
 

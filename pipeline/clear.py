@@ -16,7 +16,7 @@ from pipeline.doubtful import places_of
 from pipeline.middles import bounds_of_middles
 from pipeline.noise import Noise
 from pipeline.order import counted
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.screen import MARGIN, Moved
 from pipeline.sums import difference
 

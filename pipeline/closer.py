@@ -12,7 +12,7 @@ from pipeline.clear import frames_and_pixels
 from pipeline.middles import middles
 from pipeline.noise import neighbours_of, typical_level
 from pipeline.order import Window
-from pipeline.pixels import Array, Flag
+from pipeline.records.pixels import Array, Flag
 from pipeline.rows import Plan, Rows, read_rows
 from pipeline.survivors import by_noise, by_own_spread, kept_values
 from pipeline.sweep import shifted

@@ -9,11 +9,11 @@ from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_o
 from pipeline.crew import add_worker_options, combined_by
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
-from pipeline.frames import KINDS
 from pipeline.header import attach_header
 from pipeline.instrument import check_alike, check_target
 from pipeline.options import UNUSED
 from pipeline.products import check_outputs, record_path
+from pipeline.records.frames import KINDS
 from pipeline.switches import NO_SWITCHES
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 

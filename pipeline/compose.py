@@ -11,8 +11,8 @@ import numpy as np
 import toolz
 
 from pipeline.errors import StepError
-from pipeline.frames import FrameSet, Image
-from pipeline.pixels import Array, Pixels
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.running import running
 from pipeline.spool import within_budget
 from pipeline.stages import In_contra, Out_co, Stage, Step

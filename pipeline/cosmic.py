@@ -11,9 +11,9 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.frames import Image, check_shapes
 from pipeline.hints import is_number
-from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.frames import Image, check_shapes
+from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.regions import numbers_of, spread_out
 from pipeline.running import advise
 from pipeline.stages import stage

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.frames import Image
 from pipeline.headers.keywords import gain, of_frame
 from pipeline.noise import QUANTISATION, Noise, largest_step
-from pipeline.pixels import Array
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts
 
 ROUNDS = 8

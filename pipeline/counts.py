@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.stretch import Limits, Range
 
 BINS, CHUNK = 256, 1 << 18

@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.frames import Image, check_shapes
-from pipeline.lineage import Lineage, Ran
 from pipeline.making import check_image, check_units, taken_as
-from pipeline.pixels import Pixels
+from pipeline.records.frames import Image, check_shapes
+from pipeline.records.history import Lineage, Ran
+from pipeline.records.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
 

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 import attrs
 
 from pipeline.errors import SettingError, StepError
-from pipeline.frames import Image
 from pipeline.headers.state import State
 from pipeline.headers.status import without_states
+from pipeline.records.frames import Image
 from pipeline.stages import stage
 
 Declared: TypeAlias = Literal["raw", "finished"]

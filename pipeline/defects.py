@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError, StepError
-from pipeline.frames import Image
 from pipeline.middles import middles
 from pipeline.noise import QUANTISATION
-from pipeline.pixels import Array, Flag
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Flag
 from pipeline.robust import MAD_TO_SIGMA
 from pipeline.stages import stage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.fits import open_frame
-from pipeline.pixels import Pixels
+from pipeline.records.pixels import Pixels
 from pipeline.replaying import Parse
 from pipeline.simulate import Night, simulate, write_night
 from pipeline.telling import speaker_of

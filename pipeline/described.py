@@ -8,10 +8,10 @@ import numpy as np
 
 from pipeline.alike import seconds_of
 from pipeline.found import Found
-from pipeline.frames import FrameSet, Image
 from pipeline.headers.dates import begin, end
-from pipeline.pixels import Array, Pixels
 from pipeline.planning import Told
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.rows import Plan
 
 

@@ -12,7 +12,6 @@ import attrs
 from astropy.io import fits
 
 from pipeline.bias import MasterBias
-from pipeline.companions import is_companion
 from pipeline.creator import CREATOR
 from pipeline.dark import MasterDark
 from pipeline.directory import forward
@@ -20,12 +19,13 @@ from pipeline.errors import FileListError, FrameError, PipelineError, SettingErr
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
 from pipeline.flat import MasterFlat
-from pipeline.frames import FrameSet, Image, Location
 from pipeline.header import ReducedImage
 from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
+from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.interop import is_companion
 
 _OF_ONE = re.compile(
     r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"

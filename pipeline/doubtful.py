@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 
 @attrs.frozen

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import attrs
 
 from pipeline.errors import FileListError, SettingError
-from pipeline.frames import KINDS, FrameSet, Image, Location
 from pipeline.headers.keyword_tables import KIND_WORDS
+from pipeline.records.frames import KINDS, FrameSet, Image, Location
 
 Row: TypeAlias = Sequence[str | int | PurePath]
 

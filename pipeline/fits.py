@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
-from pipeline.companions import SHARED_KEY, is_companion
 from pipeline.creator import CREATOR
 from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
@@ -27,7 +26,6 @@ from pipeline.errors import (
 )
 from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, opened, packing_of, reading
-from pipeline.frames import FrameSet, Image, Location
 from pipeline.hdus import cards_of, plane_number, plane_of
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, key_of
@@ -36,6 +34,8 @@ from pipeline.listfile import read_list, why_not_there
 from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.plane import Plane
 from pipeline.planes import FitsSource
+from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.interop import SHARED_KEY, is_companion
 from pipeline.repeats import without_repeats
 from pipeline.running import advise
 

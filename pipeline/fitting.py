@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
 from pipeline.order import Window
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.shifts import FEW_PIXELS, Shifts, bins_of
 
 SPREAD = 10.0

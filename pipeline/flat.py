@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.frames import Image, check_shapes
 from pipeline.headers.status import RESPONSE
 from pipeline.lamp import lamp_spectrum
-from pipeline.lineage import Lineage, Ran
 from pipeline.making import check_image
-from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.frames import Image, check_shapes
+from pipeline.records.history import Lineage, Ran
+from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.running import advise
 from pipeline.section import Section
 from pipeline.stages import stage

@@ -10,7 +10,7 @@ import attrs
 from pipeline.amplifiers import AmplifierNoise
 from pipeline.clip import Clip
 from pipeline.noise import Noise
-from pipeline.pixels import Array, same_array
+from pipeline.records.pixels import Array, same_array
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.middles import middles_by_sorting
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 STEPS, SPARSE = 20, 61
 """The first step is the typical range of the values of a pixel over so many; one pixel in so many tells that."""

@@ -12,18 +12,18 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.companions import companions_of
 from pipeline.creator import CREATOR
 from pipeline.errors import FileWarning
-from pipeline.frames import Image
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import kept
 from pipeline.headers.state import State
-from pipeline.lineage import Ran
 from pipeline.names import cards_of, masters_of
-from pipeline.pixels import Pixels
+from pipeline.records.frames import Image
+from pipeline.records.history import Ran
+from pipeline.records.interop import companions_of
+from pipeline.records.pixels import Pixels
 from pipeline.running import advise
 from pipeline.stages import stage
 

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.frames import Image
-from pipeline.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.stages import stage
 
 By: TypeAlias = Literal["nearest", "along", "across"]

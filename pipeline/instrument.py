@@ -11,7 +11,7 @@ import attrs
 from toolz import groupby
 
 from pipeline.errors import AssumptionWarning
-from pipeline.frames import Image
+from pipeline.records.frames import Image
 from pipeline.running import advise
 
 Setting: TypeAlias = tuple[tuple[str, ...], tuple[Any, ...]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.errors import CalibrationError
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.robust import fitted
 
 

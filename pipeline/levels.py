@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import CalibrationError
-from pipeline.pixels import Array, Pixels
+from pipeline.records.pixels import Array, Pixels
 from pipeline.robust import fitted, kept
 
 Method: TypeAlias = Literal["mean", "median"]

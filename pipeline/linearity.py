@@ -9,8 +9,8 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.frames import Image
-from pipeline.pixels import Array, Pixels, sealed
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels, sealed
 from pipeline.running import advise
 from pipeline.stages import stage
 

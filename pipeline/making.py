@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.errors import CalibrationError, StepError
-from pipeline.frames import FrameSet, Image, is_frame
+from pipeline.records.frames import FrameSet, Image, is_frame
 
 
 def check_image(thing: object, maker: str) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from pipeline.companions import flags_hdu
 from pipeline.creator import CREATOR
 from pipeline.directory import forward
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import open_frame
 from pipeline.masks import Mask
-from pipeline.pixels import sealed
+from pipeline.records.interop import flags_hdu
+from pipeline.records.pixels import sealed
 
 
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:

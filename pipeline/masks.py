@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError
-from pipeline.frames import Image
-from pipeline.pixels import Array, Flag, Pixels, same_array, seal, sealed
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Flag, Pixels, same_array, seal, sealed
 from pipeline.running import advise
 from pipeline.stages import stage
 

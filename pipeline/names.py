@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.frames import Image
-from pipeline.lineage import Lineage, Ran
+from pipeline.records.frames import Image
+from pipeline.records.history import Lineage, Ran
 
 LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 """What ASPIRED puts before COMTYPE, SIGCLIP, CLIPLOW, CLIPHIG and XPOSURE of each master."""

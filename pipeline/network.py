@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 
 def network_middles(stack: Array) -> tuple[Array, Array]:

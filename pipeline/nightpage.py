@@ -15,16 +15,16 @@ from pipeline.amplifiers import AmplifierNoise
 from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
 from pipeline.found import Found
-from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
-from pipeline.pixels import Flag
 from pipeline.profiles import before_and_after
 from pipeline.quality import Quality
 from pipeline.qualityfile import quality_of
 from pipeline.qualitypage import quality_section
 from pipeline.recipes import Masters
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Flag
 from pipeline.report import combined_words, step_words
 from pipeline.robust import MAD_TO_SIGMA
 from pipeline.stretch import Look

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import SettingError
 from pipeline.order import Window
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from pipeline.declared import Declared
 from pipeline.errors import SettingError
 from pipeline.flagging import Flagging
-from pipeline.frames import KINDS
 from pipeline.maskfile import read_mask
 from pipeline.masks import Mask
+from pipeline.records.frames import KINDS
 
 
 def add_flag_options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from pipeline.network import network_sorted
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 FEW_FRAMES = {"i": 32, "u": 32, "f": 12}
 """So few values of each pixel are put in order more quickly by comparing whole frames than by sorting."""

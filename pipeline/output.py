@@ -11,7 +11,6 @@ from typing import Any
 from astropy.io import fits
 
 from pipeline.bias import MasterBias
-from pipeline.companions import shared_hdus
 from pipeline.dark import MasterDark
 from pipeline.delivery import whole_file
 from pipeline.errors import StepError
@@ -19,7 +18,8 @@ from pipeline.flat import MasterFlat
 from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import hdus_of
 from pipeline.masks import Mask
-from pipeline.pixels import Array
+from pipeline.records.interop import shared_hdus
+from pipeline.records.pixels import Array
 
 _log = logging.getLogger("pipeline")
 

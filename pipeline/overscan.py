@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 
 from pipeline.errors import CalibrationError, SettingError
-from pipeline.frames import Image
 from pipeline.levels import Method, measure_levels
 from pipeline.mosaic import Mosaic, trimmed
 from pipeline.piles import of_every_hdu
-from pipeline.pixels import Array, Pixels
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.section import Section
 from pipeline.sections import Amplifier, Readout, declared
 from pipeline.stages import stage

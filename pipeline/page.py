@@ -19,7 +19,7 @@ import numpy as np
 from pipeline import codes, figures, layout
 from pipeline.blocks import CELL, Blocks, block_size, noise_map
 from pipeline.jsontext import in_html
-from pipeline.pixels import Array, Flag
+from pipeline.records.pixels import Array, Flag
 from pipeline.stretch import MASK_COLOUR, NOTHING, Look
 from pipeline.views import View
 

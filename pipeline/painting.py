@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.blocks import Blocks
 from pipeline.errors import OutputError
 from pipeline.figures import limits_of
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.stretch import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
 from pipeline.views import View
 

@@ -14,10 +14,10 @@ import attrs
 from astropy.io import fits
 
 from pipeline.errors import CalibrationError
-from pipeline.frames import Image
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.placing import Place, laid_out
+from pipeline.records.frames import Image
 from pipeline.regions import GAIN, READ_NOISE, SATURATION
 from pipeline.section import Section
 from pipeline.sections import PILE, PLACE, Amplifier, declared

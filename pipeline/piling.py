@@ -10,7 +10,6 @@ from astropy.io import fits
 
 from pipeline.directory import contents, forward
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
-from pipeline.frames import Image
 from pipeline.hdus import cards_of, plane_of
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
@@ -20,6 +19,7 @@ from pipeline.placing import Place
 from pipeline.plane import Plane
 from pipeline.planepile import Pile
 from pipeline.planes import FitsSource
+from pipeline.records.frames import Image
 from pipeline.regions import regions_of
 from pipeline.running import advise
 from pipeline.section import Section

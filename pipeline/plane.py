@@ -15,9 +15,9 @@ from astropy.io import fits
 from pipeline.checksums import same, sum_of_stream
 from pipeline.errors import FrameError, HeaderWarning
 from pipeline.files import Held, hold, in_our_words, opened, read_fully, reading, signature_of
-from pipeline.pixels import Array, working_dtype
+from pipeline.records.pixels import Array, working_dtype
+from pipeline.records.scaling import UNSIGNED
 from pipeline.running import advise
-from pipeline.scaling import UNSIGNED
 from pipeline.soundness import BLOCK
 from pipeline.spool import Spool, put
 

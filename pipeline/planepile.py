@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from pipeline.files import hold
-from pipeline.pixels import Array, working_dtype
 from pipeline.plane import Plane
+from pipeline.records.pixels import Array, working_dtype
 
 
 @attrs.frozen

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import FrameError
-from pipeline.pixels import Array, Pixels, sealed, working_dtype
 from pipeline.plane import Plane
+from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
 from pipeline.spool import Spool
 
 UNEQUAL = 1e-5

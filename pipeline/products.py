@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from pipeline.drafts import check_writable, identity
 from pipeline.errors import OutputError
-from pipeline.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image
 
 Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
 

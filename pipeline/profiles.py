@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.figures import CONFIG
-from pipeline.frames import Image
 from pipeline.jsontext import in_html
-from pipeline.pixels import Array, Pixels
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.views import View
 
 BEFORE, AFTER = "#c2571a", "#21508a"

@@ -11,7 +11,7 @@ from toolz import unique
 from pipeline.amplifiers import AmplifierNoise, variance_of, which_of
 from pipeline.closer import added
 from pipeline.noise import QUANTISATION
-from pipeline.pixels import Array, Shared, sealed
+from pipeline.records.pixels import Array, Shared, sealed
 from pipeline.rows import Plan
 
 ROWS = 2**17

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from pipeline.frames import Image
 from pipeline.header import ReducedImage
-from pipeline.pixels import Array, Flag
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Flag
 from pipeline.robust import MAD_TO_SIGMA, WILD
 
 if TYPE_CHECKING:

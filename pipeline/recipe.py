@@ -17,11 +17,11 @@ from pipeline.declared import Declared, take_as
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
-from pipeline.frames import KINDS, FrameSet, Image
 from pipeline.masks import flag_bad
 from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
-from pipeline.pixels import Flag
+from pipeline.records.frames import KINDS, FrameSet, Image
+from pipeline.records.pixels import Flag
 from pipeline.regions import several_gains
 from pipeline.running import advise
 from pipeline.saturation import flag_saturated, spare_saturated

@@ -14,13 +14,13 @@ from pipeline.dark import MasterDark, subtract_dark
 from pipeline.defects import flag_dead, flag_hot
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.flat import MasterFlat, divide
-from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage, attach_header
 from pipeline.instrument import check_alike, check_target
 from pipeline.masks import grow_flags
 from pipeline.noise import Noise
 from pipeline.photons import pair_noise
 from pipeline.recipe import Recipe, scale_of
+from pipeline.records.frames import FrameSet, Image
 from pipeline.running import advise
 from pipeline.stages import stage
 

@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 
 from pipeline.errors import CalibrationError
-from pipeline.frames import Image
 from pipeline.headers.cards import Cards
 from pipeline.headers.keyword_tables import Key
 from pipeline.headers.keywords import gain_from
 from pipeline.headers.values import number
-from pipeline.pixels import Array
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array
 from pipeline.section import Section
 from pipeline.sections import DATA
 

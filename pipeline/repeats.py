@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from toolz import groupby, unique
 
 from pipeline.errors import AssumptionWarning
-from pipeline.frames import Image
 from pipeline.planes import FitsSource
+from pipeline.records.frames import Image
 from pipeline.running import advise
 
 TAKEN_OUT = ("bias", "dark")

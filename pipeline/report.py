@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.found import Found
-from pipeline.frames import FrameSet, Image
 from pipeline.header import ReducedImage
 from pipeline.headers.state import State
-from pipeline.pixels import Flag
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Flag
 
 AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
 AROUND |= {"heal": "bad pixels interpolated"}

@@ -9,10 +9,10 @@ import numpy as np
 
 from pipeline.amplifiers import AmplifierNoise, Sampled
 from pipeline.clip import Clip
-from pipeline.frames import Image
-from pipeline.pixels import STICKY, Array, Flag, Pixels, working_dtype
+from pipeline.records.frames import Image
+from pipeline.records.pixels import STICKY, Array, Flag, Pixels, working_dtype
+from pipeline.records.source import Source
 from pipeline.shifts import Shifts, sampled
-from pipeline.source import Source
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
 

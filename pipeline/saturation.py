@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.compose import each
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
-from pipeline.frames import FrameSet, Image
 from pipeline.headers.keywords import saturation, unknown_saturation
-from pipeline.lineage import Ran
 from pipeline.masks import Mask
-from pipeline.pixels import Array, Flag, sealed
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.history import Ran
+from pipeline.records.pixels import Array, Flag, sealed
 from pipeline.regions import regions_of, several_levels, spread_out
 from pipeline.running import advise
 from pipeline.section import Section

@@ -17,9 +17,9 @@ from pipeline.delivery import together, whole_file
 from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
-from pipeline.frames import KINDS, Image
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
+from pipeline.records.frames import KINDS, Image
 from pipeline.sections import PILE
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
 from pipeline.noise import Noise
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.sums import difference, mean_and_error
 from pipeline.sweep import VALUES, Swept
 

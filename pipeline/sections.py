@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
-from pipeline.frames import Image
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
 from pipeline.placing import Place, laid_out
+from pipeline.records.frames import Image
 from pipeline.running import advise
 from pipeline.section import Section
 

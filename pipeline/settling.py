@@ -14,7 +14,7 @@ from pipeline.closer import Looked, mean_of, moving
 from pipeline.doubtful import Doubtful
 from pipeline.middles import FEW_FRAMES, bounds_by_pairs, middles
 from pipeline.order import Window, counted, in_order
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.rows import as_values
 from pipeline.running import how_to_run
 from pipeline.screen import UNMOVED

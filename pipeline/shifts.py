@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from pipeline.noise import MOVING, typical_level
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.robust import MAD_TO_SIGMA, robust_mean, robust_means
 
 SAMPLED_ROWS = {False: 15, True: 48}

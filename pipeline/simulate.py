@@ -11,8 +11,8 @@ from astropy.io import fits
 
 from pipeline.camera import Chip, Detector, chip_of, expose
 from pipeline.errors import OutputError
-from pipeline.frames import FrameSet, Image
-from pipeline.pixels import Array, sealed
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Array, sealed
 from pipeline.scenes import arc_lines, spectrum, stars
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.frames import Image
 from pipeline.noise import QUANTISATION, Noise
-from pipeline.pixels import Array, sealed
 from pipeline.propagation import median_variance
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, sealed
 from pipeline.stages import stage
 from pipeline.variance import noise_of
 

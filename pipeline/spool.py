@@ -14,8 +14,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import OutputError, StepError
-from pipeline.frames import Image
-from pipeline.pixels import Array, Pixels, Shared
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels, Shared
 from pipeline.running import how_to_run
 
 

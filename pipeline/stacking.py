@@ -13,11 +13,11 @@ from pipeline.clip import Clip
 from pipeline.described import described
 from pipeline.errors import SettingError, StepError
 from pipeline.fitting import measure_stack_noise
-from pipeline.frames import FrameSet, Image
 from pipeline.noise import Noise
 from pipeline.photons import gain_of
-from pipeline.pixels import Array, Pixels
 from pipeline.planning import Wanted, plan_of
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.rows import sample_rows
 from pipeline.shifts import measure_shifts
 from pipeline.stages import stage

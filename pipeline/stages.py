@@ -18,9 +18,9 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.frames import Image, is_frame
 from pipeline.hints import fits_hint, words_of
-from pipeline.lineage import Ran
+from pipeline.records.frames import Image, is_frame
+from pipeline.records.history import Ran
 from pipeline.running import advise, how_to_run
 
 _log = logging.getLogger("pipeline")

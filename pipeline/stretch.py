@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 Stretch: TypeAlias = Literal["linear", "asinh", "log"]
 Limits: TypeAlias = Literal["zscale", "percentile", "minmax"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 
 FULL = 2**16 - 1
 

@@ -20,12 +20,12 @@ from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
 from pipeline.flat import MasterFlat
-from pipeline.frames import FrameSet, Image, Location
 from pipeline.instrument import check_alike
 from pipeline.keys import key_of
 from pipeline.planes import FitsSource
 from pipeline.recipe import Recipe
 from pipeline.recipes import UNEXPECTED
+from pipeline.records.frames import FrameSet, Image, Location
 
 CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", ("bias",)), ("flat", ("bias", "dark")))
 """The masters of a night, and those that each is made with."""

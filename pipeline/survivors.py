@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.clip import Clip
 from pipeline.order import Window
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.robust import MAD_TO_SIGMA
 
 Judge: TypeAlias = Callable[[Window, Array], tuple[Array, Array]]

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.gallop import middles_near
 from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of, least_squares
 from pipeline.middles import QUICK_NETWORK, middles
-from pipeline.pixels import Array
+from pipeline.records.pixels import Array
 from pipeline.sums import difference, mean_and_error, total_of
 
 VALUES = 2**17

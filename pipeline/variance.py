@@ -9,10 +9,10 @@ import numpy as np
 
 from pipeline.counting import in_unit_of
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
-from pipeline.frames import Image
 from pipeline.headers.keywords import gain, of_frame, read_noise
 from pipeline.noise import Noise
-from pipeline.pixels import sealed
+from pipeline.records.frames import Image
+from pipeline.records.pixels import sealed
 from pipeline.regions import regions_of
 from pipeline.running import advise
 from pipeline.section import Section

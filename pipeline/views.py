@@ -14,11 +14,11 @@ from pipeline.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.dark import MasterDark
 from pipeline.errors import HeaderError, ShapeError
 from pipeline.flat import MasterFlat
-from pipeline.frames import Image
 from pipeline.header import ReducedImage
 from pipeline.headers.cards import Cards
 from pipeline.headers.state import State
-from pipeline.pixels import Array, Pixels
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels
 
 
 @attrs.frozen(slots=False, eq=False)

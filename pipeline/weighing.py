@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.amplifiers import Sampled
 from pipeline.carried import on_their_own
-from pipeline.frames import Image
-from pipeline.pixels import Array, Pixels
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels
 from pipeline.robust import MAD_TO_SIGMA, WILD
 from pipeline.shifts import Shifts, sampled
 

@@ -14,9 +14,9 @@ from pipeline.done import deliver
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits import open_frames
 from pipeline.flat import MasterFlat
-from pipeline.frames import FrameSet
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, master_bias, master_dark, master_flat, reduce
+from pipeline.records.frames import FrameSet
 from pipeline.report import combined_words, flag_words, step_words
 from pipeline.survey import Result, Survey, Task, done_already, noting, output_of, source_of
 

@@ -156,9 +156,9 @@ def register_sizes(sizeof: Any) -> None:
         from pipeline.bias import MasterBias
         from pipeline.dark import MasterDark
         from pipeline.flat import MasterFlat
-        from pipeline.frames import FrameSet, Image
         from pipeline.header import ReducedImage
-        from pipeline.pixels import Pixels
+        from pipeline.records.frames import FrameSet, Image
+        from pipeline.records.pixels import Pixels
         from pipeline.stages import Step
         from pipeline.survey import Result
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline import parse_filelist
 from pipeline.errors import FileListError, SettingError
-from pipeline.frames import KINDS, Location
+from pipeline.records.frames import KINDS, Location
 
 LIGHT = ("light", "a.fits", 0)
 

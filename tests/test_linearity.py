@@ -11,8 +11,8 @@ from strategies import quick, seeds
 from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, linearise, pipe, reduce
 from pipeline.compose import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.frames import FrameSet
 from pipeline.headers.state import State
+from pipeline.records.frames import FrameSet
 from pipeline.simulate import Detector, simulate
 
 CURVE = (1.0, 2e-6, 1.5e-11)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from strategies import pixels, quick
 
 from pipeline import Flag, Pixels
-from pipeline.adding import Share
 from pipeline.errors import ShapeError
+from pipeline.records.shared_errors import Share
 
 GRID = np.arange(6, dtype=np.float32).reshape(2, 3)
 SMALL = np.full((2, 2), 1e-30, np.float32)

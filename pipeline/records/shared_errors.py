@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.arrays import Array, seal_values, sealed
+from pipeline.records.arrays import Array, seal_values, sealed
 
 Factor: TypeAlias = float | Array
 """By what a result changes with each pixel of an image: the same for all, or of each its own."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from astropy.io import fits
 
-from pipeline.pixels import Array, Flag, Pixels
+from pipeline.records.pixels import Array, Flag, Pixels
 
 SHARED_KEY = "SHAREKEY"
 """The card that names the error in a SHARED HDU: errors of one key are one error, in whatever file they stand."""

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.adding import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
-from pipeline.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
 from pipeline.errors import ShapeError
+from pipeline.records.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
+from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
 __all__ = ["STICKY", "Array", "Flag", "Pixels", "Shared", "same_array", "seal", "sealed", "working_dtype"]
 

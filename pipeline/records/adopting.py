@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.pixels import Flag, Pixels
-from pipeline.scaling import values_of
+from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.scaling import values_of
 
 
 def pixels_of(thing: Any) -> Pixels:

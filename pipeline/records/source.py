@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipeline.pixels import Array, Pixels
+from pipeline.records.pixels import Array, Pixels
 
 
 @runtime_checkable
