@@ -179,9 +179,13 @@ if TYPE_CHECKING:
     from pipeline.bias import MasterBias as MasterBias
     from pipeline.bias import subtract_bias as subtract_bias
     from pipeline.clip import Clip as Clip
-    from pipeline.compose import chain as chain
-    from pipeline.compose import each as each
-    from pipeline.compose import pipe as pipe
+    from pipeline.compose.chain import chain as chain
+    from pipeline.compose.chain import each as each
+    from pipeline.compose.chain import pipe as pipe
+    from pipeline.compose.running import running as running
+    from pipeline.compose.stage import Stage as Stage
+    from pipeline.compose.stage import Step as Step
+    from pipeline.compose.stage import stage as stage
     from pipeline.cosmic import LACosmic as LACosmic
     from pipeline.cosmic import clean_cosmic_rays as clean_cosmic_rays
     from pipeline.dark import MasterDark as MasterDark
@@ -234,7 +238,6 @@ if TYPE_CHECKING:
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
     from pipeline.records.pixels import Pixels as Pixels
-    from pipeline.running import running as running
     from pipeline.saturation import flag_saturated as flag_saturated
     from pipeline.saturation import spare_saturated as spare_saturated
     from pipeline.scan import scan as scan
@@ -243,9 +246,6 @@ if TYPE_CHECKING:
     from pipeline.spreading import spread as spread
     from pipeline.stacking import combine as combine
     from pipeline.stacking import measure_noise as measure_noise
-    from pipeline.stages import Stage as Stage
-    from pipeline.stages import Step as Step
-    from pipeline.stages import stage as stage
     from pipeline.stretch import Look as Look
     from pipeline.survey import Survey as Survey
     from pipeline.variance import estimate_variance as estimate_variance
@@ -274,17 +274,17 @@ _HOMES = {
     "Quality": "quality",
     "Recipe": "recipe",
     "ReducedImage": "header",
-    "Stage": "stages",
-    "Step": "stages",
+    "Stage": "compose.stage",
+    "Step": "compose.stage",
     "Survey": "survey",
     "add": "arcs",
     "attach_header": "header",
-    "chain": "compose",
+    "chain": "compose.chain",
     "clean_cosmic_rays": "cosmic",
     "combine": "stacking",
     "correct_median": "skewness",
     "divide": "flat",
-    "each": "compose",
+    "each": "compose.chain",
     "estimate_variance": "variance",
     "export_figure": "export",
     "figure": "figures",
@@ -303,7 +303,7 @@ _HOMES = {
     "open_frames": "fits",
     "orient": "orientation",
     "parse_filelist": "filelist",
-    "pipe": "compose",
+    "pipe": "compose.chain",
     "quality_table": "quality",
     "read_every_hdu": "detectors",
     "read_mask": "maskfile",
@@ -311,12 +311,12 @@ _HOMES = {
     "reduce": "recipes",
     "reduce_each": "recipes",
     "reduce_many": "distribute",
-    "running": "running",
+    "running": "compose.running",
     "scale_dark": "dark",
     "scan": "scan",
     "spare_saturated": "saturation",
     "spread": "spreading",
-    "stage": "stages",
+    "stage": "compose.stage",
     "subtract_bias": "bias",
     "subtract_dark": "dark",
     "subtract_fringe": "fringe",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
-from pipeline.running import advise
 
 EQUAL_EXPOSURES = 0.01
 """Exposures that differ by no more than this fraction of the longest count as equal."""

@@ -8,11 +8,11 @@ import attrs
 from toolz import concat
 
 from pipeline.alike import check_alike_reduced, exposures_differ
+from pipeline.compose.stage import stage
 from pipeline.errors import StepError
 from pipeline.found import Found
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
-from pipeline.stages import stage
 
 
 def lamps(image: Image) -> tuple[Any, ...]:

@@ -11,12 +11,12 @@ import sys
 import traceback
 from collections.abc import Collection, Sequence
 
+from pipeline.compose.running import running
 from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
 from pipeline.notes import said_plainly, shown
 from pipeline.progress import progress_bar
-from pipeline.running import running
 
 COMMANDS = {
     "demo": "simulate a night, reduce it, compare the result with the truth",

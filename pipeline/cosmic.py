@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.compose.hints import is_number
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.hints import is_number
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.regions import numbers_of, spread_out
-from pipeline.running import advise
-from pipeline.stages import stage
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""

@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
 from pipeline.headers.state import State
 from pipeline.headers.status import without_states
 from pipeline.records.frames import Image
-from pipeline.stages import stage
 
 Declared: TypeAlias = Literal["raw", "finished"]
 

@@ -7,13 +7,13 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
 from pipeline.middles import middles
 from pipeline.noise import QUANTISATION
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag
 from pipeline.robust import MAD_TO_SIGMA
-from pipeline.stages import stage
 
 WINDOW = 15
 """The surroundings of a pixel: so many rows and columns about it.  Defects of up to half of that stand out."""

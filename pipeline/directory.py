@@ -10,9 +10,9 @@ from typing import Any
 
 from astropy.io import fits
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, FrameError
 from pipeline.files import fault_in
-from pipeline.running import advise
 
 
 def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:

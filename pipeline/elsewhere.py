@@ -9,9 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.bundles import Bundle, bundled
+from pipeline.compose.running import running
 from pipeline.handing import done_there
 from pipeline.keys import key_of
-from pipeline.running import running
 from pipeline.survey import Plan, Result, Survey, Task, plan_night
 from pipeline.work import run, run_bundle
 from pipeline.workers import itself

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
+from pipeline.compose.running import advise
 from pipeline.creator import CREATOR
 from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
@@ -37,7 +38,6 @@ from pipeline.planes import FitsSource
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
 from pipeline.repeats import without_repeats
-from pipeline.running import advise
 
 _log = logging.getLogger("pipeline")
 

@@ -7,6 +7,8 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE
 from pipeline.lamp import lamp_spectrum
@@ -14,9 +16,7 @@ from pipeline.making import check_image
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.running import advise
 from pipeline.section import Section
-from pipeline.stages import stage
 
 CURVES = ("polynomial", "spline")
 

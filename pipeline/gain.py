@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.compose.hints import is_number
+from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
-from pipeline.hints import is_number
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
 from pipeline.regions import GAIN, READ_NOISE, SATURATION, Region, numbers_of, regions_of, several_gains, spread_out
-from pipeline.stages import stage
 
 SAME_GAIN = 1e-3
 

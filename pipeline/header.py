@@ -12,6 +12,8 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.creator import CREATOR
 from pipeline.errors import FileWarning
 from pipeline.headers.cards import Cards
@@ -24,8 +26,6 @@ from pipeline.records.frames import Image
 from pipeline.records.history import Ran
 from pipeline.records.interop import companions_of
 from pipeline.records.pixels import Pixels
-from pipeline.running import advise
-from pipeline.stages import stage
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData

@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.compose.stage import stage
 from pipeline.errors import SettingError
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.stages import stage
 
 By: TypeAlias = Literal["nearest", "along", "across"]
 

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import attrs
 from toolz import groupby
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning
 from pipeline.records.frames import Image
-from pipeline.running import advise
 
 Setting: TypeAlias = tuple[tuple[str, ...], tuple[Any, ...]]
 """Keywords, and what a header says under them."""

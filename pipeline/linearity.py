@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 from numpy.polynomial import polynomial
 
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels, sealed
-from pipeline.running import advise
-from pipeline.stages import stage
 
 
 @stage(rows=True, does="linear")

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag, Pixels, same_array, seal, sealed
-from pipeline.running import advise
-from pipeline.stages import stage
 
 TOO_MANY = 0.5
 """A mask with more of its pixels bad than this was perhaps meant the other way round."""

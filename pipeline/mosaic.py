@@ -9,13 +9,13 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.headers.cards import Cards
 from pipeline.headers.wcs import mirrored, shifted
 from pipeline.placing import check_apart
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.running import advise
 from pipeline.section import Section
 from pipeline.sections import PILE, Readout
 

@@ -7,10 +7,10 @@ import math
 import attrs
 
 from pipeline.checksums import ALL_ONES, same, sum_of
+from pipeline.compose.running import advise
 from pipeline.errors import FileWarning, HeaderError, HeaderWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
-from pipeline.running import advise
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.levels import Method, measure_levels
 from pipeline.mosaic import Mosaic, trimmed
@@ -15,7 +16,6 @@ from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.section import Section
 from pipeline.sections import Amplifier, Readout, declared
-from pipeline.stages import stage
 
 FEW = 8
 """So many sections are listed in a card; of more it tells the number."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from astropy.io import fits
 
+from pipeline.compose.running import advise
 from pipeline.directory import contents, forward
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
 from pipeline.hdus import cards_of, plane_of
@@ -21,7 +22,6 @@ from pipeline.planepile import Pile
 from pipeline.planes import FitsSource
 from pipeline.records.frames import Image
 from pipeline.regions import regions_of
-from pipeline.running import advise
 from pipeline.section import Section
 from pipeline.sections import Amplifier, declared, detector_of_all
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
+from pipeline.compose.spool import Spool
 from pipeline.errors import FrameError
 from pipeline.plane import Plane
 from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
-from pipeline.spool import Spool
 
 UNEQUAL = 1e-5
 """Variances that differ by less than this fraction differ by rounding alone."""

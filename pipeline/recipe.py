@@ -11,7 +11,9 @@ import numpy as np
 
 from pipeline.alike import exposures_differ
 from pipeline.clip import Clip
-from pipeline.compose import chain, each, pipe
+from pipeline.compose.chain import chain, each, pipe
+from pipeline.compose.running import advise
+from pipeline.compose.stage import Step
 from pipeline.counting import in_unit_of
 from pipeline.declared import Declared, take_as
 from pipeline.errors import AssumptionWarning, SettingError, StepError
@@ -23,11 +25,9 @@ from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.regions import several_gains
-from pipeline.running import advise
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking import combine, levels, loaded
-from pipeline.stages import Step
 from pipeline.variance import estimate_variance, noise_of
 
 Method: TypeAlias = Literal["mean", "median"]

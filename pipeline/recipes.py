@@ -9,7 +9,9 @@ import attrs
 
 from pipeline.arcs import add, by_lamp
 from pipeline.bias import MasterBias, subtract_bias
-from pipeline.compose import chain, pipe
+from pipeline.compose.chain import chain, pipe
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.dark import MasterDark, subtract_dark
 from pipeline.defects import flag_dead, flag_hot
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
@@ -21,8 +23,6 @@ from pipeline.noise import Noise
 from pipeline.photons import pair_noise
 from pipeline.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
-from pipeline.running import advise
-from pipeline.stages import stage
 
 UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
 """What nobody does to a frame that is to be a calibration."""

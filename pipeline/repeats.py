@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from toolz import groupby, unique
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning
 from pipeline.planes import FitsSource
 from pipeline.records.frames import Image
-from pipeline.running import advise
 
 TAKEN_OUT = ("bias", "dark")
 """Kinds that are taken out of others: a frame that is taken out of itself leaves nothing."""

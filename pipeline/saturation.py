@@ -7,7 +7,9 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.compose import each
+from pipeline.compose.chain import each
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.masks import Mask
@@ -15,9 +17,7 @@ from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array, Flag, sealed
 from pipeline.regions import regions_of, several_levels, spread_out
-from pipeline.running import advise
 from pipeline.section import Section
-from pipeline.stages import stage
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:

@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
+from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
 from pipeline.placing import Place, laid_out
 from pipeline.records.frames import Image
-from pipeline.running import advise
 from pipeline.section import Section
 
 OVERSCAN = ("BIASSEC", "BSEC")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from pipeline.compose.stage import stage
 from pipeline.noise import QUANTISATION, Noise
 from pipeline.propagation import median_variance
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, sealed
-from pipeline.stages import stage
 from pipeline.variance import noise_of
 
 MORE = 1.1

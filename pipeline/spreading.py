@@ -12,14 +12,14 @@ from uuid import uuid4
 import attrs
 import numpy as np
 
-from pipeline.compose import Waiting
+from pipeline.compose.chain import Waiting
+from pipeline.compose.running import how_to_run, running
 from pipeline.errors import StepError
 from pipeline.planes import FitsSource
 from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
 from pipeline.records.source import Source
 from pipeline.rows import Plan
-from pipeline.running import how_to_run, running
 from pipeline.tiles import Band, combine_band, join_bands
 from pipeline.workers import itself, result_of
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.alike import check_alike_reduced, check_exposures, seconds_of
 from pipeline.clip import Clip
+from pipeline.compose.stage import stage
 from pipeline.described import described
 from pipeline.errors import SettingError, StepError
 from pipeline.fitting import measure_stack_noise
@@ -20,7 +21,6 @@ from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.rows import sample_rows
 from pipeline.shifts import measure_shifts
-from pipeline.stages import stage
 from pipeline.tiles import combine_rows
 from pipeline.weighing import NOISE_POWER
 

@@ -15,10 +15,10 @@ import numpy as np
 from pipeline.bulk import Bulk, can_tell
 from pipeline.carried import combine_with_errors, in_full
 from pipeline.closer import LOOK_BYTES, Looked, moving
+from pipeline.compose.running import how_to_run
 from pipeline.propagation import Followed, joined
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
 from pipeline.rows import Plan, Reader, Rows
-from pipeline.running import how_to_run
 from pipeline.settling import Settling
 from pipeline.sweep import VALUES
 

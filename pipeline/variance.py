@@ -7,6 +7,8 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.compose.running import advise
+from pipeline.compose.stage import stage
 from pipeline.counting import in_unit_of
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.headers.keywords import gain, of_frame, read_noise
@@ -14,9 +16,7 @@ from pipeline.noise import Noise
 from pipeline.records.frames import Image
 from pipeline.records.pixels import sealed
 from pipeline.regions import regions_of
-from pipeline.running import advise
 from pipeline.section import Section
-from pipeline.stages import stage
 
 Known: TypeAlias = Noise | tuple[Noise, ...] | None
 

@@ -22,11 +22,11 @@ from astropy.io import fits
 
 from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli import main
+from pipeline.compose.spool import put
 from pipeline.delivery import together, whole_file
 from pipeline.drafts import Draft
 from pipeline.errors import FrameError, OutputError
 from pipeline.files import Held
-from pipeline.spool import put
 
 ROOT = Path(__file__).parents[1]
 PYTHON = [sys.executable, "-m", "pipeline"]

@@ -11,10 +11,10 @@ from astropy.io import fits
 
 from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
 from pipeline.cli import main
+from pipeline.compose.running import advise, running
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
 from pipeline.header import attach_header
 from pipeline.notes import KINDS
-from pipeline.running import advise, running
 
 WARNINGS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PipelineWarning)]
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from strategies import pixels, quick
 
 from pipeline import FrameSet, Image, Pixels, chain, combine, each, flag_saturated, open_frame, running, stage
+from pipeline.compose.spool import Spooled, put, within_budget
 from pipeline.errors import OutputError, StepError
-from pipeline.spool import Spooled, put, within_budget
 
 
 @quick
@@ -62,7 +62,7 @@ def test_a_full_disk_is_said(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.spool.Spool.add", full)
+    monkeypatch.setattr("pipeline.compose.spool.Spool.add", full)
     with pytest.raises(OutputError, match=r"no room for frames .*set TMPDIR"):
         put([np.ones(2)])
 

@@ -34,11 +34,11 @@ from pipeline import (
     to_electrons,
     write,
 )
+from pipeline.compose.running import running
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.instrument import check_alike, check_target
-from pipeline.running import running
 from pipeline.saturation import flag_saturated
 from pipeline.scan import frame_of, look, propose
 

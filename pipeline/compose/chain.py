@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 import toolz
 
+from pipeline.compose.running import running
+from pipeline.compose.spool import within_budget
+from pipeline.compose.stage import In_contra, Out_co, Stage, Step
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.running import running
-from pipeline.spool import within_budget
-from pipeline.stages import In_contra, Out_co, Stage, Step
 
 A = TypeVar("A")
 B = TypeVar("B")

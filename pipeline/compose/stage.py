@@ -17,11 +17,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, ove
 import attrs
 import numpy as np
 
+from pipeline.compose.hints import fits_hint, words_of
+from pipeline.compose.running import advise, how_to_run
 from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.hints import fits_hint, words_of
 from pipeline.records.frames import Image, is_frame
 from pipeline.records.history import Ran
-from pipeline.running import advise, how_to_run
 
 _log = logging.getLogger("pipeline")
 

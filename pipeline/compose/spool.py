@@ -13,10 +13,10 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.compose.running import how_to_run
 from pipeline.errors import OutputError, StepError
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels, Shared
-from pipeline.running import how_to_run
 
 
 class Spool:
