@@ -222,7 +222,6 @@ if TYPE_CHECKING:
     from pipeline.masks import flag_bad as flag_bad
     from pipeline.masks import grow_flags as grow_flags
     from pipeline.nightpage import write_report as write_report
-    from pipeline.noise import Noise as Noise
     from pipeline.orientation import orient as orient
     from pipeline.output import write as write
     from pipeline.overscan import subtract_overscan as subtract_overscan
@@ -246,6 +245,7 @@ if TYPE_CHECKING:
     from pipeline.spreading import spread as spread
     from pipeline.stacking import combine as combine
     from pipeline.stacking import measure_noise as measure_noise
+    from pipeline.statistics.noise import Noise as Noise
     from pipeline.stretch import Look as Look
     from pipeline.survey import Survey as Survey
     from pipeline.variance import estimate_variance as estimate_variance
@@ -268,7 +268,7 @@ _HOMES = {
     "MasterFlat": "flat",
     "MasterFringe": "fringe",
     "Masters": "recipes",
-    "Noise": "noise",
+    "Noise": "statistics.noise",
     "Outcome": "distribute",
     "Pixels": "records.pixels",
     "Quality": "quality",

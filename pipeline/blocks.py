@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.pixels import Array
-from pipeline.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA
 
 STANDS_OUT = 5.0
 """A pixel stands out of its block from this many standard deviations of the noise: by chance 10 in 4096²."""

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import variance_of, which_of
 from pipeline.closer import added, combine_kept, kept, steps_of
-from pipeline.order import Window
 from pipeline.propagation import Followed, counted, from_noise, portions, share, spread_of
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
 from pipeline.rows import Plan, Rows
+from pipeline.statistics.amplifier_noise import variance_of, which_of
+from pipeline.statistics.order_statistics import Window
 from pipeline.survivors import by_noise, kept_values
 
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
-from pipeline.middles import bounds_of_middles
-from pipeline.noise import Noise
-from pipeline.order import counted
 from pipeline.records.pixels import Array
 from pipeline.screen import MARGIN, Moved
-from pipeline.sums import difference
+from pipeline.statistics.medians import bounds_of_middles
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.order_statistics import counted
+from pipeline.statistics.sums import difference
 
 Ends: TypeAlias = tuple[Array, Array]
 """What a number lies between."""

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.noise import Noise
+from pipeline.statistics.noise import Noise
 
 Spread: TypeAlias = Literal["noise", "std", "mad"]
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import variance_of, which_of
 from pipeline.clear import frames_and_pixels
-from pipeline.middles import middles
-from pipeline.noise import neighbours_of, typical_level
-from pipeline.order import Window
 from pipeline.records.pixels import Array, Flag
 from pipeline.rows import Plan, Rows, read_rows
+from pipeline.statistics.amplifier_noise import variance_of, which_of
+from pipeline.statistics.medians import middles
+from pipeline.statistics.noise import neighbours_of, typical_level
+from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.pixel_summary import shifted
 from pipeline.survivors import by_noise, by_own_spread, kept_values
-from pipeline.sweep import shifted
 
 LOOK_BYTES = 64
 """What a closer look takes for each value."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
-from pipeline.middles import middles
-from pipeline.noise import QUANTISATION
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag
-from pipeline.robust import MAD_TO_SIGMA
+from pipeline.statistics.medians import middles
+from pipeline.statistics.noise import QUANTISATION
+from pipeline.statistics.robust import MAD_TO_SIGMA
 
 WINDOW = 15
 """The surroundings of a pixel: so many rows and columns about it.  Defects of up to half of that stand out."""

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import attrs
 
-from pipeline.amplifiers import AmplifierNoise
 from pipeline.clip import Clip
-from pipeline.noise import Noise
 from pipeline.records.pixels import Array, same_array
+from pipeline.statistics.amplifier_noise import AmplifierNoise
+from pipeline.statistics.noise import Noise
 
 
 @attrs.frozen

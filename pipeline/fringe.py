@@ -14,7 +14,7 @@ from pipeline.making import check_image, check_units
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Array, Pixels, sealed
-from pipeline.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA
 
 ROUNDS = 20
 KEPT = 3.0

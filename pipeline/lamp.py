@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.errors import CalibrationError
 from pipeline.records.pixels import Array
-from pipeline.robust import fitted
+from pipeline.statistics.robust import fitted
 
 
 def lamp_spectrum(values: Array, good: Array, *, by: str, order: int, saxis: int) -> Array:

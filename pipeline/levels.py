@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import CalibrationError
 from pipeline.records.pixels import Array, Pixels
-from pipeline.robust import fitted, kept
+from pipeline.statistics.robust import fitted, kept
 
 Method: TypeAlias = Literal["mean", "median"]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.amplifiers import AmplifierNoise
 from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
 from pipeline.found import Found
@@ -26,7 +25,8 @@ from pipeline.recipes import Masters
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.report import combined_words, step_words
-from pipeline.robust import MAD_TO_SIGMA
+from pipeline.statistics.amplifier_noise import AmplifierNoise
+from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.stretch import Look
 from pipeline.views import View, view_of
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.amplifiers import AmplifierNoise
-from pipeline.fitting import sample_of
 from pipeline.found import Found
-from pipeline.noise import MOVING, Noise
 from pipeline.planning import Told
-from pipeline.shifts import FEW_PIXELS
+from pipeline.statistics.amplifier_noise import AmplifierNoise
+from pipeline.statistics.frame_levels import FEW_PIXELS
+from pipeline.statistics.noise import MOVING, Noise
+from pipeline.statistics.noise_fit import sample_of
 
 SPAN = 3.0
 """Levels that span this factor tell the gain."""

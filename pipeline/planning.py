@@ -5,16 +5,16 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.clip import Clip, frames_needed
 from pipeline.compose.running import advise
-from pipeline.counting import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.errors import ClipWarning, VarianceWarning
-from pipeline.noise import MOVING, Noise
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array
 from pipeline.rows import Errors, Plan, sample_rows
-from pipeline.shifts import Shifts, measure_shifts
+from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
+from pipeline.statistics.frame_levels import Shifts, measure_shifts
+from pipeline.statistics.noise import MOVING, Noise
+from pipeline.statistics.photon_noise import Sample, in_unit_of, photon_noise, slope_of
 from pipeline.weighing import carried_variances, frames_carry_variance, inverse, scattered_variances
 
 

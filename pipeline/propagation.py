@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 from toolz import unique
 
-from pipeline.amplifiers import AmplifierNoise, variance_of, which_of
 from pipeline.closer import added
-from pipeline.noise import QUANTISATION
 from pipeline.records.pixels import Array, Shared, sealed
 from pipeline.rows import Plan
+from pipeline.statistics.amplifier_noise import AmplifierNoise, variance_of, which_of
+from pipeline.statistics.noise import QUANTISATION
 
 ROWS = 2**17
 """So many pixels are given their variance together."""

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.header import ReducedImage
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag
-from pipeline.robust import MAD_TO_SIGMA, WILD
+from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -14,13 +14,11 @@ from pipeline.clip import Clip
 from pipeline.compose.chain import chain, each, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
-from pipeline.counting import in_unit_of
 from pipeline.declared import Declared, take_as
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
 from pipeline.masks import flag_bad
-from pipeline.noise import Noise
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
@@ -28,6 +26,8 @@ from pipeline.regions import several_gains
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking import combine, levels, loaded
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.photon_noise import in_unit_of
 from pipeline.variance import estimate_variance, noise_of
 
 Method: TypeAlias = Literal["mean", "median"]

@@ -19,10 +19,10 @@ from pipeline.flat import MasterFlat, divide
 from pipeline.header import ReducedImage, attach_header
 from pipeline.instrument import check_alike, check_target
 from pipeline.masks import grow_flags
-from pipeline.noise import Noise
 from pipeline.photons import pair_noise
 from pipeline.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
+from pipeline.statistics.noise import Noise
 
 UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
 """What nobody does to a frame that is to be a calibration."""

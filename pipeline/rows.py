@@ -7,12 +7,12 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.amplifiers import AmplifierNoise, Sampled
 from pipeline.clip import Clip
 from pipeline.records.frames import Image
 from pipeline.records.pixels import STICKY, Array, Flag, Pixels, working_dtype
 from pipeline.records.source import Source
-from pipeline.shifts import Shifts, sampled
+from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled
+from pipeline.statistics.frame_levels import Shifts, sampled
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
 

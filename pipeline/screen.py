@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
-from pipeline.noise import Noise
 from pipeline.records.pixels import Array
-from pipeline.sums import difference, mean_and_error
-from pipeline.sweep import VALUES, Swept
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.pixel_summary import VALUES, Swept
+from pipeline.statistics.sums import difference, mean_and_error
 
 SINGLE, DOUBLE = 2e-7, 1e-9
 """More than what is computed in either precision may be off, of itself and in units of pixel values."""

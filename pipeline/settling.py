@@ -13,13 +13,13 @@ from pipeline.clear import Clear, clear_of, frames_and_pixels
 from pipeline.closer import Looked, mean_of, moving
 from pipeline.compose.running import how_to_run
 from pipeline.doubtful import Doubtful
-from pipeline.middles import FEW_FRAMES, bounds_by_pairs, middles
-from pipeline.order import Window, counted, in_order
 from pipeline.records.pixels import Array
 from pipeline.rows import as_values
 from pipeline.screen import UNMOVED
-from pipeline.sums import total_of
-from pipeline.sweep import NONE, Swept, shifted
+from pipeline.statistics.medians import FEW_FRAMES, bounds_by_pairs, middles
+from pipeline.statistics.order_statistics import Window, counted, in_order
+from pipeline.statistics.pixel_summary import NONE, Swept, shifted
+from pipeline.statistics.sums import total_of
 
 ENOUGH = 2**20
 """So many values are settled together, if memory allows."""

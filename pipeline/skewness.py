@@ -6,10 +6,10 @@ import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
-from pipeline.noise import QUANTISATION, Noise
 from pipeline.propagation import median_variance
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, sealed
+from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.variance import noise_of
 
 MORE = 1.1

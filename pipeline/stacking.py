@@ -13,14 +13,14 @@ from pipeline.clip import Clip
 from pipeline.compose.stage import stage
 from pipeline.described import described
 from pipeline.errors import SettingError, StepError
-from pipeline.fitting import measure_stack_noise
-from pipeline.noise import Noise
 from pipeline.photons import gain_of
 from pipeline.planning import Wanted, plan_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.rows import sample_rows
-from pipeline.shifts import measure_shifts
+from pipeline.statistics.frame_levels import measure_shifts
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.noise_fit import measure_stack_noise
 from pipeline.tiles import combine_rows
 from pipeline.weighing import NOISE_POWER
 

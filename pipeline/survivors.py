@@ -12,9 +12,9 @@ from typing import TypeAlias
 import numpy as np
 
 from pipeline.clip import Clip
-from pipeline.order import Window
 from pipeline.records.pixels import Array
-from pipeline.robust import MAD_TO_SIGMA
+from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.robust import MAD_TO_SIGMA
 
 Judge: TypeAlias = Callable[[Window, Array], tuple[Array, Array]]
 """Gives centre and σ of pixels from what is left of them and their places in the stack."""

@@ -9,10 +9,10 @@ from typing import Any
 from pipeline.errors import SettingError
 from pipeline.flat import CURVES, normalise_flat
 from pipeline.gain import to_electrons
-from pipeline.noise import Noise
 from pipeline.orientation import orient
 from pipeline.overscan import subtract_overscan
 from pipeline.sections import Amplifier
+from pipeline.statistics.noise import Noise
 
 NO_SWITCHES: dict[str, Any] = {"no_overscan": True, "flat_by": "mean", "flat_region": "", "electrons": False}
 NO_SWITCHES |= {"flat_order": None, "saxis": None}

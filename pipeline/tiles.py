@@ -20,7 +20,7 @@ from pipeline.propagation import Followed, joined
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
 from pipeline.rows import Plan, Reader, Rows
 from pipeline.settling import Settling
-from pipeline.sweep import VALUES
+from pipeline.statistics.pixel_summary import VALUES
 
 TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.amplifiers import Sampled
 from pipeline.carried import on_their_own
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.robust import MAD_TO_SIGMA, WILD
-from pipeline.shifts import Shifts, sampled
+from pipeline.statistics.amplifier_noise import Sampled
+from pipeline.statistics.frame_levels import Shifts, sampled
+from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
 NOISE_POWER = {None: 0, "exposure": 2, "level": 1}
 """The inverse variance of a scaled frame goes with this power of its size: dark frames are limited by read noise,

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from pipeline.clear import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.clip import Clip
 from pipeline.doubtful import places_of
-from pipeline.gallop import middles_near
-from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of
-from pipeline.middles import bounds_by_pairs, bounds_of_middles
-from pipeline.noise import Noise
-from pipeline.robust import robust_mean, robust_means
 from pipeline.screen import UNMOVED, Moved, safe_from_noise, safe_from_squares
+from pipeline.statistics.gallop import middles_near
+from pipeline.statistics.groups import bounds_of, extremes_of, fine_groups_of, groups_of
+from pipeline.statistics.medians import bounds_by_pairs, bounds_of_middles
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.pixel_summary import Sweep
+from pipeline.statistics.robust import robust_mean, robust_means
 from pipeline.survivors import by_noise, by_own_spread, kept_values
-from pipeline.sweep import Sweep
 
 PIXELS = 400
 seeds = st.integers(0, 2**32 - 1)

@@ -31,9 +31,9 @@ from pipeline import (
 )
 from pipeline.closer import steps_of
 from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
-from pipeline.fitting import _fit
-from pipeline.noise import largest_step, typical_level
 from pipeline.planning import Wanted, plan_of
+from pipeline.statistics.noise import largest_step, typical_level
+from pipeline.statistics.noise_fit import _fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 

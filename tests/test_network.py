@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.middles import middles
-from pipeline.network import selection
-from pipeline.sums import difference
-from pipeline.sweep import Sweep
+from pipeline.statistics.medians import middles
+from pipeline.statistics.network import selection
+from pipeline.statistics.pixel_summary import Sweep
+from pipeline.statistics.sums import difference
 
 stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
 

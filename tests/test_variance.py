@@ -32,11 +32,11 @@ from pipeline import (
     running,
     subtract_bias,
 )
-from pipeline.counting import slope_of
 from pipeline.errors import StepError, VarianceWarning
 from pipeline.photons import pair_noise
 from pipeline.propagation import median_variance
 from pipeline.simulate import Counts, Detector, Exposures, simulate
+from pipeline.statistics.photon_noise import slope_of
 
 GIVEN = Clip(noise=Noise(a=9.0, b=0.5))
 SIZE = (5, 5)

@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.order import Window
 from pipeline.records.pixels import Array
+from pipeline.statistics.order_statistics import Window
 
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""

@@ -8,9 +8,9 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from pipeline.noise import MOVING, typical_level
 from pipeline.records.pixels import Array
-from pipeline.robust import MAD_TO_SIGMA, robust_mean, robust_means
+from pipeline.statistics.noise import MOVING, typical_level
+from pipeline.statistics.robust import MAD_TO_SIGMA, robust_mean, robust_means
 
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.network import network_sorted
 from pipeline.records.pixels import Array
+from pipeline.statistics.network import network_sorted
 
 FEW_FRAMES = {"i": 32, "u": 32, "f": 12}
 """So few values of each pixel are put in order more quickly by comparing whole frames than by sorting."""

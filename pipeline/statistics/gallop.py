@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.middles import middles_by_sorting
 from pipeline.records.pixels import Array
+from pipeline.statistics.medians import middles_by_sorting
 
 STEPS, SPARSE = 20, 61
 """The first step is the typical range of the values of a pixel over so many; one pixel in so many tells that."""

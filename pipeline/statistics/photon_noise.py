@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from pipeline.headers.keywords import gain, of_frame
-from pipeline.noise import QUANTISATION, Noise, largest_step
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array
-from pipeline.shifts import FEW_PIXELS, Shifts
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
+from pipeline.statistics.noise import QUANTISATION, Noise, largest_step
 
 ROUNDS = 8
 

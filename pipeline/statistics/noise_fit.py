@@ -8,10 +8,10 @@ from statistics import NormalDist
 import attrs
 import numpy as np
 
-from pipeline.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
-from pipeline.order import Window
 from pipeline.records.pixels import Array
-from pipeline.shifts import FEW_PIXELS, Shifts, bins_of
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of
+from pipeline.statistics.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
+from pipeline.statistics.order_statistics import Window
 
 SPREAD = 10.0
 """Levels that spread over fewer σ than this show no slope of the noise."""

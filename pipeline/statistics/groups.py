@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.network import ranked
 from pipeline.records.pixels import Array
+from pipeline.statistics.network import ranked
 
 GROUPS = ((12, 1), (24, 3), (40, 5), (64, 7))
 """Up to so many frames, so many groups: the more there are, the closer the bounds, and the more there is to do."""

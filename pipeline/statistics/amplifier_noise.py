@@ -8,10 +8,10 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from pipeline.fitting import Sample, measure_stack_noise, sample_of
-from pipeline.noise import Noise
 from pipeline.records.pixels import Array
-from pipeline.shifts import Shifts
+from pipeline.statistics.frame_levels import Shifts
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.noise_fit import Sample, measure_stack_noise, sample_of
 
 CONTRAST = 1.3
 """Parts whose variances differ by less than this factor are one."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.gallop import middles_near
-from pipeline.groups import bounds_of, extremes_of, fine_groups_of, groups_of, least_squares
-from pipeline.middles import QUICK_NETWORK, middles
 from pipeline.records.pixels import Array
-from pipeline.sums import difference, mean_and_error, total_of
+from pipeline.statistics.gallop import middles_near
+from pipeline.statistics.groups import bounds_of, extremes_of, fine_groups_of, groups_of, least_squares
+from pipeline.statistics.medians import QUICK_NETWORK, middles
+from pipeline.statistics.sums import difference, mean_and_error, total_of
 
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
