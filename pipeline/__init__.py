@@ -175,10 +175,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.arcs import add as add
     from pipeline.bias import MasterBias as MasterBias
     from pipeline.bias import subtract_bias as subtract_bias
-    from pipeline.clip import Clip as Clip
     from pipeline.compose.chain import chain as chain
     from pipeline.compose.chain import each as each
     from pipeline.compose.chain import pipe as pipe
@@ -243,8 +241,10 @@ if TYPE_CHECKING:
     from pipeline.sections import Amplifier as Amplifier
     from pipeline.skewness import correct_median as correct_median
     from pipeline.spreading import spread as spread
-    from pipeline.stacking import combine as combine
-    from pipeline.stacking import measure_noise as measure_noise
+    from pipeline.stacking.add import add as add
+    from pipeline.stacking.clip import Clip as Clip
+    from pipeline.stacking.combine import combine as combine
+    from pipeline.stacking.combine import measure_noise as measure_noise
     from pipeline.statistics.noise import Noise as Noise
     from pipeline.stretch import Look as Look
     from pipeline.survey import Survey as Survey
@@ -254,7 +254,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Amplifier": "sections",
     "Cards": "headers.cards",
-    "Clip": "clip",
+    "Clip": "stacking.clip",
     "Flag": "records.pixels",
     "Flagging": "flagging",
     "Form": "export",
@@ -277,11 +277,11 @@ _HOMES = {
     "Stage": "compose.stage",
     "Step": "compose.stage",
     "Survey": "survey",
-    "add": "arcs",
+    "add": "stacking.add",
     "attach_header": "header",
     "chain": "compose.chain",
     "clean_cosmic_rays": "cosmic",
-    "combine": "stacking",
+    "combine": "stacking.combine",
     "correct_median": "skewness",
     "divide": "flat",
     "each": "compose.chain",
@@ -296,7 +296,7 @@ _HOMES = {
     "heal": "healing",
     "linearise": "linearity",
     "make_masters": "recipes",
-    "measure_noise": "stacking",
+    "measure_noise": "stacking.combine",
     "measure_quality": "quality",
     "normalise_flat": "flat",
     "open_frame": "fits",

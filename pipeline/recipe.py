@@ -9,8 +9,6 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.alike import exposures_differ
-from pipeline.clip import Clip
 from pipeline.compose.chain import chain, each, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
@@ -25,7 +23,9 @@ from pipeline.records.pixels import Flag
 from pipeline.regions import several_gains
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
-from pipeline.stacking import combine, levels, loaded
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.combine import combine, levels, loaded
+from pipeline.stacking.compatibility import exposures_differ
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
 from pipeline.variance import estimate_variance, noise_of

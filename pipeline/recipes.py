@@ -7,7 +7,6 @@ from typing import Literal
 
 import attrs
 
-from pipeline.arcs import add, by_lamp
 from pipeline.bias import MasterBias, subtract_bias
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.running import advise
@@ -19,9 +18,10 @@ from pipeline.flat import MasterFlat, divide
 from pipeline.header import ReducedImage, attach_header
 from pipeline.instrument import check_alike, check_target
 from pipeline.masks import grow_flags
-from pipeline.photons import pair_noise
 from pipeline.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
+from pipeline.stacking.add import add, by_lamp
+from pipeline.stacking.photons import pair_noise
 from pipeline.statistics.noise import Noise
 
 UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}

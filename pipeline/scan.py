@@ -11,7 +11,6 @@ from pathlib import Path
 import attrs
 from toolz import groupby
 
-from pipeline.alike import EQUAL_EXPOSURES
 from pipeline.creator import CREATOR
 from pipeline.delivery import together, whole_file
 from pipeline.drafts import check_writable
@@ -21,6 +20,7 @@ from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import KINDS, Image
 from pipeline.sections import PILE
+from pipeline.stacking.compatibility import EQUAL_EXPOSURES
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 ORDER = ("bias", "dark", "flat", "arc", "light")

@@ -6,9 +6,9 @@ import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
-from pipeline.propagation import median_variance
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, sealed
+from pipeline.stacking.propagation import median_variance
 from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.variance import noise_of
 

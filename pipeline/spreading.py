@@ -19,8 +19,8 @@ from pipeline.planes import FitsSource
 from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
 from pipeline.records.source import Source
-from pipeline.rows import Plan
-from pipeline.tiles import Band, combine_band, join_bands
+from pipeline.stacking.stack_rows import Plan
+from pipeline.stacking.tiles import Band, combine_band, join_bands
 from pipeline.workers import itself, result_of
 
 BLOCKS = 4

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from strategies import GIVEN_NOISE, frames_of, quick, seeds
 
 from pipeline import Clip, Noise, combine
-from pipeline.clip import frames_needed
 from pipeline.errors import ClipWarning, SettingError
-from pipeline.survivors import by_noise, by_own_spread, kept_values
+from pipeline.stacking.clip import frames_needed
+from pipeline.stacking.sigma_clip import by_noise, by_own_spread, kept_values
 
 limits = st.floats(0.3, 6.0)
 clips = st.builds(

@@ -407,5 +407,5 @@ def test_a_stage_takes_settings_by_name_only():
 
 
 def test_a_stage_is_called_what_its_function_is_called():
-    assert (combine.__name__, combine.__module__, repr(combine)) == ("combine", "pipeline.stacking", "combine")
+    assert (combine.__name__, combine.__module__, repr(combine)) == ("combine", "pipeline.stacking.combine", "combine")
     assert combine.__doc__.startswith("Combine the frames")

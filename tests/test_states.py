@@ -26,10 +26,10 @@ from pipeline import (
     subtract_overscan,
     take_as,
 )
-from pipeline.arcs import by_lamp
 from pipeline.errors import AssumptionWarning, CalibrationError, FileListError, SettingError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.status import state
+from pipeline.stacking.add import by_lamp
 
 SHAPE = (3, 4)
 

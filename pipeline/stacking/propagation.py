@@ -8,9 +8,9 @@ import attrs
 import numpy as np
 from toolz import unique
 
-from pipeline.closer import added
 from pipeline.records.pixels import Array, Shared, sealed
-from pipeline.rows import Plan
+from pipeline.stacking.judge import added
+from pipeline.stacking.stack_rows import Plan
 from pipeline.statistics.amplifier_noise import AmplifierNoise, variance_of, which_of
 from pipeline.statistics.noise import QUANTISATION
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.found import Found
-from pipeline.planning import Told
+from pipeline.stacking.found import Found
+from pipeline.stacking.plan import Told
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.frame_levels import FEW_PIXELS
 from pipeline.statistics.noise import MOVING, Noise

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from pipeline.clear import frames_and_pixels
 from pipeline.records.pixels import Array, Flag
-from pipeline.rows import Plan, Rows, read_rows
+from pipeline.stacking.clear import frames_and_pixels
+from pipeline.stacking.sigma_clip import by_noise, by_own_spread, kept_values
+from pipeline.stacking.stack_rows import Plan, Rows, read_rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import neighbours_of, typical_level
 from pipeline.statistics.order_statistics import Window
 from pipeline.statistics.pixel_summary import shifted
-from pipeline.survivors import by_noise, by_own_spread, kept_values
 
 LOOK_BYTES = 64
 """What a closer look takes for each value."""

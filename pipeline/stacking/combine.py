@@ -8,21 +8,21 @@ from typing import Literal
 import attrs
 import numpy as np
 
-from pipeline.alike import check_alike_reduced, check_exposures, seconds_of
-from pipeline.clip import Clip
 from pipeline.compose.stage import stage
-from pipeline.described import described
 from pipeline.errors import SettingError, StepError
-from pipeline.photons import gain_of
-from pipeline.planning import Wanted, plan_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.rows import sample_rows
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
+from pipeline.stacking.photons import gain_of
+from pipeline.stacking.plan import Wanted, plan_of
+from pipeline.stacking.result import described
+from pipeline.stacking.stack_rows import sample_rows
+from pipeline.stacking.tiles import combine_rows
+from pipeline.stacking.weights import NOISE_POWER
 from pipeline.statistics.frame_levels import measure_shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import measure_stack_noise
-from pipeline.tiles import combine_rows
-from pipeline.weighing import NOISE_POWER
 
 
 @stage

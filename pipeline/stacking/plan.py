@@ -5,17 +5,17 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.clip import Clip, frames_needed
 from pipeline.compose.running import advise
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array
-from pipeline.rows import Errors, Plan, sample_rows
+from pipeline.stacking.clip import Clip, frames_needed
+from pipeline.stacking.stack_rows import Errors, Plan, sample_rows
+from pipeline.stacking.weights import carried_variances, frames_carry_variance, inverse, scattered_variances
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import Shifts, measure_shifts
 from pipeline.statistics.noise import MOVING, Noise
 from pipeline.statistics.photon_noise import Sample, in_unit_of, photon_noise, slope_of
-from pipeline.weighing import carried_variances, frames_carry_variance, inverse, scattered_variances
 
 
 @attrs.frozen

@@ -12,14 +12,14 @@ from itertools import chain, pairwise
 import attrs
 import numpy as np
 
-from pipeline.bulk import Bulk, can_tell
-from pipeline.carried import combine_with_errors, in_full
-from pipeline.closer import LOOK_BYTES, Looked, moving
 from pipeline.compose.running import how_to_run
-from pipeline.propagation import Followed, joined
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
-from pipeline.rows import Plan, Reader, Rows
-from pipeline.settling import Settling
+from pipeline.stacking.bulk import Bulk, can_tell
+from pipeline.stacking.carried import combine_with_errors, in_full
+from pipeline.stacking.judge import LOOK_BYTES, Looked, moving
+from pipeline.stacking.propagation import Followed, joined
+from pipeline.stacking.settling import Settling
+from pipeline.stacking.stack_rows import Plan, Reader, Rows
 from pipeline.statistics.pixel_summary import VALUES
 
 TILE_PIXELS = 2**18

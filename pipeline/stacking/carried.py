@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.closer import added, combine_kept, kept, steps_of
-from pipeline.propagation import Followed, counted, from_noise, portions, share, spread_of
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
-from pipeline.rows import Plan, Rows
+from pipeline.stacking.judge import added, combine_kept, kept, steps_of
+from pipeline.stacking.propagation import Followed, counted, from_noise, portions, share, spread_of
+from pipeline.stacking.sigma_clip import by_noise, kept_values
+from pipeline.stacking.stack_rows import Plan, Rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of
 from pipeline.statistics.order_statistics import Window
-from pipeline.survivors import by_noise, kept_values
 
 
 def carry_variance(rows: Rows) -> bool:

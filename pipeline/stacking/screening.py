@@ -11,9 +11,9 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.clip import Clip
-from pipeline.doubtful import places_of
 from pipeline.records.pixels import Array
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.doubtful import places_of
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.pixel_summary import VALUES, Swept
 from pipeline.statistics.sums import difference, mean_and_error

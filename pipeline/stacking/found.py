@@ -7,8 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from pipeline.clip import Clip
 from pipeline.records.pixels import Array, same_array
+from pipeline.stacking.clip import Clip
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.noise import Noise
 

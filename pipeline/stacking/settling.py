@@ -8,14 +8,14 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.bulk import Bulk
-from pipeline.clear import Clear, clear_of, frames_and_pixels
-from pipeline.closer import Looked, mean_of, moving
 from pipeline.compose.running import how_to_run
-from pipeline.doubtful import Doubtful
 from pipeline.records.pixels import Array
-from pipeline.rows import as_values
-from pipeline.screen import UNMOVED
+from pipeline.stacking.bulk import Bulk
+from pipeline.stacking.clear import Clear, clear_of, frames_and_pixels
+from pipeline.stacking.doubtful import Doubtful
+from pipeline.stacking.judge import Looked, mean_of, moving
+from pipeline.stacking.screening import UNMOVED
+from pipeline.stacking.stack_rows import as_values
 from pipeline.statistics.medians import FEW_FRAMES, bounds_by_pairs, middles
 from pipeline.statistics.order_statistics import Window, counted, in_order
 from pipeline.statistics.pixel_summary import NONE, Swept, shifted

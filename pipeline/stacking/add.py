@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 from toolz import concat
 
-from pipeline.alike import check_alike_reduced, exposures_differ
 from pipeline.compose.stage import stage
 from pipeline.errors import StepError
-from pipeline.found import Found
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
+from pipeline.stacking.compatibility import check_alike_reduced, exposures_differ
+from pipeline.stacking.found import Found
 
 
 def lamps(image: Image) -> tuple[Any, ...]:

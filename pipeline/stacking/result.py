@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from pipeline.alike import seconds_of
-from pipeline.found import Found
 from pipeline.headers.dates import begin, end
-from pipeline.planning import Told
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.rows import Plan
+from pipeline.stacking.compatibility import seconds_of
+from pipeline.stacking.found import Found
+from pipeline.stacking.plan import Told
+from pipeline.stacking.stack_rows import Plan
 
 
 def described(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.clip import Clip, frames_needed
-from pipeline.doubtful import Doubtful, places_of
 from pipeline.records.pixels import Array
-from pipeline.rows import Plan
-from pipeline.screen import Moved, safe_from_noise, safe_from_squares, safe_from_std
+from pipeline.stacking.clip import Clip, frames_needed
+from pipeline.stacking.doubtful import Doubtful, places_of
+from pipeline.stacking.screening import Moved, safe_from_noise, safe_from_squares, safe_from_std
+from pipeline.stacking.stack_rows import Plan
 from pipeline.statistics.amplifier_noise import which_of
 from pipeline.statistics.pixel_summary import Sweep, Swept
 

@@ -11,10 +11,10 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.clip import Clip
-from pipeline.doubtful import places_of
 from pipeline.records.pixels import Array
-from pipeline.screen import MARGIN, Moved
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.doubtful import places_of
+from pipeline.stacking.screening import MARGIN, Moved
 from pipeline.statistics.medians import bounds_of_middles
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.order_statistics import counted

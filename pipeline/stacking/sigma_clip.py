@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pipeline.clip import Clip
 from pipeline.records.pixels import Array
+from pipeline.stacking.clip import Clip
 from pipeline.statistics.order_statistics import Window
 from pipeline.statistics.robust import MAD_TO_SIGMA
 

@@ -7,10 +7,10 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.clip import Clip
 from pipeline.records.frames import Image
 from pipeline.records.pixels import STICKY, Array, Flag, Pixels, working_dtype
 from pipeline.records.source import Source
+from pipeline.stacking.clip import Clip
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled
 from pipeline.statistics.frame_levels import Shifts, sampled
 
