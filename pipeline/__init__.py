@@ -192,6 +192,7 @@ if TYPE_CHECKING:
     from pipeline.declared import take_as as take_as
     from pipeline.defects import flag_dead as flag_dead
     from pipeline.defects import flag_hot as flag_hot
+    from pipeline.detector.amplifiers import Amplifier as Amplifier
     from pipeline.detectors import read_every_hdu as read_every_hdu
     from pipeline.detectors import write_every_hdu as write_every_hdu
     from pipeline.distribute import Outcome as Outcome
@@ -238,7 +239,6 @@ if TYPE_CHECKING:
     from pipeline.saturation import flag_saturated as flag_saturated
     from pipeline.saturation import spare_saturated as spare_saturated
     from pipeline.scan import scan as scan
-    from pipeline.sections import Amplifier as Amplifier
     from pipeline.skewness import correct_median as correct_median
     from pipeline.spreading import spread as spread
     from pipeline.stacking.add import add as add
@@ -252,7 +252,7 @@ if TYPE_CHECKING:
     from pipeline.workers import workers as workers
 
 _HOMES = {
-    "Amplifier": "sections",
+    "Amplifier": "detector.amplifiers",
     "Cards": "headers.cards",
     "Clip": "stacking.clip",
     "Flag": "records.pixels",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
 from pipeline.crew import add_worker_options, combined_by
+from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
 from pipeline.header import attach_header
-from pipeline.instrument import check_alike, check_target
 from pipeline.options import UNUSED
 from pipeline.products import check_outputs, record_path
 from pipeline.records.frames import KINDS

@@ -13,10 +13,10 @@ import numpy as np
 from pipeline.compose.hints import is_number
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.detector.amplifier_values import numbers_of, spread_out
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.regions import numbers_of, spread_out
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE
 from pipeline.lamp import lamp_spectrum
@@ -16,7 +17,6 @@ from pipeline.making import check_image
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.section import Section
 
 CURVES = ("polynomial", "spline")
 

@@ -12,13 +12,22 @@ import numpy as np
 
 from pipeline.compose.hints import is_number
 from pipeline.compose.stage import stage
+from pipeline.detector.amplifier_values import (
+    GAIN,
+    READ_NOISE,
+    SATURATION,
+    Region,
+    numbers_of,
+    regions_of,
+    several_gains,
+    spread_out,
+)
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
-from pipeline.regions import GAIN, READ_NOISE, SATURATION, Region, numbers_of, regions_of, several_gains, spread_out
 
 SAME_GAIN = 1e-3
 

@@ -6,10 +6,10 @@ import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
+from pipeline.detector.mosaic import without_sections
 from pipeline.errors import HeaderError, SettingError
 from pipeline.headers.keywords import dispersion_axis
 from pipeline.headers.wcs import turned
-from pipeline.mosaic import without_sections
 from pipeline.records.frames import Image
 
 QUARTER = "Turned by 90 degrees, x' = y, y' = NAXIS1 + 1 - x"

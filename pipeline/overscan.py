@@ -8,14 +8,14 @@ import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
+from pipeline.detector.amplifiers import Amplifier, Readout, declared
+from pipeline.detector.mosaic import Mosaic, trimmed
+from pipeline.detector.multi_amplifier_header import of_every_hdu
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.levels import Method, measure_levels
-from pipeline.mosaic import Mosaic, trimmed
-from pipeline.piles import of_every_hdu
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.section import Section
-from pipeline.sections import Amplifier, Readout, declared
 
 FEW = 8
 """So many sections are listed in a card; of more it tells the number."""

@@ -9,21 +9,21 @@ from typing import Any
 from astropy.io import fits
 
 from pipeline.compose.running import advise
+from pipeline.detector.amplifier_values import regions_of
+from pipeline.detector.amplifiers import Amplifier, declared, detector_of_all
+from pipeline.detector.detsec import Place
+from pipeline.detector.mosaic import Piece, moved
+from pipeline.detector.multi_amplifier_header import Part, layout_of, pile_cards
+from pipeline.detector.section import Section
 from pipeline.directory import contents, forward
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
 from pipeline.hdus import cards_of, plane_of
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
-from pipeline.mosaic import Piece, moved
-from pipeline.piles import Part, layout_of, pile_cards
-from pipeline.placing import Place
 from pipeline.plane import Plane
 from pipeline.planepile import Pile
 from pipeline.planes import FitsSource
 from pipeline.records.frames import Image
-from pipeline.regions import regions_of
-from pipeline.section import Section
-from pipeline.sections import Amplifier, declared, detector_of_all
 
 SAME_PIXEL = 1.0
 """Reference pixels of HDUs that lie further apart in the assembled image are not of one WCS."""

@@ -13,6 +13,7 @@ from pipeline.compose.chain import chain, each, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
 from pipeline.declared import Declared, take_as
+from pipeline.detector.amplifier_values import several_gains
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
 from pipeline.flat import MasterFlat, normalise_flat
@@ -20,7 +21,6 @@ from pipeline.masks import flag_bad
 from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.regions import several_gains
 from pipeline.saturation import flag_saturated, spare_saturated
 from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking.clip import Clip

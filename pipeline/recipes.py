@@ -13,10 +13,10 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.dark import MasterDark, subtract_dark
 from pipeline.defects import flag_dead, flag_hot
+from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.flat import MasterFlat, divide
 from pipeline.header import ReducedImage, attach_header
-from pipeline.instrument import check_alike, check_target
 from pipeline.masks import grow_flags
 from pipeline.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image

@@ -10,14 +10,14 @@ import numpy as np
 from pipeline.compose.chain import each
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.detector.amplifier_values import regions_of, several_levels, spread_out
+from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.masks import Mask
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array, Flag, sealed
-from pipeline.regions import regions_of, several_levels, spread_out
-from pipeline.section import Section
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:

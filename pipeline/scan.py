@@ -13,13 +13,13 @@ from toolz import groupby
 
 from pipeline.creator import CREATOR
 from pipeline.delivery import together, whole_file
+from pipeline.detector.amplifiers import PILE
 from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits import open_frame
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import KINDS, Image
-from pipeline.sections import PILE
 from pipeline.stacking.compatibility import EQUAL_EXPOSURES
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)

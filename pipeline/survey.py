@@ -15,12 +15,12 @@ import attrs
 from pipeline.bias import MasterBias
 from pipeline.creator import CREATOR
 from pipeline.dark import MasterDark
+from pipeline.detector.setup import check_alike
 from pipeline.done import Input, Made, check_free, is_done, record_of
 from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
 from pipeline.flat import MasterFlat
-from pipeline.instrument import check_alike
 from pipeline.keys import key_of
 from pipeline.planes import FitsSource
 from pipeline.recipe import Recipe

@@ -9,12 +9,12 @@ import numpy as np
 
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.detector.amplifier_values import regions_of
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.headers.keywords import gain, of_frame, read_noise
 from pipeline.records.frames import Image
 from pipeline.records.pixels import sealed
-from pipeline.regions import regions_of
-from pipeline.section import Section
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from strategies import quick, seeds
 
 from pipeline import Amplifier, Flag, FrameSet, Image, Pixels, each, subtract_overscan
+from pipeline.detector.amplifiers import declared
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError, StepError
 from pipeline.levels import measure_levels
-from pipeline.sections import declared
 
 ROWS, WIDTH, STRIP = 12, 8, 5
 KAST = (Amplifier("[1:8,*]", "[17:21,*]"), Amplifier("[9:16,*]", "[22:26,*]"))

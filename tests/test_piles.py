@@ -31,8 +31,8 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.cli import main
+from pipeline.detector.amplifier_values import regions_of
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
-from pipeline.regions import regions_of
 from pipeline.simulate import Counts, simulate
 
 on_disk = settings(max_examples=25, deadline=None)

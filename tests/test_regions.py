@@ -28,9 +28,9 @@ from pipeline import (
     write,
 )
 from pipeline.cli import main
+from pipeline.detector.amplifier_values import regions_of
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
-from pipeline.regions import regions_of
-from pipeline.section import Section
 
 HALVES = {"DATASECA": "[1:2,1:3]", "DATASECB": "[3:4,1:3]"}
 """The sections of frames of 3 rows and 4 columns that two amplifiers read."""

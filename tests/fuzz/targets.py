@@ -35,10 +35,10 @@ from pipeline import (
     write,
 )
 from pipeline.compose.running import running
+from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
-from pipeline.instrument import check_alike, check_target
 from pipeline.saturation import flag_saturated
 from pipeline.scan import frame_of, look, propose
 

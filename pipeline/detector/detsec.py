@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
-from pipeline.section import Section
 
 _SPAN = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from pipeline.detector.amplifiers import DATA
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keyword_tables import Key
@@ -16,8 +18,6 @@ from pipeline.headers.keywords import gain_from
 from pipeline.headers.values import number
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array
-from pipeline.section import Section
-from pipeline.sections import DATA
 
 GAIN = ("GAIN{}", "EGAIN{}", "CCDGAIN{}", "GTGAIN{}", "ATODGN{}", "T_GAIN{}", "ESO DET OUT{} CONAD")
 INVERSE_GAIN = ("ESO DET OUT{} GAIN",)

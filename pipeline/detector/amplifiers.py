@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 
 from pipeline.compose.running import advise
+from pipeline.detector.detsec import Place, laid_out
+from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
-from pipeline.placing import Place, laid_out
 from pipeline.records.frames import Image
-from pipeline.section import Section
 
 OVERSCAN = ("BIASSEC", "BSEC")
 DATA = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")

@@ -13,14 +13,14 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
+from pipeline.detector.amplifier_values import GAIN, READ_NOISE, SATURATION
+from pipeline.detector.amplifiers import PILE, PLACE, Amplifier, declared
+from pipeline.detector.detsec import Place, laid_out
+from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import COMMENTARY, Cards
-from pipeline.placing import Place, laid_out
 from pipeline.records.frames import Image
-from pipeline.regions import GAIN, READ_NOISE, SATURATION
-from pipeline.section import Section
-from pipeline.sections import PILE, PLACE, Amplifier, declared
 
 AREA = "ASEC"
 _OF_ALL = re.compile(

@@ -10,14 +10,14 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.compose.running import advise
+from pipeline.detector.amplifiers import PILE, Readout
+from pipeline.detector.detsec import check_apart
+from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.headers.cards import Cards
 from pipeline.headers.wcs import mirrored, shifted
-from pipeline.placing import check_apart
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
-from pipeline.section import Section
-from pipeline.sections import PILE, Readout
 
 _SECTION = re.compile(
     r"(BIAS|DATA|TRIM|CCD|DET|AMP|PRE|POST)SEC([A-Z]|\d{0,2})|[ABCDPT]SEC([A-Z]|\d{1,4})|PILED|[AD]TV[12]|[AD]TM[12]_[12]"
