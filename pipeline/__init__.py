@@ -175,8 +175,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.bias import MasterBias as MasterBias
-    from pipeline.bias import subtract_bias as subtract_bias
     from pipeline.compose.chain import chain as chain
     from pipeline.compose.chain import each as each
     from pipeline.compose.chain import pipe as pipe
@@ -184,14 +182,6 @@ if TYPE_CHECKING:
     from pipeline.compose.stage import Stage as Stage
     from pipeline.compose.stage import Step as Step
     from pipeline.compose.stage import stage as stage
-    from pipeline.cosmic import LACosmic as LACosmic
-    from pipeline.cosmic import clean_cosmic_rays as clean_cosmic_rays
-    from pipeline.dark import MasterDark as MasterDark
-    from pipeline.dark import scale_dark as scale_dark
-    from pipeline.dark import subtract_dark as subtract_dark
-    from pipeline.declared import take_as as take_as
-    from pipeline.defects import flag_dead as flag_dead
-    from pipeline.defects import flag_hot as flag_hot
     from pipeline.detector.amplifiers import Amplifier as Amplifier
     from pipeline.detectors import read_every_hdu as read_every_hdu
     from pipeline.detectors import write_every_hdu as write_every_hdu
@@ -205,25 +195,10 @@ if TYPE_CHECKING:
     from pipeline.fits import open_frames as open_frames
     from pipeline.fits import read_night as read_night
     from pipeline.flagging import Flagging as Flagging
-    from pipeline.flat import MasterFlat as MasterFlat
-    from pipeline.flat import divide as divide
-    from pipeline.flat import normalise_flat as normalise_flat
-    from pipeline.fringe import MasterFringe as MasterFringe
-    from pipeline.fringe import subtract_fringe as subtract_fringe
-    from pipeline.gain import to_electrons as to_electrons
-    from pipeline.header import ReducedImage as ReducedImage
-    from pipeline.header import attach_header as attach_header
     from pipeline.headers.cards import Cards as Cards
-    from pipeline.healing import heal as heal
-    from pipeline.linearity import linearise as linearise
     from pipeline.maskfile import read_mask as read_mask
-    from pipeline.masks import Mask as Mask
-    from pipeline.masks import flag_bad as flag_bad
-    from pipeline.masks import grow_flags as grow_flags
     from pipeline.nightpage import write_report as write_report
-    from pipeline.orientation import orient as orient
     from pipeline.output import write as write
-    from pipeline.overscan import subtract_overscan as subtract_overscan
     from pipeline.quality import Quality as Quality
     from pipeline.quality import measure_quality as measure_quality
     from pipeline.quality import quality_table as quality_table
@@ -236,19 +211,44 @@ if TYPE_CHECKING:
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
     from pipeline.records.pixels import Pixels as Pixels
-    from pipeline.saturation import flag_saturated as flag_saturated
-    from pipeline.saturation import spare_saturated as spare_saturated
     from pipeline.scan import scan as scan
-    from pipeline.skewness import correct_median as correct_median
     from pipeline.spreading import spread as spread
     from pipeline.stacking.add import add as add
     from pipeline.stacking.clip import Clip as Clip
     from pipeline.stacking.combine import combine as combine
     from pipeline.stacking.combine import measure_noise as measure_noise
+    from pipeline.stages.bad_pixels import Mask as Mask
+    from pipeline.stages.bad_pixels import flag_bad as flag_bad
+    from pipeline.stages.bad_pixels import grow_flags as grow_flags
+    from pipeline.stages.bias import MasterBias as MasterBias
+    from pipeline.stages.bias import subtract_bias as subtract_bias
+    from pipeline.stages.cosmic_rays import LACosmic as LACosmic
+    from pipeline.stages.cosmic_rays import clean_cosmic_rays as clean_cosmic_rays
+    from pipeline.stages.dark import MasterDark as MasterDark
+    from pipeline.stages.dark import scale_dark as scale_dark
+    from pipeline.stages.dark import subtract_dark as subtract_dark
+    from pipeline.stages.declare import take_as as take_as
+    from pipeline.stages.defects import flag_dead as flag_dead
+    from pipeline.stages.defects import flag_hot as flag_hot
+    from pipeline.stages.flat import MasterFlat as MasterFlat
+    from pipeline.stages.flat import divide as divide
+    from pipeline.stages.flat import normalise_flat as normalise_flat
+    from pipeline.stages.fringe import MasterFringe as MasterFringe
+    from pipeline.stages.fringe import subtract_fringe as subtract_fringe
+    from pipeline.stages.gain import to_electrons as to_electrons
+    from pipeline.stages.header import ReducedImage as ReducedImage
+    from pipeline.stages.header import attach_header as attach_header
+    from pipeline.stages.healing import heal as heal
+    from pipeline.stages.linearity import linearise as linearise
+    from pipeline.stages.orientation import orient as orient
+    from pipeline.stages.overscan import subtract_overscan as subtract_overscan
+    from pipeline.stages.saturation import flag_saturated as flag_saturated
+    from pipeline.stages.saturation import spare_saturated as spare_saturated
+    from pipeline.stages.skewness import correct_median as correct_median
+    from pipeline.stages.variance import estimate_variance as estimate_variance
     from pipeline.statistics.noise import Noise as Noise
     from pipeline.stretch import Look as Look
     from pipeline.survey import Survey as Survey
-    from pipeline.variance import estimate_variance as estimate_variance
     from pipeline.workers import workers as workers
 
 _HOMES = {
@@ -260,48 +260,48 @@ _HOMES = {
     "Form": "export",
     "FrameSet": "records.frames",
     "Image": "records.frames",
-    "LACosmic": "cosmic",
+    "LACosmic": "stages.cosmic_rays",
     "Look": "stretch",
-    "Mask": "masks",
-    "MasterBias": "bias",
-    "MasterDark": "dark",
-    "MasterFlat": "flat",
-    "MasterFringe": "fringe",
+    "Mask": "stages.bad_pixels",
+    "MasterBias": "stages.bias",
+    "MasterDark": "stages.dark",
+    "MasterFlat": "stages.flat",
+    "MasterFringe": "stages.fringe",
     "Masters": "recipes",
     "Noise": "statistics.noise",
     "Outcome": "distribute",
     "Pixels": "records.pixels",
     "Quality": "quality",
     "Recipe": "recipe",
-    "ReducedImage": "header",
+    "ReducedImage": "stages.header",
     "Stage": "compose.stage",
     "Step": "compose.stage",
     "Survey": "survey",
     "add": "stacking.add",
-    "attach_header": "header",
+    "attach_header": "stages.header",
     "chain": "compose.chain",
-    "clean_cosmic_rays": "cosmic",
+    "clean_cosmic_rays": "stages.cosmic_rays",
     "combine": "stacking.combine",
-    "correct_median": "skewness",
-    "divide": "flat",
+    "correct_median": "stages.skewness",
+    "divide": "stages.flat",
     "each": "compose.chain",
-    "estimate_variance": "variance",
+    "estimate_variance": "stages.variance",
     "export_figure": "export",
     "figure": "figures",
-    "flag_bad": "masks",
-    "flag_dead": "defects",
-    "flag_hot": "defects",
-    "flag_saturated": "saturation",
-    "grow_flags": "masks",
-    "heal": "healing",
-    "linearise": "linearity",
+    "flag_bad": "stages.bad_pixels",
+    "flag_dead": "stages.defects",
+    "flag_hot": "stages.defects",
+    "flag_saturated": "stages.saturation",
+    "grow_flags": "stages.bad_pixels",
+    "heal": "stages.healing",
+    "linearise": "stages.linearity",
     "make_masters": "recipes",
     "measure_noise": "stacking.combine",
     "measure_quality": "quality",
-    "normalise_flat": "flat",
+    "normalise_flat": "stages.flat",
     "open_frame": "fits",
     "open_frames": "fits",
-    "orient": "orientation",
+    "orient": "stages.orientation",
     "parse_filelist": "filelist",
     "pipe": "compose.chain",
     "quality_table": "quality",
@@ -312,17 +312,17 @@ _HOMES = {
     "reduce_each": "recipes",
     "reduce_many": "distribute",
     "running": "compose.running",
-    "scale_dark": "dark",
+    "scale_dark": "stages.dark",
     "scan": "scan",
-    "spare_saturated": "saturation",
+    "spare_saturated": "stages.saturation",
     "spread": "spreading",
     "stage": "compose.stage",
-    "subtract_bias": "bias",
-    "subtract_dark": "dark",
-    "subtract_fringe": "fringe",
-    "subtract_overscan": "overscan",
-    "take_as": "declared",
-    "to_electrons": "gain",
+    "subtract_bias": "stages.bias",
+    "subtract_dark": "stages.dark",
+    "subtract_fringe": "stages.fringe",
+    "subtract_overscan": "stages.overscan",
+    "take_as": "stages.declare",
+    "to_electrons": "stages.gain",
     "workers": "workers",
     "write": "output",
     "write_every_hdu": "detectors",

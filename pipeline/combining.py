@@ -10,10 +10,10 @@ from pipeline.crew import add_worker_options, combined_by
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import StepError
 from pipeline.extras import NO_EXTRAS
-from pipeline.header import attach_header
 from pipeline.options import UNUSED
 from pipeline.products import check_outputs, record_path
 from pipeline.records.frames import KINDS
+from pipeline.stages.header import attach_header
 from pipeline.switches import NO_SWITCHES
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 

@@ -11,21 +11,21 @@ from typing import Literal, TypeAlias
 import attrs
 from astropy.io import fits
 
-from pipeline.bias import MasterBias
 from pipeline.creator import CREATOR
-from pipeline.dark import MasterDark
 from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
-from pipeline.flat import MasterFlat
-from pipeline.header import ReducedImage
 from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
+from pipeline.stages.header import ReducedImage
 
 _OF_ONE = re.compile(
     r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"

@@ -13,8 +13,8 @@ from pipeline.creator import CREATOR
 from pipeline.delivery import together, whereabouts
 from pipeline.drafts import check_writable
 from pipeline.errors import OutputError
-from pipeline.header import ReducedImage
 from pipeline.output import write, write_json
+from pipeline.stages.header import ReducedImage
 
 
 @attrs.frozen

@@ -73,7 +73,7 @@ def extra_steps(options: argparse.Namespace) -> dict[str, Any]:
 def _linearity(text: str | None, pedestal: float) -> Any:
     if text is None:
         return None
-    from pipeline.linearity import linearise
+    from pipeline.stages.linearity import linearise
 
     try:
         coefficients = tuple(float(part) for part in text.split(","))
@@ -89,7 +89,7 @@ def _cosmics(options: argparse.Namespace) -> Any:
         return None
     if options.gain is None or options.read_noise is None:
         raise SettingError("--cosmic-rays needs --gain and --read-noise")
-    from pipeline.cosmic import LACosmic, clean_cosmic_rays
+    from pipeline.stages.cosmic_rays import LACosmic, clean_cosmic_rays
 
     settings = LACosmic(fsmode=options.cosmic_rays, **dict(_setting(text, LACosmic) for text in options.cosmic))
     gain, read_noise = given(options.gain), given(options.read_noise)
@@ -119,7 +119,7 @@ def _fringe(options: argparse.Namespace) -> Any:
         if options.fringe_scale is not None:
             raise SettingError("--fringe-scale is for --fringe FILE")
         return None
-    from pipeline.fringe import MasterFringe, subtract_fringe
+    from pipeline.stages.fringe import MasterFringe, subtract_fringe
 
     return subtract_fringe(fringe=MasterFringe.of(open_frame(options.fringe)), scale=options.fringe_scale)
 
@@ -129,7 +129,7 @@ def _healing(options: argparse.Namespace) -> Any:
         if options.heal_reach is not None:
             raise SettingError("--heal-reach is for --heal")
         return None
-    from pipeline.healing import heal
+    from pipeline.stages.healing import heal
 
     if options.heal == "nearest":
         return heal(by="nearest", reach=options.heal_reach)

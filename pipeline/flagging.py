@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from pipeline.defects import check_below, check_sigma
 from pipeline.errors import SettingError
-from pipeline.masks import Mask
-from pipeline.saturation import check_fraction
+from pipeline.stages.bad_pixels import Mask
+from pipeline.stages.defects import check_below, check_sigma
+from pipeline.stages.saturation import check_fraction
 
 
 def _fraction(_: object, __: object, fraction: float | None) -> None:

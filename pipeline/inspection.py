@@ -11,13 +11,13 @@ from pipeline.delivery import together
 from pipeline.errors import OutputError
 from pipeline.export import Form, check_name, export_figure
 from pipeline.fits import open_frame
-from pipeline.header import ReducedImage
 from pipeline.nightpage import write_report
 from pipeline.products import check_outputs
 from pipeline.quality import Quality
 from pipeline.recipes import Masters
 from pipeline.records.frames import FrameSet
 from pipeline.report import flag_words
+from pipeline.stages.header import ReducedImage
 from pipeline.stretch import LIMITS, MAPS, STRETCHES, Look
 
 Night: TypeAlias = tuple[list[ReducedImage], Masters, FrameSet]

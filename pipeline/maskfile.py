@@ -11,9 +11,9 @@ from pipeline.creator import CREATOR
 from pipeline.directory import forward
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import open_frame
-from pipeline.masks import Mask
 from pipeline.records.interop import flags_hdu
 from pipeline.records.pixels import sealed
+from pipeline.stages.bad_pixels import Mask
 
 
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:

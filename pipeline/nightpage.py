@@ -13,7 +13,6 @@ import numpy as np
 
 from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
-from pipeline.header import ReducedImage
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.profiles import before_and_after
@@ -25,6 +24,7 @@ from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.report import combined_words, step_words
 from pipeline.stacking.found import Found
+from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.stretch import Look

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.declared import Declared
 from pipeline.errors import SettingError
 from pipeline.flagging import Flagging
 from pipeline.maskfile import read_mask
-from pipeline.masks import Mask
 from pipeline.records.frames import KINDS
+from pipeline.stages.bad_pixels import Mask
+from pipeline.stages.declare import Declared
 
 
 def add_flag_options(parser: argparse.ArgumentParser) -> None:

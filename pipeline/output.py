@@ -10,16 +10,16 @@ from typing import Any
 
 from astropy.io import fits
 
-from pipeline.bias import MasterBias
-from pipeline.dark import MasterDark
 from pipeline.delivery import whole_file
 from pipeline.errors import StepError
-from pipeline.flat import MasterFlat
-from pipeline.header import ReducedImage, attach_header
 from pipeline.maskfile import hdus_of
-from pipeline.masks import Mask
 from pipeline.records.interop import shared_hdus
 from pipeline.records.pixels import Array
+from pipeline.stages.bad_pixels import Mask
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
+from pipeline.stages.header import ReducedImage, attach_header
 
 _log = logging.getLogger("pipeline")
 

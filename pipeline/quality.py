@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from pipeline.header import ReducedImage
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag
+from pipeline.stages.header import ReducedImage
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
 if TYPE_CHECKING:

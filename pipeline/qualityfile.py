@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.delivery import whole_file
-from pipeline.header import ReducedImage
 from pipeline.quality import Quality, measure_quality, quality_table, rejected_from
 from pipeline.records.frames import FrameSet
+from pipeline.stages.header import ReducedImage
 
 
 def quality_of(frames: FrameSet, products: Sequence[ReducedImage]) -> list[Quality]:

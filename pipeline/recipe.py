@@ -12,23 +12,23 @@ import numpy as np
 from pipeline.compose.chain import chain, each, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
-from pipeline.declared import Declared, take_as
 from pipeline.detector.amplifier_values import several_gains
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.flagging import Flagging
-from pipeline.flat import MasterFlat, normalise_flat
-from pipeline.masks import flag_bad
-from pipeline.overscan import declares_sections, subtract_overscan
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.saturation import flag_saturated, spare_saturated
-from pipeline.skewness import correct_median, is_median_of_counts
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.combine import combine, levels, loaded
 from pipeline.stacking.compatibility import exposures_differ
+from pipeline.stages.bad_pixels import flag_bad
+from pipeline.stages.declare import Declared, take_as
+from pipeline.stages.flat import MasterFlat, normalise_flat
+from pipeline.stages.overscan import declares_sections, subtract_overscan
+from pipeline.stages.saturation import flag_saturated, spare_saturated
+from pipeline.stages.skewness import correct_median, is_median_of_counts
+from pipeline.stages.variance import estimate_variance, noise_of
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
-from pipeline.variance import estimate_variance, noise_of
 
 Method: TypeAlias = Literal["mean", "median"]
 Scale: TypeAlias = Literal["exposure", "level"]

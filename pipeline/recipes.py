@@ -7,21 +7,21 @@ from typing import Literal
 
 import attrs
 
-from pipeline.bias import MasterBias, subtract_bias
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
-from pipeline.dark import MasterDark, subtract_dark
-from pipeline.defects import flag_dead, flag_hot
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.flat import MasterFlat, divide
-from pipeline.header import ReducedImage, attach_header
-from pipeline.masks import grow_flags
 from pipeline.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.add import add, by_lamp
 from pipeline.stacking.photons import pair_noise
+from pipeline.stages.bad_pixels import grow_flags
+from pipeline.stages.bias import MasterBias, subtract_bias
+from pipeline.stages.dark import MasterDark, subtract_dark
+from pipeline.stages.defects import flag_dead, flag_hot
+from pipeline.stages.flat import MasterFlat, divide
+from pipeline.stages.header import ReducedImage, attach_header
 from pipeline.statistics.noise import Noise
 
 UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}

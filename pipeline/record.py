@@ -17,12 +17,12 @@ from pipeline.creator import CREATOR
 from pipeline.delivery import whereabouts
 from pipeline.errors import FrameError
 from pipeline.files import signature_of
-from pipeline.header import ReducedImage
 from pipeline.output import write_json
 from pipeline.planes import FitsSource
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array
+from pipeline.stages.header import ReducedImage
 
 FORMAT = 1
 NOT_SETTINGS = {

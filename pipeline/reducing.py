@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
-from pipeline.bias import MasterBias
-from pipeline.dark import MasterDark
 from pipeline.detectors import reduce_every_hdu, refuse_others
 from pipeline.errors import SettingError, StepError
 from pipeline.extras import add_extras
-from pipeline.flat import MasterFlat
-from pipeline.header import ReducedImage
 from pipeline.inspection import add_figure_options, outputs_of, write_drawings
 from pipeline.many import add_many_options, is_many, reduce_nights
 from pipeline.options import add_reduction_options
@@ -22,6 +18,10 @@ from pipeline.products import check_outputs, master_paths, product_paths, record
 from pipeline.qualityfile import quality_of, write_quality
 from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.report import combined_words, flag_words
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
+from pipeline.stages.header import ReducedImage
 from pipeline.switches import add_switches
 from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.header import ReducedImage
 from pipeline.headers.state import State
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.found import Found
+from pipeline.stages.header import ReducedImage
 
 AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
 AROUND |= {"heal": "bad pixels interpolated"}

@@ -12,20 +12,20 @@ from typing import Any
 
 import attrs
 
-from pipeline.bias import MasterBias
 from pipeline.creator import CREATOR
-from pipeline.dark import MasterDark
 from pipeline.detector.setup import check_alike
 from pipeline.done import Input, Made, check_free, is_done, record_of
 from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
-from pipeline.flat import MasterFlat
 from pipeline.keys import key_of
 from pipeline.planes import FitsSource
 from pipeline.recipe import Recipe
 from pipeline.recipes import UNEXPECTED
 from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
 
 CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", ("bias",)), ("flat", ("bias", "dark")))
 """The masters of a night, and those that each is made with."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from pipeline.detector.amplifiers import Amplifier
 from pipeline.errors import SettingError
-from pipeline.flat import CURVES, normalise_flat
-from pipeline.gain import to_electrons
-from pipeline.orientation import orient
-from pipeline.overscan import subtract_overscan
+from pipeline.stages.flat import CURVES, normalise_flat
+from pipeline.stages.gain import to_electrons
+from pipeline.stages.orientation import orient
+from pipeline.stages.overscan import subtract_overscan
 from pipeline.statistics.noise import Noise
 
 NO_SWITCHES: dict[str, Any] = {"no_overscan": True, "flat_by": "mean", "flat_region": "", "electrons": False}

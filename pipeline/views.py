@@ -9,16 +9,16 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.bias import MasterBias
 from pipeline.blocks import Blocks, block_size, in_blocks, noise_map
-from pipeline.dark import MasterDark
 from pipeline.errors import HeaderError, ShapeError
-from pipeline.flat import MasterFlat
-from pipeline.header import ReducedImage
 from pipeline.headers.cards import Cards
 from pipeline.headers.state import State
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
+from pipeline.stages.header import ReducedImage
 
 
 @attrs.frozen(slots=False, eq=False)

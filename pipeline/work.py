@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from traceback import format_exception
 from typing import Literal
 
-from pipeline.bias import MasterBias
 from pipeline.bundles import Bundle
-from pipeline.dark import MasterDark
 from pipeline.done import deliver
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits import open_frames
-from pipeline.flat import MasterFlat
 from pipeline.recipe import Recipe
 from pipeline.recipes import Masters, master_bias, master_dark, master_flat, reduce
 from pipeline.records.frames import FrameSet
 from pipeline.report import combined_words, flag_words, step_words
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
 from pipeline.survey import Result, Survey, Task, done_already, noting, output_of, source_of
 
 

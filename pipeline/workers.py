@@ -153,13 +153,13 @@ def register_sizes(sizeof: Any) -> None:
 
     @sizeof.register_lazy("pipeline")  # type: ignore[untyped-decorator]
     def register() -> None:
-        from pipeline.bias import MasterBias
         from pipeline.compose.stage import Step
-        from pipeline.dark import MasterDark
-        from pipeline.flat import MasterFlat
-        from pipeline.header import ReducedImage
         from pipeline.records.frames import FrameSet, Image
         from pipeline.records.pixels import Pixels
+        from pipeline.stages.bias import MasterBias
+        from pipeline.stages.dark import MasterDark
+        from pipeline.stages.flat import MasterFlat
+        from pipeline.stages.header import ReducedImage
         from pipeline.survey import Result
 
         for record in (Pixels, Image, FrameSet, MasterBias, MasterDark, MasterFlat, ReducedImage, Step, Result):

@@ -12,9 +12,9 @@ from browser import chromium
 from pipeline import Form, Image, export_figure, write
 from pipeline.cli import main
 from pipeline.errors import OutputError, SettingError
-from pipeline.header import attach_header
 from pipeline.jsontext import as_json
 from pipeline.painting import ticks
+from pipeline.stages.header import attach_header
 
 SKY = np.random.default_rng(4).normal(500, 6, (90, 120)).astype(np.float32)
 SKY[:, 40] = 0

@@ -9,7 +9,7 @@ from strategies import pixels, quick, seeds
 
 from pipeline import Flag, Image, MasterBias, Pixels, attach_header, heal, subtract_bias
 from pipeline.errors import SettingError
-from pipeline.healing import REASONS
+from pipeline.stages.healing import REASONS
 
 BAD = int(Flag.BAD)
 

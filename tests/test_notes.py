@@ -13,8 +13,8 @@ from pipeline import Image, MasterBias, combine, errors, open_frame, read_night,
 from pipeline.cli import main
 from pipeline.compose.running import advise, running
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
-from pipeline.header import attach_header
 from pipeline.notes import KINDS
+from pipeline.stages.header import attach_header
 
 WARNINGS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PipelineWarning)]
 

@@ -6,10 +6,10 @@ import attrs
 
 from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError, StepError
-from pipeline.making import check_image, check_units, taken_as
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Pixels
+from pipeline.stages.checks import check_image, check_units, taken_as
 
 
 @attrs.frozen(repr=False)

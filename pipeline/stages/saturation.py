@@ -14,10 +14,10 @@ from pipeline.detector.amplifier_values import regions_of, several_levels, sprea
 from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
-from pipeline.masks import Mask
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array, Flag, sealed
+from pipeline.stages.bad_pixels import Mask
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:

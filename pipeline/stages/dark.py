@@ -10,10 +10,10 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.making import check_image, check_units, taken_as
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Pixels
+from pipeline.stages.checks import check_image, check_units, taken_as
 
 MOST_RATIO = 1e4
 """Exposures further apart than this are thought to be of different units."""

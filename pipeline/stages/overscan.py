@@ -13,9 +13,9 @@ from pipeline.detector.mosaic import Mosaic, trimmed
 from pipeline.detector.multi_amplifier_header import of_every_hdu
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
-from pipeline.levels import Method, measure_levels
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
+from pipeline.stages.levels import Method, measure_levels
 
 FEW = 8
 """So many sections are listed in a card; of more it tells the number."""

@@ -21,11 +21,11 @@ from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import kept
 from pipeline.headers.state import State
-from pipeline.names import cards_of, masters_of
 from pipeline.records.frames import Image
 from pipeline.records.history import Ran
 from pipeline.records.interop import companions_of
 from pipeline.records.pixels import Pixels
+from pipeline.stages.names import cards_of, masters_of
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData

@@ -10,10 +10,10 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
-from pipeline.making import check_image, check_units
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Array, Pixels, sealed
+from pipeline.stages.checks import check_image, check_units
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 ROUNDS = 20

@@ -12,11 +12,11 @@ from pipeline.compose.stage import stage
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE
-from pipeline.lamp import lamp_spectrum
-from pipeline.making import check_image
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
+from pipeline.stages.checks import check_image
+from pipeline.stages.lamp import lamp_spectrum
 
 CURVES = ("polynomial", "spline")
 

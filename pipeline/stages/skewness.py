@@ -9,8 +9,8 @@ from pipeline.compose.stage import stage
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, sealed
 from pipeline.stacking.propagation import median_variance
+from pipeline.stages.variance import noise_of
 from pipeline.statistics.noise import QUANTISATION, Noise
-from pipeline.variance import noise_of
 
 MORE = 1.1
 """Frames whose variance is not so many times that of their readout hold few photons, or none that count."""
