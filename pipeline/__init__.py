@@ -190,23 +190,23 @@ if TYPE_CHECKING:
     from pipeline.export import Form as Form
     from pipeline.export import export_figure as export_figure
     from pipeline.figures import figure as figure
-    from pipeline.filelist import parse_filelist as parse_filelist
     from pipeline.fits import open_frame as open_frame
     from pipeline.fits import open_frames as open_frames
     from pipeline.fits import read_night as read_night
-    from pipeline.flagging import Flagging as Flagging
     from pipeline.headers.cards import Cards as Cards
     from pipeline.maskfile import read_mask as read_mask
+    from pipeline.night.filelist import parse_filelist as parse_filelist
+    from pipeline.night.flagging import Flagging as Flagging
+    from pipeline.night.quality import Quality as Quality
+    from pipeline.night.quality import measure_quality as measure_quality
+    from pipeline.night.quality import quality_table as quality_table
+    from pipeline.night.recipe import Recipe as Recipe
+    from pipeline.night.reduce import Masters as Masters
+    from pipeline.night.reduce import make_masters as make_masters
+    from pipeline.night.reduce import reduce as reduce
+    from pipeline.night.reduce import reduce_each as reduce_each
     from pipeline.nightpage import write_report as write_report
     from pipeline.output import write as write
-    from pipeline.quality import Quality as Quality
-    from pipeline.quality import measure_quality as measure_quality
-    from pipeline.quality import quality_table as quality_table
-    from pipeline.recipe import Recipe as Recipe
-    from pipeline.recipes import Masters as Masters
-    from pipeline.recipes import make_masters as make_masters
-    from pipeline.recipes import reduce as reduce
-    from pipeline.recipes import reduce_each as reduce_each
     from pipeline.records.frames import FrameSet as FrameSet
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
@@ -256,7 +256,7 @@ _HOMES = {
     "Cards": "headers.cards",
     "Clip": "stacking.clip",
     "Flag": "records.pixels",
-    "Flagging": "flagging",
+    "Flagging": "night.flagging",
     "Form": "export",
     "FrameSet": "records.frames",
     "Image": "records.frames",
@@ -267,12 +267,12 @@ _HOMES = {
     "MasterDark": "stages.dark",
     "MasterFlat": "stages.flat",
     "MasterFringe": "stages.fringe",
-    "Masters": "recipes",
+    "Masters": "night.reduce",
     "Noise": "statistics.noise",
     "Outcome": "distribute",
     "Pixels": "records.pixels",
-    "Quality": "quality",
-    "Recipe": "recipe",
+    "Quality": "night.quality",
+    "Recipe": "night.recipe",
     "ReducedImage": "stages.header",
     "Stage": "compose.stage",
     "Step": "compose.stage",
@@ -295,21 +295,21 @@ _HOMES = {
     "grow_flags": "stages.bad_pixels",
     "heal": "stages.healing",
     "linearise": "stages.linearity",
-    "make_masters": "recipes",
+    "make_masters": "night.reduce",
     "measure_noise": "stacking.combine",
-    "measure_quality": "quality",
+    "measure_quality": "night.quality",
     "normalise_flat": "stages.flat",
     "open_frame": "fits",
     "open_frames": "fits",
     "orient": "stages.orientation",
-    "parse_filelist": "filelist",
+    "parse_filelist": "night.filelist",
     "pipe": "compose.chain",
-    "quality_table": "quality",
+    "quality_table": "night.quality",
     "read_every_hdu": "detectors",
     "read_mask": "maskfile",
     "read_night": "fits",
-    "reduce": "recipes",
-    "reduce_each": "recipes",
+    "reduce": "night.reduce",
+    "reduce_each": "night.reduce",
     "reduce_many": "distribute",
     "running": "compose.running",
     "scale_dark": "stages.dark",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipeline.extras import add_linearity, extra_steps
 from pipeline.fits import paths_of, read_night
+from pipeline.night.recipe import Recipe
+from pipeline.night.summary import counted
 from pipeline.options import add_flag_options, declared_of, flagging_of
-from pipeline.recipe import Recipe
 from pipeline.records.frames import KINDS, FrameSet
-from pipeline.report import counted
 from pipeline.stacking.clip import Clip
 from pipeline.switches import add_noise, noise_given, steps_of
 from pipeline.telling import speaker_of

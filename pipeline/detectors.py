@@ -16,10 +16,10 @@ from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
 from pipeline.files import opened, packing_of, reading
 from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
+from pipeline.night.recipe import Recipe
+from pipeline.night.reduce import Masters, make_masters, reduce
 from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
-from pipeline.recipe import Recipe
-from pipeline.recipes import Masters, make_masters, reduce
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
 from pipeline.stages.bias import MasterBias

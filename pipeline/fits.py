@@ -25,13 +25,13 @@ from pipeline.errors import (
     PipelineError,
     PipelineWarning,
 )
-from pipeline.filelist import Parsed, parse_rows
 from pipeline.files import fault_in, opened, packing_of, reading
 from pipeline.hdus import cards_of, plane_number, plane_of
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, key_of
 from pipeline.headers.status import state as state_of
 from pipeline.listfile import read_list, why_not_there
+from pipeline.night.filelist import Parsed, parse_rows
 from pipeline.piling import is_pattern, pile_of, piled
 from pipeline.plane import Plane
 from pipeline.planes import FitsSource

@@ -11,12 +11,12 @@ from pipeline.delivery import together
 from pipeline.errors import OutputError
 from pipeline.export import Form, check_name, export_figure
 from pipeline.fits import open_frame
+from pipeline.night.quality import Quality
+from pipeline.night.reduce import Masters
+from pipeline.night.summary import flag_words
 from pipeline.nightpage import write_report
 from pipeline.products import check_outputs
-from pipeline.quality import Quality
-from pipeline.recipes import Masters
 from pipeline.records.frames import FrameSet
-from pipeline.report import flag_words
 from pipeline.stages.header import ReducedImage
 from pipeline.stretch import LIMITS, MAPS, STRETCHES, Look
 

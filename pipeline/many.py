@@ -12,7 +12,7 @@ from pipeline.compose.running import running
 from pipeline.crew import add_worker_options, client_of
 from pipeline.distribute import Outcome, reduce_many
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
-from pipeline.recipe import Recipe
+from pipeline.night.recipe import Recipe
 from pipeline.survey import Survey, outputs_of
 
 

@@ -13,16 +13,16 @@ import numpy as np
 
 from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
+from pipeline.night.quality import Quality
+from pipeline.night.reduce import Masters
+from pipeline.night.summary import combined_words, step_words
 from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.profiles import before_and_after
-from pipeline.quality import Quality
 from pipeline.qualityfile import quality_of
 from pipeline.qualitypage import quality_section
-from pipeline.recipes import Masters
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.report import combined_words, step_words
 from pipeline.stacking.found import Found
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from pipeline.errors import SettingError
-from pipeline.flagging import Flagging
 from pipeline.maskfile import read_mask
+from pipeline.night.flagging import Flagging
 from pipeline.records.frames import KINDS
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.delivery import whole_file
-from pipeline.quality import Quality, measure_quality, quality_table, rejected_from
+from pipeline.night.quality import Quality, measure_quality, quality_table, rejected_from
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 

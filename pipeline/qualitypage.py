@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from pipeline.quality import Quality
+from pipeline.night.quality import Quality
 
 HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
 

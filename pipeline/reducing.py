@@ -12,12 +12,12 @@ from pipeline.errors import SettingError, StepError
 from pipeline.extras import add_extras
 from pipeline.inspection import add_figure_options, outputs_of, write_drawings
 from pipeline.many import add_many_options, is_many, reduce_nights
+from pipeline.night.reduce import Masters, make_masters, reduce
+from pipeline.night.summary import combined_words, flag_words
 from pipeline.options import add_reduction_options
 from pipeline.output import write
 from pipeline.products import check_outputs, master_paths, product_paths, record_path
 from pipeline.qualityfile import quality_of, write_quality
-from pipeline.recipes import Masters, make_masters, reduce
-from pipeline.report import combined_words, flag_words
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.filelist import parse_filelist
+from pipeline.night.filelist import parse_filelist
 from pipeline.scan import scan, write_lists
 
 

@@ -19,9 +19,9 @@ from pipeline.drafts import identity
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits import read_night
 from pipeline.keys import key_of
+from pipeline.night.recipe import Recipe
+from pipeline.night.reduce import UNEXPECTED
 from pipeline.planes import FitsSource
-from pipeline.recipe import Recipe
-from pipeline.recipes import UNEXPECTED
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.delivery import together
+from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.output import write
 from pipeline.record import write_record
 from pipeline.records.frames import FrameSet
-from pipeline.report import combined_words, flag_words, step_words
 from pipeline.stages.header import ReducedImage
 
 

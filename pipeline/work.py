@@ -11,10 +11,10 @@ from pipeline.bundles import Bundle
 from pipeline.done import deliver
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits import open_frames
-from pipeline.recipe import Recipe
-from pipeline.recipes import Masters, master_bias, master_dark, master_flat, reduce
+from pipeline.night.recipe import Recipe
+from pipeline.night.reduce import Masters, master_bias, master_dark, master_flat, reduce
+from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.records.frames import FrameSet
-from pipeline.report import combined_words, flag_words, step_words
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat

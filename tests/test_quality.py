@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import frames_of, quick, seeds
 
 from pipeline import Clip, Flag, Image, Noise, Pixels, attach_header, combine, measure_quality, quality_table
-from pipeline.quality import rejected_from
+from pipeline.night.quality import rejected_from
 
 
 def image(values, flags=0):

@@ -14,7 +14,7 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
 from pipeline.detector.amplifier_values import several_gains
 from pipeline.errors import AssumptionWarning, SettingError, StepError
-from pipeline.flagging import Flagging
+from pipeline.night.flagging import Flagging
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.clip import Clip

@@ -12,7 +12,7 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.recipe import Recipe, scale_of
+from pipeline.night.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.add import add, by_lamp
 from pipeline.stacking.photons import pair_noise
