@@ -183,18 +183,19 @@ if TYPE_CHECKING:
     from pipeline.compose.stage import Step as Step
     from pipeline.compose.stage import stage as stage
     from pipeline.detector.amplifiers import Amplifier as Amplifier
-    from pipeline.detectors import read_every_hdu as read_every_hdu
-    from pipeline.detectors import write_every_hdu as write_every_hdu
     from pipeline.distribute import Outcome as Outcome
     from pipeline.distribute import reduce_many as reduce_many
     from pipeline.export import Form as Form
     from pipeline.export import export_figure as export_figure
     from pipeline.figures import figure as figure
-    from pipeline.fits import open_frame as open_frame
-    from pipeline.fits import open_frames as open_frames
-    from pipeline.fits import read_night as read_night
+    from pipeline.fits.every_hdu import read_every_hdu as read_every_hdu
+    from pipeline.fits.every_hdu import write_every_hdu as write_every_hdu
+    from pipeline.fits.mask_file import read_mask as read_mask
+    from pipeline.fits.open import open_frame as open_frame
+    from pipeline.fits.open import open_frames as open_frames
+    from pipeline.fits.open import read_night as read_night
+    from pipeline.fits.write import write as write
     from pipeline.headers.cards import Cards as Cards
-    from pipeline.maskfile import read_mask as read_mask
     from pipeline.night.filelist import parse_filelist as parse_filelist
     from pipeline.night.flagging import Flagging as Flagging
     from pipeline.night.quality import Quality as Quality
@@ -206,7 +207,6 @@ if TYPE_CHECKING:
     from pipeline.night.reduce import reduce as reduce
     from pipeline.night.reduce import reduce_each as reduce_each
     from pipeline.nightpage import write_report as write_report
-    from pipeline.output import write as write
     from pipeline.records.frames import FrameSet as FrameSet
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
@@ -299,15 +299,15 @@ _HOMES = {
     "measure_noise": "stacking.combine",
     "measure_quality": "night.quality",
     "normalise_flat": "stages.flat",
-    "open_frame": "fits",
-    "open_frames": "fits",
+    "open_frame": "fits.open",
+    "open_frames": "fits.open",
     "orient": "stages.orientation",
     "parse_filelist": "night.filelist",
     "pipe": "compose.chain",
     "quality_table": "night.quality",
-    "read_every_hdu": "detectors",
-    "read_mask": "maskfile",
-    "read_night": "fits",
+    "read_every_hdu": "fits.every_hdu",
+    "read_mask": "fits.mask_file",
+    "read_night": "fits.open",
     "reduce": "night.reduce",
     "reduce_each": "night.reduce",
     "reduce_many": "distribute",
@@ -324,8 +324,8 @@ _HOMES = {
     "take_as": "stages.declare",
     "to_electrons": "stages.gain",
     "workers": "workers",
-    "write": "output",
-    "write_every_hdu": "detectors",
+    "write": "fits.write",
+    "write_every_hdu": "fits.every_hdu",
     "write_report": "nightpage",
 }
 """The module of each public name; a test holds that those above are the same."""

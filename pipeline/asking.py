@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.extras import add_linearity, extra_steps
-from pipeline.fits import paths_of, read_night
+from pipeline.fits.open import paths_of, read_night
 from pipeline.night.recipe import Recipe
 from pipeline.night.summary import counted
 from pipeline.options import add_flag_options, declared_of, flagging_of

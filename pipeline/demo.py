@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.fits import open_frame
+from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
 from pipeline.replaying import Parse
 from pipeline.simulate import Night, simulate, write_night

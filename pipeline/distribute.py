@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 from toolz import unique
 
-from pipeline.drafts import identity
 from pipeline.elsewhere import planned_there, run_there
 from pipeline.errors import OutputError, SettingError
+from pipeline.fits.atomic import identity
 from pipeline.survey import Plan, Result, Survey, Task, outputs_of, plan_night
 from pipeline.work import run_all
 from pipeline.workers import check_versions

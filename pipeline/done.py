@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 
 from pipeline.creator import CREATOR
-from pipeline.delivery import together, whereabouts
-from pipeline.drafts import check_writable
 from pipeline.errors import OutputError
-from pipeline.output import write, write_json
+from pipeline.fits.atomic import check_writable
+from pipeline.fits.delivery import together, whereabouts
+from pipeline.fits.write import write, write_json
 from pipeline.stages.header import ReducedImage
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from pipeline import figures, layout
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures import drawing
+from pipeline.fits.write import write_whole
 from pipeline.jsontext import as_json
-from pipeline.output import write_whole
 from pipeline.page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
 from pipeline.painting import painted
 from pipeline.stretch import Look

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from pipeline.errors import SettingError
-from pipeline.fits import open_frame
+from pipeline.fits.open import open_frame
 from pipeline.switches import given
 
 NO_EXTRAS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}

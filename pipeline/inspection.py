@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipeline.delivery import together
 from pipeline.errors import OutputError
 from pipeline.export import Form, check_name, export_figure
-from pipeline.fits import open_frame
+from pipeline.fits.delivery import together
+from pipeline.fits.open import open_frame
 from pipeline.night.quality import Quality
 from pipeline.night.reduce import Masters
 from pipeline.night.summary import flag_words

@@ -13,13 +13,13 @@ import numpy as np
 
 from pipeline.creator import CREATOR
 from pipeline.export import write_plotly_beside
+from pipeline.fits.quality_file import quality_of
+from pipeline.fits.write import write_whole
 from pipeline.night.quality import Quality
 from pipeline.night.reduce import Masters
 from pipeline.night.summary import combined_words, step_words
-from pipeline.output import write_whole
 from pipeline.page import PlotlyJs, page_text, panel, whole_page
 from pipeline.profiles import before_and_after
-from pipeline.qualityfile import quality_of
 from pipeline.qualitypage import quality_section
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag

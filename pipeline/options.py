@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.errors import SettingError
-from pipeline.maskfile import read_mask
+from pipeline.fits.mask_file import read_mask
 from pipeline.night.flagging import Flagging
 from pipeline.records.frames import KINDS
 from pipeline.stages.bad_pixels import Mask

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pipeline.drafts import check_writable, identity
 from pipeline.errors import OutputError
+from pipeline.fits.atomic import check_writable, identity
 from pipeline.records.frames import FrameSet, Image
 
 Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]

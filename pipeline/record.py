@@ -14,11 +14,11 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.creator import CREATOR
-from pipeline.delivery import whereabouts
 from pipeline.errors import FrameError
-from pipeline.files import signature_of
-from pipeline.output import write_json
-from pipeline.planes import FitsSource
+from pipeline.fits.delivery import whereabouts
+from pipeline.fits.file_access import signature_of
+from pipeline.fits.frame_source import FitsSource
+from pipeline.fits.write import write_json
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array

@@ -12,11 +12,11 @@ import attrs
 from toolz import groupby
 
 from pipeline.creator import CREATOR
-from pipeline.delivery import together, whole_file
 from pipeline.detector.amplifiers import PILE
-from pipeline.drafts import check_writable
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
-from pipeline.fits import open_frame
+from pipeline.fits.atomic import check_writable
+from pipeline.fits.delivery import together, whole_file
+from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import KINDS, Image

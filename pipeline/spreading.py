@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.compose.chain import Waiting
 from pipeline.compose.running import how_to_run, running
 from pipeline.errors import StepError
-from pipeline.planes import FitsSource
+from pipeline.fits.frame_source import FitsSource
 from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
 from pipeline.records.source import Source

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.delivery import together
+from pipeline.fits.delivery import together
+from pipeline.fits.write import write
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.output import write
 from pipeline.record import write_record
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage

@@ -10,7 +10,7 @@ from typing import Literal
 from pipeline.bundles import Bundle
 from pipeline.done import deliver
 from pipeline.errors import FrameError, PipelineError
-from pipeline.fits import open_frames
+from pipeline.fits.open import open_frames
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import Masters, master_bias, master_dark, master_flat, reduce
 from pipeline.night.summary import combined_words, flag_words, step_words

@@ -23,10 +23,10 @@ from astropy.io import fits
 from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli import main
 from pipeline.compose.spool import put
-from pipeline.delivery import together, whole_file
-from pipeline.drafts import Draft
 from pipeline.errors import FrameError, OutputError
-from pipeline.files import Held
+from pipeline.fits.atomic import Draft
+from pipeline.fits.delivery import together, whole_file
+from pipeline.fits.file_access import Held
 
 ROOT = Path(__file__).parents[1]
 PYTHON = [sys.executable, "-m", "pipeline"]
@@ -103,7 +103,7 @@ def writer(tmp_path):
     code = """if True:
         import sys, time
         from pathlib import Path
-        from pipeline.delivery import whole_file
+        from pipeline.fits.delivery import whole_file
         with whole_file(Path("a.fits.gz"), overwrite=True) as draft:
             draft.write_bytes(b"half a product")
             print(draft.name, flush=True)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import FrameSet, Image, Pixels, attach_header, open_frame, orient, read_mask, reduce, to_electrons, write
-from pipeline.directory import forward
 from pipeline.errors import FrameError
+from pipeline.fits.hdu_index import forward
 from pipeline.headers.cards import Cards
 
 moves = st.lists(st.tuples(st.integers(0, MOVES - 1), st.integers(0, 2**40), st.integers(0, 2**20)), max_size=8)

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline.cli import main
-from pipeline.output import write_json
+from pipeline.fits.write import write_json
 from pipeline.record import digests
 from pipeline.simulate import Counts, simulate, write_night
 

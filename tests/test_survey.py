@@ -15,7 +15,7 @@ import pipeline.done
 import pipeline.work
 from pipeline import Recipe, Survey, errors, reduce_many
 from pipeline.cli import main
-from pipeline.drafts import Draft
+from pipeline.fits.atomic import Draft
 
 
 @pytest.fixture

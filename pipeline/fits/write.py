@@ -10,9 +10,9 @@ from typing import Any
 
 from astropy.io import fits
 
-from pipeline.delivery import whole_file
 from pipeline.errors import StepError
-from pipeline.maskfile import hdus_of
+from pipeline.fits.delivery import whole_file
+from pipeline.fits.mask_file import hdus_of
 from pipeline.records.interop import shared_hdus
 from pipeline.records.pixels import Array
 from pipeline.stages.bad_pixels import Mask

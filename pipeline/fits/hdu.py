@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from pipeline.directory import axes_of, content_of, contents, how_to_name
 from pipeline.errors import FrameError, SettingError
-from pipeline.files import opened, signature_of
+from pipeline.fits.file_access import opened, signature_of
+from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu_index import axes_of, content_of, contents, how_to_name
+from pipeline.fits.integrity import BLOCK, TYPES
+from pipeline.fits.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
 from pipeline.headers.cards import Cards
-from pipeline.oddities import scaling_of, sum_of_data, tell_of_loss, tell_of_padding
-from pipeline.plane import Plane
-from pipeline.soundness import BLOCK, TYPES
 
 MOST_PIXELS = 2**31
 

@@ -15,14 +15,14 @@ from pipeline.detector.detsec import Place
 from pipeline.detector.mosaic import Piece, moved
 from pipeline.detector.multi_amplifier_header import Part, layout_of, pile_cards
 from pipeline.detector.section import Section
-from pipeline.directory import contents, forward
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
-from pipeline.hdus import cards_of, plane_of
+from pipeline.fits.frame_source import FitsSource
+from pipeline.fits.hdu import cards_of, plane_of
+from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu_index import contents, forward
+from pipeline.fits.planepile import Pile
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
-from pipeline.plane import Plane
-from pipeline.planepile import Pile
-from pipeline.planes import FitsSource
 from pipeline.records.frames import Image
 
 SAME_PIXEL = 1.0

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.creator import CREATOR
-from pipeline.directory import forward
-from pipeline.files import opened, packing_of, reading
-from pipeline.fits import open_frame
+from pipeline.fits.file_access import opened, packing_of, reading
+from pipeline.fits.hdu_index import forward
+from pipeline.fits.open import open_frame
 from pipeline.records.interop import flags_hdu
 from pipeline.records.pixels import sealed
 from pipeline.stages.bad_pixels import Mask

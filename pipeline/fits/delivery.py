@@ -11,8 +11,8 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from pipeline.drafts import Draft, check_writable
 from pipeline.errors import OutputError
+from pipeline.fits.atomic import Draft, check_writable
 
 _drafts: ContextVar[dict[Path, Draft] | None] = ContextVar("drafts", default=None)
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.errors import FrameError, PipelineError, PipelineWarning
-from pipeline.soundness import BLOCK, CARD, first_fault
+from pipeline.fits.integrity import BLOCK, CARD, first_fault
 
 PIECE = 2**24
 

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, FrameError
-from pipeline.files import fault_in
+from pipeline.fits.file_access import fault_in
 
 
 def number_of(hdus: fits.HDUList, path: str, hdu: int | str) -> int:

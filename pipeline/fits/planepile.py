@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.files import hold
-from pipeline.plane import Plane
+from pipeline.fits.file_access import hold
+from pipeline.fits.hdu_array import Plane
 from pipeline.records.pixels import Array, working_dtype
 
 
@@ -17,7 +17,7 @@ from pipeline.records.pixels import Array, working_dtype
 class Pile:
     """The arrays of several HDUs of a file, one above the other, read by rows; those that are narrower end in NaN.
 
-    It is read as a :class:`~pipeline.plane.Plane` is.
+    It is read as a :class:`~pipeline.fits.hdu_array.Plane` is.
     """
 
     parts: tuple[Plane, ...]

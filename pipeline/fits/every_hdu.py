@@ -12,13 +12,13 @@ import attrs
 from astropy.io import fits
 
 from pipeline.creator import CREATOR
-from pipeline.directory import forward
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
-from pipeline.files import opened, packing_of, reading
-from pipeline.fits import in_order, open_frame, opened_frames, parsed_list, paths_of
+from pipeline.fits.file_access import opened, packing_of, reading
+from pipeline.fits.hdu_index import forward
+from pipeline.fits.open import in_order, open_frame, opened_frames, parsed_list, paths_of
+from pipeline.fits.write import hdus_of_product, write_hdus
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import Masters, make_masters, reduce
-from pipeline.output import hdus_of_product, write_hdus
 from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion

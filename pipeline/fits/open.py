@@ -14,7 +14,6 @@ from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.creator import CREATOR
-from pipeline.directory import contents, forward, number_of
 from pipeline.errors import (
     MOST,
     AssumptionWarning,
@@ -25,19 +24,20 @@ from pipeline.errors import (
     PipelineError,
     PipelineWarning,
 )
-from pipeline.files import fault_in, opened, packing_of, reading
-from pipeline.hdus import cards_of, plane_number, plane_of
+from pipeline.fits.file_access import fault_in, opened, packing_of, reading
+from pipeline.fits.frame_source import FitsSource
+from pipeline.fits.hdu import cards_of, plane_number, plane_of
+from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu_index import contents, forward, number_of
+from pipeline.fits.multi_amplifier import is_pattern, pile_of, piled
+from pipeline.fits.read_night import read_list, why_not_there
+from pipeline.fits.repeats import without_repeats
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, key_of
 from pipeline.headers.status import state as state_of
-from pipeline.listfile import read_list, why_not_there
 from pipeline.night.filelist import Parsed, parse_rows
-from pipeline.piling import is_pattern, pile_of, piled
-from pipeline.plane import Plane
-from pipeline.planes import FitsSource
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
-from pipeline.repeats import without_repeats
 
 _log = logging.getLogger("pipeline")
 

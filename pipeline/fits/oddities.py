@@ -6,9 +6,9 @@ import math
 
 import attrs
 
-from pipeline.checksums import ALL_ONES, same, sum_of
 from pipeline.compose.running import advise
 from pipeline.errors import FileWarning, HeaderError, HeaderWarning
+from pipeline.fits.checksums import ALL_ONES, same, sum_of
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
 

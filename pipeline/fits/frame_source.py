@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.compose.spool import Spool
 from pipeline.errors import FrameError
-from pipeline.plane import Plane
+from pipeline.fits.hdu_array import Plane
 from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
 
 UNEQUAL = 1e-5
@@ -18,7 +18,7 @@ UNEQUAL = 1e-5
 
 
 class Readable(Protocol):
-    """The array of an HDU, or of several as one, read by rows: see :class:`~pipeline.plane.Plane`."""
+    """The array of an HDU, or of several as one, read by rows: see :class:`~pipeline.fits.hdu_array.Plane`."""
 
     @property
     def path(self) -> str: ...  # noqa: D102 - as Plane's, all of them

@@ -12,14 +12,14 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.checksums import same, sum_of_stream
 from pipeline.compose.running import advise
 from pipeline.compose.spool import Spool, put
 from pipeline.errors import FrameError, HeaderWarning
-from pipeline.files import Held, hold, in_our_words, opened, read_fully, reading, signature_of
+from pipeline.fits.checksums import same, sum_of_stream
+from pipeline.fits.file_access import Held, hold, in_our_words, opened, read_fully, reading, signature_of
+from pipeline.fits.integrity import BLOCK
 from pipeline.records.pixels import Array, working_dtype
 from pipeline.records.scaling import UNSIGNED
-from pipeline.soundness import BLOCK
 
 UNPACKED = 4 * 2**20
 """So many bytes of a compressed file are unpacked at a time."""

@@ -8,7 +8,7 @@ from toolz import groupby, unique
 
 from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning
-from pipeline.planes import FitsSource
+from pipeline.fits.frame_source import FitsSource
 from pipeline.records.frames import Image
 
 TAKEN_OUT = ("bias", "dark")
