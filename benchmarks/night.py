@@ -7,7 +7,7 @@ from benchmarks.shared.compare import compare
 from benchmarks.shared.process import folder as folder_of
 from benchmarks.shared.process import image
 from benchmarks.shared.rounds import heading
-from pipeline.simulate import Counts, Detector, Exposures, simulate, write_night
+from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate, write_night
 
 EXPOSURES = Exposures(dark=120.0, flat=8.0, light=120.0)  # s; lights as long as darks: Siril scales none
 

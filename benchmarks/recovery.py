@@ -30,7 +30,7 @@ from pipeline import (
     subtract_overscan,
     to_electrons,
 )
-from pipeline.simulate import Counts, Detector, simulate, write_night
+from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 from pipeline.stacking.photons import pair_noise
 
 GAINS, NOISES, SHAPE = (1.3, 2.1), (3.0, 5.0), (200, 400)

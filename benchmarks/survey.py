@@ -28,7 +28,7 @@ from distributed import WorkerPlugin
 
 import pipeline.elsewhere
 from pipeline import Survey, reduce_many, running, workers
-from pipeline.simulate import Counts, simulate, write_night
+from pipeline.simulation.simulate import Counts, simulate, write_night
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from surveys import borrow_biases, contents

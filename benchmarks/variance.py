@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline import Cards, FrameSet, Recipe, reduce
 from pipeline.errors import AssumptionWarning
-from pipeline.simulate import Counts, Detector, Exposures, simulate
+from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 
 SKIES = (10.0, 50.0, 200.0, 2000.0, 20_000.0)
 WITHOUT = ((), ("bias",), ("dark",), ("flat",), ("bias", "dark", "flat"))

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
 from pipeline.replaying import Parse
-from pipeline.simulate import Night, simulate, write_night
+from pipeline.simulation.simulate import Night, simulate, write_night
 from pipeline.telling import speaker_of
 
 

@@ -2,7 +2,7 @@
 
 from astropy.io import fits
 
-from pipeline.simulate import Counts, simulate, write_night
+from pipeline.simulation.simulate import Counts, simulate, write_night
 
 COUNTS = Counts(bias=3, dark=2, flat=3, light=2, arc=1)
 OF_THE_WRITING = ("DATE", "CHECKSUM", "DATASUM")

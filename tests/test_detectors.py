@@ -10,7 +10,7 @@ from astropy.nddata import CCDData
 from pipeline import open_frame, read_every_hdu, read_night, reduce, write_every_hdu
 from pipeline.cli import main
 from pipeline.errors import FileListError
-from pipeline.simulate import Counts, simulate
+from pipeline.simulation.simulate import Counts, simulate
 
 NAMES = ("RED", "BLUE")
 

@@ -8,7 +8,7 @@ from astropy.table import Table
 from pipeline import Clip, Noise, Recipe, clean_cosmic_rays, heal, linearise, read_night, reduce
 from pipeline.cli import main
 from pipeline.extras import NO_EXTRAS
-from pipeline.simulate import Counts, Detector, simulate, write_night
+from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 DETECTOR = Detector(cosmic_rays=2000, overscan=0)
 GAIN = ["--gain", "1.5", "--read-noise", "4"]

@@ -13,7 +13,7 @@ from pipeline.compose.chain import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.state import State
 from pipeline.records.frames import FrameSet
-from pipeline.simulate import Detector, simulate
+from pipeline.simulation.simulate import Detector, simulate
 
 CURVE = (1.0, 2e-6, 1.5e-11)
 PEDESTAL = 1000.0

@@ -5,7 +5,7 @@ import pytest
 from strategies import frames_of
 
 from pipeline import Clip, FrameSet, Recipe, reduce
-from pipeline.simulate import Counts, Exposures, simulate
+from pipeline.simulation.simulate import Counts, Exposures, simulate
 
 NIGHT = simulate(shape=(16, 24), counts=Counts(bias=4, dark=3, flat=5, light=2), exposures=Exposures(dark=300.0))
 

@@ -10,7 +10,7 @@ from pipeline import FrameSet, make_masters, measure_quality, reduce, write_repo
 from pipeline.cli import main
 from pipeline.errors import OutputError
 from pipeline.page import plotly_script
-from pipeline.simulate import simulate
+from pipeline.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from pipeline import (
 from pipeline.cli import main
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
-from pipeline.simulate import Counts, simulate
+from pipeline.simulation.simulate import Counts, simulate
 
 on_disk = settings(max_examples=25, deadline=None)
 """Each example writes a file."""

@@ -13,7 +13,7 @@ from astropy.io import fits
 from pipeline.cli import main
 from pipeline.fits.write import write_json
 from pipeline.record import digests
-from pipeline.simulate import Counts, simulate, write_night
+from pipeline.simulation.simulate import Counts, simulate, write_night
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline import FrameSet, Recipe, reduce
 from pipeline.errors import AssumptionWarning
-from pipeline.simulate import Counts, Detector, Exposures, simulate
+from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 
 
 def pulls(night, recipe=Recipe()):

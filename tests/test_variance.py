@@ -33,7 +33,7 @@ from pipeline import (
     subtract_bias,
 )
 from pipeline.errors import StepError, VarianceWarning
-from pipeline.simulate import Counts, Detector, Exposures, simulate
+from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 from pipeline.stacking.photons import pair_noise
 from pipeline.stacking.propagation import median_variance
 from pipeline.statistics.photon_noise import slope_of

@@ -21,7 +21,7 @@ from pipeline import (
     write,
 )
 from pipeline.errors import FrameError
-from pipeline.simulate import Counts, Detector, Exposures, simulate
+from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 
 COUNTS = Counts(bias=3, dark=3, flat=3, light=3, arc=1)
 

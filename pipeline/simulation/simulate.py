@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.camera import Chip, Detector, chip_of, expose
 from pipeline.errors import OutputError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, sealed
-from pipeline.scenes import arc_lines, spectrum, stars
+from pipeline.simulation.camera import Chip, Detector, chip_of, expose
+from pipeline.simulation.scenes import arc_lines, spectrum, stars
 
 
 @attrs.frozen
