@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from pipeline.keys import key_of
+from pipeline.provenance.keys import key_of
 from pipeline.survey import Plan, Task
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pipeline.bundles import Bundle, bundled
 from pipeline.compose.running import running
 from pipeline.handing import done_there
-from pipeline.keys import key_of
+from pipeline.provenance.keys import key_of
 from pipeline.survey import Plan, Result, Survey, Task, plan_night
 from pipeline.work import run, run_bundle
 from pipeline.workers import itself

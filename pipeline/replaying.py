@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipeline.errors import ReplayError
-from pipeline.replay import replay
+from pipeline.provenance.replay import replay
 from pipeline.telling import speaker_of
 
 Parse: TypeAlias = Callable[[Sequence[str]], argparse.Namespace]

@@ -14,14 +14,14 @@ import attrs
 
 from pipeline.creator import CREATOR
 from pipeline.detector.setup import check_alike
-from pipeline.done import Input, Made, check_free, is_done, record_of
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits.atomic import identity
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.open import read_night
-from pipeline.keys import key_of
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import UNEXPECTED
+from pipeline.provenance.keys import key_of
+from pipeline.provenance.up_to_date import Input, Made, check_free, is_done, record_of
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.fits.delivery import together
 from pipeline.fits.write import write
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.record import write_record
+from pipeline.provenance.record import write_record
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 

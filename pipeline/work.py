@@ -8,12 +8,12 @@ from traceback import format_exception
 from typing import Literal
 
 from pipeline.bundles import Bundle
-from pipeline.done import deliver
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frames
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import Masters, master_bias, master_dark, master_flat, reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
+from pipeline.provenance.up_to_date import deliver
 from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from pipeline.cli import main
 from pipeline.fits.write import write_json
-from pipeline.record import digests
+from pipeline.provenance.record import digests
 from pipeline.simulation.simulate import Counts, simulate, write_night
 
 

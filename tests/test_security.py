@@ -20,7 +20,7 @@ from astropy.io import fits
 from pipeline import Image, attach_header, export_figure, open_frame, read_mask, write
 from pipeline.cli import main
 from pipeline.errors import FrameError
-from pipeline.record import digests
+from pipeline.provenance.record import digests
 
 ROOT = Path(__file__).parents[1]
 EVIL = "</script><script>alert(1)</script><!--<script>\"'><img src=x onerror=alert(1)>"

@@ -11,7 +11,7 @@ from astropy.io import fits
 from surveys import borrow_biases, content, contents, write_nights
 
 import pipeline.distribute
-import pipeline.done
+import pipeline.provenance.up_to_date
 import pipeline.work
 from pipeline import Recipe, Survey, errors, reduce_many
 from pipeline.cli import main

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FileListError, ReplayError
-from pipeline.record import FORMAT, digests, file_of, versions
+from pipeline.provenance.record import FORMAT, digests, file_of, versions
 
 _FILE = ("path", "relative", "sha256")
 """What a record says of a file that is needed to find it again."""
