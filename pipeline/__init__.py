@@ -196,6 +196,7 @@ if TYPE_CHECKING:
     from pipeline.fits.open import read_night as read_night
     from pipeline.fits.write import write as write
     from pipeline.headers.cards import Cards as Cards
+    from pipeline.library.scan import scan as scan
     from pipeline.night.filelist import parse_filelist as parse_filelist
     from pipeline.night.flagging import Flagging as Flagging
     from pipeline.night.quality import Quality as Quality
@@ -211,7 +212,6 @@ if TYPE_CHECKING:
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
     from pipeline.records.pixels import Pixels as Pixels
-    from pipeline.scan import scan as scan
     from pipeline.spreading import spread as spread
     from pipeline.stacking.add import add as add
     from pipeline.stacking.clip import Clip as Clip
@@ -313,7 +313,7 @@ _HOMES = {
     "reduce_many": "distribute",
     "running": "compose.running",
     "scale_dark": "stages.dark",
-    "scan": "scan",
+    "scan": "library.scan",
     "spare_saturated": "stages.saturation",
     "spread": "spreading",
     "stage": "compose.stage",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipeline.library.scan import scan, write_lists
 from pipeline.night.filelist import parse_filelist
-from pipeline.scan import scan, write_lists
 
 
 def add_scan(parser: argparse.ArgumentParser) -> None:

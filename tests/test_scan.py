@@ -12,7 +12,7 @@ from strategies import quick
 from pipeline import parse_filelist, read_night, scan
 from pipeline.errors import FrameError, OutputError
 from pipeline.headers.cards import Cards
-from pipeline.scan import Frame, kind_of, propose, write_lists
+from pipeline.library.scan import Frame, kind_of, propose, write_lists
 
 
 def listed(text):

@@ -39,7 +39,7 @@ from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
-from pipeline.scan import frame_of, look, propose
+from pipeline.library.scan import frame_of, look, propose
 from pipeline.stages.saturation import flag_saturated
 
 SHAPE = (24, 32)
