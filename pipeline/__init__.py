@@ -185,9 +185,11 @@ if TYPE_CHECKING:
     from pipeline.detector.amplifiers import Amplifier as Amplifier
     from pipeline.distribute import Outcome as Outcome
     from pipeline.distribute import reduce_many as reduce_many
-    from pipeline.export import Form as Form
-    from pipeline.export import export_figure as export_figure
-    from pipeline.figures import figure as figure
+    from pipeline.figures.colour import Look as Look
+    from pipeline.figures.export import Form as Form
+    from pipeline.figures.export import export_figure as export_figure
+    from pipeline.figures.figure import figure as figure
+    from pipeline.figures.night_page import write_report as write_report
     from pipeline.fits.every_hdu import read_every_hdu as read_every_hdu
     from pipeline.fits.every_hdu import write_every_hdu as write_every_hdu
     from pipeline.fits.mask_file import read_mask as read_mask
@@ -207,7 +209,6 @@ if TYPE_CHECKING:
     from pipeline.night.reduce import make_masters as make_masters
     from pipeline.night.reduce import reduce as reduce
     from pipeline.night.reduce import reduce_each as reduce_each
-    from pipeline.nightpage import write_report as write_report
     from pipeline.records.frames import FrameSet as FrameSet
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
@@ -247,7 +248,6 @@ if TYPE_CHECKING:
     from pipeline.stages.skewness import correct_median as correct_median
     from pipeline.stages.variance import estimate_variance as estimate_variance
     from pipeline.statistics.noise import Noise as Noise
-    from pipeline.stretch import Look as Look
     from pipeline.survey import Survey as Survey
     from pipeline.workers import workers as workers
 
@@ -257,11 +257,11 @@ _HOMES = {
     "Clip": "stacking.clip",
     "Flag": "records.pixels",
     "Flagging": "night.flagging",
-    "Form": "export",
+    "Form": "figures.export",
     "FrameSet": "records.frames",
     "Image": "records.frames",
     "LACosmic": "stages.cosmic_rays",
-    "Look": "stretch",
+    "Look": "figures.colour",
     "Mask": "stages.bad_pixels",
     "MasterBias": "stages.bias",
     "MasterDark": "stages.dark",
@@ -286,8 +286,8 @@ _HOMES = {
     "divide": "stages.flat",
     "each": "compose.chain",
     "estimate_variance": "stages.variance",
-    "export_figure": "export",
-    "figure": "figures",
+    "export_figure": "figures.export",
+    "figure": "figures.figure",
     "flag_bad": "stages.bad_pixels",
     "flag_dead": "stages.defects",
     "flag_hot": "stages.defects",
@@ -326,7 +326,7 @@ _HOMES = {
     "workers": "workers",
     "write": "fits.write",
     "write_every_hdu": "fits.every_hdu",
-    "write_report": "nightpage",
+    "write_report": "figures.night_page",
 }
 """The module of each public name; a test holds that those above are the same."""
 

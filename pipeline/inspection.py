@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipeline.errors import OutputError
-from pipeline.export import Form, check_name, export_figure
+from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Look
+from pipeline.figures.export import Form, check_name, export_figure
+from pipeline.figures.night_page import write_report
 from pipeline.fits.delivery import together
 from pipeline.fits.open import open_frame
 from pipeline.night.quality import Quality
 from pipeline.night.reduce import Masters
 from pipeline.night.summary import flag_words
-from pipeline.nightpage import write_report
 from pipeline.products import check_outputs
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
-from pipeline.stretch import LIMITS, MAPS, STRETCHES, Look
 
 Night: TypeAlias = tuple[list[ReducedImage], Masters, FrameSet]
 

@@ -12,8 +12,8 @@ from browser import chromium
 from pipeline import Form, Image, export_figure, write
 from pipeline.cli import main
 from pipeline.errors import OutputError, SettingError
-from pipeline.jsontext import as_json
-from pipeline.painting import ticks
+from pipeline.figures.plotly_json import as_json
+from pipeline.figures.static_image import ticks
 from pipeline.stages.header import attach_header
 
 SKY = np.random.default_rng(4).normal(500, 6, (90, 120)).astype(np.float32)
@@ -33,7 +33,7 @@ def colour_at(name, x, y):
     """Give the colour of the middle of a pixel; pictures under 700 dots are painted larger."""
     from PIL import Image as Pillow
 
-    from pipeline.painting import LEFT, SMALLEST, TOP
+    from pipeline.figures.static_image import LEFT, SMALLEST, TOP
 
     times = -(-SMALLEST // 120)
     picture = Pillow.open(name).convert("RGB")

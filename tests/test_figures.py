@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pipeline import Image, Look, MasterBias, Pixels, figure
-from pipeline.blocks import block_size, in_blocks, noise_map
-from pipeline.codes import TILE, encoded
 from pipeline.errors import SettingError, ShapeError
-from pipeline.stretch import (
+from pipeline.figures.blocks import block_size, in_blocks, noise_map
+from pipeline.figures.colour import (
     LIMITS,
     MAPS,
     MASK_COLOUR,
@@ -26,7 +25,8 @@ from pipeline.stretch import (
     stretched,
     unstretched,
 )
-from pipeline.views import view_of
+from pipeline.figures.tile_codec import TILE, encoded
+from pipeline.figures.view import view_of
 
 EDGES = Range(100.0, 400.0)
 NOISY = np.random.default_rng(5).normal(1000, 7, (300, 280)).astype(np.float32)

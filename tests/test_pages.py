@@ -7,11 +7,11 @@ import pytest
 from browser import run_in_page
 
 from pipeline import Flag, Image, Look, Pixels, figures
-from pipeline.figures import CONFIG
-from pipeline.page import page, panel
-from pipeline.painting import coloured
-from pipeline.stretch import NOTHING, colours
-from pipeline.views import view_of
+from pipeline.figures.colour import NOTHING, colours
+from pipeline.figures.figure import CONFIG
+from pipeline.figures.html_page import page, panel
+from pipeline.figures.static_image import coloured
+from pipeline.figures.view import view_of
 
 SIGMA = 7.0
 
@@ -78,7 +78,7 @@ def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
         "return { mean: Array.from(p.mean), extreme: Array.from(p.extreme, (v) => Number.isNaN(v) ? null : v) };",
         tmp_path,
     )
-    from pipeline.blocks import in_blocks
+    from pipeline.figures.blocks import in_blocks
 
     blocks = in_blocks(view.values, None, view.noise, 4)
     np.testing.assert_allclose(np.reshape(shown["mean"], blocks.mean.shape), blocks.mean, atol=SIGMA / 16)

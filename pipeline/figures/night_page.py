@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 
 from pipeline.creator import CREATOR
-from pipeline.export import write_plotly_beside
+from pipeline.figures.colour import Look
+from pipeline.figures.export import write_plotly_beside
+from pipeline.figures.html_page import PlotlyJs, page_text, panel, whole_page
+from pipeline.figures.profiles import before_and_after
+from pipeline.figures.qualitypage import quality_section
+from pipeline.figures.view import View, view_of
 from pipeline.fits.quality_file import quality_of
 from pipeline.fits.write import write_whole
 from pipeline.night.quality import Quality
 from pipeline.night.reduce import Masters
 from pipeline.night.summary import combined_words, step_words
-from pipeline.page import PlotlyJs, page_text, panel, whole_page
-from pipeline.profiles import before_and_after
-from pipeline.qualitypage import quality_section
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.found import Found
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
-from pipeline.stretch import Look
-from pipeline.views import View, view_of
 
 HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.blocks import Blocks
-from pipeline.counts import binned, span_of
-from pipeline.layout import FILL, LINE, NONE, layout_of, menus_of, title_of
-from pipeline.stretch import MASK_COLOUR, Limits, Look, Range, ranges
-from pipeline.views import View, view_of
+from pipeline.figures.blocks import Blocks
+from pipeline.figures.colour import MASK_COLOUR, Limits, Look, Range, ranges
+from pipeline.figures.counts import binned, span_of
+from pipeline.figures.layout import FILL, LINE, NONE, layout_of, menus_of, title_of
+from pipeline.figures.view import View, view_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

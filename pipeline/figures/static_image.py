@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.blocks import Blocks
 from pipeline.errors import OutputError
-from pipeline.figures import limits_of
+from pipeline.figures.blocks import Blocks
+from pipeline.figures.colour import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
+from pipeline.figures.figure import limits_of
+from pipeline.figures.view import View
 from pipeline.records.pixels import Array
-from pipeline.stretch import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
-from pipeline.views import View
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

@@ -9,15 +9,16 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline import figures, layout
 from pipeline.errors import OutputError, SettingError
-from pipeline.figures import drawing
+from pipeline.figures import figure as figures
+from pipeline.figures import layout
+from pipeline.figures.colour import Look
+from pipeline.figures.figure import drawing
+from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
+from pipeline.figures.plotly_json import as_json
+from pipeline.figures.static_image import painted
+from pipeline.figures.view import View, view_of
 from pipeline.fits.write import write_whole
-from pipeline.jsontext import as_json
-from pipeline.page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
-from pipeline.painting import painted
-from pipeline.stretch import Look
-from pipeline.views import View, view_of
 
 JSON_CELLS = 1024
 """JSON holds at most this number of blocks, squared, unless all pixels are asked for."""

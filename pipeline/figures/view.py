@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.errors import HeaderError, ShapeError
+from pipeline.figures.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.headers.cards import Cards
 from pipeline.headers.state import State
 from pipeline.records.frames import Image

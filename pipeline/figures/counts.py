@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.figures.colour import Limits, Range
 from pipeline.records.pixels import Array
-from pipeline.stretch import Limits, Range
 
 BINS, CHUNK = 256, 1 << 18
 

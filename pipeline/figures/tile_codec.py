@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.blocks import CELL
+from pipeline.figures.blocks import CELL
 from pipeline.records.pixels import Array
 
 TILE = 256

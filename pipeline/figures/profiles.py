@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.figures import CONFIG
-from pipeline.jsontext import in_html
+from pipeline.figures.figure import CONFIG
+from pipeline.figures.plotly_json import in_html
+from pipeline.figures.view import View
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
-from pipeline.views import View
 
 BEFORE, AFTER = "#c2571a", "#21508a"
 

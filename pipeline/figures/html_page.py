@@ -16,12 +16,14 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline import codes, figures, layout
-from pipeline.blocks import CELL, Blocks, block_size, noise_map
-from pipeline.jsontext import in_html
+from pipeline.figures import figure as figures
+from pipeline.figures import layout
+from pipeline.figures import tile_codec as codes
+from pipeline.figures.blocks import CELL, Blocks, block_size, noise_map
+from pipeline.figures.colour import MASK_COLOUR, NOTHING, Look
+from pipeline.figures.plotly_json import in_html
+from pipeline.figures.view import View
 from pipeline.records.pixels import Array, Flag
-from pipeline.stretch import MASK_COLOUR, NOTHING, Look
-from pipeline.views import View
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
 
@@ -201,7 +203,7 @@ def _note(view: View, tiles: list[codes.Tile] | None) -> str:
 @cache
 def page_text(name: str) -> str:
     """Give one of the files that pages are made of."""
-    return files("pipeline").joinpath("web", name).read_text(encoding="utf-8")
+    return files("pipeline.figures").joinpath("web", name).read_text(encoding="utf-8")
 
 
 def plotly_script() -> bytes:

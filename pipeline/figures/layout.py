@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.counts import binned, span_of
-from pipeline.stretch import STRETCHES, Limits, Look, Range, colour_scale
-from pipeline.views import View
+from pipeline.figures.colour import STRETCHES, Limits, Look, Range, colour_scale
+from pipeline.figures.counts import binned, span_of
+from pipeline.figures.view import View
 
 LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
 
