@@ -22,7 +22,7 @@ import numpy as np
 from survey import reduced, used, write_nights
 
 from pipeline import workers
-from pipeline.workers import itself
+from pipeline.survey.dask_client import itself
 
 
 @attrs.frozen

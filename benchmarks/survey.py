@@ -26,7 +26,7 @@ from pathlib import Path
 
 from distributed import WorkerPlugin
 
-import pipeline.elsewhere
+import pipeline.survey.dask_tasks
 from pipeline import Survey, reduce_many, running, workers
 from pipeline.simulation.simulate import Counts, simulate, write_night
 
@@ -111,14 +111,14 @@ class Poison(WorkerPlugin):
         self.folder = str(folder)
 
     def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
-        run_bundle = pipeline.elsewhere.run_bundle
+        run_bundle = pipeline.survey.dask_tasks.run_bundle
 
         def or_die(bundle, *others):
             if any(known.input.path.startswith(self.folder) for task in bundle.tasks for known in task.frames):
                 os.kill(os.getpid(), signal.SIGKILL)
             return run_bundle(bundle, *others)
 
-        pipeline.elsewhere.run_bundle = or_die
+        pipeline.survey.dask_tasks.run_bundle = or_die
 
 
 def bad_nights(lists, folder, options):

@@ -183,8 +183,6 @@ if TYPE_CHECKING:
     from pipeline.compose.stage import Step as Step
     from pipeline.compose.stage import stage as stage
     from pipeline.detector.amplifiers import Amplifier as Amplifier
-    from pipeline.distribute import Outcome as Outcome
-    from pipeline.distribute import reduce_many as reduce_many
     from pipeline.figures.colour import Look as Look
     from pipeline.figures.export import Form as Form
     from pipeline.figures.export import export_figure as export_figure
@@ -213,7 +211,6 @@ if TYPE_CHECKING:
     from pipeline.records.frames import Image as Image
     from pipeline.records.pixels import Flag as Flag
     from pipeline.records.pixels import Pixels as Pixels
-    from pipeline.spreading import spread as spread
     from pipeline.stacking.add import add as add
     from pipeline.stacking.clip import Clip as Clip
     from pipeline.stacking.combine import combine as combine
@@ -248,8 +245,11 @@ if TYPE_CHECKING:
     from pipeline.stages.skewness import correct_median as correct_median
     from pipeline.stages.variance import estimate_variance as estimate_variance
     from pipeline.statistics.noise import Noise as Noise
-    from pipeline.survey import Survey as Survey
-    from pipeline.workers import workers as workers
+    from pipeline.survey.dask_client import workers as workers
+    from pipeline.survey.dask_combine import spread as spread
+    from pipeline.survey.plan import Survey as Survey
+    from pipeline.survey.reduce_many import Outcome as Outcome
+    from pipeline.survey.reduce_many import reduce_many as reduce_many
 
 _HOMES = {
     "Amplifier": "detector.amplifiers",
@@ -269,14 +269,14 @@ _HOMES = {
     "MasterFringe": "stages.fringe",
     "Masters": "night.reduce",
     "Noise": "statistics.noise",
-    "Outcome": "distribute",
+    "Outcome": "survey.reduce_many",
     "Pixels": "records.pixels",
     "Quality": "night.quality",
     "Recipe": "night.recipe",
     "ReducedImage": "stages.header",
     "Stage": "compose.stage",
     "Step": "compose.stage",
-    "Survey": "survey",
+    "Survey": "survey.plan",
     "add": "stacking.add",
     "attach_header": "stages.header",
     "chain": "compose.chain",
@@ -310,12 +310,12 @@ _HOMES = {
     "read_night": "fits.open",
     "reduce": "night.reduce",
     "reduce_each": "night.reduce",
-    "reduce_many": "distribute",
+    "reduce_many": "survey.reduce_many",
     "running": "compose.running",
     "scale_dark": "stages.dark",
     "scan": "library.scan",
     "spare_saturated": "stages.saturation",
-    "spread": "spreading",
+    "spread": "survey.dask_combine",
     "stage": "compose.stage",
     "subtract_bias": "stages.bias",
     "subtract_dark": "stages.dark",
@@ -323,7 +323,7 @@ _HOMES = {
     "subtract_overscan": "stages.overscan",
     "take_as": "stages.declare",
     "to_electrons": "stages.gain",
-    "workers": "workers",
+    "workers": "survey.dask_client",
     "write": "fits.write",
     "write_every_hdu": "fits.every_hdu",
     "write_report": "figures.night_page",

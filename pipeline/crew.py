@@ -26,7 +26,7 @@ def client_of(options: argparse.Namespace) -> Iterator[Any]:
     if options.workers is None and options.cluster is None:
         yield None
     else:
-        from pipeline.workers import workers
+        from pipeline.survey.dask_client import workers
 
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
         with workers(options.workers, options.cluster) as client:
@@ -40,7 +40,7 @@ def combined_by(options: argparse.Namespace) -> Iterator[None]:
         if client is None:
             yield
         else:
-            from pipeline.spreading import spread
+            from pipeline.survey.dask_combine import spread
 
             with spread(client):
                 yield

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pipeline.compose.running import running
 from pipeline.crew import add_worker_options, client_of
-from pipeline.distribute import Outcome, reduce_many
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
-from pipeline.survey import Survey, outputs_of
+from pipeline.survey.plan import Survey, outputs_of
+from pipeline.survey.reduce_many import Outcome, reduce_many
 
 
 def add_many_options(command: argparse.ArgumentParser) -> None:

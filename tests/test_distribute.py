@@ -38,7 +38,7 @@ from pipeline import (
     workers,
 )
 from pipeline.cli import main
-from pipeline.workers import size_of
+from pipeline.survey.dask_client import size_of
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'"
@@ -164,8 +164,8 @@ def killing(place, name, path, deaths):
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        pytest.param("pipeline.elsewhere", "run_bundle", id="made"),
-        pytest.param("pipeline.survey", "plan_night", id="planned"),
+        pytest.param("pipeline.survey.dask_tasks", "run_bundle", id="made"),
+        pytest.param("pipeline.survey.plan", "plan_night", id="planned"),
     ],
 )
 def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path, place, name):
@@ -182,7 +182,7 @@ def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path, place, 
 
 
 def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.modules["pipeline.workers"], "PATIENCE", 0.3)
+    monkeypatch.setattr(sys.modules["pipeline.survey.dask_client"], "PATIENCE", 0.3)
     out = tmp_path / "out"
     words = ["reduce", *map(str, nights), "--output-dir", str(out)]
 
@@ -192,7 +192,9 @@ def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_
     with workers(1) as client:
         for nanny in client.cluster.workers.values():
             nanny.instantiate = none_again  # as of itself when the worker that it starts dies on the way
-        client.register_plugin(killing("pipeline.elsewhere", "run_bundle", nights[2].parent, tmp_path / "deaths"))
+        client.register_plugin(
+            killing("pipeline.survey.dask_tasks", "run_bundle", nights[2].parent, tmp_path / "deaths")
+        )
         assert main([*words, "--cluster", client.scheduler.address]) == 1
     said = capsys.readouterr().err
     assert "no workers for 0.3 s; look at their logs" in said
@@ -208,7 +210,7 @@ def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_
 
 
 def test_where_no_workers_are_left_a_stack_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["pipeline.workers"], "PATIENCE", 0.3)
+    monkeypatch.setattr(sys.modules["pipeline.survey.dask_client"], "PATIENCE", 0.3)
     frames = stack(tmp_path, 3)
     with (
         distributed.LocalCluster(

@@ -10,9 +10,9 @@ import pytest
 from astropy.io import fits
 from surveys import borrow_biases, content, contents, write_nights
 
-import pipeline.distribute
 import pipeline.provenance.up_to_date
-import pipeline.work
+import pipeline.survey.reduce_many
+import pipeline.survey.tasks
 from pipeline import Recipe, Survey, errors, reduce_many
 from pipeline.cli import main
 from pipeline.fits.atomic import Draft
@@ -27,13 +27,13 @@ def nights(tmp_path):
 def made(monkeypatch):
     """The kinds of masters and products that are made, in order."""
     kinds = []
-    run = pipeline.work.run
+    run = pipeline.survey.tasks.run
 
     def counted(task, survey, *needs):
         kinds.append(task.kind)
         return run(task, survey, *needs)
 
-    monkeypatch.setattr(pipeline.work, "run", counted)
+    monkeypatch.setattr(pipeline.survey.tasks, "run", counted)
     return kinds
 
 
@@ -182,8 +182,8 @@ def test_a_frame_that_changes_after_its_list_was_read_is_told_of(nights, monkeyp
         (nights[0].parent / "raw" / "light_02.fits").touch()
         return plan
 
-    plan_night = pipeline.distribute.plan_night
-    monkeypatch.setattr(pipeline.distribute, "plan_night", and_change)
+    plan_night = pipeline.survey.reduce_many.plan_night
+    monkeypatch.setattr(pipeline.survey.reduce_many, "plan_night", and_change)
     (outcome,) = reduce_many(nights[:1])
     assert "light_02.fits: changed since its list was read" in str(outcome.errors[0])
     assert [path.name for path in outcome.written] == ["reduced_arc.fits"]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pipeline.bundles import Bundle, bundled
 from pipeline.compose.running import running
-from pipeline.handing import done_there
 from pipeline.provenance.keys import key_of
-from pipeline.survey import Plan, Result, Survey, Task, plan_night
-from pipeline.work import run, run_bundle
-from pipeline.workers import itself
+from pipeline.survey.bundles import Bundle, bundled
+from pipeline.survey.dask_client import itself
+from pipeline.survey.handing import done_there
+from pipeline.survey.plan import Plan, Result, Survey, Task, plan_night
+from pipeline.survey.tasks import run, run_bundle
 
 
 def planned_there(client: Any, lists: Sequence[Path], outputs: Sequence[Path], survey: Survey) -> list[Plan]:

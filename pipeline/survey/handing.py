@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pipeline.errors import WorkerError
-from pipeline.workers import patiently, result_of, was_killed
+from pipeline.survey.dask_client import patiently, result_of, was_killed
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from pipeline.records.pixels import Array, Pixels
 from pipeline.records.source import Source
 from pipeline.stacking.stack_rows import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
-from pipeline.workers import itself, result_of
+from pipeline.survey.dask_client import itself, result_of
 
 BLOCKS = 4
 """So many blocks for each thread of the workers, that none waits long for the last."""

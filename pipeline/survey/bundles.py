@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import attrs
 
 from pipeline.provenance.keys import key_of
-from pipeline.survey import Plan, Task
+from pipeline.survey.plan import Plan, Task
 
 
 @attrs.frozen

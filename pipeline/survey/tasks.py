@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from traceback import format_exception
 from typing import Literal
 
-from pipeline.bundles import Bundle
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frames
 from pipeline.night.recipe import Recipe
@@ -18,7 +17,8 @@ from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
-from pipeline.survey import Result, Survey, Task, done_already, noting, output_of, source_of
+from pipeline.survey.bundles import Bundle
+from pipeline.survey.plan import Result, Survey, Task, done_already, noting, output_of, source_of
 
 
 def run(task: Task, survey: Survey, *needs: Result) -> Result:

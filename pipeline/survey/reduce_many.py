@@ -10,12 +10,12 @@ from typing import Any
 import attrs
 from toolz import unique
 
-from pipeline.elsewhere import planned_there, run_there
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
-from pipeline.survey import Plan, Result, Survey, Task, outputs_of, plan_night
-from pipeline.work import run_all
-from pipeline.workers import check_versions
+from pipeline.survey.dask_client import check_versions
+from pipeline.survey.dask_tasks import planned_there, run_there
+from pipeline.survey.plan import Plan, Result, Survey, Task, outputs_of, plan_night
+from pipeline.survey.tasks import run_all
 
 Told = Callable[["Outcome", int, int], None]
 """Told of a night that is finished, of how many are, and of how many there are."""

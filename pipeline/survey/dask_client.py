@@ -160,7 +160,7 @@ def register_sizes(sizeof: Any) -> None:
         from pipeline.stages.dark import MasterDark
         from pipeline.stages.flat import MasterFlat
         from pipeline.stages.header import ReducedImage
-        from pipeline.survey import Result
+        from pipeline.survey.plan import Result
 
         for record in (Pixels, Image, FrameSet, MasterBias, MasterDark, MasterFlat, ReducedImage, Step, Result):
             sizeof.register(record, size_of)
