@@ -36,7 +36,7 @@ CACHE = type(functools.cache(lambda: None))
 
 def main():
     options = parsed()
-    command = imported("pipeline.cli.main", "pipeline.cli").main
+    command = imported("pipeline.cli.main.main", "pipeline.cli.main").main
     imported("pipeline.simulation.simulate", "pipeline.simulation.simulate")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is said of a small night is not what is counted

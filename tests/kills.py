@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from pipeline.cli import main as command
-from pipeline.cli import parsed
+from pipeline.cli.main import main as command
+from pipeline.cli.main import parsed
 
 FILES = ("out.fits", "out_arc.fits", "out.json")
 SHAPE = (120, 160)

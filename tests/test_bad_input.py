@@ -13,7 +13,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, listfile
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import MOST
 
 CALIBRATIONS = "bias, b.fits\ndark, d.fits\nflat, f.fits\n"

@@ -12,8 +12,8 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, MasterDark, open_frame, reducing, scale_dark, write
-from pipeline.cli import main
-from pipeline.products import product_name
+from pipeline.cli.main import main
+from pipeline.cli.output_paths import product_name
 
 
 @pytest.fixture

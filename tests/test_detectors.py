@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from pipeline import open_frame, read_every_hdu, read_night, reduce, write_every_hdu
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import FileListError
 from pipeline.simulation.simulate import Counts, simulate
 

@@ -37,7 +37,7 @@ from pipeline import (
     subtract_overscan,
     workers,
 )
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.survey.dask_client import size_of
 
 distributed = pytest.importorskip(

@@ -10,7 +10,7 @@ import pytest
 from browser import chromium
 
 from pipeline import Form, Image, export_figure, write
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures.plotly_json import as_json
 from pipeline.figures.static_image import ticks

@@ -6,8 +6,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from pipeline import Clip, Noise, Recipe, clean_cosmic_rays, heal, linearise, read_night, reduce
-from pipeline.cli import main
-from pipeline.extras import NO_EXTRAS
+from pipeline.cli.extra_step_options import NO_EXTRAS
+from pipeline.cli.main import main
 from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 DETECTOR = Detector(cosmic_rays=2000, overscan=0)
@@ -139,7 +139,7 @@ def test_scan_proposes_a_list_that_reduces(capsys, folder):
 
 
 def test_a_command_without_these_switches_has_none_of_them_set():
-    from pipeline.cli import parsed as command_line
+    from pipeline.cli.main import parsed as command_line
 
     parsed = command_line(["reduce", "night.csv"])
     assert {name: getattr(parsed, name) for name in NO_EXTRAS} == NO_EXTRAS

@@ -21,7 +21,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, attach_header, open_frame, reducing, work, write
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.compose.spool import put
 from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import Draft
@@ -211,7 +211,7 @@ SCRIPT = Path(sys.executable).with_name("ccd-pipeline")
 
 
 @pytest.mark.parametrize("command", [PYTHON[1:], [str(SCRIPT)]], ids=["module", "script"])
-@pytest.mark.parametrize("after", ["argparse", "numpy", "astropy.io.fits", "pipeline.cli"])
+@pytest.mark.parametrize("after", ["argparse", "numpy", "astropy.io.fits", "pipeline.cli.main"])
 def test_ctrl_c_is_heard_before_all_is_imported(night, command, after):
     """Interrupted when a module has been imported, which Python tells of by itself."""
     if command == [str(SCRIPT)] and not SCRIPT.exists():

@@ -32,7 +32,7 @@ from pipeline import (
     spare_saturated,
     write,
 )
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
 
 SHAPE = (9, 11)

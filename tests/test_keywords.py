@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
 
 from pipeline import Cards, Image, flag_saturated, keywords, open_frame
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
 from pipeline.headers.dates import begin
 from pipeline.headers.exposure import exposure, exposure_reading

@@ -7,7 +7,7 @@ import pytest
 from browser import run_in_page
 
 from pipeline import FrameSet, make_masters, measure_quality, reduce, write_report
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import OutputError
 from pipeline.figures.html_page import plotly_script
 from pipeline.simulation.simulate import simulate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline.cli import main
+from pipeline.cli.main import main
 
 SHAPE = (8, 8)
 RESPONSE = np.where(np.arange(8) < 4, 0.5, 1.5) * np.ones(SHAPE)

@@ -10,10 +10,10 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
-from pipeline.cli import main
+from pipeline.cli.main import main
+from pipeline.cli.terminal import KINDS
 from pipeline.compose.running import advise, running
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
-from pipeline.notes import KINDS
 from pipeline.stages.header import attach_header
 
 WARNINGS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PipelineWarning)]

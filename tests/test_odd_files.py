@@ -10,7 +10,7 @@ from astropy.io import fits
 from odd_files import ODD, VALUES, card, plain
 
 from pipeline import open_frame, read_night
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, FileListError, SettingError
 
 

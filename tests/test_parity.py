@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.cli import COMMANDS, parser_for
+from pipeline.cli.main import COMMANDS, parser_for
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## Coming from ASPIRED, ccdproc or IRAF", 1)[1].split("\n## ", 1)[0]

@@ -30,7 +30,7 @@ from pipeline import (
     subtract_overscan,
     to_electrons,
 )
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
 from pipeline.simulation.simulate import Counts, simulate

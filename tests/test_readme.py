@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import chain, combine, flag_saturated, open_frame, read_night, reduce, subtract_overscan
-from pipeline.cli import main
+from pipeline.cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from pipeline import MasterDark, normalise_flat, open_frame, subtract_dark
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import CalibrationError
 
 

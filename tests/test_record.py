@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.fits.write import write_json
 from pipeline.provenance.record import digests
 from pipeline.simulation.simulate import Counts, simulate, write_night

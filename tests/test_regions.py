@@ -27,7 +27,7 @@ from pipeline import (
     to_electrons,
     write,
 )
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError

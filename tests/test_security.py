@@ -18,7 +18,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, attach_header, export_figure, open_frame, read_mask, write
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import FrameError
 from pipeline.provenance.record import digests
 

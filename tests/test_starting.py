@@ -70,7 +70,7 @@ def test_other_commands_import_nothing_heavy(stack, unused, command, monkeypatch
 @pytest.mark.parametrize("command", [["--help"], ["--version"]])
 def test_asking_for_help_imports_no_command(command):
     loaded = loaded_by("from pipeline.__main__ import main\ntry: main()\nexcept SystemExit: pass", *command)
-    assert loaded & {"numpy", "astropy", "pipeline.combining", "pipeline.reducing"} == set()
+    assert loaded & {"numpy", "astropy", "pipeline.cli.combine", "pipeline.cli.reduce"} == set()
 
 
 # ---- threads and garbage ----
@@ -92,6 +92,6 @@ def test_the_command_starts_no_threads_for_algebra_and_looks_at_no_module_for_ga
 
 
 def test_importing_changes_no_setting_of_the_process():
-    code = "import gc, os\nbefore = dict(os.environ), gc.isenabled()\nimport pipeline.__main__, pipeline.cli\n"
+    code = "import gc, os\nbefore = dict(os.environ), gc.isenabled()\nimport pipeline.__main__, pipeline.cli.main\n"
     code += "assert (dict(os.environ), gc.isenabled()) == before and gc.get_freeze_count() == 0"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,7 +14,7 @@ import pipeline.provenance.up_to_date
 import pipeline.survey.reduce_many
 import pipeline.survey.tasks
 from pipeline import Recipe, Survey, errors, reduce_many
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.fits.atomic import Draft
 
 
@@ -270,7 +270,7 @@ def test_switches_that_do_not_go_together_are_refused(nights, capsys, switches, 
 def test_nothing_of_dask_is_imported_unless_asked_for(nights, tmp_path):
     words = ["reduce", "--output-dir", str(tmp_path / "out"), "--quiet", str(nights[0]), str(nights[1])]
     code = (
-        f"import sys, pipeline; from pipeline.cli import main; main({words}); "
+        f"import sys, pipeline; from pipeline.cli.main import main; main({words}); "
         "print([name for name in sys.modules if name.split('.')[0] in ('dask', 'distributed')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from pipeline import attach_header, open_frame, write
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.errors import FileWarning, FrameError, PipelineError
 
 FILES = Path(__file__).parents[2] / "shared" / "data" / "unusual_fits"

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import attrs
 from astropy.io import fits
 
+from pipeline.cli.output_paths import check_outputs, master_paths, product_paths
 from pipeline.creator import CREATOR
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
 from pipeline.fits.file_access import opened, packing_of, reading
@@ -19,7 +20,6 @@ from pipeline.fits.open import in_order, open_frame, opened_frames, parsed_list,
 from pipeline.fits.write import hdus_of_product, write_hdus
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import Masters, make_masters, reduce
-from pipeline.products import check_outputs, master_paths, product_paths
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
 from pipeline.stages.bias import MasterBias

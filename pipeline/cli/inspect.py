@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pipeline.cli.output_paths import check_outputs
 from pipeline.errors import OutputError
 from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Look
 from pipeline.figures.export import Form, check_name, export_figure
@@ -16,7 +17,6 @@ from pipeline.fits.open import open_frame
 from pipeline.night.quality import Quality
 from pipeline.night.reduce import Masters
 from pipeline.night.summary import flag_words
-from pipeline.products import check_outputs
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
+from pipeline.cli.step_options import given
 from pipeline.errors import SettingError
 from pipeline.fits.open import open_frame
-from pipeline.switches import given
 
 NO_EXTRAS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}
 NO_EXTRAS |= {"heal": None, "heal_reach": None, "quality": None}

@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.cli.crew import add_worker_options, client_of
 from pipeline.compose.running import running
-from pipeline.crew import add_worker_options, client_of
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
 from pipeline.survey.plan import Survey, outputs_of

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.cli.replay import Parse
+from pipeline.cli.telling import speaker_of
 from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
-from pipeline.replaying import Parse
 from pipeline.simulation.simulate import Night, simulate, write_night
-from pipeline.telling import speaker_of
 
 
 def add_demo(demo: argparse.ArgumentParser, parse: Parse) -> None:

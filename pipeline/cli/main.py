@@ -11,12 +11,12 @@ import sys
 import traceback
 from collections.abc import Collection, Sequence
 
+from pipeline.cli.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
+from pipeline.cli.progress import progress_bar
+from pipeline.cli.terminal import said_plainly, shown
 from pipeline.compose.running import running
 from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
-from pipeline.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
-from pipeline.notes import said_plainly, shown
-from pipeline.progress import progress_bar
 
 COMMANDS = {
     "demo": "simulate a night, reduce it, compare the result with the truth",
@@ -94,26 +94,26 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
     """Import what a command needs, and add its options."""
     match name:
         case "demo":
-            from pipeline.demo import add_demo
+            from pipeline.cli.demo import add_demo
 
             add_demo(command, parsed)
         case "reduce":
-            from pipeline.reducing import add_reduce
+            from pipeline.cli.reduce import add_reduce
 
             add_reduce(command)
         case "inspect":
-            from pipeline.inspection import add_inspect
+            from pipeline.cli.inspect import add_inspect
 
             add_inspect(command)
         case "combine":
-            from pipeline.combining import add_combine
+            from pipeline.cli.combine import add_combine
 
             add_combine(command)
         case "scan":
-            from pipeline.scanning import add_scan
+            from pipeline.cli.scan import add_scan
 
             add_scan(command)
         case "replay":
-            from pipeline.replaying import add_replay
+            from pipeline.cli.replay import add_replay
 
             add_replay(command, parsed)

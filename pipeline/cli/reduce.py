@@ -6,24 +6,24 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.asking import add_combining_options, inputs_of, night_of, recipe_of
+from pipeline.cli.asking import add_combining_options, inputs_of, night_of, recipe_of
+from pipeline.cli.extra_step_options import add_extras
+from pipeline.cli.inspect import add_figure_options, outputs_of, write_drawings
+from pipeline.cli.options import add_reduction_options
+from pipeline.cli.output_paths import check_outputs, master_paths, product_paths, record_path
+from pipeline.cli.reduce_many import add_many_options, is_many, reduce_nights
+from pipeline.cli.step_options import add_switches
+from pipeline.cli.telling import deliver, record_done, speaker_of, told_once_there
 from pipeline.errors import SettingError, StepError
-from pipeline.extras import add_extras
 from pipeline.fits.every_hdu import reduce_every_hdu, refuse_others
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write
-from pipeline.inspection import add_figure_options, outputs_of, write_drawings
-from pipeline.many import add_many_options, is_many, reduce_nights
 from pipeline.night.reduce import Masters, make_masters, reduce
 from pipeline.night.summary import combined_words, flag_words
-from pipeline.options import add_reduction_options
-from pipeline.products import check_outputs, master_paths, product_paths, record_path
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
-from pipeline.switches import add_switches
-from pipeline.telling import deliver, record_done, speaker_of, told_once_there
 
 
 def add_reduce(reduction: argparse.ArgumentParser) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.extras import add_linearity, extra_steps
+from pipeline.cli.extra_step_options import add_linearity, extra_steps
+from pipeline.cli.options import add_flag_options, declared_of, flagging_of
+from pipeline.cli.step_options import add_noise, noise_given, steps_of
+from pipeline.cli.telling import speaker_of
 from pipeline.fits.open import paths_of, read_night
 from pipeline.night.recipe import Recipe
 from pipeline.night.summary import counted
-from pipeline.options import add_flag_options, declared_of, flagging_of
 from pipeline.records.frames import KINDS, FrameSet
 from pipeline.stacking.clip import Clip
-from pipeline.switches import add_noise, noise_given, steps_of
-from pipeline.telling import speaker_of
 
 
 def add_combining_options(command: argparse.ArgumentParser) -> None:

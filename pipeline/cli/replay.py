@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pipeline.cli.telling import speaker_of
 from pipeline.errors import ReplayError
 from pipeline.provenance.replay import replay
-from pipeline.telling import speaker_of
 
 Parse: TypeAlias = Callable[[Sequence[str]], argparse.Namespace]
 """Reads a command line."""
