@@ -9,7 +9,7 @@ from strategies import seeds
 
 from pipeline import Flag, Image, MasterFringe, Pixels, attach_header, pipe, subtract_fringe
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, ShapeError, StepError
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 
 SHAPE = (90, 110)
 FLAT = State(bias="b", flat="f")

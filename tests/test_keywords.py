@@ -16,8 +16,7 @@ from observatories import OBSERVATORIES, text
 from pipeline import Cards, Image, flag_saturated, keywords, open_frame
 from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
-from pipeline.headers.dates import begin
-from pipeline.headers.exposure import exposure, exposure_reading
+from pipeline.headers.exposure import begin, exposure, exposure_reading
 from pipeline.headers.keyword_tables import EXPOSURE, SECONDS
 from pipeline.headers.values import number, unit_in
 

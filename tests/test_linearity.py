@@ -11,7 +11,7 @@ from strategies import quick, seeds
 from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, linearise, pipe, reduce
 from pipeline.compose.chain import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 from pipeline.records.frames import FrameSet
 from pipeline.simulation.simulate import Detector, simulate
 

@@ -47,7 +47,7 @@ def stage(
     :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
         ``each`` of it over frames on disk reads nothing until rows are asked for.  A function tells of each image
         and the settings whether that is so.
-    :param does: the field of :class:`~pipeline.headers.state.State` that the stage fills.  An image whose header says
+    :param does: the field of :class:`~pipeline.headers.status.State` that the stage fills.  An image whose header says
         that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
         the same); asked for twice in one chain, it is refused.
     :param ceiling: all that the stage does is to flag values as saturated from the level that this function gives,

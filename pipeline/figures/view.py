@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import HeaderError, ShapeError
 from pipeline.figures.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.headers.cards import Cards
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.stages.bias import MasterBias

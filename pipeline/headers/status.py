@@ -1,12 +1,65 @@
-"""What has been done to an image, as its header says."""
+"""What has been done to an image, as its header says.
+
+What has been done to an image.
+
+The unit of pixel values, in one spelling.
+"""
 
 from __future__ import annotations
 
 import re
 
+import attrs
+
 from pipeline.headers.cards import Cards
-from pipeline.headers.state import State
-from pipeline.headers.units import unit
+
+
+@attrs.frozen
+class State:
+    """What has been done to an image.  Each field says by what; empty is: not done.
+
+    A field that begins with "perhaps" tells of a step that nobody knows whether it was done.  ``unit`` is adu,
+    electron, either of them per second, what else a header says, or empty for a response, which has none.
+    """
+
+    overscan: str = ""
+    trimmed: str = ""
+    bias: str = ""
+    dark: str = ""
+    flat: str = ""
+    gain: str = ""
+    turned: str = ""
+    linear: str = ""
+    cosmics: str = ""
+    fringe: str = ""
+    unit: str = "adu"
+
+    @property
+    def per_second(self) -> bool:
+        """Whether values are rates: the exposure is divided out of them, and a dark needs no scaling."""
+        return self.unit.endswith("/s")
+
+
+UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fromkeys(
+    ("electron", "electrons", "e-", "e"), "electron"
+)
+
+
+_PER_SECOND = re.compile(
+    r"(.+?)\s*(?:(?:/|\bper\b)\s*(?:s|secs?|seconds?)|[\s.*](?:s|secs?)\s*(?:\^|\*\*)?\s*\(?-1\)?)", re.IGNORECASE
+)
+
+
+def unit(text: str) -> str:
+    """Give a unit in one spelling: adu, electron, either per second, or what else the text says.
+
+    >>> unit("Counts"), unit("e-/sec"), unit("ADU s**-1"), unit("Jy")
+    ('adu', 'electron/s', 'adu/s', 'Jy')
+    """
+    rate = _PER_SECOND.fullmatch(text.strip())
+    word = rate[1] if rate else text.strip()
+    return UNITS.get(word.lower(), word) + ("/s" if rate else "")
+
 
 DONE = {
     "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),
@@ -23,13 +76,18 @@ DONE = {
 """Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
 are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
 
+
 CALIBRATED = {"bias": "B", "dark": "D", "flat": "F"}
 """The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
+
 
 RESPONSE = "RESPONSE"
 """Our own card for a finished flat: values without unit, of mean 1."""
 
+
 _FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+
+
 _NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
 
 

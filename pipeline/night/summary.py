@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.found import Found

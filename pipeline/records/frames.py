@@ -14,9 +14,9 @@ from toolz import concat, unique
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 from pipeline.headers.status import state as state_of
-from pipeline.headers.units import unit as unit_of
+from pipeline.headers.status import unit as unit_of
 from pipeline.records.adopting import pixels_of
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.pixels import Pixels

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pipeline.headers.dates import begin, end
+from pipeline.headers.exposure import begin, end
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.stacking.compatibility import seconds_of

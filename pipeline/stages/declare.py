@@ -8,8 +8,7 @@ import attrs
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
-from pipeline.headers.state import State
-from pipeline.headers.status import without_states
+from pipeline.headers.status import State, without_states
 from pipeline.records.frames import Image
 
 Declared: TypeAlias = Literal["raw", "finished"]

@@ -20,7 +20,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import kept
-from pipeline.headers.state import State
+from pipeline.headers.status import State
 from pipeline.records.frames import Image
 from pipeline.records.history import Ran
 from pipeline.records.interop import companions_of
