@@ -18,8 +18,8 @@ from pipeline.errors import FrameError, HeaderWarning
 from pipeline.fits.checksums import same, sum_of_stream
 from pipeline.fits.file_access import Held, hold, in_our_words, opened, read_fully, reading, signature_of
 from pipeline.fits.integrity import BLOCK
+from pipeline.records.interop import UNSIGNED
 from pipeline.records.pixels import Array, working_dtype
-from pipeline.records.scaling import UNSIGNED
 
 UNPACKED = 4 * 2**20
 """So many bytes of a compressed file are unpacked at a time."""

@@ -17,8 +17,8 @@ from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State
 from pipeline.headers.status import state as state_of
 from pipeline.headers.status import unit as unit_of
-from pipeline.records.adopting import pixels_of
 from pipeline.records.history import Lineage, Ran
+from pipeline.records.interop import pixels_of
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
 

@@ -1,17 +1,81 @@
-"""The HDUs that stand beside an image in a product: its MASK, UNCERT and FLAGS, and of a master what it SHARED."""
+"""The HDUs that stand beside an image in a product: its MASK, UNCERT and FLAGS, and of a master what it SHARED.
+
+BSCALE, BZERO and BLANK of an astropy HDU that was opened without them, or whose BLANK astropy passes over.
+
+Pixels of what is not ours: an array, a masked array, an astropy HDU or a CCDData.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 
-from pipeline.records.pixels import Array, Flag, Pixels
+from pipeline.errors import ShapeError
+from pipeline.headers.cards import Cards
+from pipeline.headers.values import number
+from pipeline.records.pixels import Array, Flag, Pixels, working_dtype
+
+UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
+"""Types of whole numbers with the BZERO that makes another of them."""
+
+
+def values_of(thing: Any) -> Any:
+    """Give the values of something with data; those of an HDU scaled, wherever astropy has not done so.
+
+    Scaled whole numbers are told by their type: astropy makes floats of them, or the other sign.
+    """
+    values = getattr(thing, "data", thing)
+    image = isinstance(thing, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
+    if not image or values is None or values.dtype.kind not in "iu":
+        return values
+    cards = Cards.of(thing.header)
+    bscale, bzero = (number(cards.get(keyword, default)).value for keyword, default in (("BSCALE", 1), ("BZERO", 0)))
+    blank = cards.get("BLANK")
+    shifted = bscale == 1 and values.dtype.newbyteorder("=").str[1:] in [
+        to for (_, by), to in UNSIGNED.items() if by == bzero
+    ]
+    if (shifted or (bscale, bzero) == (1, 0)) and not isinstance(blank, int):
+        return values
+    return _scaled(values, (1.0, 0.0) if shifted else (bscale, bzero), blank if not shifted else _sum(blank, bzero))
+
+
+def _sum(blank: Any, bzero: float) -> int | None:
+    return blank + int(bzero) if isinstance(blank, int) else None
+
+
+def _scaled(values: Array, by: tuple[float, float], blank: Any) -> Array:
+    scaled: Array = values.astype(np.float64) * by[0] + by[1]
+    if isinstance(blank, int):
+        scaled[values == blank] = np.nan
+    return scaled.astype(working_dtype(values.dtype.newbyteorder("=")))
+
+
+def pixels_of(thing: Any) -> Pixels:
+    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData.
+
+    :raises ShapeError: it holds no image, or an uncertainty of another kind.
+    """
+    if isinstance(thing, np.ndarray):
+        return Pixels.of(thing)
+    values, masked = values_of(thing), getattr(thing, "mask", None)
+    if values is None or isinstance(thing, list):
+        raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
+    flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
+    uncertainty: Any = getattr(thing, "uncertainty", None)
+    squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
+    if uncertainty is not None and squared is None:
+        raise ShapeError(f"the uncertainty is {uncertainty!r}; expected standard deviations or variances")
+    variance = None if squared is None else np.asarray(uncertainty.array, np.float64) ** squared
+    return Pixels.of(np.asarray(values), flags, variance)
+
 
 SHARED_KEY = "SHAREKEY"
 """The card that names the error in a SHARED HDU: errors of one key are one error, in whatever file they stand."""
+
 
 _NAMES = re.compile(r"MASK|UNCERT|FLAGS|SHARED\d+")
 
