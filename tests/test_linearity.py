@@ -9,7 +9,7 @@ from numpy.polynomial import polynomial
 from strategies import quick, seeds
 
 from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, linearise, pipe, reduce
-from pipeline.compose.chain import Waiting
+from pipeline.compose.lazy import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import State
 from pipeline.records.frames import FrameSet

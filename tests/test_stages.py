@@ -43,7 +43,7 @@ from pipeline import (
     subtract_overscan,
     to_electrons,
 )
-from pipeline.compose.chain import Waiting
+from pipeline.compose.lazy import Waiting
 from pipeline.errors import SettingError, SkippedWarning, StepError
 
 SHAPE = (4, 5)

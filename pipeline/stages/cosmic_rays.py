@@ -10,9 +10,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.compose.hints import is_number
 from pipeline.compose.running import advise
-from pipeline.compose.stage import stage
+from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import numbers_of, spread_out
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.records.frames import Image, check_shapes

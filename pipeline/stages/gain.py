@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.compose.hints import is_number
-from pipeline.compose.stage import stage
+from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import (
     GAIN,
     READ_NOISE,

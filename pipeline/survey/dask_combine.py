@@ -12,7 +12,7 @@ from uuid import uuid4
 import attrs
 import numpy as np
 
-from pipeline.compose.chain import Waiting
+from pipeline.compose.lazy import Waiting
 from pipeline.compose.running import how_to_run, running
 from pipeline.errors import StepError
 from pipeline.fits.frame_source import FitsSource

@@ -1,0 +1,86 @@
+"""Steps over frames on disk that wait until rows are asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline.compose.running import running
+from pipeline.compose.stage import Step
+from pipeline.errors import StepError
+from pipeline.records.frames import Image
+from pipeline.records.pixels import Array, Pixels
+
+
+def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
+    if not isinstance(step, Step) or not step.stage.rows:
+        return step
+
+    lazy: Step[Image, Image] = step
+
+    def wait(image: Image) -> Image:
+        if isinstance(image.source, Pixels) or not lazy.stage.by_rows(image, dict(lazy.settings)):
+            return lazy(image)
+        for _, value in lazy.settings:
+            if hasattr(value, "image") and value.image.shape != image.shape:
+                return lazy(image)  # which says what does not fit
+        before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
+        after = lazy.on_rows(0, 0)(before)
+        untouched = after.data is before.data
+        return attrs.evolve(after, data=image.data if untouched else Waiting(image, lazy, after.pixels.values.dtype))
+
+    return wait
+
+
+@attrs.frozen
+class Waiting:
+    """A source whose rows are those of an image passed through a pixelwise step when they are asked for."""
+
+    image: Image
+    step: Step[Image, Image]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.image.shape
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows and pass them through the step."""
+        with running(quiet=True):
+            return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
+
+    @property
+    def stored(self) -> tuple[str, float] | None:
+        """What a step gives is not stored anywhere, unless all it does is to flag values from a ceiling up."""
+        source = self.image.source
+        return None if self.step.stage.ceiling is None or isinstance(source, Pixels) else source.stored
+
+    @property
+    def ceiling(self) -> float:
+        """The lower of the step's own ceiling and that of what it waits for."""
+        source, own = self.image.source, self.step.stage.ceiling
+        below = math.inf if isinstance(source, Pixels) else source.ceiling
+        return below if own is None else min(below, own(self.image, **dict(self.step.settings)))
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored, where they are: see :attr:`stored`."""
+        source = self.image.source
+        if self.step.stage.ceiling is None or isinstance(source, Pixels):
+            raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
+        source.read_stored(start, stop, into)
+
+    def check_unchanged(self) -> None:
+        """Refuse what the step waits for if that has changed."""
+        if not isinstance(self.image.source, Pixels):
+            self.image.source.check_unchanged()
+
+    def loaded(self) -> Waiting:
+        """Give the same, over a source that is quick to read."""
+        source = self.image.source
+        ready = source if isinstance(source, Pixels) else source.loaded()
+        return attrs.evolve(self, image=attrs.evolve(self.image, data=ready))
