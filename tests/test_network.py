@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.statistics.medians import middles
-from pipeline.statistics.network import selection
-from pipeline.statistics.pixel_summary import Sweep
-from pipeline.statistics.sums import difference
+from pipeline.statistics.order_statistics import selection
+from pipeline.statistics.pixel_summary import Sweep, difference
 
 stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
 

@@ -18,7 +18,7 @@ from pipeline.stacking.screening import MARGIN, Moved
 from pipeline.statistics.medians import bounds_of_middles
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.order_statistics import counted
-from pipeline.statistics.sums import difference
+from pipeline.statistics.pixel_summary import difference
 
 Ends: TypeAlias = tuple[Array, Array]
 """What a number lies between."""

@@ -15,8 +15,7 @@ from pipeline.records.pixels import Array
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.doubtful import places_of
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.pixel_summary import VALUES, Swept
-from pipeline.statistics.sums import difference, mean_and_error
+from pipeline.statistics.pixel_summary import VALUES, Swept, difference, mean_and_error
 
 SINGLE, DOUBLE = 2e-7, 1e-9
 """More than what is computed in either precision may be off, of itself and in units of pixel values."""

@@ -18,8 +18,7 @@ from pipeline.stacking.screening import UNMOVED
 from pipeline.stacking.stack_rows import as_values
 from pipeline.statistics.medians import FEW_FRAMES, bounds_by_pairs, middles
 from pipeline.statistics.order_statistics import Window, counted, in_order
-from pipeline.statistics.pixel_summary import NONE, Swept, shifted
-from pipeline.statistics.sums import total_of
+from pipeline.statistics.pixel_summary import NONE, Swept, shifted, total_of
 
 ENOUGH = 2**20
 """So many values are settled together, if memory allows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.records.pixels import Array
-from pipeline.statistics.network import network_middles, ranked
+from pipeline.statistics.order_statistics import network_middles, ranked
 
 FEW_FRAMES = 8
 """The middle of so few frames is found at once by comparing them with each other."""

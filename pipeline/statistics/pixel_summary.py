@@ -2,6 +2,10 @@
 
 Nothing but such operations is done for every pixel: two threads would wait for each other all the time, were there
 short operations between these.
+
+Extremes of groups of frames: bounds of each pixel's median, from the fewest operations on whole frames.
+
+Sums over the frames of each pixel: of numbers of 16 bits by sums that may overflow, where these still tell.
 """
 
 from __future__ import annotations
@@ -11,12 +15,139 @@ import numpy as np
 
 from pipeline.records.pixels import Array
 from pipeline.statistics.gallop import middles_near
-from pipeline.statistics.groups import bounds_of, extremes_of, fine_groups_of, groups_of, least_squares
 from pipeline.statistics.medians import QUICK_NETWORK, middles
-from pipeline.statistics.sums import difference, mean_and_error, total_of
+from pipeline.statistics.order_statistics import ranked
+
+GROUPS = ((12, 1), (24, 3), (40, 5), (64, 7))
+"""Up to so many frames, so many groups: the more there are, the closer the bounds, and the more there is to do."""
+
+
+def groups_of(frames: int) -> int:
+    """Give the number of groups for a number of frames, always odd: more than half of all are in any half of them."""
+    groups = next((groups for most, groups in GROUPS if frames <= most), frames // 9 | 1)
+    while half_of(frames, groups) <= frames // 2:
+        groups -= 2
+    return groups
+
+
+def half_of(frames: int, groups: int) -> int:
+    """Give the number of frames in the smaller half of the groups, rounded up."""
+    size, larger = divmod(frames, groups)
+    half = groups // 2 + 1
+    return half * size + max(0, half - (groups - larger))
+
+
+def fine_groups_of(frames: int) -> int:
+    """Give the number of groups, of two frames or more, from which the spread of values is told closely."""
+    return frames // 4 | 1
+
+
+def extremes_of(stack: Array, groups: int) -> tuple[Array, Array]:
+    """Give the smallest and the largest value in each group of the frames of a stack: (groups, pixels)."""
+    lows, highs = np.empty((2, groups, stack.shape[1]), stack.dtype)
+    for group, low, high in zip(np.array_split(stack, groups), lows, highs, strict=True):
+        np.minimum.reduce(group, axis=0, out=low)
+        np.maximum.reduce(group, axis=0, out=high)
+    return lows, highs
+
+
+def bounds_of(lows: Array, highs: Array) -> tuple[Array, Array, Array, Array]:
+    """Give each pixel's smallest and largest value, and bounds of the middle ones; the extremes of groups are used up.
+
+    More than half of the frames are in any half of the groups, rounded up (:func:`groups_of`): these are no less than
+    the least of their smallest values.
+    """
+    middle, last = len(lows) // 2, len(lows) - 1
+    low, median_low = ranked(lows, (0, middle), used_up=True)
+    median_high, high = ranked(highs, (middle, last), used_up=True)
+    return low, high, median_low, median_high
+
+
+def least_squares(lows: Array, highs: Array, mean: Array, error: Array | float, frames: int) -> Array:
+    """Give what is no more than the sum of the squares of how far all values of a pixel lie from their mean.
+
+    That is the sum over the extremes of groups, each of two frames or more; of all places the mean has the least sum.
+
+    :param error: by how much the mean may be off.
+    """
+    squares = np.full_like(mean, -frames * np.square(error))
+    for row in (*lows, *highs):
+        beyond = row.astype(mean.dtype)
+        beyond -= mean
+        beyond *= beyond
+        squares += beyond
+    return squares
+
+
+FULL = 2**16 - 1
+
+
+FEW = 256
+"""One base serves all pixels if no more than one in so many lie too far above it."""
+
+
+ROUNDED = 2.0**-7
+"""Single precision holds the mean of numbers of 16 bits to better than this."""
+
+
+EXACT_IN_SINGLE = 128
+"""Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""
+
+
+def difference(high: Array, low: Array) -> Array:
+    """Subtract what is never larger; exact for whole numbers of any size."""
+    if high.dtype.kind == "i":
+        high, low = high.view(f"u{high.itemsize}"), low.view(f"u{low.itemsize}")
+    less: Array = np.subtract(high, low)
+    return less
+
+
+def in_16_bits(stack: Array) -> bool:
+    """Tell whether a stack holds whole numbers of 16 bits."""
+    return stack.dtype.kind in "iu" and stack.itemsize == 2
+
+
+def total_of(stored: Array, low: Array, high: Array) -> Array:
+    """Give the sum of each pixel's values; of numbers of 16 bits by sums that may overflow, where these tell it.
+
+    They do where all values together exceed the lowest, or a base below it, by less than 2^16.
+    """
+    count = len(stored)
+    if not in_16_bits(stored):
+        total: Array = np.zeros(stored.shape[1], np.int64 if stored.dtype.kind in "iu" else np.float64)
+        for frame in stored:  # frame by frame: numpy's own sum adds floats in an order that depends on the tile
+            np.add(total, frame, out=total, casting="unsafe")
+        return total
+    base = low.min(keepdims=True) if low.size else low
+    far = _far(base, high, count)
+    if far.size * FEW > low.size:
+        base, far = low, _far(low, high, count)
+    words = np.add.reduce(stored.view(np.uint16), axis=0, dtype=np.uint16)
+    words -= base.view(np.uint16) * np.uint16(count)
+    total = words.astype(np.float32 if count <= EXACT_IN_SINGLE else np.float64)
+    total += base.astype(total.dtype) * count
+    if far.size:
+        total[far] = np.add.reduce(stored[:, far], axis=0, dtype=np.int64)
+    return total
+
+
+def _far(base: Array, high: Array, count: int) -> Array:
+    """Give the pixels of which ``count`` values may exceed a base by 2^16 or more in all."""
+    far: Array = np.flatnonzero(difference(high, base) > np.uint16(FULL // count))
+    return far
+
+
+def mean_and_error(total: Array, low: Array, high: Array, count: int) -> tuple[Array, Array | float]:
+    """Give the mean, of numbers of 16 bits in single precision, and by how much it may be off."""
+    if low.dtype.kind in "iu":
+        return (total / count).astype(np.float32), ROUNDED
+    largest = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
+    return total / count, largest * (count * np.finfo(np.float64).eps)
+
 
 VALUES = 2**17
 """So many values are looked at together where they are few: enough to be worth a call."""
+
 
 NONE = np.empty(0, np.float32)
 
