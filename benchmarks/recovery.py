@@ -30,8 +30,8 @@ from pipeline import (
     subtract_overscan,
     to_electrons,
 )
+from pipeline.night.masters import pair_noise
 from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
-from pipeline.stacking.photons import pair_noise
 
 GAINS, NOISES, SHAPE = (1.3, 2.1), (3.0, 5.0), (200, 400)
 

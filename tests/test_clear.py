@@ -6,15 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stacking.clear import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.stacking.clip import Clip
-from pipeline.stacking.doubtful import places_of
+from pipeline.stacking.judge import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.stacking.screening import UNMOVED, Moved, safe_from_noise, safe_from_squares
 from pipeline.stacking.sigma_clip import by_noise, by_own_spread, kept_values
 from pipeline.statistics.gallop import middles_near
 from pipeline.statistics.medians import bounds_by_pairs, bounds_of_middles
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.pixel_summary import Sweep, bounds_of, extremes_of, fine_groups_of, groups_of
+from pipeline.statistics.pixel_summary import Sweep, bounds_of, extremes_of, fine_groups_of, groups_of, places_of
 from pipeline.statistics.robust import robust_mean, robust_means
 
 PIXELS = 400

@@ -33,9 +33,9 @@ from pipeline import (
     subtract_bias,
 )
 from pipeline.errors import StepError, VarianceWarning
+from pipeline.night.masters import pair_noise
 from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
-from pipeline.stacking.photons import pair_noise
-from pipeline.stacking.propagation import median_variance
+from pipeline.statistics.medians import median_variance
 from pipeline.statistics.photon_noise import slope_of
 
 GIVEN = Clip(noise=Noise(a=9.0, b=0.5))

@@ -25,7 +25,7 @@ from pipeline.night.reduce import Masters
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.stacking.found import Found
+from pipeline.stacking.result import Found
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA

@@ -12,10 +12,10 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.night.masters import pair_noise
 from pipeline.night.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.add import add, by_lamp
-from pipeline.stacking.photons import pair_noise
 from pipeline.stages.bad_pixels import grow_flags
 from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import MasterDark, subtract_dark

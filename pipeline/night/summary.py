@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.headers.status import State
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.stacking.found import Found
+from pipeline.stacking.result import Found
 from pipeline.stages.header import ReducedImage
 
 AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}

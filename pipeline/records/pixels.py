@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
 from typing import Any
 
@@ -243,3 +244,20 @@ def _with_nonfinite(flags: Array, values: Array) -> Array:
     """Flag values that are not finite, or no longer: too large for their type."""
     finite = np.isfinite(values)
     return sealed(flags if finite.all() else flags | np.where(finite, np.uint8(0), np.uint8(Flag.NONFINITE)))
+
+
+def on_their_own(parts: Sequence[Pixels]) -> tuple[Pixels, ...]:
+    """Give images that are put together, the errors that one of them alone has counted as its own."""
+    having = Counter(key for part in parts for key in part.shared_keys)
+
+    def own(part: Pixels) -> Pixels:
+        if part.variance is None or all(having[key] > 1 for key in part.shared_keys):
+            return part
+        alone = [sigma for key, sigma in part.shared if having[key] == 1]
+        return attrs.evolve(
+            part,
+            variance=sealed(part.variance + sum(sigma * sigma for sigma in alone)),
+            shared=tuple((key, sigma) for key, sigma in part.shared if having[key] > 1),
+        )
+
+    return tuple(map(own, parts))

@@ -12,7 +12,7 @@ from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.compatibility import check_alike_reduced, exposures_differ
-from pipeline.stacking.found import Found
+from pipeline.stacking.result import Found
 
 
 def lamps(image: Image) -> tuple[Any, ...]:

@@ -14,8 +14,7 @@ from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
-from pipeline.stacking.photons import gain_of
-from pipeline.stacking.plan import Wanted, plan_of
+from pipeline.stacking.plan import Wanted, gain_of, plan_of
 from pipeline.stacking.result import described
 from pipeline.stacking.stack_rows import sample_rows
 from pipeline.stacking.tiles import combine_rows

@@ -1,6 +1,11 @@
-"""Planning a combination: measuring what has to be known of the frames before their pixels are combined."""
+"""Planning a combination: measuring what has to be known of the frames before their pixels are combined.
+
+What frames tell of their detector: gain and read noise, from how much equal exposures differ.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -8,14 +13,75 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array
+from pipeline.records.pixels import Array, working_dtype
 from pipeline.stacking.clip import Clip, frames_needed
-from pipeline.stacking.stack_rows import Errors, Plan, sample_rows
+from pipeline.stacking.stack_rows import sample_rows
 from pipeline.stacking.weights import carried_variances, frames_carry_variance, inverse, scattered_variances
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
-from pipeline.statistics.frame_levels import Shifts, measure_shifts
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts
 from pipeline.statistics.noise import MOVING, Noise
+from pipeline.statistics.noise_fit import sample_of
 from pipeline.statistics.photon_noise import Sample, in_unit_of, photon_noise, slope_of
+
+
+@attrs.frozen
+class Errors:
+    """Where the variance of a combination is to come from: the ``"noise"`` of the stack, or each pixel's ``"scatter"``.
+
+    ``amplifiers`` hold the noise of one frame; ``relative`` is the variance of each frame over that; ``whole`` tells
+    that values are whole numbers.
+    """
+
+    rule: str
+    amplifiers: tuple[AmplifierNoise, ...]
+    relative: Array
+    whole: bool = False
+
+
+@attrs.frozen
+class Plan:
+    """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each.
+
+    ``amplifiers`` hold the noise to judge by: none where pixels are judged by their own spread.  ``order`` gives each
+    frame's place in the list as it was given.  ``carried`` is the typical variance that each frame carries, over that
+    of all, where values are judged by it.  ``errors`` is None where frames without variance are to have none;
+    ``counts`` asks for a map of the values left out.
+    """
+
+    frames: tuple[Image, ...]
+    order: Array
+    method: str
+    clip: Clip | None
+    amplifiers: tuple[AmplifierNoise, ...]
+    shifts: Shifts
+    scale: Array
+    weights: Array
+    carried: Array | None = None
+    errors: Errors | None = None
+    counts: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.frames[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """The type of the result."""
+        return np.result_type(*(working_dtype(frame.source.dtype) for frame in self.frames))
+
+    @property
+    def plain(self) -> bool:
+        """Whether all frames count the same, as they are."""
+        return bool((self.scale == 1).all() and (self.weights == 1).all())
+
+    @property
+    def whole_shifts(self) -> Array:
+        """What to take from each frame to bring it near the others, in whole units of its values."""
+        if not self.amplifiers:
+            return np.zeros(len(self.frames), int)
+        shift = self.shifts.offsets + (self.shifts.factors - 1) * self.amplifiers[0].noise.base
+        return np.round(shift).astype(int)
 
 
 @attrs.frozen
@@ -168,3 +234,32 @@ def _errors(told: Told, wanted: Wanted, weights: Array, relative: Array | None) 
         relative = scattered_variances(told.sampled, told.shifts) if telling else inverse(weights)
     relative = np.ones(len(weights)) if relative is None else relative
     return Errors(wanted.variance, told.photons, relative, told.whole)
+
+
+SPAN = 3.0
+"""Levels that span this factor tell the gain."""
+
+
+def gain_of(told: Told, photons: Sequence[AmplifierNoise]) -> tuple[float, float] | None:
+    """Give the gain, one over the slope of the noise that was fitted, and its standard error.
+
+    None where levels span less than a factor of 3, between a hundredth of the pixels at each end, where amplifiers
+    differ, and where it was given or a header's was taken.  The error is that of the least-squares fit, with each
+    pixel's variance known to √(2/degrees) of itself.
+
+    :param photons: the read and photon noise of each amplifier.
+    """
+    if told.sampled is None or told.counting or len(photons) > 1 or photons[0].noise.b <= 0:
+        return None
+    if told.kind in MOVING and told.slope is not None:
+        return None
+    noise, sample = photons[0].noise, sample_of(told.sampled.blocks, told.shifts)
+    if sample.level.size < FEW_PIXELS or sample.degrees < 1:
+        return None
+    low, high = np.quantile(sample.level, [0.01, 0.99])
+    if low > 0 and high < SPAN * low:
+        return None
+    weight = noise.variance(sample.level) ** -2
+    middle = np.sum(weight * sample.level) / np.sum(weight)
+    error = np.sqrt(2 / sample.degrees / np.sum(weight * (sample.level - middle) ** 2))
+    return 1 / noise.b, float(error / noise.b**2)

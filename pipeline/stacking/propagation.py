@@ -1,18 +1,23 @@
-"""The variance of combined frames: own errors average down, what frames share does not."""
+"""The variance of combined frames: own errors average down, what frames share does not.
+
+Combining frames value by value, with the errors that they carry or that their own scatter shows.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import attrs
 import numpy as np
 from toolz import unique
 
-from pipeline.records.pixels import Array, Shared, sealed
-from pipeline.stacking.judge import added
-from pipeline.stacking.stack_rows import Plan
-from pipeline.statistics.amplifier_noise import AmplifierNoise, variance_of, which_of
+from pipeline.records.pixels import Array, Shared, on_their_own, sealed
+from pipeline.stacking.judge import added, combine_kept, kept, steps_of
+from pipeline.stacking.plan import Plan
+from pipeline.stacking.sigma_clip import by_noise, kept_values
+from pipeline.stacking.stack_rows import Rows
+from pipeline.statistics.amplifier_noise import variance_of, which_of
+from pipeline.statistics.medians import counted, median_variance
 from pipeline.statistics.noise import QUANTISATION
+from pipeline.statistics.order_statistics import Window
 
 ROWS = 2**17
 """So many pixels are given their variance together."""
@@ -33,17 +38,6 @@ def portions(plan: Plan, keep: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         part: Array = np.where(keep, weights[:, None], 0.0) * (typical / added(keep, weights * factors))
     return part
-
-
-def median_variance(count: Array) -> Array:
-    """Give the variance of the median of ``count`` normal values, relative to that of their mean.
-
-    π/2 for many (Kenney and Keeping 1951); the small-sample terms are fitted to the exact values, within 0.3 %.
-    """
-    counted = np.maximum(count, 1)
-    few = np.where(counted % 2, 0.44 + 0.18 / counted, 1.40 - 0.52 / counted)
-    many: Array = np.pi / 2 * counted / (counted + few)
-    return np.where(count > 2, many, 1.0)
 
 
 def spread_of(plan: Plan, keep: Array) -> Array | float:
@@ -73,11 +67,6 @@ def from_noise(plan: Plan, values: Array, first_place: int, shares: Array | floa
     if plan.errors.whole and plan.method == "median" and len(plan.frames) > 2:
         variance += QUANTISATION * (ROUNDED[len(plan.frames) % 2] - shares)
     return variance
-
-
-def counted(amplifiers: Sequence[AmplifierNoise]) -> tuple[AmplifierNoise, ...]:
-    """Give amplifiers with read and photon noise alone."""
-    return tuple(attrs.evolve(one, noise=one.noise.counted) for one in amplifiers)
 
 
 @attrs.define
@@ -131,3 +120,99 @@ def joined(errors: list[tuple[Array | None, Shared]], plan: Plan) -> tuple[Array
     keys = unique(key for _, shared in errors for key, _ in shared)
     shared = ((key, np.concatenate([dict(part)[key] for _, part in errors])) for key in keys)
     return sealed(variance), tuple((key, sealed(sigma.astype(plan.dtype))) for key, sigma in shared)
+
+
+def carry_variance(rows: Rows) -> bool:
+    """Tell whether all frames carry variance."""
+    return rows.parts is not None and all(part.variance is not None for part in rows.parts)
+
+
+def in_full(plan: Plan, rows: Rows) -> bool:
+    """Tell whether errors need every value of every pixel: they do but where the noise of the stack tells all."""
+    if plan.errors is None:
+        return carry_variance(rows)
+    shared = rows.parts is not None and any(part.shared_keys for part in rows.parts)
+    return carry_variance(rows) or shared or plan.errors.rule == "scatter"
+
+
+def combine_with_errors(
+    followed: Followed, rows: Rows, first: int, last: int, values: Array, rejected: Array
+) -> tuple[Array | None, Shared]:
+    """Combine a tile of rows into ``values``, and give its own variance and what it shares with other images."""
+    plan = followed.plan
+    rows = attrs.evolve(rows, parts=rows.parts and on_their_own(rows.parts))
+    stack = rows.columns(slice(None)) * plan.scale[:, None]
+    place = np.arange(first * plan.shape[1], last * plan.shape[1])
+    steps = steps_of(plan, place, first, last)
+    carried = _carried(plan, rows) if carry_variance(rows) else None
+    judged = plan.carried is not None and carried is not None
+    keep = _kept_by_carried(plan, stack, carried, place, steps) if judged else kept(plan, stack, place, steps)
+    shape = (last - first, plan.shape[1])
+    combined = combine_kept(plan, stack, keep)
+    values[first:last] = combined.reshape(shape)
+    rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
+    followed.tell(place, stack, keep)
+    part = portions(plan, keep)
+    if plan.errors is not None and plan.errors.rule == "scatter":
+        own = _scatter(plan, stack, keep) * share(plan, keep)
+    elif carried is not None:
+        own = spread_of(plan, keep) * added(part**2 * np.where(keep, carried, 0.0), np.ones(len(stack)))
+    else:
+        own = from_noise(plan, combined, int(place[0]), share(plan, keep))
+    return own.reshape(shape), _shared(plan, rows, part, shape)
+
+
+def _carried(plan: Plan, rows: Rows) -> Array:
+    """Give the variance of each value, scaled as the values are: (frames, pixels)."""
+    own = np.stack([part.variance.reshape(-1) for part in rows.parts or () if part.variance is not None])
+    scaled: Array = own.astype(np.float64) * plan.scale[:, None] ** 2
+    return scaled
+
+
+def _shared(plan: Plan, rows: Rows, part: Array, shape: tuple[int, int]) -> Shared:
+    """Combine what each frame shares with other images as the values are combined: with its sign."""
+    shared: dict[str, Array] = {}
+    if rows.parts is None:
+        return ()
+    for frame, scale, portion in zip(rows.parts, plan.scale, part, strict=True):
+        for key, sigma in frame.shared:
+            term = np.where(portion > 0, portion * scale * sigma.reshape(-1), 0.0).reshape(shape)
+            shared[key] = shared.get(key, 0.0) + term
+    return tuple(sorted(shared.items(), key=lambda item: item[0]))
+
+
+def _scatter(plan: Plan, stack: Array, keep: Array) -> Array:
+    """Give the variance of one value as those kept of its pixel show it; NaN where fewer than two are kept."""
+    even = np.where(keep, (stack - plan.shifts.offsets[:, None]) / plan.shifts.factors[:, None], 0.0)
+    count, each = keep.sum(axis=0), np.ones(len(stack))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        from_mean = np.where(keep, even - added(even, each) / count, 0.0)
+        return added(from_mean**2, each) / np.where(count > 1, count - 1, np.nan)
+
+
+def _kept_by_carried(plan: Plan, stack: Array, carried: Array | None, place: Array, steps: Array | float) -> Array:
+    """Tell which values are kept, each judged by the variance that it should carry, and by motion.
+
+    A hit value carries the variance of a bright one, and what is too low that of a faint one: so a value is judged by
+    what is typical of its pixel, times what is typical of its frame.
+    """
+    assert plan.clip is not None  # noqa: S101 - for the type checker
+    assert plan.carried is not None  # noqa: S101
+    assert carried is not None  # noqa: S101
+    factors = plan.shifts.factors[:, None]
+    even = (stack - plan.shifts.offsets[:, None]) / factors
+    known = np.where(np.isfinite(stack) & (carried > 0), carried / factors**2 / plan.carried[:, None], np.nan)
+    typical = Window.of(known).median
+    if len(stack) > 2 and (plan.carried != 1).any():
+        centre = Window.of(even).median
+        even = centre + (even - centre) / np.sqrt(plan.carried)[:, None]
+    which = which_of(plan.amplifiers, place, plan.shape[1])
+    whole = variance_of(plan.amplifiers, which, steps)
+    still = variance_of(counted(plan.amplifiers), which, 0.0)
+
+    def variance(level: Array, columns: Array) -> Array:
+        expected, own = whole(level, columns), typical[columns]
+        judged: Array = np.where(np.isfinite(own), own + expected - still(level, columns), expected)
+        return judged
+
+    return kept_values(even, plan.clip, by_noise(plan.clip, variance))

@@ -8,73 +8,12 @@ import attrs
 import numpy as np
 
 from pipeline.records.frames import Image
-from pipeline.records.pixels import STICKY, Array, Flag, Pixels, working_dtype
+from pipeline.records.pixels import STICKY, Array, Flag, Pixels
 from pipeline.records.source import Source
-from pipeline.stacking.clip import Clip
-from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled
-from pipeline.statistics.frame_levels import Shifts, sampled
+from pipeline.statistics.amplifier_noise import Sampled
+from pipeline.statistics.frame_levels import sampled
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
-
-
-@attrs.frozen
-class Errors:
-    """Where the variance of a combination is to come from: the ``"noise"`` of the stack, or each pixel's ``"scatter"``.
-
-    ``amplifiers`` hold the noise of one frame; ``relative`` is the variance of each frame over that; ``whole`` tells
-    that values are whole numbers.
-    """
-
-    rule: str
-    amplifiers: tuple[AmplifierNoise, ...]
-    relative: Array
-    whole: bool = False
-
-
-@attrs.frozen
-class Plan:
-    """How a stack is to be combined: the frames in the order of their shifts, and what is expected of each.
-
-    ``amplifiers`` hold the noise to judge by: none where pixels are judged by their own spread.  ``order`` gives each
-    frame's place in the list as it was given.  ``carried`` is the typical variance that each frame carries, over that
-    of all, where values are judged by it.  ``errors`` is None where frames without variance are to have none;
-    ``counts`` asks for a map of the values left out.
-    """
-
-    frames: tuple[Image, ...]
-    order: Array
-    method: str
-    clip: Clip | None
-    amplifiers: tuple[AmplifierNoise, ...]
-    shifts: Shifts
-    scale: Array
-    weights: Array
-    carried: Array | None = None
-    errors: Errors | None = None
-    counts: bool = False
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-        return self.frames[0].shape
-
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """The type of the result."""
-        return np.result_type(*(working_dtype(frame.source.dtype) for frame in self.frames))
-
-    @property
-    def plain(self) -> bool:
-        """Whether all frames count the same, as they are."""
-        return bool((self.scale == 1).all() and (self.weights == 1).all())
-
-    @property
-    def whole_shifts(self) -> Array:
-        """What to take from each frame to bring it near the others, in whole units of its values."""
-        if not self.amplifiers:
-            return np.zeros(len(self.frames), int)
-        shift = self.shifts.offsets + (self.shifts.factors - 1) * self.amplifiers[0].noise.base
-        return np.round(shift).astype(int)
 
 
 @attrs.frozen

@@ -14,12 +14,11 @@ import numpy as np
 
 from pipeline.compose.running import how_to_run
 from pipeline.records.pixels import Array, Pixels, Shared, sealed
-from pipeline.stacking.bulk import Bulk, can_tell
-from pipeline.stacking.carried import combine_with_errors, in_full
-from pipeline.stacking.judge import LOOK_BYTES, Looked, moving
-from pipeline.stacking.propagation import Followed, joined
-from pipeline.stacking.settling import Settling
-from pipeline.stacking.stack_rows import Plan, Reader, Rows
+from pipeline.stacking.judge import LOOK_BYTES, Looked, Settling, moving
+from pipeline.stacking.plan import Plan
+from pipeline.stacking.propagation import Followed, combine_with_errors, in_full, joined
+from pipeline.stacking.screening import Bulk, can_tell
+from pipeline.stacking.stack_rows import Reader, Rows
 from pipeline.statistics.pixel_summary import VALUES
 
 TILE_PIXELS = 2**18

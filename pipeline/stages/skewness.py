@@ -8,8 +8,8 @@ import numpy as np
 from pipeline.compose.stage import stage
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, sealed
-from pipeline.stacking.propagation import median_variance
 from pipeline.stages.variance import noise_of
+from pipeline.statistics.medians import median_variance
 from pipeline.statistics.noise import QUANTISATION, Noise
 
 MORE = 1.1

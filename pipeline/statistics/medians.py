@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import attrs
 import numpy as np
 
 from pipeline.records.pixels import Array
+from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.order_statistics import network_middles, ranked
 
 FEW_FRAMES = 8
 """The middle of so few frames is found at once by comparing them with each other."""
 
+
 QUICK_NETWORK = 32
 """Of so many whole numbers comparing is quicker than looking for the middle."""
 
+
 MOST_FRAMES = 64
+
+
 BLOCK = 2**17
+
+
 FEW_PIXELS = 4096
 """A network takes a stack of up to ``MOST_FRAMES`` in blocks that stay in the cache; of fewer pixels, or more frames,
 sorting is quicker."""
@@ -75,3 +85,19 @@ def bounds_of_middles(stack: Array, out: int) -> tuple[Array, Array]:
     (least,) = ranked(np.minimum(stack[:pairs], stack[pairs : 2 * pairs]), (pairs - few,), used_up=True)
     (most,) = ranked(np.maximum(stack[:pairs], stack[pairs : 2 * pairs]), (few - 1,), used_up=True)
     return least, most
+
+
+def median_variance(count: Array) -> Array:
+    """Give the variance of the median of ``count`` normal values, relative to that of their mean.
+
+    π/2 for many (Kenney and Keeping 1951); the small-sample terms are fitted to the exact values, within 0.3 %.
+    """
+    counted = np.maximum(count, 1)
+    few = np.where(counted % 2, 0.44 + 0.18 / counted, 1.40 - 0.52 / counted)
+    many: Array = np.pi / 2 * counted / (counted + few)
+    return np.where(count > 2, many, 1.0)
+
+
+def counted(amplifiers: Sequence[AmplifierNoise]) -> tuple[AmplifierNoise, ...]:
+    """Give amplifiers with read and photon noise alone."""
+    return tuple(attrs.evolve(one, noise=one.noise.counted) for one in amplifiers)

@@ -19,7 +19,7 @@ from pipeline.fits.frame_source import FitsSource
 from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
 from pipeline.records.source import Source
-from pipeline.stacking.stack_rows import Plan
+from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
 from pipeline.survey.dask_client import itself, result_of
 
