@@ -217,6 +217,8 @@ if TYPE_CHECKING:
     from pipeline.stacking.combine import measure_noise as measure_noise
     from pipeline.stages.bad_pixels import Mask as Mask
     from pipeline.stages.bad_pixels import flag_bad as flag_bad
+    from pipeline.stages.bad_pixels import flag_dead as flag_dead
+    from pipeline.stages.bad_pixels import flag_hot as flag_hot
     from pipeline.stages.bad_pixels import grow_flags as grow_flags
     from pipeline.stages.bias import MasterBias as MasterBias
     from pipeline.stages.bias import subtract_bias as subtract_bias
@@ -226,8 +228,6 @@ if TYPE_CHECKING:
     from pipeline.stages.dark import scale_dark as scale_dark
     from pipeline.stages.dark import subtract_dark as subtract_dark
     from pipeline.stages.declare import take_as as take_as
-    from pipeline.stages.defects import flag_dead as flag_dead
-    from pipeline.stages.defects import flag_hot as flag_hot
     from pipeline.stages.flat import MasterFlat as MasterFlat
     from pipeline.stages.flat import divide as divide
     from pipeline.stages.flat import normalise_flat as normalise_flat
@@ -242,7 +242,7 @@ if TYPE_CHECKING:
     from pipeline.stages.overscan import subtract_overscan as subtract_overscan
     from pipeline.stages.saturation import flag_saturated as flag_saturated
     from pipeline.stages.saturation import spare_saturated as spare_saturated
-    from pipeline.stages.skewness import correct_median as correct_median
+    from pipeline.stages.variance import correct_median as correct_median
     from pipeline.stages.variance import estimate_variance as estimate_variance
     from pipeline.statistics.noise import Noise as Noise
     from pipeline.survey.dask_client import workers as workers
@@ -282,15 +282,15 @@ _HOMES = {
     "chain": "compose.chain",
     "clean_cosmic_rays": "stages.cosmic_rays",
     "combine": "stacking.combine",
-    "correct_median": "stages.skewness",
+    "correct_median": "stages.variance",
     "divide": "stages.flat",
     "each": "compose.chain",
     "estimate_variance": "stages.variance",
     "export_figure": "figures.export",
     "figure": "figures.figure",
     "flag_bad": "stages.bad_pixels",
-    "flag_dead": "stages.defects",
-    "flag_hot": "stages.defects",
+    "flag_dead": "stages.bad_pixels",
+    "flag_hot": "stages.bad_pixels",
     "flag_saturated": "stages.saturation",
     "grow_flags": "stages.bad_pixels",
     "heal": "stages.healing",

@@ -9,7 +9,7 @@ from strategies import quick, seeds
 
 from pipeline import Flag, Image, Pixels, divide, normalise_flat, open_frame, write
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning
-from pipeline.stages.lamp import spline
+from pipeline.stages.flat import spline
 
 SHAPE = (20, 60)
 x = np.linspace(-1, 1, SHAPE[1])

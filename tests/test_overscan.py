@@ -11,7 +11,7 @@ from strategies import quick, seeds
 from pipeline import Amplifier, Flag, FrameSet, Image, Pixels, each, subtract_overscan
 from pipeline.detector.amplifiers import declared
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError, StepError
-from pipeline.stages.levels import measure_levels
+from pipeline.stages.overscan import measure_levels
 
 ROWS, WIDTH, STRIP = 12, 8, 5
 KAST = (Amplifier("[1:8,*]", "[17:21,*]"), Amplifier("[9:16,*]", "[22:26,*]"))

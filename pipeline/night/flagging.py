@@ -5,8 +5,7 @@ from __future__ import annotations
 import attrs
 
 from pipeline.errors import SettingError
-from pipeline.stages.bad_pixels import Mask
-from pipeline.stages.defects import check_below, check_sigma
+from pipeline.stages.bad_pixels import Mask, check_below, check_sigma
 from pipeline.stages.saturation import check_fraction
 
 

@@ -25,8 +25,7 @@ from pipeline.stages.declare import Declared, take_as
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import declares_sections, subtract_overscan
 from pipeline.stages.saturation import flag_saturated, spare_saturated
-from pipeline.stages.skewness import correct_median, is_median_of_counts
-from pipeline.stages.variance import estimate_variance, noise_of
+from pipeline.stages.variance import correct_median, estimate_variance, is_median_of_counts, noise_of
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
 

@@ -16,10 +16,9 @@ from pipeline.night.masters import pair_noise
 from pipeline.night.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.add import add, by_lamp
-from pipeline.stages.bad_pixels import grow_flags
+from pipeline.stages.bad_pixels import flag_dead, flag_hot, grow_flags
 from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import MasterDark, subtract_dark
-from pipeline.stages.defects import flag_dead, flag_hot
 from pipeline.stages.flat import MasterFlat, divide
 from pipeline.stages.header import ReducedImage, attach_header
 from pipeline.statistics.noise import Noise
