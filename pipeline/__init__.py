@@ -198,13 +198,13 @@ if TYPE_CHECKING:
     from pipeline.headers.cards import Cards as Cards
     from pipeline.library.scan import scan as scan
     from pipeline.night.filelist import parse_filelist as parse_filelist
-    from pipeline.night.flagging import Flagging as Flagging
+    from pipeline.night.masters import Masters as Masters
+    from pipeline.night.masters import make_masters as make_masters
     from pipeline.night.quality import Quality as Quality
     from pipeline.night.quality import measure_quality as measure_quality
     from pipeline.night.quality import quality_table as quality_table
+    from pipeline.night.recipe import Flagging as Flagging
     from pipeline.night.recipe import Recipe as Recipe
-    from pipeline.night.reduce import Masters as Masters
-    from pipeline.night.reduce import make_masters as make_masters
     from pipeline.night.reduce import reduce as reduce
     from pipeline.night.reduce import reduce_each as reduce_each
     from pipeline.records.frames import FrameSet as FrameSet
@@ -256,7 +256,7 @@ _HOMES = {
     "Cards": "headers.cards",
     "Clip": "stacking.clip",
     "Flag": "records.pixels",
-    "Flagging": "night.flagging",
+    "Flagging": "night.recipe",
     "Form": "figures.export",
     "FrameSet": "records.frames",
     "Image": "records.frames",
@@ -267,7 +267,7 @@ _HOMES = {
     "MasterDark": "stages.dark",
     "MasterFlat": "stages.flat",
     "MasterFringe": "stages.fringe",
-    "Masters": "night.reduce",
+    "Masters": "night.masters",
     "Noise": "statistics.noise",
     "Outcome": "survey.reduce_many",
     "Pixels": "records.pixels",
@@ -295,7 +295,7 @@ _HOMES = {
     "grow_flags": "stages.bad_pixels",
     "heal": "stages.healing",
     "linearise": "stages.linearity",
-    "make_masters": "night.reduce",
+    "make_masters": "night.masters",
     "measure_noise": "stacking.combine",
     "measure_quality": "night.quality",
     "normalise_flat": "stages.flat",

@@ -14,8 +14,8 @@ from pipeline.figures.export import Form, check_name, export_figure
 from pipeline.figures.night_page import write_report
 from pipeline.fits.delivery import together
 from pipeline.fits.open import open_frame
+from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
-from pipeline.night.reduce import Masters
 from pipeline.night.summary import flag_words
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage

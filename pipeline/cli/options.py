@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
-from pipeline.night.flagging import Flagging
+from pipeline.night.recipe import Flagging
 from pipeline.records.frames import KINDS
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared

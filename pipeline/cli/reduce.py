@@ -18,7 +18,8 @@ from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import reduce_every_hdu, refuse_others
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write
-from pipeline.night.reduce import Masters, make_masters, reduce
+from pipeline.night.masters import Masters, make_masters
+from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark

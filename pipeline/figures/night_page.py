@@ -20,8 +20,8 @@ from pipeline.figures.qualitypage import quality_section
 from pipeline.figures.view import View, view_of
 from pipeline.fits.quality_file import quality_of
 from pipeline.fits.write import write_whole
+from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
-from pipeline.night.reduce import Masters
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag

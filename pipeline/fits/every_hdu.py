@@ -18,8 +18,9 @@ from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
 from pipeline.fits.open import in_order, open_frame, opened_frames, parsed_list, paths_of
 from pipeline.fits.write import hdus_of_product, write_hdus
+from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
-from pipeline.night.reduce import Masters, make_masters, reduce
+from pipeline.night.reduce import reduce
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
 from pipeline.stages.bias import MasterBias

@@ -2,10 +2,116 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 
+from pipeline.compose.chain import chain, pipe
+from pipeline.compose.running import advise
+from pipeline.detector.setup import check_alike
+from pipeline.errors import AssumptionWarning, CalibrationError
+from pipeline.night.recipe import Recipe
+from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.result import Found
+from pipeline.stages.bad_pixels import flag_dead, flag_hot
+from pipeline.stages.bias import MasterBias, subtract_bias
+from pipeline.stages.dark import MasterDark, subtract_dark
+from pipeline.stages.flat import MasterFlat
 from pipeline.statistics.noise import Noise
+
+UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
+"""What nobody does to a frame that is to be a calibration."""
+
+
+@attrs.frozen
+class Masters:
+    """The calibrations of a night; None where the night has no such frames."""
+
+    bias: MasterBias | None = None
+    dark: MasterDark | None = None
+    flat: MasterFlat | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of those that there are."""
+        return tuple(master.image for master in (self.bias, self.dark, self.flat) if master is not None)
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise of a single frame, its bias out, as raw bias and flat frames show it; None where they do not."""
+        if self.bias is None or self.flat is None or _calibrated_first(self.flat.image):
+            return None
+        return pair_noise(self.bias.image.found, self.flat.image.found)
+
+
+def _calibrated_first(image: Image) -> bool:
+    """Tell whether frames were calibrated each, before they were combined."""
+    steps = [ran.stage for ran in image.history]
+    return "subtract_bias" in steps[: steps.index("combine")] if "combine" in steps else True
+
+
+def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
+    """Make the calibrations that a night has frames for."""
+    check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
+    bias = master_bias(frames, recipe)
+    dark = master_dark(frames, bias, recipe)
+    return Masters(bias, dark, master_flat(frames, bias, dark, recipe))
+
+
+def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
+    """Combine the bias frames, where there are any."""
+    if not frames.bias.frames:
+        return None
+    counted = recipe.counted()
+    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, counted, _some_good, MasterBias.of)
+
+
+def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
+    """Combine the dark frames, where there are any, and take out the bias."""
+    if not frames.dark.frames:
+        return None
+    without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.counted())
+    image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
+    hot = recipe.flagging.hot
+    _some_good(image)
+    return MasterDark.of(image if hot is None else flag_hot(image, sigma=hot), has_bias=recipe.dark_has_bias)
+
+
+def master_flat(
+    frames: FrameSet, bias: MasterBias | None, dark: MasterDark | None, recipe: Recipe
+) -> MasterFlat | None:
+    """Combine the flats, where there are any, take out bias and dark, and normalise."""
+    if not frames.flat.frames:
+        return None
+    prepared = _expected(recipe.prepared(frames.flat))
+    if bias is None and not any(frame.state.bias or frame.state.dark for frame in prepared):
+        advise(
+            f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
+            AssumptionWarning,
+        )
+    unlit = chain(subtract_bias(bias=bias), recipe.counted(), subtract_dark(dark=dark))
+    image = recipe.calibrated(prepared, unlit)
+    dead = recipe.flagging.dead
+    return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
+
+
+def _some_good(image: Image) -> Image:
+    """Refuse a calibration of which nothing is left: it would leave nothing of the lights."""
+    if image.pixels.mask.all():
+        raise CalibrationError(f"{image.name}: no good pixel in the {image.kind}, all are NaN or flagged; leave it out")
+    return image
+
+
+def _expected(frames: FrameSet) -> FrameSet:
+    """Say where a header tells of a step that nobody does to such a calibration."""
+    for frame in frames:
+        done = [by for step in UNEXPECTED[frame.kind] if (by := getattr(frame.state, step))]
+        if done:
+            advise(
+                f"{frame.name}: stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as "
+                "it is: is it another kind of frame, or say that it is raw (--raw)",
+                AssumptionWarning,
+            )
+    return frames
 
 
 def pair_noise(bias: Found | None, flat: Found | None) -> Noise | None:

@@ -1,4 +1,7 @@
-"""The settings of the default reduction, and how frames of one kind are put together by them."""
+"""The settings of the default reduction, and how frames of one kind are put together by them.
+
+What a reduction flags, as settings.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,75 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import Step
 from pipeline.detector.amplifier_values import several_gains
 from pipeline.errors import AssumptionWarning, SettingError, StepError
-from pipeline.night.flagging import Flagging
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.combine import combine, levels, loaded
 from pipeline.stacking.compatibility import exposures_differ
-from pipeline.stages.bad_pixels import flag_bad
+from pipeline.stages.bad_pixels import Mask, check_below, check_sigma, flag_bad
 from pipeline.stages.declare import Declared, take_as
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import declares_sections, subtract_overscan
-from pipeline.stages.saturation import flag_saturated, spare_saturated
+from pipeline.stages.saturation import check_fraction, flag_saturated, spare_saturated
 from pipeline.stages.variance import correct_median, estimate_variance, is_median_of_counts, noise_of
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
 
+
+def _fraction(_: object, __: object, fraction: float | None) -> None:
+    if fraction is not None:
+        check_fraction(fraction)
+
+
+def _sigma(_: object, __: object, hot: float | None) -> None:
+    if hot is not None:
+        check_sigma(hot)
+
+
+def _below(_: object, __: object, dead: float | None) -> None:
+    if dead is not None:
+        check_below(dead)
+
+
+def _pixels(_: object, __: object, grow: int) -> None:
+    if not isinstance(grow, int) or grow < 0:
+        raise SettingError(f"grow={grow!r}; expected a whole number of pixels from 0")
+
+
+@attrs.frozen
+class Flagging:
+    """What is flagged besides what is saturated, not finite, or without flat.
+
+    :param fraction: of the frames of a bias, dark or flat that must be saturated to flag the master's pixel; by
+        default any one is enough.
+    :param mask: bad pixels, of the shape of the raw frames or of the trimmed ones.
+    :param hot: flag pixels of the dark this many standard deviations above their surroundings; None for none.
+    :param dead: flag pixels of the flat below this fraction of their surroundings; None for none.
+    :param grow: flag neighbours of the product's flagged pixels out to so many pixels.
+    :param diagonals: grow in squares, not along rows and columns only.
+    """
+
+    fraction: float | None = attrs.field(default=None, validator=_fraction)
+    mask: Mask | None = None
+    hot: float | None = attrs.field(default=None, validator=_sigma)
+    dead: float | None = attrs.field(default=None, validator=_below)
+    grow: int = attrs.field(default=0, validator=_pixels)
+    diagonals: bool = True
+
+
 Method: TypeAlias = Literal["mean", "median"]
+
+
 Scale: TypeAlias = Literal["exposure", "level"]
+
+
 Variance: TypeAlias = Literal["noise", "scatter"]
+
 
 UNEVEN = 0.1
 """Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
 do not fade with it."""
+
 
 GAINS_DIFFER = 1.3
 """A header's gain that is wrong by this factor is said to be."""

@@ -18,8 +18,8 @@ from pipeline.errors import AssumptionWarning, FrameError, OutputError, Pipeline
 from pipeline.fits.atomic import identity
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.open import read_night
+from pipeline.night.masters import UNEXPECTED
 from pipeline.night.recipe import Recipe
-from pipeline.night.reduce import UNEXPECTED
 from pipeline.provenance.keys import key_of
 from pipeline.provenance.up_to_date import Input, Made, check_free, is_done, record_of
 from pipeline.records.frames import FrameSet, Image, Location

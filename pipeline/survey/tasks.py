@@ -9,8 +9,9 @@ from typing import Literal
 
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frames
+from pipeline.night.masters import Masters, master_bias, master_dark, master_flat
 from pipeline.night.recipe import Recipe
-from pipeline.night.reduce import Masters, master_bias, master_dark, master_flat, reduce
+from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.up_to_date import deliver
 from pipeline.records.frames import FrameSet
