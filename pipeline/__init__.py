@@ -192,8 +192,8 @@ if TYPE_CHECKING:
     from pipeline.fits.every_hdu import write_every_hdu as write_every_hdu
     from pipeline.fits.mask_file import read_mask as read_mask
     from pipeline.fits.open import open_frame as open_frame
-    from pipeline.fits.open import open_frames as open_frames
-    from pipeline.fits.open import read_night as read_night
+    from pipeline.fits.read_night import open_frames as open_frames
+    from pipeline.fits.read_night import read_night as read_night
     from pipeline.fits.write import write as write
     from pipeline.headers.cards import Cards as Cards
     from pipeline.library.scan import scan as scan
@@ -300,14 +300,14 @@ _HOMES = {
     "measure_quality": "night.quality",
     "normalise_flat": "stages.flat",
     "open_frame": "fits.open",
-    "open_frames": "fits.open",
+    "open_frames": "fits.read_night",
     "orient": "stages.orientation",
     "parse_filelist": "night.filelist",
     "pipe": "compose.chain",
     "quality_table": "night.quality",
     "read_every_hdu": "fits.every_hdu",
     "read_mask": "fits.mask_file",
-    "read_night": "fits.open",
+    "read_night": "fits.read_night",
     "reduce": "night.reduce",
     "reduce_each": "night.reduce",
     "reduce_many": "survey.reduce_many",

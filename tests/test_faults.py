@@ -24,8 +24,7 @@ from pipeline import Image, attach_header, open_frame, reducing, work, write
 from pipeline.cli.main import main
 from pipeline.compose.spool import put
 from pipeline.errors import FrameError, OutputError
-from pipeline.fits.atomic import Draft
-from pipeline.fits.delivery import together, whole_file
+from pipeline.fits.atomic import Draft, together, whole_file
 from pipeline.fits.file_access import Held
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from pipeline.cli.extra_step_options import add_linearity, extra_steps
 from pipeline.cli.options import add_flag_options, declared_of, flagging_of
 from pipeline.cli.step_options import add_noise, noise_given, steps_of
 from pipeline.cli.telling import speaker_of
-from pipeline.fits.open import paths_of, read_night
+from pipeline.fits.read_night import paths_of, read_night
 from pipeline.night.recipe import Recipe
 from pipeline.night.summary import counted
 from pipeline.records.frames import KINDS, FrameSet

@@ -12,7 +12,7 @@ from pipeline.errors import OutputError
 from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Look
 from pipeline.figures.export import Form, check_name, export_figure
 from pipeline.figures.night_page import write_report
-from pipeline.fits.delivery import together
+from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
 from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.fits.delivery import together
+from pipeline.fits.atomic import together
 from pipeline.fits.write import write
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.record import write_record

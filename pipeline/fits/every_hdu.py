@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-import attrs
 from astropy.io import fits
 
-from pipeline.cli.output_paths import check_outputs, master_paths, product_paths
 from pipeline.creator import CREATOR
-from pipeline.errors import FileListError, FrameError, PipelineError, SettingError, StepError
+from pipeline.errors import FileListError, FrameError, PipelineError, SettingError
 from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
-from pipeline.fits.open import in_order, open_frame, opened_frames, parsed_list, paths_of
+from pipeline.fits.open import open_frame
+from pipeline.fits.read_night import in_order, opened_frames, parsed_list
 from pipeline.fits.write import hdus_of_product, write_hdus
-from pipeline.night.masters import Masters, make_masters
-from pipeline.night.recipe import Recipe
-from pipeline.night.reduce import reduce
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
 from pipeline.stages.bias import MasterBias
@@ -33,6 +28,7 @@ _OF_ONE = re.compile(
     r"|(C(TYPE|RVAL|DELT|RPIX|UNIT|ROTA)|CD|PC|P[VS]|LT[VM])\d.*"
 )
 """Cards that stand with an image only."""
+
 
 Product: TypeAlias = ReducedImage | MasterBias | MasterDark | MasterFlat
 
@@ -142,55 +138,3 @@ def _shared(headers: list[fits.Header]) -> fits.Header:
         and all(card.keyword in other and other[card.keyword] == card.value for other in others)
     ]
     return fits.Header(kept)
-
-
-def refuse_others(options: argparse.Namespace) -> None:
-    """Refuse switches that are for one image only.
-
-    :raises SettingError: one is given.
-    """
-    for name in ("each", "record", "figure", "report", "quality", "fringe"):
-        if getattr(options, name):
-            raise SettingError(f"--{name} is for files of one image; it does not go with --every-hdu")
-
-
-def reduce_every_hdu(
-    options: argparse.Namespace, recipe_of: Callable[[argparse.Namespace], Recipe], say: Callable[[str], None]
-) -> None:
-    """Reduce a night HDU by HDU, and write the products of all into one file."""
-    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
-    nights = read_every_hdu(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
-    first = next(iter(nights.values()))
-    if not first.light.frames:
-        raise StepError(f"{options.filelist}: no light frames in it; give at least one")
-    output = options.output or Path("reduced.fits")
-    paths = product_paths(output, first, each=False)
-    masters = master_paths(options.masters, first)
-    inputs = [*paths_of(first), options.filelist, *([options.mask] if options.mask else [])]
-    check_outputs([*(path for path, *_ in paths), *masters.values()], inputs, overwrite=options.overwrite)
-    say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {_words(nights)}")
-    made: dict[Path, dict[int | str, Product]] = {}
-    for name, frames in nights.items():
-        named = argparse.Namespace(**{**vars(options), "mask_hdu": str(name) if options.mask else None})
-        for path, product in _of_one(frames, recipe_of(named), [(path, kind) for path, kind, _ in paths], masters):
-            made.setdefault(path, {})[name] = product
-        say(f"HDU {name}: reduced")
-    for path, products in made.items():
-        write_every_hdu(products, path, overwrite=options.overwrite)
-        say(f"wrote {path}: {len(products)} images")
-
-
-def _of_one(
-    frames: FrameSet, recipe: Recipe, paths: list[tuple[Path, Literal["light", "arc"]]], folder: Mapping[str, Path]
-) -> Iterator[tuple[Path, Product]]:
-    """Give the products of one detector, and its masters, with the files that they go to."""
-    masters = make_masters(frames, recipe)
-    for kind, path in folder.items():
-        master: Product | None = attrs.asdict(masters, recurse=False)[kind]
-        if master is not None:
-            yield path, master
-    yield from ((path, _reduced(frames, recipe, masters, kind)) for path, kind in paths)
-
-
-def _reduced(frames: FrameSet, recipe: Recipe, masters: Masters, kind: Literal["light", "arc"]) -> ReducedImage:
-    return reduce(frames, recipe=recipe, masters=masters, kind=kind)

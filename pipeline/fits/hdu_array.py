@@ -15,9 +15,8 @@ from astropy.io import fits
 from pipeline.compose.running import advise
 from pipeline.compose.spool import Spool, put
 from pipeline.errors import FrameError, HeaderWarning
-from pipeline.fits.checksums import same, sum_of_stream
 from pipeline.fits.file_access import Held, hold, in_our_words, opened, read_fully, reading, signature_of
-from pipeline.fits.integrity import BLOCK
+from pipeline.fits.integrity import BLOCK, same, sum_of_stream
 from pipeline.records.interop import UNSIGNED
 from pipeline.records.pixels import Array, working_dtype
 

@@ -1,4 +1,7 @@
-"""What is wrong with the headers of a FITS file, card by card: astropy stumbles on it, or counts for ever."""
+"""What is wrong with the headers of a FITS file, card by card: astropy stumbles on it, or counts for ever.
+
+The checksums of FITS: sums of 32-bit words, with what overflows added again.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,26 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+import numpy as np
+
 CARD, BLOCK = 80, 2880
+
+
 LONGEST = 2**22
 """Bytes in which a header ends: 50,000 cards."""
+
+
 TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 """What BITPIX may be, and numpy's names for it."""
+
 
 LARGEST = 2**60
 """Bytes that a file may have."""
 
+
 _END = re.compile(rb"END(?:[ \0]|=|$)")
+
+
 _WHOLE = re.compile(r"\s*([-+]?\d{1,40})\s*(?:/.*)?")
 
 
@@ -125,3 +138,38 @@ def _data_size(head: bytes) -> int:
     values = prod(axes[1:] if grouped else axes) if axes else 0
     size = abs(read("BITPIX", 8)) // 8 * read("GCOUNT", 1) * (read("PCOUNT", 0) + values)
     return -(-max(size, 0) // BLOCK) * BLOCK
+
+
+ALL_ONES = 0xFFFFFFFF
+
+
+PIECE = 2**20
+
+
+def sum_of(data: bytes, start: int = 0) -> int:
+    """Add up data as FITS does: their 32-bit words in ones' complement.
+
+    That is their sum modulo 2^32 - 1, and never 0's other form, all ones.
+
+    >>> sum_of(bytes([255] * 4)), sum_of(bytes([0, 0, 0, 1]), 2), sum_of(bytes([1])), sum_of(bytes([255] * 7))
+    (0, 3, 16777216, 4294967040)
+    """
+    whole = data + b"\0" * (-len(data) % 4)
+    return (start + int(np.frombuffer(whole, ">u4").sum(dtype=np.uint64))) % ALL_ONES
+
+
+def sum_of_stream(stream: Any, place: int, size: int) -> int:
+    """Add up a part of a file."""
+    stream.seek(place)
+    total, left = 0, size
+    while left > 0:
+        piece = stream.read(min(left, PIECE))
+        if not piece:
+            break
+        total, left = sum_of(piece, total), left - len(piece)
+    return total
+
+
+def same(one: int, other: int) -> bool:
+    """Compare two sums; 0 has two forms."""
+    return one % ALL_ONES == other % ALL_ONES

@@ -3,141 +3,27 @@
 from __future__ import annotations
 
 import logging
-import re
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import attrs
 from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.creator import CREATOR
-from pipeline.errors import (
-    MOST,
-    AssumptionWarning,
-    FileListError,
-    FrameError,
-    HeaderError,
-    HeaderWarning,
-    PipelineError,
-    PipelineWarning,
-)
+from pipeline.errors import AssumptionWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import cards_of, plane_number, plane_of
 from pipeline.fits.hdu_array import Plane
 from pipeline.fits.hdu_index import contents, forward, number_of
 from pipeline.fits.multi_amplifier import is_pattern, pile_of, piled
-from pipeline.fits.read_night import read_list, why_not_there
-from pipeline.fits.repeats import without_repeats
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, key_of
 from pipeline.headers.status import state as state_of
-from pipeline.night.filelist import Parsed, parse_rows
-from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
 
 _log = logging.getLogger("pipeline")
-
-
-def read_night(
-    path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None, plane: int | None = None
-) -> FrameSet:
-    """Read a file list and open its frames.  Paths in it are relative to the list.
-
-    :param delimiter: what stands between cells.
-    :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
-    :param plane: which image of a cube, from 0 in the order of the file; frames that are no cubes have none to choose.
-    :raises FileListError: with every problem of the list and of the files it names, by line.
-    """
-    path = Path(path)
-    parsed = parsed_list(path, delimiter=delimiter, exposure_key=exposure_key)
-    frames, problems = opened_frames(parsed.frames, exposure_key, plane_number(plane))
-    _log.info("%s: %r", path, frames)
-    if parsed.problems or problems:
-        raise FileListError(str(path), in_order([*parsed.problems, *problems]))
-    return frames
-
-
-def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Parsed:
-    """Read a file list, and open nothing yet; problems with its rows are in what it gives.
-
-    :raises FileListError: it is no text.
-    """
-    if exposure_key:
-        key_of(exposure_key)  # a mistake in it is not every file's
-    return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
-
-
-def in_order(problems: Iterable[str]) -> tuple[str, ...]:
-    """Sort problems of a list by the lines that they name."""
-    return tuple(sorted(problems, key=_line))
-
-
-def _line(problem: str) -> int:
-    """Give the line that a problem names; what concerns several lines comes last."""
-    line = re.match(r"line (\d+): ", problem)
-    return int(line[1]) if line else sys.maxsize
-
-
-def paths_of(frames: FrameSet) -> set[Path]:
-    """Give the files that opened frames are read from."""
-    return {Path(frame.data.values.path) for frame in frames if isinstance(frame.data, FitsSource)}
-
-
-def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
-    """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
-
-    :raises FileListError: with every file that cannot be opened as an image.
-    """
-    opened, problems = opened_frames(frames, exposure_key, plane_number(plane))
-    if problems:
-        raise FileListError("frames", problems)
-    return opened
-
-
-def opened_frames(
-    frames: FrameSet, exposure_key: str | None, plane: int | None = None
-) -> tuple[FrameSet, tuple[str, ...]]:
-    """Open frames, each place once however often it is listed; give what can be opened, and every problem."""
-    opened: list[Image] = []
-    lines: list[int | None] = []
-    problems: list[str] = []
-    known: dict[Any, Image | str] = {}
-    for frame in frames:
-        where = frame.data
-        if not isinstance(where, Location):
-            opened.append(frame)
-            lines.append(None)
-            continue
-        place = where.path, where.hdu, frame.sources
-        if place not in known:
-            known[place] = _tried(frame, exposure_key, plane, hint=len(problems) < MOST)
-        one = known[place]
-        if isinstance(one, Image):
-            opened.append(attrs.evolve(one, kind=frame.kind))
-            lines.append(where.line)
-        else:
-            problems.append(f"line {where.line}: {one}" if where.line else one)
-    single, repeats = without_repeats(opened, lines)
-    problems += repeats
-    try:
-        return FrameSet(single), tuple(problems)
-    except PipelineError as error:
-        return FrameSet(), (*problems, str(error))
-
-
-def _tried(frame: Image, exposure_key: str | None, plane: int | None, *, hint: bool) -> Image | str:
-    """Open a frame, or say why it cannot be; where warnings are errors, of what it would have warned."""
-    try:
-        return open_frame(frame, exposure_key=exposure_key, plane=plane)
-    except PipelineWarning as warning:
-        return f"{warning} (refused, as assumptions are: --strict)"
-    except PipelineError as error:
-        missing = hint and isinstance(error.__cause__, FileNotFoundError) and isinstance(frame.data, Location)
-        return f"{error}; {why_not_there(frame.data.path)}" if missing else str(error)  # type: ignore[union-attr]
 
 
 def open_frame(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.fits.delivery import whole_file
+from pipeline.fits.atomic import whole_file
 from pipeline.night.quality import Quality, measure_quality, quality_table, rejected_from
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage

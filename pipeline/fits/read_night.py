@@ -1,17 +1,34 @@
-"""Edge: the text of a file list, or what else was found in its place; and why a path in it leads nowhere."""
+"""Edge: the text of a file list, or what else was found in its place; and why a path in it leads nowhere.
+
+Edge: frames that a list names more than once.
+"""
 
 from __future__ import annotations
 
 import codecs
 import difflib
 import re
+import sys
 import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline.errors import FileListError
+import attrs
+from toolz import groupby, unique
+
+from pipeline.compose.running import advise
+from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineError, PipelineWarning
+from pipeline.fits.frame_source import FitsSource
+from pipeline.fits.hdu import plane_number
+from pipeline.fits.open import _log, open_frame
+from pipeline.headers.exposure import key_of
+from pipeline.night.filelist import Parsed, parse_rows
+from pipeline.records.frames import FrameSet, Image, Location
 
 LONGEST = 2**26
 """Bytes of a list: a million rows. What is longer is no list."""
+
 
 _OTHERS = (
     (b"SIMPLE  =", "is a FITS file; expected a list of them: a CSV file of type, path, hdu"),
@@ -97,3 +114,137 @@ def _unexpanded(place: Path) -> str:
     if place.name[-1:] in "'’”" or place.name[:1] in "'‘“":
         return 'quotes around a path are ", or none'
     return ""
+
+
+TAKEN_OUT = ("bias", "dark")
+"""Kinds that are taken out of others: a frame that is taken out of itself leaves nothing."""
+
+
+def without_repeats(frames: Sequence[Image], lines: Sequence[int | None]) -> tuple[list[Image], list[str]]:
+    """Give opened frames without those that repeat another of their kind, and the problems with the others.
+
+    A file is known by its size, time and inode, so that links and other ways of writing its path do not hide it.
+    The same frame counts once in its kind, and this is said: twice it would pass for two with independent noise.
+    A bias or dark that is also another kind is a problem; a flat, light or arc that is, is said.
+
+    :param lines: where in the list each frame stands.
+    """
+    kept, problems = [], []
+    groups = groupby(lambda place: _identity(frames[place]) or place, range(len(frames)))
+    for places in groups.values():
+        some = [frames[place] for place in places]
+        kinds = list(unique(frame.kind for frame in some))
+        kept += [places[[frame.kind for frame in some].index(kind)] for kind in kinds]
+        if len(kinds) > 1 and set(kinds) & set(TAKEN_OUT):
+            problems.append(
+                f"line {lines[places[-1]]}: {some[-1].name}: listed as {' and as '.join(kinds)} (line "
+                f"{', '.join(str(lines[place]) for place in places[:-1])}); taken out of itself it leaves nothing: "
+                "list it once"
+            )
+        elif len(some) > 1:
+            once = "; counts once for each" if len(kinds) > 1 else "; counts once"
+            advise(f"{some[0].name}: listed {len(some)} times, as {' and '.join(kinds)}{once}", AssumptionWarning)
+    return [frames[place] for place in sorted(kept)], problems
+
+
+def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None] | None:
+    source = frame.data
+    return (source.values.signature, source.values.hdu, source.values.plane) if isinstance(source, FitsSource) else None
+
+
+def read_night(
+    path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None, plane: int | None = None
+) -> FrameSet:
+    """Read a file list and open its frames.  Paths in it are relative to the list.
+
+    :param delimiter: what stands between cells.
+    :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
+    :param plane: which image of a cube, from 0 in the order of the file; frames that are no cubes have none to choose.
+    :raises FileListError: with every problem of the list and of the files it names, by line.
+    """
+    path = Path(path)
+    parsed = parsed_list(path, delimiter=delimiter, exposure_key=exposure_key)
+    frames, problems = opened_frames(parsed.frames, exposure_key, plane_number(plane))
+    _log.info("%s: %r", path, frames)
+    if parsed.problems or problems:
+        raise FileListError(str(path), in_order([*parsed.problems, *problems]))
+    return frames
+
+
+def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Parsed:
+    """Read a file list, and open nothing yet; problems with its rows are in what it gives.
+
+    :raises FileListError: it is no text.
+    """
+    if exposure_key:
+        key_of(exposure_key)  # a mistake in it is not every file's
+    return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
+
+
+def in_order(problems: Iterable[str]) -> tuple[str, ...]:
+    """Sort problems of a list by the lines that they name."""
+    return tuple(sorted(problems, key=_line))
+
+
+def _line(problem: str) -> int:
+    """Give the line that a problem names; what concerns several lines comes last."""
+    line = re.match(r"line (\d+): ", problem)
+    return int(line[1]) if line else sys.maxsize
+
+
+def paths_of(frames: FrameSet) -> set[Path]:
+    """Give the files that opened frames are read from."""
+    return {Path(frame.data.values.path) for frame in frames if isinstance(frame.data, FitsSource)}
+
+
+def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
+    """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
+
+    :raises FileListError: with every file that cannot be opened as an image.
+    """
+    opened, problems = opened_frames(frames, exposure_key, plane_number(plane))
+    if problems:
+        raise FileListError("frames", problems)
+    return opened
+
+
+def opened_frames(
+    frames: FrameSet, exposure_key: str | None, plane: int | None = None
+) -> tuple[FrameSet, tuple[str, ...]]:
+    """Open frames, each place once however often it is listed; give what can be opened, and every problem."""
+    opened: list[Image] = []
+    lines: list[int | None] = []
+    problems: list[str] = []
+    known: dict[Any, Image | str] = {}
+    for frame in frames:
+        where = frame.data
+        if not isinstance(where, Location):
+            opened.append(frame)
+            lines.append(None)
+            continue
+        place = where.path, where.hdu, frame.sources
+        if place not in known:
+            known[place] = _tried(frame, exposure_key, plane, hint=len(problems) < MOST)
+        one = known[place]
+        if isinstance(one, Image):
+            opened.append(attrs.evolve(one, kind=frame.kind))
+            lines.append(where.line)
+        else:
+            problems.append(f"line {where.line}: {one}" if where.line else one)
+    single, repeats = without_repeats(opened, lines)
+    problems += repeats
+    try:
+        return FrameSet(single), tuple(problems)
+    except PipelineError as error:
+        return FrameSet(), (*problems, str(error))
+
+
+def _tried(frame: Image, exposure_key: str | None, plane: int | None, *, hint: bool) -> Image | str:
+    """Open a frame, or say why it cannot be; where warnings are errors, of what it would have warned."""
+    try:
+        return open_frame(frame, exposure_key=exposure_key, plane=plane)
+    except PipelineWarning as warning:
+        return f"{warning} (refused, as assumptions are: --strict)"
+    except PipelineError as error:
+        missing = hint and isinstance(error.__cause__, FileNotFoundError) and isinstance(frame.data, Location)
+        return f"{error}; {why_not_there(frame.data.path)}" if missing else str(error)  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ from typing import Any
 from astropy.io import fits
 
 from pipeline.errors import StepError
-from pipeline.fits.delivery import whole_file
+from pipeline.fits.atomic import whole_file
 from pipeline.fits.mask_file import hdus_of
 from pipeline.records.interop import shared_hdus
 from pipeline.records.pixels import Array

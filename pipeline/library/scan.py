@@ -14,8 +14,7 @@ from toolz import groupby
 from pipeline.creator import CREATOR
 from pipeline.detector.amplifiers import PILE
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
-from pipeline.fits.atomic import check_writable
-from pipeline.fits.delivery import together, whole_file
+from pipeline.fits.atomic import check_writable, together, whole_file
 from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards

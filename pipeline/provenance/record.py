@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from pipeline.creator import CREATOR
 from pipeline.errors import FrameError
-from pipeline.fits.delivery import whereabouts
+from pipeline.fits.atomic import whereabouts
 from pipeline.fits.file_access import signature_of
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.write import write_json

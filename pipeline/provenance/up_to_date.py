@@ -11,8 +11,7 @@ import attrs
 
 from pipeline.creator import CREATOR
 from pipeline.errors import OutputError
-from pipeline.fits.atomic import check_writable
-from pipeline.fits.delivery import together, whereabouts
+from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
 from pipeline.stages.header import ReducedImage
 

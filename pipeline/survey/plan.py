@@ -17,7 +17,7 @@ from pipeline.detector.setup import check_alike
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits.atomic import identity
 from pipeline.fits.frame_source import FitsSource
-from pipeline.fits.open import read_night
+from pipeline.fits.read_night import read_night
 from pipeline.night.masters import UNEXPECTED
 from pipeline.night.recipe import Recipe
 from pipeline.provenance.keys import key_of

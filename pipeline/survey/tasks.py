@@ -8,7 +8,7 @@ from traceback import format_exception
 from typing import Literal
 
 from pipeline.errors import FrameError, PipelineError
-from pipeline.fits.open import open_frames
+from pipeline.fits.read_night import open_frames
 from pipeline.night.masters import Masters, master_bias, master_dark, master_flat
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
