@@ -12,8 +12,7 @@ from astropy.io import fits
 from pipeline.errors import OutputError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, sealed
-from pipeline.simulation.camera import Chip, Detector, chip_of, expose
-from pipeline.simulation.scenes import arc_lines, spectrum, stars
+from pipeline.simulation.camera import Chip, Detector, arc_lines, chip_of, expose, spectrum, stars
 
 
 @attrs.frozen
