@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Clip, Image, Recipe, chain, combine, divide, errors, flag_saturated, subtract_overscan
-from pipeline.provenance.keys import key_of
+from pipeline.provenance.up_to_date import key_of
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 things = st.recursive(scalars, lambda inner: st.tuples(inner) | st.tuples(inner, inner) | st.lists(inner), max_leaves=8)
@@ -65,7 +65,7 @@ def test_steps_count_with_their_settings():
 
 
 def test_a_key_is_the_same_in_another_process():
-    imports = "from pipeline import Recipe; from pipeline.provenance.keys import key_of; "
+    imports = "from pipeline import Recipe; from pipeline.provenance.up_to_date import key_of; "
     code = imports + "print(key_of(Recipe(), 'bias', {'b': 1, 'a': 2}))"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert there == key_of(Recipe(), "bias", {"a": 2, "b": 1})

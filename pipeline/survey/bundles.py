@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from pipeline.provenance.keys import key_of
+from pipeline.provenance.up_to_date import key_of
 from pipeline.survey.plan import Plan, Task
 
 

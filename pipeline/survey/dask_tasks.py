@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.compose.running import running
-from pipeline.provenance.keys import key_of
+from pipeline.provenance.up_to_date import key_of
 from pipeline.survey.bundles import Bundle, bundled
 from pipeline.survey.dask_client import itself
 from pipeline.survey.handing import done_there

@@ -20,8 +20,7 @@ from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.read_night import read_night
 from pipeline.night.masters import UNEXPECTED
 from pipeline.night.recipe import Recipe
-from pipeline.provenance.keys import key_of
-from pipeline.provenance.up_to_date import Input, Made, check_free, is_done, record_of
+from pipeline.provenance.up_to_date import Input, Made, check_free, is_done, key_of, record_of
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
