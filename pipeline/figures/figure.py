@@ -8,8 +8,7 @@ import numpy as np
 
 from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, Limits, Look, Range, ranges
-from pipeline.figures.counts import binned, span_of
-from pipeline.figures.layout import FILL, LINE, NONE, layout_of, menus_of, title_of
+from pipeline.figures.layout import FILL, LINE, NONE, binned, layout_of, menus_of, span_of, title_of
 from pipeline.figures.view import View, view_of
 
 if TYPE_CHECKING:

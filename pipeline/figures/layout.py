@@ -1,4 +1,7 @@
-"""How a figure is laid out: picture, colour bar, histogram, title and buttons."""
+"""How a figure is laid out: picture, colour bar, histogram, title and buttons.
+
+How many pixels have which value: the counts of a histogram.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,48 @@ from typing import Any
 import numpy as np
 
 from pipeline.figures.colour import STRETCHES, Limits, Look, Range, colour_scale
-from pipeline.figures.counts import binned, span_of
 from pipeline.figures.view import View
+from pipeline.records.pixels import Array
+
+BINS, CHUNK = 256, 1 << 18
+
+
+def span_of(limits: dict[Limits, Range]) -> Range:
+    """Give what the histogram spans: both narrow limits and a little more, within what there is."""
+    low = min(limits["zscale"].low, limits["percentile"].low)
+    high = max(limits["zscale"].high, limits["percentile"].high)
+    margin = (high - low) / 10
+    return Range(max(low - margin, limits["minmax"].low), min(high + margin, limits["minmax"].high))
+
+
+def binned(values: Array, span: Range) -> tuple[Array, int, int]:
+    """Count values in equal bins, 2 ∛n and at most 256, and those below and above them.
+
+    Some values at a time, as memory is slow.
+    """
+    bins = min(BINS, max(8, round(2 * float(np.cbrt(values.size)))))
+    counts = np.zeros(bins + 2, np.int64)
+    for start in range(0, values.size, CHUNK):
+        chunk = values[start : start + CHUNK]
+        place = (chunk - span.low) * (bins / (span.high - span.low))
+        np.copyto(place, bins - 0.5, where=chunk == span.high)
+        counts += np.bincount(np.floor(np.clip(place, -1, bins) + 1).astype(np.intp), minlength=bins + 2)
+    return counts[1:-1], int(counts[0]), int(counts[-1])
+
 
 LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
 
+
 INK, GRID, LINE, FILL, BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(33,80,138,0.13)"
+
+
 NONE = 0.5
 """What stands for no pixels on an axis of logarithms."""
+
+
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
+
+
 AXIS = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
 
 

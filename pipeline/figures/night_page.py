@@ -1,4 +1,9 @@
-"""Edge: the report of a night: one page with what came out, what it was made of, and how well."""
+"""Edge: the report of a night: one page with what came out, what it was made of, and how well.
+
+Quality numbers as a table of a page.
+
+The mean along rows and columns before and after a reduction, as charts of a page.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +19,9 @@ import numpy as np
 from pipeline.creator import CREATOR
 from pipeline.figures.colour import Look
 from pipeline.figures.export import write_plotly_beside
+from pipeline.figures.figure import CONFIG
 from pipeline.figures.html_page import PlotlyJs, page_text, panel, whole_page
-from pipeline.figures.profiles import before_and_after
-from pipeline.figures.qualitypage import quality_section
+from pipeline.figures.plotly_json import in_html
 from pipeline.figures.view import View, view_of
 from pipeline.fits.quality_file import quality_of
 from pipeline.fits.write import write_whole
@@ -24,11 +29,93 @@ from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Flag
+from pipeline.records.pixels import Array, Flag, Pixels
 from pipeline.stacking.result import Found
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
+
+HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
+
+
+def quality_section(rows: Sequence[Quality]) -> list[str]:
+    """Give a heading and the table of the quality numbers of frames and products; nothing for none."""
+    if not rows:
+        return []
+    head = "".join(f"<th>{name}</th>" for name in HEADS)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
+    return [
+        "<h2>Quality</h2>",
+        "<p>Level: median of the good pixels. Noise: from pixel to pixel along rows. Gradient: right edge less left, "
+        "upper less lower. Counts: of pixels, and of values left out when frames were combined.</p>",
+        f'<div class="wide"><table class="quality"><tr>{head}</tr>{body}</table></div>',
+    ]
+
+
+def _cells(row: Quality) -> tuple[str, ...]:
+    unit = f" {row.unit}" if row.unit else ""
+    exposure = "" if row.exposure is None else f"{row.exposure:g} s"
+    sizes = (row.level, row.noise, row.gradient_x, row.gradient_y)
+    measured = ("" if math.isnan(size) else f"{size:.5g}{unit}" for size in sizes)
+    rejected = "" if row.rejected is None else str(row.rejected)
+    name = re.split(r"[/\\]", row.name)[-1]
+    return row.kind, name, exposure, *measured, str(row.saturated), str(row.flagged), rejected
+
+
+BEFORE, AFTER = "#c2571a", "#21508a"
+
+
+def before_and_after(raw: Image, view: View, kind: str) -> list[str]:
+    """Draw the mean along rows and columns before and after the reduction."""
+    before = raw.pixels
+    after = Pixels(view.values, view.flags)
+    charts = []
+    for axis, name in ((0, "column"), (1, "row")):
+        lines = [
+            _line(f"first raw {kind}", before, axis, BEFORE, "y2"),
+            _line("reduced", after, axis, AFTER, "y"),
+        ]
+        along, units = f"{'xy'[axis]} ({name}, from 0)", (view.unit, raw.state.unit)
+        charts.append(_chart(f"profile-{kind}-{name}", lines, along, units))
+    return [f"<h3>Before and after</h3>\n<p>Mean of each column, and of each row, of good pixels.</p>{''.join(charts)}"]
+
+
+def _line(name: str, pixels: Pixels, axis: int, colour: str, on: str) -> dict[str, Any]:
+    good = np.isfinite(pixels.values) & ~pixels.mask
+    count = good.sum(axis=axis)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(good, pixels.values, 0).sum(axis=axis, dtype=np.float64) / count
+    line = {"color": colour, "width": 1.2}
+    return {"type": "scatter", "mode": "lines", "name": name, "y": _rounded(mean), "line": line, "yaxis": on}
+
+
+def _rounded(values: Array) -> Array:
+    """Keep six digits: a chart has no dots for more."""
+    size = float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
+    return np.round(values, 6 - math.ceil(math.log10(size))) if size > 0 else values
+
+
+def _chart(key: str, lines: list[dict[str, Any]], along: str, units: tuple[str, str]) -> str:
+    axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
+    arranged = {
+        "height": 260,
+        "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {**axis, "title": {"text": along}},
+        "yaxis": {**axis, "title": {"text": _with("reduced", units[0])}, "color": AFTER},
+        "yaxis2": {
+            **axis, "title": {"text": _with("raw", units[1])}, "color": BEFORE, "overlaying": "y",
+            "side": "right", "showgrid": False, "tickmode": "auto", "nticks": 6
+        },
+    }  # fmt: skip
+    spec = in_html({"data": lines, "layout": arranged, "config": {**CONFIG, "displayModeBar": False}})
+    return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
+
+
+def _with(word: str, unit: str) -> str:
+    return f"{word} ({unit})" if unit else word
+
 
 HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""
