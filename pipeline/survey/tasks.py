@@ -18,8 +18,7 @@ from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
-from pipeline.survey.bundles import Bundle
-from pipeline.survey.plan import Result, Survey, Task, done_already, noting, output_of, source_of
+from pipeline.survey.plan import Bundle, Result, Survey, Task, done_already, noting, output_of, source_of
 
 
 def run(task: Task, survey: Survey, *needs: Result) -> Result:
