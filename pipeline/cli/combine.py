@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli.asking import add_combining_options, inputs_of, night_of, recipe_of
-from pipeline.cli.crew import add_worker_options, combined_by
 from pipeline.cli.extra_step_options import NO_EXTRAS
-from pipeline.cli.options import UNUSED
+from pipeline.cli.options import UNUSED, add_combining_options, inputs_of, night_of, recipe_of
 from pipeline.cli.output_paths import check_outputs, record_path
+from pipeline.cli.reduce_many import add_worker_options, combined_by
 from pipeline.cli.step_options import NO_SWITCHES
-from pipeline.cli.telling import deliver, record_done, speaker_of, told_once_there
+from pipeline.cli.terminal import deliver, record_done, speaker_of, told_once_there
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import StepError
 from pipeline.records.frames import KINDS

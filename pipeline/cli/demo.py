@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.cli.replay import Parse
-from pipeline.cli.telling import speaker_of
+from pipeline.cli.terminal import speaker_of
 from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
 from pipeline.simulation.simulate import Night, simulate, write_night

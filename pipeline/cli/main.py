@@ -12,8 +12,7 @@ import traceback
 from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.progress import progress_bar
-from pipeline.cli.terminal import said_plainly, shown
+from pipeline.cli.terminal import progress_bar, said_plainly, shown
 from pipeline.compose.running import running
 from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError

@@ -1,14 +1,23 @@
-"""Edge: the command's switches for flags and states."""
+"""Edge: the command's switches for flags and states.
+
+Edge: the options of the commands that combine frames, and the recipe and the night that they ask for.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from pipeline.cli.extra_step_options import add_linearity, extra_steps
+from pipeline.cli.step_options import add_noise, noise_given, steps_of
+from pipeline.cli.terminal import speaker_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
-from pipeline.night.recipe import Flagging
-from pipeline.records.frames import KINDS
+from pipeline.fits.read_night import paths_of, read_night
+from pipeline.night.recipe import Flagging, Recipe
+from pipeline.night.summary import counted
+from pipeline.records.frames import KINDS, FrameSet
+from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared
 
@@ -70,3 +79,75 @@ def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]
 
 UNUSED = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
 """Where there is no reduction, none of its switches is set."""
+
+
+def add_combining_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that such commands share."""
+    add = command.add_argument
+    add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
+    add("--method", choices=["mean", "median"], default="mean", help="default: mean")
+    add("--clip", choices=["noise", "std", "mad", "none"], default="noise", help="spread to clip by (default: noise)")
+    add("--sigma", type=float, default=5.0, metavar="K", help="clip at K sigma (default: 5)")
+    add("--sigma-low", type=float, metavar="K", help="below; default: as --sigma")
+    add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
+    add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
+    add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
+    add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
+    add_noise(command)
+    add(
+        "--variance",
+        choices=["noise", "scatter", "none"],
+        default="noise",
+        help="of the product: from the noise of the frames (default), or from each pixel's own values",
+    )
+    add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
+    add_flag_options(command)
+    add_linearity(command)
+    add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
+    add("--strict", action="store_true", help="refuse what would have to be assumed, or falls short of what is asked")
+    add("--overwrite", action="store_true", help="write over files that are there")
+    add("--record", action="store_true", help="also write what it takes to repeat this: reduced.json for reduced.fits")
+    add("--quiet", action="store_true", help="print notes and errors only")
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """Give the recipe that the options ask for.
+
+    :raises SettingError: they contradict each other, or one is out of its range.
+    """
+    noise = noise_given(options)
+    counting = None if isinstance(noise, tuple) else noise  # of several amplifiers the frames tell more
+    clip = None
+    if options.clip != "none":
+        low = options.sigma if options.sigma_low is None else options.sigma_low
+        high = options.sigma if options.sigma_high is None else options.sigma_high
+        clip = Clip(options.clip, low, high, iterations=options.iterations, counting=counting)
+    return Recipe(
+        method=options.method,
+        clip=clip,
+        saturation=options.saturation,
+        variance=None if options.variance == "none" else options.variance,
+        noise=noise,
+        dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
+        flagging=flagging_of(options),
+        declared=declared_of(options),
+        **steps_of(options),
+        **extra_steps(options),
+    )
+
+
+def night_of(options: argparse.Namespace) -> FrameSet:
+    """Read the file list, and tell what it holds.
+
+    :raises FileListError: with every problem of the list and of the files it names.
+    """
+    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
+    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
+    counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
+    speaker_of(options)(f"{options.filelist}: {', '.join(counts)}")
+    return frames
+
+
+def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
+    """Give every file that is read, and must not be written over."""
+    return [*paths_of(frames), options.filelist, *(path for path in (options.mask, options.fringe) if path)]

@@ -6,15 +6,14 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.cli.asking import add_combining_options, inputs_of, night_of, recipe_of
 from pipeline.cli.every_hdu import reduce_every_hdu, refuse_others
 from pipeline.cli.extra_step_options import add_extras
 from pipeline.cli.inspect import add_figure_options, outputs_of, write_drawings
-from pipeline.cli.options import add_reduction_options
+from pipeline.cli.options import add_combining_options, add_reduction_options, inputs_of, night_of, recipe_of
 from pipeline.cli.output_paths import check_outputs, master_paths, product_paths, record_path
 from pipeline.cli.reduce_many import add_many_options, is_many, reduce_nights
 from pipeline.cli.step_options import add_switches
-from pipeline.cli.telling import deliver, record_done, speaker_of, told_once_there
+from pipeline.cli.terminal import deliver, record_done, speaker_of, told_once_there
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write

@@ -1,19 +1,59 @@
-"""Edge: the command for many nights."""
+"""Edge: the command for many nights.
+
+Edge: who does the work, as the command line says: this process, or workers; nothing of theirs is imported before.
+"""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from pipeline.cli.crew import add_worker_options, client_of
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
 from pipeline.survey.plan import Survey, outputs_of
 from pipeline.survey.reduce_many import Outcome, reduce_many
+
+
+def add_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the switches that tell who does the work."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
+
+
+@contextmanager
+def client_of(options: argparse.Namespace) -> Iterator[Any]:
+    """Give a client of the workers that are asked for; None for none."""
+    if options.workers is not None and options.workers < 1:
+        raise SettingError(f"--workers {options.workers}; expected one or more")
+    if options.workers is None and options.cluster is None:
+        yield None
+    else:
+        from pipeline.survey.dask_client import workers
+
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
+        with workers(options.workers, options.cluster) as client:
+            yield client
+
+
+@contextmanager
+def combined_by(options: argparse.Namespace) -> Iterator[None]:
+    """Have the workers that are asked for combine within this block, or this process."""
+    with client_of(options) as client:
+        if client is None:
+            yield
+        else:
+            from pipeline.survey.dask_combine import spread
+
+            with spread(client):
+                yield
 
 
 def add_many_options(command: argparse.ArgumentParser) -> None:

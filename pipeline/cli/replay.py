@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipeline.cli.telling import speaker_of
+from pipeline.cli.terminal import speaker_of
 from pipeline.errors import ReplayError
 from pipeline.provenance.replay import replay
 
