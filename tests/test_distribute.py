@@ -22,6 +22,7 @@ from pipeline import (
     Survey,
     chain,
     combine,
+    combine_on,
     divide,
     each,
     errors,
@@ -31,7 +32,6 @@ from pipeline import (
     read_night,
     reduce_many,
     running,
-    spread,
     subtract_bias,
     subtract_dark,
     subtract_overscan,
@@ -217,7 +217,7 @@ def test_where_no_workers_are_left_a_stack_is_not_waited_for(tmp_path, monkeypat
             n_workers=0, processes=False, protocol="tcp", dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
-        spread(client),
+        combine_on(client),
         pytest.raises(errors.WorkerError, match="has had no workers"),
     ):
         combine(frames)
@@ -286,7 +286,7 @@ def test_a_stack_combined_in_blocks_is_the_same_to_the_bit(client, tmp_path, mad
     frames = made(stack(tmp_path, 5))
     with running(threads=1):
         serial = combine(frames, **settings)
-    with spread(client):
+    with combine_on(client):
         blocks = combine(frames, **settings)
     assert blocks == serial
     assert blocks.found == serial.found
@@ -295,7 +295,7 @@ def test_a_stack_combined_in_blocks_is_the_same_to_the_bit(client, tmp_path, mad
 def test_each_block_reads_its_own_rows_only(client, tmp_path):
     frames = stack(tmp_path, 4, shape=(400, 64))
     done = []
-    with spread(client), running(progress=lambda rows, of: done.append((rows, of))):
+    with combine_on(client), running(progress=lambda rows, of: done.append((rows, of))):
         combine(frames, clip=None)
     assert done == [(50 * block, 400) for block in range(1, 9)]
 
@@ -304,7 +304,7 @@ def test_what_goes_wrong_in_a_block_is_told_in_our_words(client, tmp_path):
     frames = stack(tmp_path, 3)
     with (tmp_path / "flat_1.fits").open("r+b") as stream:
         stream.truncate(5000)
-    with spread(client), pytest.raises(errors.FrameError, match="changed since it was opened"):
+    with combine_on(client), pytest.raises(errors.FrameError, match="changed since it was opened"):
         combine(frames, clip=None)
 
 

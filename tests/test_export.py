@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from browser import chromium
 
-from pipeline import Form, Image, export_figure, write
+from pipeline import FigureFile, Image, export_figure, write
 from pipeline.cli.main import main
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures.plotly_json import as_json
@@ -53,7 +53,7 @@ def test_masked_pixels_are_painted_in_their_own_colour(product):
     assert colour_at("m.png", 20, 10) == (0xBB, 0x00, 0xFF)
 
 
-@pytest.mark.parametrize("form", [Form(), Form(compact=True)], ids=["lists", "compact"])
+@pytest.mark.parametrize("form", [FigureFile(), FigureFile(compact=True)], ids=["lists", "compact"])
 def test_json_is_strict_and_its_values_are_right(product, form):
     values = SKY.astype(np.float64)
     values[3, 4], values[5, 6] = np.nan, np.inf
@@ -76,7 +76,7 @@ def test_json_is_strict_and_its_values_are_right(product, form):
 
 def test_json_holds_at_most_1024_squared_blocks_unless_full(product):
     big = np.zeros((1030, 1030), np.float32)
-    for form, rows in ((Form(), 515), (Form(full=True), 1030)):
+    for form, rows in ((FigureFile(), 515), (FigureFile(full=True), 1030)):
         export_figure(big, "big.json", form=form, overwrite=True)
         assert len(json.loads(Path("big.json").read_text())["data"][0]["z"]) == rows
 
@@ -102,7 +102,7 @@ def test_an_iframe_is_one_ascii_element_without_reach(product):
 
 
 def test_plotly_js_is_put_beside_a_page_once(product):
-    form = Form(plotlyjs="directory")
+    form = FigureFile(plotlyjs="directory")
     export_figure(product, "a.html", form=form)
     export_figure(product, "b.html", form=form)
     assert '<script src="plotly.min.js">' in Path("b.html").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_names_and_files_that_cannot_be(product):
         export_figure(product, "there.html")
     assert Path("there.html").read_text(encoding="utf-8") == "mine"
     with pytest.raises(SettingError, match="plotlyjs"):
-        Form(plotlyjs="inline")
+        FigureFile(plotlyjs="inline")
 
 
 def test_ticks_are_round_and_inside():

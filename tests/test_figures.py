@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline import Image, Look, MasterBias, Pixels, figure
+from pipeline import Appearance, Image, MasterBias, Pixels, figure
 from pipeline.errors import SettingError, ShapeError
 from pipeline.figures.blocks import block_size, in_blocks, noise_map
 from pipeline.figures.colour import (
@@ -257,7 +257,7 @@ def test_the_histogram_counts_every_good_pixel_within_its_span():
 @pytest.mark.parametrize("bad", [{"limits": "z"}, {"stretch": "sqrt"}, {"colours": "jet"}])
 def test_unknown_looks_are_refused(bad):
     with pytest.raises(SettingError, match="expected one of"):
-        Look(**bad)
+        Appearance(**bad)
 
 
 @pytest.mark.parametrize("thing", [np.zeros(5), np.zeros((2, 2, 2)), np.zeros((2, 2), complex), np.zeros((0, 5))])

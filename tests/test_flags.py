@@ -20,6 +20,7 @@ from pipeline import (
     Pixels,
     Recipe,
     combine,
+    drop_rare_saturation,
     each,
     flag_bad,
     flag_dead,
@@ -29,7 +30,6 @@ from pipeline import (
     open_frame,
     read_mask,
     reduce,
-    spare_saturated,
     write,
 )
 from pipeline.cli.main import main
@@ -199,7 +199,7 @@ def saturating(count, frames=4):
 @pytest.mark.parametrize(("count", "flag", "value"), [(0, 0, 101.5), (1, 0, 102), (2, 2, 32_551.25), (4, 2, 65_000)])
 def test_half_of_the_frames_must_be_saturated(count, flag, value):
     """The mean of 100 to 103; of 101 to 103; of two saturated with 102 and 103; of four saturated."""
-    image = combine(spare_saturated(saturating(count), fraction=0.5), clip=None)
+    image = combine(drop_rare_saturation(saturating(count), fraction=0.5), clip=None)
     assert (image.pixels.flags[2, 2], image.pixels.values[2, 2]) == (flag, value)
     assert image.pixels.mask.sum() == (flag != 0)
     assert image.pixels.values[0, 0] == 101.5
@@ -211,12 +211,12 @@ def test_by_default_one_frame_is_enough():
 
 def test_nothing_saturated_is_nothing_done():
     frames = saturating(0)
-    assert spare_saturated(frames, fraction=1.0) is frames
+    assert drop_rare_saturation(frames, fraction=1.0) is frames
 
 
 @pytest.mark.parametrize("fraction", [0, -1, 1.1, float("nan")])
 def test_a_fraction_of_frames_lies_above_0_and_up_to_1(fraction):
-    for make in (lambda: spare_saturated(saturating(1), fraction=fraction), lambda: Flagging(fraction=fraction)):
+    for make in (lambda: drop_rare_saturation(saturating(1), fraction=fraction), lambda: Flagging(fraction=fraction)):
         with pytest.raises(SettingError, match="expected a fraction above 0 and up to 1"):
             make()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import Flag, Image, Look, Pixels, figures
+from pipeline import Appearance, Flag, Image, Pixels, figures
 from pipeline.figures.colour import NOTHING, colours
 from pipeline.figures.figure import CONFIG
 from pipeline.figures.html_page import page, panel
@@ -26,7 +26,7 @@ def frame(height, width, seed=1):
 
 
 def page_of(thing, **settings):
-    return page(panel(view_of(thing), Look(), **settings))
+    return page(panel(view_of(thing), Appearance(), **settings))
 
 
 @pytest.mark.parametrize("shape", [(254, 1024), (1500, 1300)], ids=["small", "large"])
@@ -73,7 +73,7 @@ def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
     values = frame(1500, 1300)
     view = view_of(values)
     shown = run_in_page(
-        page(panel(view, Look())),
+        page(panel(view, Appearance())),
         "const p = await ccdFrames[0].image.window(0, 1300, 0, 1500, 4);"
         "return { mean: Array.from(p.mean), extreme: Array.from(p.extreme, (v) => Number.isNaN(v) ? null : v) };",
         tmp_path,
@@ -165,13 +165,13 @@ def test_the_picture_has_the_colours_of_its_values(tmp_path):
     places = [(0, 0), (79, 59), (70, 50), (10, 40), (33, 21)]
     script = DOTS.replace("PLACES", str([list(place) for place in places]))
     seen = run_in_page(
-        page(panel(view, Look(limits="minmax"))),
+        page(panel(view, Appearance(limits="minmax"))),
         f"{script} return [dots(), await press('log'), await press('linear'), await press('masked pixels'),"
         "(await zoom(30, 40, 15, 25), dots()[4])];",
         tmp_path,
     )
     blocks, limits = view.blocks(512), figures.limits_of(view)["minmax"]
-    linear, log = (coloured(blocks, limits, Look("minmax", stretch))[::-1] for stretch in ("linear", "log"))
+    linear, log = (coloured(blocks, limits, Appearance("minmax", stretch))[::-1] for stretch in ("linear", "log"))
     wanted = [[image[y, x].tolist() for x, y in places] for image in (linear, log, linear, linear)]
     wanted[3][3] = colours("viridis", (values[40, 10] - limits.low) / (limits.high - limits.low)).tolist()
     wanted[3][2] = list(NOTHING)
@@ -217,7 +217,7 @@ def test_no_header_ends_a_script_or_starts_one(tmp_path):
 
 
 def test_a_page_from_a_server_names_only_plotlys_with_its_digest():
-    text = page(panel(view_of(frame(64, 80)), Look()), "cdn")
+    text = page(panel(view_of(frame(64, 80)), Appearance()), "cdn")
     (address,) = re.findall(r"https?://[^\s\"'<]+", text)
     assert address.startswith("https://cdn.plot.ly/plotly-")
     assert 'integrity="sha256-' in text

@@ -23,10 +23,10 @@ from pipeline import (
     each,
     flag_saturated,
     open_frame,
+    propose_filelists,
     read_every_hdu,
     read_night,
     reduce,
-    scan,
     subtract_overscan,
     to_electrons,
 )
@@ -231,7 +231,7 @@ def test_a_night_in_piles_is_the_same_night_in_single_frames(tmp_path, capsys):
         assert said in capsys.readouterr().out
     assert open_frame(tmp_path / "many" / "True.fits").pixels.values.tobytes() == many.pixels.values.tobytes()
     assert (tmp_path / "each" / "many_light_01.fits").exists()
-    proposed = scan(tmp_path / "each" / "..", beside=tmp_path)
+    proposed = propose_filelists(tmp_path / "each" / "..", beside=tmp_path)
     assert any("many_bias_01.fits, *  #" in text for text in proposed.values())
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
 
-from pipeline import parse_filelist, read_night, scan
+from pipeline import parse_filelist, propose_filelists, read_night
 from pipeline.errors import FrameError, OutputError
 from pipeline.headers.cards import Cards
 from pipeline.library.scan import Frame, kind_of, propose, write_lists
@@ -28,7 +28,7 @@ def listed(text):
     ],
 )
 def test_the_lists_of_real_nights_are_proposed(shared_data, night, lists):
-    proposed = scan(shared_data / night)
+    proposed = propose_filelists(shared_data / night)
     assert set(proposed) == set(lists)
     for target, name in lists.items():
         assert listed(proposed[target]) == listed((shared_data / night / name).read_text())
@@ -113,22 +113,22 @@ def test_a_folder_of_all_sorts(tmp_path):
     fits.writeto(tmp_path / "raw" / "what.fits", data)
     (tmp_path / "raw" / "broken.fits").write_text("no FITS")
     (tmp_path / "raw" / "notes.txt").write_text("clouds")
-    (text,) = scan(tmp_path).values()
+    (text,) = propose_filelists(tmp_path).values()
     rows = [line.split("  #")[0] for line in text.splitlines()[1:] if not line.startswith("#")]
     assert rows == ['bias, "raw/deep/b,1.fits.gz", 1', "light, raw/l2.fits, 0", "light, raw/l10.fit, 0"]
     assert "# ?, raw/what.fits  # left out: 4x3 pixels, no type of image in its header that is known" in text
     assert "# ?, raw/broken.fits  # left out: begins with b'no FIT'" in text
-    write_lists(scan(tmp_path), tmp_path / "night.csv")
+    write_lists(propose_filelists(tmp_path), tmp_path / "night.csv")
     assert [frame.kind for frame in read_night(tmp_path / "night.csv")] == ["bias", "light", "light"]
     with pytest.raises(OutputError, match="is there already"):
-        write_lists(scan(tmp_path), tmp_path / "night.csv")
+        write_lists(propose_filelists(tmp_path), tmp_path / "night.csv")
 
 
 def test_paths_are_relative_to_where_the_list_will_lie(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "lists").mkdir()
     fits.writeto(tmp_path / "raw" / "l.fits", np.zeros((2, 2)), fits.Header({"IMAGETYP": "light"}))
-    lists = scan(tmp_path / "raw", beside=tmp_path / "lists")
+    lists = propose_filelists(tmp_path / "raw", beside=tmp_path / "lists")
     assert listed(lists["lights"]) == {("light", "../raw/l.fits", 0)}
     (path,) = write_lists(lists, tmp_path / "lists" / "n.csv")
     assert read_night(path).light[0].shape == (2, 2)
@@ -136,6 +136,6 @@ def test_paths_are_relative_to_where_the_list_will_lie(tmp_path):
 
 def test_no_folder_and_an_empty_one_are_said(tmp_path):
     with pytest.raises(FrameError, match="is no folder"):
-        scan(tmp_path / "none")
+        propose_filelists(tmp_path / "none")
     with pytest.raises(FrameError, match="no FITS files in it"):
-        scan(tmp_path)
+        propose_filelists(tmp_path)

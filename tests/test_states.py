@@ -15,8 +15,9 @@ from pipeline import (
     MasterBias,
     MasterDark,
     Pixels,
-    add,
+    add_images,
     combine,
+    declare,
     each,
     pipe,
     read_night,
@@ -24,7 +25,6 @@ from pipeline import (
     subtract_bias,
     subtract_dark,
     subtract_overscan,
-    take_as,
 )
 from pipeline.errors import AssumptionWarning, CalibrationError, FileListError, SettingError, StepError
 from pipeline.headers.cards import Cards
@@ -126,24 +126,24 @@ def test_a_rate_and_counts_do_not_mix():
 
 def test_raw_is_raw_whatever_the_header_says():
     image = Image.of(full(10), header={"ZEROCOR": True, "CALSTAT": "BDF", "L1STATFL": 1, "GAIN": 2, "BUNIT": "e-"})
-    raw = take_as(image, state="raw")
+    raw = declare(image, state="raw")
     assert attrs.asdict(raw.state) == attrs.asdict(state(Cards.of({"BUNIT": "e-"})))
     assert list(raw.header.to_header()) == ["GAIN", "BUNIT"]
-    assert str(raw.history[-1]) == "take_as(state='raw')"
+    assert str(raw.history[-1]) == "declare(state='raw')"
 
 
 @pytest.mark.parametrize(
     ("kind", "steps"), [("bias", "o"), ("dark", "ob"), ("flat", "obd"), ("light", "obdf"), ("arc", "obd")]
 )
 def test_finished_is_what_that_kind_needs(kind, steps):
-    image = take_as(Image.of(full(10), kind=kind), state="finished")
+    image = declare(Image.of(full(10), kind=kind), state="finished")
     assert {step[0] for step, by in attrs.asdict(image.state).items() if by == "as was said"} == set(steps)
     written = {keyword: value for keyword, value, _ in image.added}
     assert {step[0] for step in done(**written)} == set(steps)  # the product says so itself
 
 
 def test_what_the_header_says_is_not_said_again():
-    image = take_as(Image.of(full(10), kind="flat", header={"L1STATDA": 1}), state="finished")
+    image = declare(Image.of(full(10), kind="flat", header={"L1STATDA": 1}), state="finished")
     assert image.state.dark == "L1STATDA = 1"
     assert [keyword for keyword, _, _ in image.added] == ["OVERSCAN", "ZEROCOR"]
 
@@ -154,10 +154,10 @@ def test_states_are_said_before_they_are_made():
     strip = Image.of(full(10), header={"BIASSEC": "[1:1,1:3]"})
     for image in (out, subtract_overscan(strip)):
         with pytest.raises(StepError, match="put it first"):
-            take_as(image, state="raw")
-    assert take_as(subtract_bias(Image.of(full(1)), bias=None), state="raw").state == Image.of(full(1)).state
+            declare(image, state="raw")
+    assert declare(subtract_bias(Image.of(full(1)), bias=None), state="raw").state == Image.of(full(1)).state
     with pytest.raises(SettingError, match="expected 'raw' or 'finished'"):
-        take_as(out, state="reduced")
+        declare(out, state="reduced")
 
 
 # adding
@@ -166,7 +166,7 @@ def test_states_are_said_before_they_are_made():
 @given(st.permutations(range(4)))
 def test_adding_adds_values_exposures_variances_and_names(order):
     arcs = [Image.of(Pixels.of(full(10**n), 0, full(n)), kind="arc", exposure=n, name=f"{n}.fits") for n in range(4)]
-    image = add(FrameSet(arcs[n] for n in order))
+    image = add_images(FrameSet(arcs[n] for n in order))
     assert (image.pixels.values == 1111).all()
     assert (image.pixels.variance == 6).all()
     assert image.exposure == 6
@@ -179,7 +179,7 @@ def test_adding_keeps_flags_and_what_two_images_share():
     flags = np.zeros(SHAPE, np.uint8)
     flags[1, 1] = 2
     arcs = FrameSet(Image.of(Pixels.of(full(5), bits, full(0)), kind="arc", exposure=1) for bits in (flags, 0))
-    image = pipe(arcs, each(subtract_bias(bias=bias)), add)
+    image = pipe(arcs, each(subtract_bias(bias=bias)), add_images)
     np.testing.assert_allclose(image.pixels.total_variance, 4)
     np.testing.assert_array_equal(image.pixels.flags, flags)
 
@@ -189,10 +189,10 @@ def test_what_cannot_be_added_is_refused():
     for frames, word in (
         ([], "no frames"),
         ([arc, light], "combine one kind"),
-        ([arc, take_as(arc, state="finished")], "reduced differently"),
+        ([arc, declare(arc, state="finished")], "reduced differently"),
     ):
         with pytest.raises(StepError, match=word):
-            add(FrameSet(frames))
+            add_images(FrameSet(frames))
 
 
 def test_arcs_are_told_apart_by_lamp_and_exposure():

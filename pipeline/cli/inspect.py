@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from pipeline.cli.output_paths import check_outputs
 from pipeline.errors import OutputError
-from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Look
-from pipeline.figures.export import Form, check_name, export_figure
+from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Appearance
+from pipeline.figures.export import FigureFile, check_name, export_figure
 from pipeline.figures.night_page import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
@@ -88,7 +88,7 @@ def write_drawings(
     products, masters, frames = night
     write_figures(products[0], options, Path(options.output or "reduced.fits").name, say)
     if options.report:
-        look = Look(options.limits, options.stretch, options.colours)
+        look = Appearance(options.limits, options.stretch, options.colours)
         write_report(
             options.report,
             products,
@@ -104,8 +104,8 @@ def write_drawings(
 
 def write_figures(record: Any, options: argparse.Namespace, name: str, say: Callable[[str], None]) -> None:
     """Write the figures that were asked for."""
-    look = Look(options.limits, options.stretch, options.colours)
-    form = Form(options.plotlyjs, options.full, options.compact, options.browser)
+    look = Appearance(options.limits, options.stretch, options.colours)
+    form = FigureFile(options.plotlyjs, options.full, options.compact, options.browser)
     for path in options.figure:
         export_figure(record, path, look=look, form=form, name=name, overwrite=options.overwrite)
         say(f"wrote {path}")

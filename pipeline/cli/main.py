@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 from pipeline.cli.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
 from pipeline.cli.terminal import progress_bar, said_plainly, shown
 from pipeline.compose.running import running
-from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
+from pipeline.version import CREATOR
 
 COMMANDS = {
     "demo": "simulate a night, reduce it, compare the result with the truth",

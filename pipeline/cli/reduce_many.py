@@ -50,9 +50,9 @@ def combined_by(options: argparse.Namespace) -> Iterator[None]:
         if client is None:
             yield
         else:
-            from pipeline.survey.dask_combine import spread
+            from pipeline.survey.dask_combine import combine_on
 
-            with spread(client):
+            with combine_on(client):
                 yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.library.scan import scan, write_lists
+from pipeline.library.scan import propose_filelists, write_lists
 from pipeline.night.filelist import parse_filelist
 
 
@@ -21,7 +21,7 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
 
 
 def _scan(options: argparse.Namespace) -> None:
-    lists = scan(options.directory, beside=options.output.parent)
+    lists = propose_filelists(options.directory, beside=options.output.parent)
     for path, text in zip(write_lists(lists, options.output, overwrite=options.overwrite), lists.values(), strict=True):
         left_out = text.count("  # left out: ")
         told = f", {left_out} files left out" if left_out else ""

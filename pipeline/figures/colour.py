@@ -123,7 +123,7 @@ def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
 
 
 @attrs.frozen
-class Look:
+class Appearance:
     """How a picture is to look: limits and stretch to begin with, and the colour map (see ``stretch.MAPS``)."""
 
     limits: Limits = attrs.field(default="zscale")

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures import figure as figures
 from pipeline.figures import layout
-from pipeline.figures.colour import Look
+from pipeline.figures.colour import Appearance
 from pipeline.figures.figure import drawing
 from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
 from pipeline.figures.plotly_json import as_json
@@ -27,7 +27,7 @@ FULL = 10**6
 
 
 @attrs.frozen
-class Form:
+class FigureFile:
     """How a figure is to be written, where its kind of file leaves a choice.
 
     :param plotlyjs: where a page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from plotly's
@@ -51,8 +51,8 @@ def export_figure(
     record: Any,
     path: str | Path,
     *,
-    look: Look = Look(),  # noqa: B008 - an immutable record
-    form: Form = Form(),
+    look: Appearance = Appearance(),  # noqa: B008 - an immutable record
+    form: FigureFile = FigureFile(),
     name: str = "",
     overwrite: bool = False,
 ) -> None:
@@ -86,16 +86,16 @@ def write_plotly_beside(page: Path) -> None:
         write_whole(path, script)
 
 
-def _html(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001 - one signature for all
+def _html(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001 - one signature for all
     return page(panel(view, look), form.plotlyjs).encode(errors="replace")
 
 
-def _iframe(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
+def _iframe(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001
     height = layout.layout_of(view, look, figures.limits_of(view))["height"] + 160
     return iframe(page(panel(view, look), form.plotlyjs), view.title, height).encode(errors="replace")
 
 
-def _json(view: View, look: Look, form: Form, path: Path) -> bytes:  # noqa: ARG001
+def _json(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001
     spec = drawing(view, look, FULL if form.full else JSON_CELLS)
     if not form.compact:
         for trace in spec["data"][:2]:
@@ -111,12 +111,12 @@ def _to_the_noise(values: Any, noise: Any) -> Any:
     return np.round(values.astype(np.float64), int(np.ceil(3 - np.log10(positive.min()))))
 
 
-def _static(view: View, look: Look, form: Form, path: Path) -> bytes:
+def _static(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:
     kind = path.suffix[1:].lower().replace("jpeg", "jpg")
     return _by_browser(view, look, kind) if form.browser or kind in ("svg", "pdf") else painted(view, look, kind)
 
 
-def _by_browser(view: View, look: Look, kind: str) -> bytes:
+def _by_browser(view: View, look: Appearance, kind: str) -> bytes:
     import plotly.graph_objects as go
 
     spec = drawing(view, look, figures.CELLS)
@@ -137,7 +137,7 @@ def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-_Maker = Callable[[View, Look, Form, Path], bytes]
+_Maker = Callable[[View, Appearance, FigureFile, Path], bytes]
 
 _MAKERS: dict[str, _Maker] = {
     ".iframe.html": _iframe,

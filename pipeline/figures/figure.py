@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.figures.blocks import Blocks
-from pipeline.figures.colour import MASK_COLOUR, Limits, Look, Range, ranges
+from pipeline.figures.colour import MASK_COLOUR, Appearance, Limits, Range, ranges
 from pipeline.figures.layout import FILL, LINE, NONE, binned, layout_of, menus_of, span_of, title_of
 from pipeline.figures.view import View, view_of
 
@@ -31,7 +31,7 @@ CONFIG = {
 def figure(
     record: Any,
     *,
-    look: Look = Look(),  # noqa: B008 - an immutable record
+    look: Appearance = Appearance(),  # noqa: B008 - an immutable record
     cells: int = CELLS,
     name: str = "",
 ) -> go.Figure:
@@ -48,7 +48,7 @@ def figure(
     return go.Figure(drawing(view_of(record, name), look, cells))
 
 
-def drawing(view: View, look: Look, cells: int) -> dict[str, Any]:
+def drawing(view: View, look: Appearance, cells: int) -> dict[str, Any]:
     """Give the figure as plotly's plain description: data, layout and config, with arrays of numpy."""
     blocks = view.blocks(cells)
     limits = limits_of(view)
@@ -82,7 +82,7 @@ def picture(view: View, blocks: Blocks) -> dict[str, Any]:
     }
 
 
-def overlay(blocks: Blocks, look: Look) -> dict[str, Any]:
+def overlay(blocks: Blocks, look: Appearance) -> dict[str, Any]:
     """Draw the masked pixels over the values; the fewer of a block are masked, the lighter."""
     colour = "{},{},{}".format(*bytes.fromhex(MASK_COLOUR[look.colours][1:]))
     masked = np.full((1, 1), np.nan) if blocks.masked is None else np.where(blocks.masked > 0, blocks.masked, np.nan)

@@ -20,7 +20,7 @@ from pipeline.figures import figure as figures
 from pipeline.figures import layout
 from pipeline.figures import tile_codec as codes
 from pipeline.figures.blocks import CELL, Blocks, block_size, noise_map
-from pipeline.figures.colour import MASK_COLOUR, NOTHING, Look
+from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.view import View
 from pipeline.records.pixels import Array, Flag
@@ -77,7 +77,7 @@ def whole_page(title: str, body: str, plotlyjs: PlotlyJs = "embed", style: str =
     )
 
 
-def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> Panel:
+def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = True) -> Panel:
     """Make the figure of a frame.
 
     :param key: tells the frames of a page apart.
@@ -95,7 +95,7 @@ def panel(view: View, look: Look, *, key: str = "frame", whole: bool = True) -> 
     return Panel(view.title, view.subtitle, body)
 
 
-def _settings(view: View, look: Look) -> dict[str, Any]:
+def _settings(view: View, look: Appearance) -> dict[str, Any]:
     """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
     limits = figures.limits_of(view)
     arranged = layout.layout_of(view, look, limits)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.figures.colour import STRETCHES, Limits, Look, Range, colour_scale
+from pipeline.figures.colour import STRETCHES, Appearance, Limits, Range, colour_scale
 from pipeline.figures.view import View
 from pipeline.records.pixels import Array
 
@@ -55,7 +55,7 @@ FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 AXIS = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
 
 
-def layout_of(view: View, look: Look, limits: dict[Limits, Range]) -> dict[str, Any]:
+def layout_of(view: View, look: Appearance, limits: dict[Limits, Range]) -> dict[str, Any]:
     """Lay the figure out: the picture above, right way up with square pixels, and the histogram below it."""
     height, width = view.shape
     tall = min(max(880 * height / width, 120), 820)
@@ -137,7 +137,7 @@ def _band(chosen: Range, whole: float) -> dict[str, Any]:
     }
 
 
-def _colour_axis(view: View, look: Look, chosen: Range, whole: float) -> dict[str, Any]:
+def _colour_axis(view: View, look: Appearance, chosen: Range, whole: float) -> dict[str, Any]:
     return {
         "colorscale": [[t, colour] for t, colour in colour_scale(look.colours, look.stretch)],
         "cmin": chosen.low,
@@ -210,7 +210,7 @@ def limit_choices(limits: dict[Limits, Range]) -> list[dict[str, Any]]:
     ]
 
 
-def stretch_choices(look: Look) -> list[dict[str, Any]]:
+def stretch_choices(look: Appearance) -> list[dict[str, Any]]:
     """Give a button for each stretch: what it is called and what it changes in the layout."""
     return [
         {"key": stretch, "label": stretch, "change": {"coloraxis.colorscale": colour_scale(look.colours, stretch)}}
@@ -218,7 +218,7 @@ def stretch_choices(look: Look) -> list[dict[str, Any]]:
     ]
 
 
-def menus_of(limits: dict[Limits, Range], look: Look) -> list[dict[str, Any]]:
+def menus_of(limits: dict[Limits, Range], look: Appearance) -> list[dict[str, Any]]:
     """Give the buttons that every plotly draws without code of ours."""
     shared = {
         "type": "buttons",

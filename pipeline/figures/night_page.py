@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.creator import CREATOR
-from pipeline.figures.colour import Look
+from pipeline.figures.colour import Appearance
 from pipeline.figures.export import write_plotly_beside
 from pipeline.figures.figure import CONFIG
 from pipeline.figures.html_page import PlotlyJs, page_text, panel, whole_page
@@ -34,6 +33,7 @@ from pipeline.stacking.result import Found
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.version import CREATOR
 
 HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
 
@@ -128,7 +128,7 @@ def write_report(
     frames: FrameSet,
     *,
     quality: Sequence[Quality] | None = None,
-    look: Look = Look(),  # noqa: B008 - an immutable record
+    look: Appearance = Appearance(),  # noqa: B008 - an immutable record
     plotlyjs: PlotlyJs = "embed",
     overwrite: bool = False,
 ) -> None:
@@ -151,7 +151,7 @@ def night_page(
     products: Sequence[ReducedImage],
     masters: Masters,
     frames: FrameSet,
-    look: Look,
+    look: Appearance,
     plotlyjs: PlotlyJs,
     quality: Sequence[Quality] = (),
 ) -> str:
@@ -186,7 +186,7 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{cells}</dl>'
 
 
-def _product(product: ReducedImage, view: View, frames: FrameSet, look: Look) -> list[str]:
+def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearance) -> list[str]:
     title = "The reduced image" if product.kind == "light" else f"The reduced {product.kind}"
     facts = [("combined", combined_words(product.found)), ("done", step_words(product)), ("flagged", _bad(view))]
     raw = frames.of_kind(product.kind).frames
@@ -210,7 +210,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _master(kind: str, master: Any, look: Look) -> list[str]:
+def _master(kind: str, master: Any, look: Appearance) -> list[str]:
     view, found = view_of(master), master.image.found
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
     if found is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import OutputError
 from pipeline.figures.blocks import Blocks
-from pipeline.figures.colour import MASK_COLOUR, NOTHING, Look, Range, colours, stretched, unstretched
+from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance, Range, colours, stretched, unstretched
 from pipeline.figures.figure import limits_of
 from pipeline.figures.view import View
 from pipeline.records.pixels import Array
@@ -31,7 +31,7 @@ INK, PAPER = (28, 39, 51), (255, 255, 255)
 ENCODING = {"png": ("PNG", {"compress_level": 2}), "jpg": ("JPEG", {"quality": 92, "subsampling": 0})}
 
 
-def painted(view: View, look: Look, form: str) -> bytes:
+def painted(view: View, look: Appearance, form: str) -> bytes:
     """Paint a view; give the bytes of a PNG or JPG file.
 
     :param form: png or jpg.
@@ -62,7 +62,7 @@ def painted(view: View, look: Look, form: str) -> bytes:
     return stream.getvalue()
 
 
-def coloured(blocks: Blocks, limits: Range, look: Look) -> Array:
+def coloured(blocks: Blocks, limits: Range, look: Appearance) -> Array:
     """Give the colours of blocks, uint8 (ny, nx, 3), the top row first; grey where there is no value."""
     steps = 1024
     table = colours(look.colours, np.linspace(0, 1, steps + 1))
@@ -139,7 +139,7 @@ def _upright(draw: ImageDraw, text: str, x: float, middle: float) -> None:
 
 
 def _colour_bar(
-    canvas: Picture, draw: ImageDraw, view: View, look: Look, limits: Range, left: int, height: int
+    canvas: Picture, draw: ImageDraw, view: View, look: Appearance, limits: Range, left: int, height: int
 ) -> None:
     """Draw the colours at equal distances and the values they stand for."""
     from PIL import Image

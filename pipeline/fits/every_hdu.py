@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from astropy.io import fits
 
-from pipeline.creator import CREATOR
 from pipeline.errors import FileListError, FrameError, PipelineError, SettingError
 from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
@@ -22,6 +21,7 @@ from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
+from pipeline.version import CREATOR
 
 _OF_ONE = re.compile(
     r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"

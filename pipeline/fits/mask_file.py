@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from pipeline.creator import CREATOR
 from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
 from pipeline.fits.open import open_frame
 from pipeline.records.interop import flags_hdu
 from pipeline.records.pixels import sealed
 from pipeline.stages.bad_pixels import Mask
+from pipeline.version import CREATOR
 
 
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:

@@ -9,7 +9,6 @@ import attrs
 from astropy.io import fits
 
 from pipeline.compose.running import advise
-from pipeline.creator import CREATOR
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
@@ -22,6 +21,7 @@ from pipeline.headers.exposure import Reading, exposure_reading, key_of
 from pipeline.headers.status import state as state_of
 from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
+from pipeline.version import CREATOR
 
 _log = logging.getLogger("pipeline")
 

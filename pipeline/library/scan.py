@@ -11,7 +11,6 @@ from pathlib import Path
 import attrs
 from toolz import groupby
 
-from pipeline.creator import CREATOR
 from pipeline.detector.amplifiers import PILE
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits.atomic import check_writable, together, whole_file
@@ -20,6 +19,7 @@ from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import KINDS, Image
 from pipeline.stacking.compatibility import EQUAL_EXPOSURES
+from pipeline.version import CREATOR
 
 FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 ORDER = ("bias", "dark", "flat", "arc", "light")
@@ -61,7 +61,7 @@ class Frame:
         return _shown(" ".join(words.split()))
 
 
-def scan(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
+def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
     """Propose file lists for the frames in a folder and the folders in it: the text of each list, by target.
 
     A list is for lights of one target, exposure, filter, binning and size, with the biases, darks, flats and arcs

@@ -23,10 +23,10 @@ from pipeline.stacking.clip import Clip
 from pipeline.stacking.combine import combine, levels, loaded
 from pipeline.stacking.compatibility import exposures_differ
 from pipeline.stages.bad_pixels import Mask, check_below, check_sigma, flag_bad
-from pipeline.stages.declare import Declared, take_as
+from pipeline.stages.declare import Declared, declare
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import declares_sections, subtract_overscan
-from pipeline.stages.saturation import check_fraction, flag_saturated, spare_saturated
+from pipeline.stages.saturation import check_fraction, drop_rare_saturation, flag_saturated
 from pipeline.stages.variance import correct_median, estimate_variance, is_median_of_counts, noise_of
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
@@ -131,7 +131,7 @@ class Recipe:
     overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - frozen
     saturation: float | None = attrs.field(default=None, validator=_positive_level)
     dark_has_bias: bool | None = None
-    flagging: Flagging = Flagging()  # noqa: RUF009 - frozen
+    flagging: Flagging = Flagging()
     declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
     electrons: Step[Image, Image] | None = None
@@ -146,7 +146,7 @@ class Recipe:
     def prepared(self, frames: FrameSet) -> FrameSet:
         """Do to raw frames what comes before combining."""
         for kind, state in self.declared:
-            frames = FrameSet(take_as(frame, state=state) if frame.kind == kind else frame for frame in frames)
+            frames = FrameSet(declare(frame, state=state) if frame.kind == kind else frame for frame in frames)
         flagged = each(flag_saturated(level=self.saturation))(frames)
         flagged = each(self.linearity)(flagged) if self.linearity else flagged
         if self.overscan is None or not (self._amplifiers or any(map(declares_sections, flagged))):
@@ -182,7 +182,7 @@ class Recipe:
         )
         image, fraction, mask = put_together(frames), self.flagging.fraction, self.flagging.mask
         if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
-            image = put_together(spare_saturated(frames, fraction=fraction))
+            image = put_together(drop_rare_saturation(frames, fraction=fraction))
         masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
         return image if masked else flag_bad(image, mask=mask)
 

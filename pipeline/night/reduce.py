@@ -13,7 +13,7 @@ from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe, scale_of
 from pipeline.records.frames import FrameSet, Image
-from pipeline.stacking.add import add, by_lamp
+from pipeline.stacking.add import add_images, by_lamp
 from pipeline.stages.bad_pixels import grow_flags
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.dark import subtract_dark
@@ -91,7 +91,7 @@ def _arcs(arcs: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -
         "and added",
         AssumptionWarning,
     )
-    return add(FrameSet(parts))
+    return add_images(FrameSet(parts))
 
 
 def _seconds_of(frames: FrameSet) -> str:

@@ -13,7 +13,6 @@ import astropy
 import numpy as np
 from astropy.io import fits
 
-from pipeline.creator import CREATOR
 from pipeline.errors import FrameError
 from pipeline.fits.atomic import whereabouts
 from pipeline.fits.file_access import signature_of
@@ -23,6 +22,7 @@ from pipeline.records.frames import FrameSet
 from pipeline.records.history import Ran
 from pipeline.records.pixels import Array
 from pipeline.stages.header import ReducedImage
+from pipeline.version import CREATOR
 
 FORMAT = 1
 NOT_SETTINGS = {

@@ -14,11 +14,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.creator import CREATOR
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
 from pipeline.stages.header import ReducedImage
+from pipeline.version import CREATOR
 
 
 def key_of(*things: Any) -> str:

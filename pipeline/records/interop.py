@@ -108,8 +108,8 @@ def flags_hdu(flags: Array) -> fits.ImageHDU:
 
 def shared_hdus(pixels: Pixels) -> Iterator[fits.ImageHDU]:
     """Give SHARED1, SHARED2, ...: the parts of the error in UNCERT that other masters have too, each with its sign."""
-    for number, (key, sigma) in enumerate(pixels.shared, start=1):
-        hdu = fits.ImageHDU(sigma.copy(), name=f"SHARED{number}")
+    for place, (key, sigma) in enumerate(pixels.shared, start=1):
+        hdu = fits.ImageHDU(sigma.copy(), name=f"SHARED{place}")
         hdu.header[SHARED_KEY] = (key, "the same error as in other files with this key")
         hdu.header["COMMENT"] = "one standard deviation, with its sign; part of UNCERT"
         yield hdu

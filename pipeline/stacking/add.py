@@ -39,7 +39,7 @@ def by_lamp(arcs: FrameSet) -> tuple[FrameSet, ...]:
 
 
 @stage
-def add(frames: FrameSet) -> Image:
+def add_images(frames: FrameSet) -> Image:
     """Add images of one kind, pixel by pixel; so do their exposures.
 
     Arcs of several lamps become one image with the lines of all.  They are different scenes, so no clip may

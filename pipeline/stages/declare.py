@@ -27,7 +27,7 @@ CARDS = {"overscan": "OVERSCAN", "bias": "ZEROCOR", "dark": "DARKCOR", "flat": "
 
 
 @stage
-def take_as(image: Image, *, state: Declared) -> Image:
+def declare(image: Image, *, state: Declared) -> Image:
     """Take a frame as raw, or as finished, whatever its header says has been done to it.
 
     Finished is: overscan, bias and dark are out, and a light is flat-fielded; a finished bias or dark has had its
@@ -36,9 +36,9 @@ def take_as(image: Image, *, state: Declared) -> Image:
     :raises StepError: a step of ours has changed the image already.
     """
     if state not in ("raw", "finished"):
-        raise SettingError(f"take_as: state={state!r}; expected 'raw' or 'finished'")
+        raise SettingError(f"declare: state={state!r}; expected 'raw' or 'finished'")
     if any(not ran.skipped and (ran.masters or ran.stage == "subtract_overscan") for ran in image.history):
-        raise StepError(f"{image.name}: take_as comes before the first step that changes values; put it first")
+        raise StepError(f"{image.name}: declare comes before the first step that changes values; put it first")
     if state == "raw":
         kept = State(gain=image.state.gain, turned=image.state.turned, unit=image.state.unit)
         return attrs.evolve(image, state=kept, header=without_states(image.header))

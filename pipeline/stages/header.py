@@ -17,7 +17,6 @@ from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
-from pipeline.creator import CREATOR
 from pipeline.errors import FileWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
@@ -28,6 +27,7 @@ from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, Ran
 from pipeline.records.interop import companions_of
 from pipeline.records.pixels import Pixels
+from pipeline.version import CREATOR
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData

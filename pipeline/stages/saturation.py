@@ -83,7 +83,7 @@ def _changes_values(ran: Ran) -> bool:
     return not ran.skipped and bool(ran.masters or ran.stage in ("subtract_overscan", "to_electrons"))
 
 
-def spare_saturated(frames: FrameSet, *, fraction: float) -> FrameSet:
+def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
     """Where fewer than a fraction of the frames are saturated, leave their values out instead of the pixel.
 
     For masters of frames that saturate one by one: by cosmic rays, or twilight flats.  Combined, a pixel is

@@ -1,7 +1,7 @@
 """The numbers of a stack of frames: arrays in, arrays out.
 
-Open :mod:`~pipeline.statistics.noise` first (what two equal exposures may differ by), then ``pixel_summary``, what one
-pass over the frames finds of each pixel, and ``medians``.
+Open :mod:`~pipeline.statistics.noise` first (what two equal exposures may differ by), then ``pixel_summary``, what
+one pass over the frames finds of each pixel, and ``medians``.
 
 Knows arrays and settings, but no headers and no stages.
 """

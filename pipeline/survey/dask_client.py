@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from pipeline.creator import CREATOR
 from pipeline.errors import SettingError, WorkerError
+from pipeline.version import CREATOR
 
 T = TypeVar("T")
 

@@ -31,7 +31,7 @@ BESIDE = 1
 
 
 @contextmanager
-def spread(client: Any) -> Iterator[None]:
+def combine_on(client: Any) -> Iterator[None]:
     """Have the workers of a Dask client combine, in blocks of rows, whatever is combined within this block.
 
     Plain files are read by the workers, which see them under the same names; of frames that are in memory, or come

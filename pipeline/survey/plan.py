@@ -19,7 +19,6 @@ from typing import Any
 
 import attrs
 
-from pipeline.creator import CREATOR
 from pipeline.detector.setup import check_alike
 from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
 from pipeline.fits.atomic import identity
@@ -32,6 +31,7 @@ from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
+from pipeline.version import CREATOR
 
 CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", ("bias",)), ("flat", ("bias", "dark")))
 """The masters of a night, and those that each is made with."""
