@@ -30,8 +30,8 @@ import pipeline.survey.dask_tasks
 from pipeline import Survey, reduce_many, running, workers
 from pipeline.simulation.simulate import Counts, simulate, write_night
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from surveys import borrow_biases, contents
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from small_nights import borrow_biases, contents
 
 
 def write_nights(folder, count, size):

@@ -20,10 +20,7 @@ from pipeline import (
     Image,
     Pixels,
     attach_header,
-    corrections,
-    dates,
     estimate_variance,
-    keywords,
     open_frames,
     orient,
     parse_filelist,
@@ -37,6 +34,9 @@ from pipeline import (
 from pipeline.compose.running import running
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
+from pipeline.headers import exposure as dates
+from pipeline.headers import keywords
+from pipeline.headers import status as corrections
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.library.scan import frame_of, look, propose

@@ -1,4 +1,4 @@
-"""Kill reductions that overwrite a product and its arc, at random moments: ``python -m tests.kills --times 200``.
+"""Kill reductions that overwrite a product and its arc, at random moments: ``python -m tests.fuzz.kills --times 200``.
 
 Two nights are reduced into the same files by turns, each by a process of its own that is killed (SIGKILL) in the
 second half of the time that it takes.  After each kill every file must be whole: that of one night or of the other.
@@ -130,7 +130,7 @@ def run(times: int, seed: int, folder: Path, by: signal.Signals = signal.SIGKILL
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.kills", description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--interrupt", action="store_true", help="by Ctrl-C instead")

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from header_text import headers_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from piles import Layout, hdus_of, layouts
+from multi_amplifier_files import Layout, hdus_of, layouts
 from strategies import seeds
 
 from pipeline import (

@@ -13,7 +13,7 @@ from header_text import headers_of
 from hypothesis import given
 from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
-from test_unusual_files import FILES, READ
+from unusual_files import FILES, READ
 
 from pipeline import Cards, Image, attach_header, open_frame, write
 from pipeline.errors import FileWarning, HeaderError, ShapeError

@@ -2,7 +2,7 @@
 
 ASPIRED 0.5.1 wants an environment of its own, and this test runs there::
 
-    pip install "aspired==0.5.1" "setuptools<81" "numpy<2.4" pytest hypothesis . && pytest tests/test_twodspec.py
+    pip install "aspired==0.5.1" "setuptools<81" "numpy<2.4" pytest hypothesis . && pytest tests/laws/test_twodspec.py
 """
 
 import re
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import keywords, read_night, reduce, write
+from pipeline import read_night, reduce, write
+from pipeline.headers import keywords
 
 spectral_reduction = pytest.importorskip(
     "aspired.spectral_reduction", reason="ASPIRED 0.5.1 is not in this environment", exc_type=ImportError
@@ -66,7 +67,7 @@ def test_the_standard_is_far_above_its_noise(night):
 
 
 def test_the_recipe_of_the_readme_runs(shared_data):
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (recipe,) = re.findall(r"^```py\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     made = {}
     exec(recipe.replace("demo/night.csv", str(shared_data / "lt_sprat/filelist.csv")), made)

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image, listfile
+from pipeline import Image
 from pipeline.cli.main import main
 from pipeline.errors import MOST
+from pipeline.fits import read_night as listfile
 
 CALIBRATIONS = "bias, b.fits\ndark, d.fits\nflat, f.fits\n"
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image, MasterDark, open_frame, reducing, scale_dark, write
+from pipeline import Image, MasterDark, open_frame, scale_dark, write
+from pipeline.cli import reduce as reducing
 from pipeline.cli.main import main
 from pipeline.cli.output_paths import product_name
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import Appearance, Flag, Image, Pixels, figures
+from pipeline import Appearance, Flag, Image, Pixels
+from pipeline.figures import figure as figures
 from pipeline.figures.colour import NOTHING, colours
 from pipeline.figures.figure import CONFIG
 from pipeline.figures.html_page import page, panel

@@ -20,7 +20,7 @@ MOST = {
 
 @pytest.fixture
 def recovery(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
     import benchmarks.recovery as module
 
     monkeypatch.setattr(module, "SHAPE", (100, 400))

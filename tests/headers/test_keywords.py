@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
 
-from pipeline import Cards, Image, flag_saturated, keywords, open_frame
+from pipeline import Cards, Image, flag_saturated, open_frame
 from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
+from pipeline.headers import keywords
 from pipeline.headers.exposure import begin, exposure, exposure_reading
 from pipeline.headers.keyword_tables import EXPOSURE, SECONDS
 from pipeline.headers.values import number, unit_in

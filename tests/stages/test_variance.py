@@ -457,7 +457,7 @@ def test_real_frames_tell_the_gain_and_read_noise_of_their_detector(shared_data)
 
 def law():
     """Give the program that tests all of it: here is a small part."""
-    path = Path(__file__).parents[1] / "benchmarks" / "variance.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "variance.py"
     spec = importlib.util.spec_from_file_location("variance_law", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -10,7 +10,7 @@ import pytest
 import pipeline
 from pipeline.cli.main import COMMANDS, parser_for
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## Coming from ASPIRED, ccdproc or IRAF", 1)[1].split("\n## ", 1)[0]
 ROWS = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in SECTION.splitlines() if line[:1] == "|"]
 ROWS = [row for row in ROWS if row[1] != "here" and not set(row[1]) <= set("-")]

@@ -28,14 +28,14 @@ from pipeline import (
     MasterBias,
     Pixels,
     attach_header,
-    checksums,
-    dates,
     open_frame,
     open_frames,
     read_night,
     write,
 )
 from pipeline.errors import MOST, FileListError, FrameError, HeaderError, OutputError, PipelineError
+from pipeline.fits import integrity as checksums
+from pipeline.headers import exposure as dates
 
 NOISE = np.random.default_rng(1).integers(0, 4000, (40, 50)).astype("u2")
 TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from astropy.io import fits
-from surveys import borrow_biases, content, contents, write_nights
+from small_nights import borrow_biases, content, contents, write_nights
 
 import pipeline.provenance.up_to_date
 import pipeline.survey.reduce_many

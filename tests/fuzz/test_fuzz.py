@@ -8,12 +8,12 @@ from itertools import islice
 import numpy as np
 import pytest
 from astropy.io import fits
-from fuzz.__main__ import guarded
-from fuzz.mutation import MOVES, mutated
-from fuzz.targets import targets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.__main__ import guarded
+from fuzz.mutation import MOVES, mutated
+from fuzz.targets import targets
 from pipeline import FrameSet, Image, Pixels, attach_header, open_frame, orient, read_mask, reduce, to_electrons, write
 from pipeline.errors import FrameError
 from pipeline.fits.hdu_index import forward

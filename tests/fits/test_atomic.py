@@ -20,14 +20,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from pipeline import Image, attach_header, open_frame, reducing, work, write
+from pipeline import Image, attach_header, open_frame, write
+from pipeline.cli import reduce as reducing
 from pipeline.cli.main import main
 from pipeline.compose.spool import put
 from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import Draft, together, whole_file
 from pipeline.fits.file_access import Held
+from pipeline.survey import tasks as work
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-m", "pipeline"]
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 LEVELS = {"bias": 100, "dark": 160, "flat": 3000, "light": 600, "arc": 300}
@@ -82,7 +84,7 @@ def test_a_reduction_that_is_stopped_leaves_whole_files(switch):
     command = [
         sys.executable,
         "-m",
-        "tests.kills",
+        "tests.fuzz.kills",
         "--times",
         "4",
         "--folder",

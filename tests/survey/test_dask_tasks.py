@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from surveys import borrow_biases, contents, write_nights
+from small_nights import borrow_biases, contents, write_nights
 
 from pipeline import (
     Clip,
