@@ -7,7 +7,14 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline import Clip, Flag, FrameSet, Image, Noise, Pixels
 
-quick = settings(max_examples=60, deadline=None)
+
+def examples(number):
+    """Ask for so many examples in the full profile, and for fewer or more in another by as much as it has."""
+    full = settings.get_profile("ci").max_examples
+    return settings(max_examples=max(1, number * settings.default.max_examples // full))
+
+
+quick = examples(60)
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 few = st.integers(1, 8)
@@ -23,6 +30,9 @@ OWN_SPREAD = (
 GIVEN_NOISE = (Clip(noise=Noise(a=30.7)), Clip(noise=Noise(a=20.7, b=0.5, c=0.01, d=0.3, base=90.0)))
 CLIPS = (None, Clip(), Clip(low=3.0, high=2.0), *GIVEN_NOISE, *OWN_SPREAD)
 """Every rule of spread, and none."""
+clips = st.sampled_from(CLIPS)
+methods = st.sampled_from(["mean", "median"])
+kinds = st.sampled_from(["bias", "dark", "flat", "light", "arc"])
 
 
 def planes(shape, dtype):

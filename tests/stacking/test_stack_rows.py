@@ -1,0 +1,60 @@
+"""The rows of a stack as they are stored: on disk or in memory, they combine the same."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from made_frames import on_disk
+from strategies import clips, frames_of, kinds, methods, quick, stacks
+
+from pipeline import Clip, FrameSet, Image, Noise, combine, each, open_frame, subtract_bias
+from pipeline.errors import AssumptionWarning, FrameError
+
+pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
+
+
+@quick
+@given(stack=stacks() | stacks(dtype="float32"), kind=kinds, method=methods, clip=clips)
+def test_memory_or_disk_changes_nothing(tmp_path_factory, stack, kind, method, clip):
+    folder = tmp_path_factory.mktemp("frames")
+    for number, plane in enumerate(stack):
+        fits.writeto(folder / f"{number}.fits", plane, fits.Header({"EXPTIME": 10.0}))
+    on_disk = FrameSet(open_frame(folder / f"{number}.fits", kind=kind) for number in range(len(stack)))
+    there = combine(on_disk, method=method, clip=clip)
+    here = combine(frames_of(stack, kind=kind), method=method, clip=clip)
+    assert (there.pixels, there.found) == (here.pixels, here.found)
+
+
+def test_values_at_the_ends_of_their_type_do_not_wrap_when_frames_are_shifted(tmp_path):
+    """A saturated hit in a stack with one bias 6 ADU low, clipped at the high side alone."""
+    values = np.random.default_rng(1).normal(1000, 2, (5, 40, 50)).round()
+    values[3] -= 6
+    values[1, 7, 9] = 65535
+    frames = FrameSet(Image.of(v.astype(np.uint16), kind="bias") for v in values)
+    clip = Clip(low=np.inf, high=5)
+    memory, disk = combine(frames, clip=clip), combine(on_disk(tmp_path, frames), clip=clip)
+    assert abs(disk.pixels.values[7, 9] - 1000) < 10
+    assert disk.pixels == memory.pixels
+    assert disk.found.rejected == memory.found.rejected
+
+
+def test_steps_to_neighbours_are_those_of_scaled_frames(tmp_path):
+    rng = np.random.default_rng(2)
+    scene = 100 + 400 * np.exp(-((np.arange(30) - 15) ** 2) / 18)[None] * np.ones((20, 1))
+    frames = FrameSet(Image.of(rng.poisson(scene * t / 10).astype(np.uint16), exposure=t) for t in (10.0, 20.0, 40.0))
+    clip = Clip(low=3, high=3, noise=Noise(a=9.0, b=1.0, d=0.06))
+
+    def scaled(frames):
+        with pytest.warns(AssumptionWarning):
+            return combine(each(subtract_bias(bias=None))(frames), scale="exposure", clip=clip)
+
+    memory, disk = scaled(frames), scaled(on_disk(tmp_path, frames))
+    assert disk.found.rejected == memory.found.rejected
+    assert disk.pixels == memory.pixels
+
+
+def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
+    frames = on_disk(tmp_path, FrameSet(Image.of(np.ones((4, 5), np.uint16), kind="bias") for _ in range(3)))
+    (tmp_path / "1.fits").unlink()
+    with pytest.raises(FrameError, match=r"1\.fits: is gone since it was opened"):
+        combine(frames)
