@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli.extra_step_options import NO_EXTRAS
-from pipeline.cli.options import UNUSED, add_combining_options, inputs_of, night_of, recipe_of
-from pipeline.cli.output_paths import check_outputs, record_path
-from pipeline.cli.reduce_many import add_worker_options, combined_by
-from pipeline.cli.step_options import NO_SWITCHES
-from pipeline.cli.terminal import deliver, record_done, speaker_of, told_once_there
+from pipeline.cli.options import (
+    UNUSED,
+    add_combining_options,
+    add_worker_options,
+    combined_by,
+    inputs_of,
+    night_of,
+    recipe_of,
+)
+from pipeline.cli.outputs import check_outputs, record_command, record_path, write_product, written_together
+from pipeline.cli.step_options import NO_EXTRAS, NO_SWITCHES
+from pipeline.cli.terminal import printer_of
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import StepError
 from pipeline.records.frames import KINDS
@@ -39,6 +45,6 @@ def _combine(options: argparse.Namespace) -> None:
     check_target(chosen.light)
     with combined_by(options):
         product = attach_header(recipe.combined(recipe.prepared(chosen)))
-    with told_once_there(speaker_of(options)) as tell:
-        deliver(product, options.output, options.overwrite, tell)
-        record_done(record, "combine", options, frames, [(product, options.output)], tell)
+    with written_together(printer_of(options)) as tell:
+        write_product(product, options.output, options.overwrite, tell)
+        record_command(record, "combine", options, frames, [(product, options.output)], tell)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.cli.replay import Parse
-from pipeline.cli.terminal import speaker_of
+from pipeline.cli.terminal import printer_of
 from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
 from pipeline.simulation.simulate import Night, simulate, write_night
@@ -32,7 +32,7 @@ def _seed(text: str) -> int:
 def _demo(parse: Parse, options: argparse.Namespace) -> None:
     folder: Path = options.directory
     output = folder / "reduced.fits"
-    say = speaker_of(options)
+    say = printer_of(options)
     night = simulate(seed=options.seed)
     filelist = write_night(night, folder, overwrite=options.overwrite)
     command = ["reduce", str(filelist), "-o", str(output), *(["--overwrite"] if options.overwrite else [])]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import attrs
 
-from pipeline.cli.output_paths import check_outputs, master_paths, product_paths
+from pipeline.cli.outputs import check_outputs, master_paths, product_paths
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, _words, read_every_hdu, write_every_hdu
 from pipeline.fits.read_night import paths_of

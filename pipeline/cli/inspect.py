@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipeline.cli.output_paths import check_outputs
+from pipeline.cli.outputs import check_outputs
 from pipeline.errors import OutputError
 from pipeline.figures.colour import LIMITS, MAPS, STRETCHES, Appearance
 from pipeline.figures.export import FigureFile, check_name, export_figure

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import progress_bar, said_plainly, shown
+from pipeline.cli.terminal import progress_bar, shown, warnings_as_notes
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with (
             interruptible(),
-            said_plainly(strict=options.strict, summary=not options.quiet),
+            warnings_as_notes(strict=options.strict, summary=not options.quiet),
             running(progress=None if options.quiet else progress_bar()),
         ):
             options.run(options)

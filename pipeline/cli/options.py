@@ -1,16 +1,16 @@
-"""Edge: the command's switches for flags and states.
-
-Edge: the options of the commands that combine frames, and the recipe and the night that they ask for.
-"""
+"""Edge: the options that several commands share, and what they ask for: a recipe, a night, workers, figures."""
 
 from __future__ import annotations
 
 import argparse
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from pipeline.cli.extra_step_options import add_linearity, extra_steps
-from pipeline.cli.step_options import add_noise, noise_given, steps_of
-from pipeline.cli.terminal import speaker_of
+from pipeline.cli.step_options import add_linearity, add_noise, extra_steps, noise_given, steps_of
+from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
 from pipeline.fits.read_night import paths_of, read_night
@@ -144,10 +144,48 @@ def night_of(options: argparse.Namespace) -> FrameSet:
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
     frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
     counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
-    speaker_of(options)(f"{options.filelist}: {', '.join(counts)}")
+    printer_of(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames
 
 
 def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
     """Give every file that is read, and must not be written over."""
     return [*paths_of(frames), options.filelist, *(path for path in (options.mask, options.fringe) if path)]
+
+
+# ---- who does the work ----
+
+
+def add_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the switches that tell who does the work."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
+
+
+@contextmanager
+def client_of(options: argparse.Namespace) -> Iterator[Any]:
+    """Give a client of the workers that are asked for; None for none."""
+    if options.workers is not None and options.workers < 1:
+        raise SettingError(f"--workers {options.workers}; expected one or more")
+    if options.workers is None and options.cluster is None:
+        yield None
+    else:
+        from pipeline.survey.dask_client import workers
+
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
+        with workers(options.workers, options.cluster) as client:
+            yield client
+
+
+@contextmanager
+def combined_by(options: argparse.Namespace) -> Iterator[None]:
+    """Have the workers that are asked for combine within this block, or this process."""
+    with client_of(options) as client:
+        if client is None:
+            yield
+        else:
+            from pipeline.survey.dask_combine import combine_on
+
+            with combine_on(client):
+                yield

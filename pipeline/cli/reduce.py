@@ -7,13 +7,26 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.cli.every_hdu import reduce_every_hdu, refuse_others
-from pipeline.cli.extra_step_options import add_extras
 from pipeline.cli.inspect import add_figure_options, outputs_of, write_drawings
-from pipeline.cli.options import add_combining_options, add_reduction_options, inputs_of, night_of, recipe_of
-from pipeline.cli.output_paths import check_outputs, master_paths, product_paths, record_path
-from pipeline.cli.reduce_many import add_many_options, is_many, reduce_nights
-from pipeline.cli.step_options import add_switches
-from pipeline.cli.terminal import deliver, record_done, speaker_of, told_once_there
+from pipeline.cli.options import (
+    add_combining_options,
+    add_reduction_options,
+    add_worker_options,
+    inputs_of,
+    night_of,
+    recipe_of,
+)
+from pipeline.cli.outputs import (
+    check_outputs,
+    master_paths,
+    product_paths,
+    record_command,
+    record_path,
+    write_product,
+    written_together,
+)
+from pipeline.cli.step_options import add_extras, add_switches
+from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write
@@ -29,7 +42,7 @@ from pipeline.stages.header import ReducedImage
 def add_reduce(reduction: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_combining_options(reduction)
-    add_many_options(reduction)
+    _add_many_options(reduction)
     reduction.add_argument(
         "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"
     )
@@ -50,21 +63,38 @@ def add_reduce(reduction: argparse.ArgumentParser) -> None:
     reduction.set_defaults(run=_reduce)
 
 
+def _add_many_options(command: argparse.ArgumentParser) -> None:
+    """Add the switches for many nights."""
+    command.add_argument("more", nargs="*", type=Path, metavar="FILELIST", help="lists of other nights")
+    command.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="products go there, named after their lists; else beside them"
+    )
+    command.add_argument("--force", action="store_true", help="of many nights, make again what is done already too")
+    add_worker_options(command)
+
+
+def _is_many(options: argparse.Namespace) -> bool:
+    """Tell whether many nights are asked for, or one in the way of many."""
+    return bool(options.more or options.output_dir or options.force or options.workers or options.cluster)
+
+
 def _reduce(options: argparse.Namespace) -> None:
     if options.each and outputs_of(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
     if options.every_hdu:
         refuse_others(options)
-    if is_many(options):
-        reduce_nights(options, recipe_of(options), speaker_of(options))
+    if _is_many(options):
+        from pipeline.cli.reduce_many import reduce_nights  # and with it all that many nights need
+
+        reduce_nights(options, recipe_of(options), printer_of(options))
     elif options.every_hdu:
-        reduce_every_hdu(options, recipe_of, speaker_of(options))
+        reduce_every_hdu(options, recipe_of, printer_of(options))
     else:
         _reduce_one(options)
 
 
 def _reduce_one(options: argparse.Namespace) -> None:
-    recipe, say = recipe_of(options), speaker_of(options)
+    recipe, say = recipe_of(options), printer_of(options)
     frames = night_of(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
@@ -83,7 +113,7 @@ def _reduce_one(options: argparse.Namespace) -> None:
     keep = bool(sides)
     done = _delivered(made, options, keep, say) if options.each else []  # many products, each when it is done
     reduced = list(made)
-    with told_once_there(say) as tell:
+    with written_together(say) as tell:
         done += _delivered(reduced, options, keep, tell)
         for kind, master in _made(masters):
             if kind in paths:
@@ -95,7 +125,7 @@ def _reduce_one(options: argparse.Namespace) -> None:
         if options.quality:
             write_quality(measured, options.quality, overwrite=options.overwrite)
             tell(f"wrote {options.quality}: quality numbers of {len(measured)} images")
-        record_done(record, "reduce", options, frames, done, tell)
+        record_command(record, "reduce", options, frames, done, tell)
 
 
 def _delivered(
@@ -104,7 +134,7 @@ def _delivered(
     """Write products; give back those that are still needed."""
     done = []
     for path, product in made:
-        deliver(product, path, options.overwrite, say)
+        write_product(product, path, options.overwrite, say)
         done += [(product, path)] if keep else []
     return done
 

@@ -1,74 +1,21 @@
-"""Edge: the command for many nights.
+"""Edge: ``ccd-pipeline reduce`` of many nights: what it is asked for, and what it says of each night.
 
-Edge: who does the work, as the command line says: this process, or workers; nothing of theirs is imported before.
+``reduce`` imports this file only where many nights are asked for.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
+from pipeline.cli.options import client_of
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
 from pipeline.survey.plan import Survey, outputs_of
 from pipeline.survey.reduce_many import Outcome, reduce_many
-
-
-def add_worker_options(command: argparse.ArgumentParser) -> None:
-    """Add the switches that tell who does the work."""
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
-    where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
-
-
-@contextmanager
-def client_of(options: argparse.Namespace) -> Iterator[Any]:
-    """Give a client of the workers that are asked for; None for none."""
-    if options.workers is not None and options.workers < 1:
-        raise SettingError(f"--workers {options.workers}; expected one or more")
-    if options.workers is None and options.cluster is None:
-        yield None
-    else:
-        from pipeline.survey.dask_client import workers
-
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
-        with workers(options.workers, options.cluster) as client:
-            yield client
-
-
-@contextmanager
-def combined_by(options: argparse.Namespace) -> Iterator[None]:
-    """Have the workers that are asked for combine within this block, or this process."""
-    with client_of(options) as client:
-        if client is None:
-            yield
-        else:
-            from pipeline.survey.dask_combine import combine_on
-
-            with combine_on(client):
-                yield
-
-
-def add_many_options(command: argparse.ArgumentParser) -> None:
-    """Add the switches for many nights."""
-    command.add_argument("more", nargs="*", type=Path, metavar="FILELIST", help="lists of other nights")
-    command.add_argument(
-        "--output-dir", type=Path, metavar="DIR", help="products go there, named after their lists; else beside them"
-    )
-    command.add_argument("--force", action="store_true", help="of many nights, make again what is done already too")
-    add_worker_options(command)
-
-
-def is_many(options: argparse.Namespace) -> bool:
-    """Tell whether many nights are asked for, or one in the way of many."""
-    return bool(options.more or options.output_dir or options.force or options.workers or options.cluster)
 
 
 def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[str], None]) -> None:

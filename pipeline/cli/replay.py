@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipeline.cli.terminal import speaker_of
+from pipeline.cli.terminal import printer_of
 from pipeline.errors import ReplayError
 from pipeline.provenance.replay import replay
 
@@ -23,7 +23,7 @@ def add_replay(again: argparse.ArgumentParser, parse: Parse) -> None:
 
 
 def _replay(parse: Parse, options: argparse.Namespace) -> None:
-    say = speaker_of(options)
+    say = printer_of(options)
     for name in replay(options.record, partial(_run_again, parse)):
         say(f"{name}: the same pixels, bit for bit")
 

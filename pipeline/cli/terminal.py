@@ -1,8 +1,6 @@
-"""Edge: what the command says of warnings: one line each, and how many there were.
+"""Edge: what the command shows on a terminal: a bar of progress, warnings as notes of a line each, its report.
 
-Edge: a bar that shows how far a stack is, on a terminal.
-
-Edge: products written with the record of them, and told of when they are there.
+Every call of the command imports this file, for ``--help`` too: nothing heavy belongs here.
 """
 
 from __future__ import annotations
@@ -13,18 +11,11 @@ import re
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import AssumptionWarning, PipelineWarning
-from pipeline.fits.atomic import together
-from pipeline.fits.write import write
-from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.provenance.record import write_record
-from pipeline.records.frames import FrameSet
-from pipeline.stages.header import ReducedImage
 
 
 def progress_bar() -> Callable[[int, int], None] | None:
@@ -52,7 +43,7 @@ def progress_bar() -> Callable[[int, int], None] | None:
     return show
 
 
-KINDS = {
+WARNING_KINDS = {
     "AssumptionWarning": "of assumptions",
     "HeaderWarning": "of headers",
     "ClipWarning": "of the clip",
@@ -77,7 +68,7 @@ def shown(text: str) -> str:
 
 
 @contextmanager
-def said_plainly(*, strict: bool, summary: bool) -> Iterator[None]:
+def warnings_as_notes(*, strict: bool, summary: bool) -> Iterator[None]:
     """Print each warning once, as a line of its own; under ``strict`` an assumption is an error.
 
     :param summary: also count them at the end, by kind.
@@ -87,7 +78,7 @@ def said_plainly(*, strict: bool, summary: bool) -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         text = str(message)
         if text not in said:
-            said[text] = KINDS.get(category.__name__, "")
+            said[text] = WARNING_KINDS.get(category.__name__, "")
             print(shown(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
     with warnings.catch_warnings():
@@ -97,17 +88,17 @@ def said_plainly(*, strict: bool, summary: bool) -> Iterator[None]:
         warnings.showwarning = show
         yield
     if said and summary:
-        print(_counted(said))
+        print(_count_by_kind(said))
 
 
-def _counted(said: dict[str, str]) -> str:
+def _count_by_kind(said: dict[str, str]) -> str:
     """Count what was said by kind."""
     kinds = Counter(said.values())
     words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if kind)
     return f"{len(said)} {'note' if len(said) == 1 else 'notes'}" + (f": {words}" if words else "")
 
 
-def speaker_of(options: argparse.Namespace) -> Callable[[str], None]:
+def printer_of(options: argparse.Namespace) -> Callable[[str], None]:
     """Give what prints a line of the report; a reader that has gone away does not cost the reduction."""
 
     def say(line: str) -> None:
@@ -118,36 +109,3 @@ def speaker_of(options: argparse.Namespace) -> Callable[[str], None]:
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
 
     return say
-
-
-@contextmanager
-def told_once_there(say: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
-    """Have what is written take its place together at the end; only then it is told of."""
-    lines: list[str] = []
-    with together():
-        yield lines.append
-    for line in lines:
-        say(line)
-
-
-def deliver(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
-    """Write a product, and tell of it."""
-    write(product, path, overwrite=overwrite)
-    height, width = product.pixels.shape
-    say(f"{product.kind}: {combined_words(product.found)}; {step_words(product)}")
-    say(f"wrote {path}: {height} rows × {width} columns{flag_words(product)}")
-
-
-def record_done(
-    path: Path | None,
-    command: str,
-    options: argparse.Namespace,
-    frames: FrameSet,
-    products: Sequence[tuple[ReducedImage, Path]],
-    say: Callable[[str], None],
-) -> None:
-    """Write the record of a reduction, where one is asked for, and tell of it."""
-    if path:
-        used = dict(vars(options))
-        write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
-        say(f"wrote {path}: repeat this with ccd-pipeline replay {path}")

@@ -14,7 +14,7 @@ from astropy.io import fits
 from pipeline import Image, MasterDark, open_frame, scale_dark, write
 from pipeline.cli import reduce as reducing
 from pipeline.cli.main import main
-from pipeline.cli.output_paths import product_name
+from pipeline.cli.outputs import product_name
 
 
 @pytest.fixture

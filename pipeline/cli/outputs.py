@@ -1,16 +1,25 @@
-"""Edge: which files a reduction writes, and whether it may."""
+"""Edge: the files that a command writes: how they are called, whether they may be written, and writing them.
+
+All take their places together at the end, and only then the command says that they are there.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pipeline.errors import OutputError
-from pipeline.fits.atomic import check_writable, identity
+from pipeline.fits.atomic import check_writable, identity, together
+from pipeline.fits.write import write
+from pipeline.night.summary import combined_words, flag_words, step_words
+from pipeline.provenance.record import write_record
 from pipeline.records.frames import FrameSet, Image
+from pipeline.stages.header import ReducedImage
 
 Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
 
@@ -80,3 +89,39 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite:
     same = [output for output, count in Counter(output.resolve() for output in outputs).items() if count > 1]
     if same:
         raise OutputError(f"{same[0]}: two products would have this name; choose another, or rename a frame")
+
+
+@contextmanager
+def written_together(say: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """Have what is written in this block take its place together at the end; only then it is spoken of.
+
+    Gives what to say lines to, in place of ``say``.
+    """
+    lines: list[str] = []
+    with together():
+        yield lines.append
+    for line in lines:
+        say(line)
+
+
+def write_product(product: ReducedImage, path: Path, overwrite: bool, say: Callable[[str], None]) -> None:
+    """Write a product, and say what was done to it and where it is."""
+    write(product, path, overwrite=overwrite)
+    height, width = product.pixels.shape
+    say(f"{product.kind}: {combined_words(product.found)}; {step_words(product)}")
+    say(f"wrote {path}: {height} rows × {width} columns{flag_words(product)}")
+
+
+def record_command(
+    path: Path | None,
+    command: str,
+    options: argparse.Namespace,
+    frames: FrameSet,
+    products: Sequence[tuple[ReducedImage, Path]],
+    say: Callable[[str], None],
+) -> None:
+    """Write the record of what a command did, where one is asked for, and say how to repeat it."""
+    if path:
+        used = dict(vars(options))
+        write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
+        say(f"wrote {path}: repeat this with ccd-pipeline replay {path}")

@@ -6,8 +6,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from pipeline import Clip, Noise, Recipe, clean_cosmic_rays, heal, linearise, read_night, reduce
-from pipeline.cli.extra_step_options import NO_EXTRAS
 from pipeline.cli.main import main
+from pipeline.cli.step_options import NO_EXTRAS
 from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 DETECTOR = Detector(cosmic_rays=2000, overscan=0)
