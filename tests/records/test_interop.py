@@ -8,6 +8,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from hypothesis import given
+from made_masters import SHAPE, full
 from strategies import pixels
 
 from pipeline import (
@@ -157,3 +158,15 @@ def test_the_wcs_of_an_image_that_was_a_cube_has_two_axes():
     assert ccd.wcs.naxis == 2
     assert ccd.wcs.wcs_pix2world(1, 0, 0) == [pytest.approx(10.0), pytest.approx(20.0)]
     assert ccd.header["CRVAL3"] == 1e9
+
+
+def test_a_ccddata_brings_its_header_mask_unit_and_uncertainty():
+    nddata = pytest.importorskip("astropy.nddata")
+    uncertainty = nddata.StdDevUncertainty(full(3))
+    mask = np.zeros(SHAPE, bool)
+    mask[1, 1] = True
+    ccd = nddata.CCDData(full(7), unit="electron", mask=mask, uncertainty=uncertainty, meta={"EXPTIME": 5})
+    image = Image.of(ccd)
+    assert (image.exposure, image.state.unit) == (5, "electron")
+    assert (image.pixels.flags[1, 1], image.pixels.mask.sum()) == (Flag.BAD, 1)
+    np.testing.assert_array_equal(image.pixels.variance, full(9))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_frames import without_bias
+from made_masters import full
 
 from pipeline import FrameSet, Image, MasterBias, Pixels, combine, each, subtract_bias
 
@@ -27,3 +28,12 @@ def test_the_variance_of_a_value_left_out_does_not_matter():
     images = [Image.of(Pixels.of([[v, 10.0]], variance=[[w, 4.0]])) for v, w in ((10, 4), (12, 4), (np.nan, np.nan))]
     combined = combine(FrameSet(images), clip=None).pixels
     np.testing.assert_allclose(combined.variance, [[2, 4 / 3]])
+
+
+def test_a_median_knows_less_than_a_mean():
+    """The median of three normal values has 1.16² times the variance of their mean."""
+    frames = FrameSet(Image.of(Pixels.of(full(v), 0, full(100))) for v in (1, 2, 3))
+    np.testing.assert_allclose(combine(frames, clip=None).pixels.variance, 100 / 3)
+    np.testing.assert_allclose(
+        combine(frames, method="median", clip=None).pixels.variance, 100 / 3 * 1.16**2, rtol=5e-3
+    )

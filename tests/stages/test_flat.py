@@ -1,18 +1,20 @@
 """What a flat is divided by: its level in several senses, or the light of its lamp along the dispersion."""
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from made_masters import a_flat, full, planes_between
 from strategies import quick, seeds
 
-from pipeline import Flag, Image, Pixels, divide, normalise_flat, open_frame, write
-from pipeline.errors import CalibrationError, SettingError, SkippedWarning
+from pipeline import Flag, FrameSet, Image, MasterFlat, Pixels, combine, divide, normalise_flat, open_frame, write
+from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.stages.flat import spline
 
-SHAPE = (20, 60)
-x = np.linspace(-1, 1, SHAPE[1])
+SPECTRUM = (20, 60)
+x = np.linspace(-1, 1, SPECTRUM[1])
 
 
 def flat_of(values, **more):
@@ -20,7 +22,7 @@ def flat_of(values, **more):
 
 
 def a_response(seed):
-    return np.random.default_rng(seed).uniform(0.9, 1.1, SHAPE)
+    return np.random.default_rng(seed).uniform(0.9, 1.1, SPECTRUM)
 
 
 colours = st.lists(st.floats(-1.5, 1.5), min_size=1, max_size=5)
@@ -43,7 +45,7 @@ def test_a_lamp_of_any_colour_that_the_polynomial_can_follow_cancels(seed, terms
 def test_a_lamp_of_any_colour_that_the_spline_can_follow_cancels(seed, pieces, colour):
     """A cubic spline of as many pieces, made by hand as a sum of cubics that begin at the knots."""
     rng = np.random.default_rng(colour)
-    at = np.linspace(0, pieces, SHAPE[1])
+    at = np.linspace(0, pieces, SPECTRUM[1])
     log_lamp = np.polynomial.polynomial.polyval(at / pieces, rng.uniform(-1, 1, 4))
     for knot in range(1, pieces):
         log_lamp = log_lamp + rng.uniform(-1, 1) * np.maximum(at - knot, 0) ** 3 / pieces**3
@@ -63,9 +65,9 @@ def test_splines_are_never_negative_and_add_up_to_one(pieces, count):
 @given(seeds)
 def test_the_slit_stays_in_the_response(seed):
     """What changes across the dispersion is response, and stays."""
-    slit = np.random.default_rng(seed).uniform(0.5, 1.5, (SHAPE[0], 1))
+    slit = np.random.default_rng(seed).uniform(0.5, 1.5, (SPECTRUM[0], 1))
     response = normalise_flat(flat_of(slit * np.exp(2 * x)[None, :] * 5e3), by="polynomial").pixels.values
-    np.testing.assert_allclose(response, np.broadcast_to(slit / slit.mean(), SHAPE), rtol=1e-5)
+    np.testing.assert_allclose(response, np.broadcast_to(slit / slit.mean(), SPECTRUM), rtol=1e-5)
 
 
 def test_a_hot_column_and_an_unlit_one_do_not_bend_the_curve():
@@ -74,7 +76,7 @@ def test_a_hot_column_and_an_unlit_one_do_not_bend_the_curve():
     values[:, 30] *= 50
     values[:, 10] = -3
     hit = normalise_flat(flat_of(values), by="polynomial", order=2).pixels
-    others = np.delete(np.arange(SHAPE[1]), [10, 30])
+    others = np.delete(np.arange(SPECTRUM[1]), [10, 30])
     np.testing.assert_allclose(hit.values[:, others] / hit.values[0, 0], plain[:, others] / plain[0, 0], rtol=5e-3)
     assert (hit.flags[:, 10] == Flag.NO_FLAT).all()
     assert (hit.values[:, 10] == 1).all()
@@ -141,7 +143,7 @@ def test_settings_that_make_no_sense_are_refused(settings, words):
 
 
 def test_too_few_lit_columns_are_refused():
-    values = np.full(SHAPE, -1.0)
+    values = np.full(SPECTRUM, -1.0)
     values[:, :5] = 1000
     with pytest.raises(CalibrationError, match=r"flat\.fits: 5 lit columns .* too few for a polynomial of order 6"):
         normalise_flat(flat_of(values), by="polynomial")
@@ -152,3 +154,60 @@ def test_a_region_without_good_pixels_is_refused():
     values[:3, :3] = np.nan
     with pytest.raises(CalibrationError, match=r"no good pixel of the flat lies in the region \[1:3,1:3\]"):
         normalise_flat(flat_of(values), region="[1:3,1:3]")
+
+
+@given(planes_between(100, 6e4), st.floats(0.1, 50))
+def test_a_response_has_mean_one_and_forgets_the_lamp(values, lamp):
+    one, other = a_flat(values), a_flat(values * lamp)
+    good = ~one.pixels.mask
+    assert abs(one.pixels.values[good].mean() - 1) < 1e-6
+    np.testing.assert_allclose(one.pixels.values, other.pixels.values, rtol=1e-6)
+
+
+@given(planes_between(-1e4, 6e4), planes_between(0.25, 2))
+def test_division_undoes_multiplication_by_a_response(values, response):
+    flat = a_flat(response)
+    out = divide(Image.of(values * flat.pixels.values), flat=flat).pixels.values
+    np.testing.assert_array_max_ulp(out, values, 2)
+
+
+def test_a_pixel_that_is_not_positive_is_flagged_and_divides_by_one():
+    values = full(2000)
+    values[1, 2], values[3, 3] = 0, -5
+    flat = a_flat(values)
+    assert (flat.pixels.flags[1, 2], flat.pixels.values[1, 2]) == (Flag.NO_FLAT, 1)
+    assert (flat.pixels.flags[3, 3], flat.pixels.values[3, 3]) == (Flag.NO_FLAT, 1)
+    out = divide(Image.of(full(10)), flat=flat).pixels
+    assert np.isfinite(out.values).all()
+    assert out.mask.sum() == 2
+
+
+def test_a_pixel_that_is_positive_by_less_than_its_noise_is_flagged():
+    values = full(2000)
+    values[0, 0] = 4.9
+    image = attrs.evolve(Image.of(values, kind="flat"), data=Pixels.of(values, variance=full(1)))
+    assert normalise_flat(image).pixels.flags[0, 0] == Flag.NO_FLAT
+    assert normalise_flat(Image.of(values, kind="flat")).pixels.flags[0, 0] == 0
+
+
+def test_the_noise_that_combining_found_tells_an_unlit_pixel():
+    rng = np.random.default_rng(1)
+    truth = np.full((40, 50), 3000.0)
+    truth[5, 5] = 0
+    frames = FrameSet(Image.of(rng.normal(truth, 10), kind="flat", exposure=1) for _ in range(5))
+    assert normalise_flat(combine(frames)).pixels.flags[5, 5] == Flag.NO_FLAT
+
+
+def test_a_negative_flat_is_an_error_and_never_an_image():
+    with pytest.raises(CalibrationError, match="should be positive: was it finished already"):
+        a_flat(full(-3))
+
+
+def test_a_flat_with_nothing_good_in_it_is_an_error():
+    with pytest.raises(CalibrationError, match="no good pixel"):
+        a_flat(full(np.nan))
+
+
+def test_a_master_flat_has_gone_through_normalise_flat():
+    with pytest.raises(StepError, match="normalise_flat"):
+        MasterFlat(Image.of(full(20_000), kind="flat"))

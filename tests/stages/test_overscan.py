@@ -3,9 +3,9 @@
 import attrs
 import numpy as np
 import pytest
-from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from made_masters import SHAPE, framed, full
 from strategies import quick, seeds
 
 from pipeline import Amplifier, Flag, FrameSet, Image, Pixels, each, subtract_overscan
@@ -15,10 +15,6 @@ from pipeline.stages.overscan import measure_levels
 
 ROWS, WIDTH, STRIP = 12, 8, 5
 KAST = (Amplifier("[1:8,*]", "[17:21,*]"), Amplifier("[9:16,*]", "[22:26,*]"))
-
-
-def framed(values, header=None, **cards):
-    return Image.of(values, header=fits.Header({**(header or {}), **cards}), name="frame.fits")
 
 
 def two_amplifiers(sky, one, other):
@@ -293,3 +289,44 @@ def test_rows_of_data_take_the_level_of_their_own_rows():
     image = Image.of(raw, header={"DATASEC": "[1:8,3:12]", "BIASSEC": "[9:12,1:12]"})
     for order in (1, None):
         np.testing.assert_allclose(subtract_overscan(image, order=order).pixels.values, 0, atol=1e-9)
+
+
+def test_the_overscan_comes_out_and_the_frame_is_trimmed_and_the_wcs_follows():
+    values = np.hstack([np.full((3, 2), 500.0), np.full((3, 4), 600.0)])
+    values[0, 0] = 60_000  # a cosmic ray in the overscan
+    image = framed(values, BIASSEC="[1:2,1:3]", DATASEC="[3:6,1:2]", CRPIX1=10.0, CRPIX2=5.0)
+    out = subtract_overscan(image)
+    np.testing.assert_array_equal(out.pixels.values, np.full((2, 4), 100))
+    assert (out.header.get("CRPIX1"), out.header.get("CRPIX2")) == (8, 5)
+    assert "DATASEC" not in out.header
+    assert "[1:2,1:3]" in out.state.overscan
+
+
+def test_each_frame_has_its_own_overscan_level():
+    levels = [500, 510, 490]
+    frames = FrameSet(framed(np.full((2, 6), x + np.arange(6) // 4), BIASSEC="[1:4,1:2]") for x in levels)
+    for image in each(subtract_overscan)(frames):
+        np.testing.assert_array_equal(image.pixels.values[0], [0, 0, 0, 0, 1, 1])
+
+
+def test_the_level_of_whole_numbers_is_known_better_than_to_a_half():
+    strip = np.random.default_rng(1).normal(1000.3, 3, (100, 50)).round()
+    image = framed(np.hstack([strip, np.full((100, 1), 1000.3)]), BIASSEC="[1:50,1:100]")
+    assert abs(subtract_overscan(image).pixels.values[0, -1]) < 0.2
+
+
+def test_without_sections_the_frame_stays_as_it_is():
+    image = framed(full(1))
+    assert subtract_overscan(image).pixels == image.pixels
+
+
+def test_trimsec_goes_before_datasec_and_trim_can_be_left_out():
+    image = framed(full(1), DATASEC="[1:5,1:4]", TRIMSEC="[2:4,1:3]")
+    assert subtract_overscan(image).shape == (3, 3)
+    assert subtract_overscan(image, trim=False).shape == SHAPE
+
+
+def test_a_section_left_from_before_a_trim_is_said_and_left_out():
+    with pytest.warns(AssumptionWarning, match=r"frame\.fits: DATASEC = \[1:50,1:40\] reaches beyond"):
+        out = subtract_overscan(framed(full(1), DATASEC="[1:50,1:40]"))
+    assert out.shape == SHAPE

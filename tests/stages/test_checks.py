@@ -1,0 +1,65 @@
+"""What every stage asks of its image and its master, and says in words of our own."""
+
+import numpy as np
+import pytest
+from made_masters import a_bias, a_dark, a_flat, full
+
+from pipeline import (
+    FrameSet,
+    Image,
+    MasterBias,
+    MasterDark,
+    Pixels,
+    Recipe,
+    divide,
+    reduce,
+    scale_dark,
+    subtract_bias,
+    subtract_dark,
+)
+from pipeline.errors import CalibrationError, PipelineError, StepError
+
+
+@pytest.mark.parametrize("step", [subtract_bias, subtract_dark, divide])
+def test_a_step_asked_for_twice_is_refused(step):
+    setting = {
+        "subtract_bias": {"bias": a_bias(full(1))},
+        "subtract_dark": {"dark": a_dark(full(1))},
+        "divide": {"flat": a_flat(full(1))},
+    }[step.name]
+    once = step(Image.of(full(10), exposure=1), **setting)
+    with pytest.raises(StepError, match="asked for twice"):
+        step(once, **setting)
+
+
+def test_nothing_comes_out_after_the_flat():
+    done = divide(Image.of(full(10), exposure=1), flat=a_flat(full(1)))
+    with pytest.raises(StepError, match="before that"):
+        subtract_bias(done, bias=a_bias(full(1)))
+    with pytest.raises(StepError, match="before that"):
+        subtract_dark(done, dark=a_dark(full(1)))
+
+
+def test_units_are_those_of_the_master():
+    electrons = Image.of(full(10), header={"BUNIT": "electron"})
+    with pytest.raises(CalibrationError, match="is in electron, bias array in adu"):
+        subtract_bias(electrons, bias=a_bias(full(1)))
+    assert reduce(FrameSet([Image.of(full(1), header={"BUNIT": "electron/s"})])).header.get("BUNIT") == "electron/s"
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: MasterBias.of(FrameSet([Image.of(full(1), kind="bias")])), "combine the frames first"),
+        (lambda: MasterDark.of("dark.fits"), "wrap it in Image.of"),
+        (lambda: Image.of(full(1), kind="lights"), "expected one of bias"),
+        (lambda: Image.of(full(1), exposure=-5), "expected seconds from 0"),
+        (lambda: Image.of(full(1), exposure="30"), "expected seconds from 0"),
+        (lambda: scale_dark(a_dark(full(1)), exposure="60"), "scale_dark: exposure should be"),
+        (lambda: Pixels.of(full(1), flags=np.zeros(3, np.uint8)), "flags"),
+        (lambda: Recipe(saturation=-5), "positive level"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_our_own_words(make, word):
+    with pytest.raises(PipelineError, match=word):
+        make()
