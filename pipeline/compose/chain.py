@@ -13,7 +13,6 @@ from pipeline.compose.spool import within_budget
 from pipeline.compose.stage import In_contra, Out_co, Stage
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Pixels
 
 A = TypeVar("A")
 
@@ -171,7 +170,7 @@ class Each:
 def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Image:
     """Run steps on one of so many frames: what was read from disk and needed its whole image may go back to disk."""
     result: Image = toolz.pipe(frame, *parts)
-    fresh = isinstance(result, Image) and not isinstance(frame.data, Pixels)
+    fresh = isinstance(result, Image) and not frame.in_memory
     return within_budget(result, frames) if fresh else result
 
 

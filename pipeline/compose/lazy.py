@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,7 @@ def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
     lazy: Step[Image, Image] = step
 
     def wait(image: Image) -> Image:
-        if isinstance(image.source, Pixels) or not lazy.stage.by_rows(image, dict(lazy.settings)):
+        if image.in_memory or not lazy.stage.by_rows(image, dict(lazy.settings)):
             return lazy(image)
         for _, value in lazy.settings:
             if hasattr(value, "image") and value.image.shape != image.shape:
@@ -57,30 +56,24 @@ class Waiting:
     @property
     def stored(self) -> tuple[str, float] | None:
         """What a step gives is not stored anywhere, unless all it does is to flag values from a ceiling up."""
-        source = self.image.source
-        return None if self.step.stage.ceiling is None or isinstance(source, Pixels) else source.stored
+        return None if self.step.stage.ceiling is None else self.image.source.stored
 
     @property
     def ceiling(self) -> float:
         """The lower of the step's own ceiling and that of what it waits for."""
-        source, own = self.image.source, self.step.stage.ceiling
-        below = math.inf if isinstance(source, Pixels) else source.ceiling
+        below, own = self.image.source.ceiling, self.step.stage.ceiling
         return below if own is None else min(below, own(self.image, **dict(self.step.settings)))
 
     def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored, where they are: see :attr:`stored`."""
-        source = self.image.source
-        if self.step.stage.ceiling is None or isinstance(source, Pixels):
+        if self.step.stage.ceiling is None:
             raise StepError(f"{self.image.name}: rows {start} to {stop} are computed, not stored as {into.dtype}")
-        source.read_stored(start, stop, into)
+        self.image.source.read_stored(start, stop, into)
 
     def check_unchanged(self) -> None:
         """Refuse what the step waits for if that has changed."""
-        if not isinstance(self.image.source, Pixels):
-            self.image.source.check_unchanged()
+        self.image.source.check_unchanged()
 
     def loaded(self) -> Waiting:
         """Give the same, over a source that is quick to read."""
-        source = self.image.source
-        ready = source if isinstance(source, Pixels) else source.loaded()
-        return attrs.evolve(self, image=attrs.evolve(self.image, data=ready))
+        return attrs.evolve(self, image=attrs.evolve(self.image, data=self.image.source.loaded()))

@@ -153,9 +153,9 @@ class Spooled:
 
 def within_budget(image: Image, frames: int) -> Image:
     """Keep the pixels of an image in memory if those of so many frames have room in the budget, else in the spool."""
-    pixels = image.data
-    if not isinstance(pixels, Pixels):
+    if not image.in_memory:
         return image
+    pixels = image.pixels
     planes = [pixels.values, pixels.flags, pixels.variance, *(pixels.values for _ in pixels.shared_keys)]
     size = sum(plane.nbytes for plane in planes if plane is not None)
     return attrs.evolve(image, data=Spooled.of(pixels)) if size * frames > how_to_run().memory else image

@@ -52,14 +52,14 @@ def _seconds(_: object, __: object, exposure: Any) -> None:
 class Image:
     """One exposure of one kind, from raw to nearly reduced.
 
-    ``data`` is pixels in memory, a :class:`Source` to be read when asked, or the :class:`Location` of a frame
+    ``data`` is a :class:`Source` of pixels, in memory or to be read when asked, or the :class:`Location` of a frame
     not opened yet.  ``exposure`` is in seconds, None where the header does not say.  ``found`` is what
     combining found, where the image is a combination; ``added`` the cards (keyword, value, comment) that the
     steps have to add to the product's header.
     """
 
     kind: str = attrs.field(validator=_known_kind)
-    data: Pixels | Source | Location
+    data: Source | Location
     exposure: float | None = attrs.field(default=None, validator=_seconds)
     header: Cards = attrs.field(default=Cards())
     sources: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Image:
         unit = getattr(pixels, "unit", None)
         return cls(
             kind=kind,
-            data=pixels if isinstance(pixels, Pixels) else pixels_of(pixels),
+            data=pixels_of(pixels),
             exposure=exposure_of(cards) if exposure is None else exposure,
             header=cards,
             sources=(name or f"{kind} array",),
@@ -128,7 +128,7 @@ class Image:
         return f" and {len(self.sources) - 1} more" if len(self.sources) > 1 else ""
 
     @property
-    def source(self) -> Pixels | Source:
+    def source(self) -> Source:
         """The pixels, in memory or to be read.
 
         :raises FrameError: the frame has not been opened.
@@ -143,16 +143,19 @@ class Image:
         return self.source.shape
 
     @property
+    def in_memory(self) -> bool:
+        """Whether the pixels are in memory, rather than on disk or still to be computed."""
+        return isinstance(self.data, Pixels)
+
+    @property
     def pixels(self) -> Pixels:
         """The pixels, read now if they are on disk."""
         source = self.source
-        return source if isinstance(source, Pixels) else source.rows(0, source.shape[0])
+        return source.rows(0, source.shape[0])
 
     def rows(self, start: int, stop: int) -> Image:
         """Give the same image with some of its rows only, in memory."""
-        source = self.source
-        rows = source.cut(slice(start, stop)) if isinstance(source, Pixels) else source.rows(start, stop)
-        return attrs.evolve(self, data=rows)
+        return attrs.evolve(self, data=self.source.rows(start, stop))
 
     def recorded(self, ran: Ran) -> Image:
         """Give the same image with one more step in its history."""

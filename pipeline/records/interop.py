@@ -55,10 +55,12 @@ def _scaled(values: Array, by: tuple[float, float], blank: Any) -> Array:
 
 
 def pixels_of(thing: Any) -> Pixels:
-    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData.
+    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData; Pixels as they are.
 
     :raises ShapeError: it holds no image, or an uncertainty of another kind.
     """
+    if isinstance(thing, Pixels):
+        return thing
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
     values, masked = values_of(thing), getattr(thing, "mask", None)

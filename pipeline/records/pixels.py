@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
@@ -10,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.errors import ShapeError
+from pipeline.errors import ShapeError, StepError
 from pipeline.records.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
 from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
@@ -63,6 +64,9 @@ class Pixels:
     (var = var_light + k² var_dark + (1 − k)² var_bias) instead of being counted twice.
 
     All arrays are sealed: read-only, and a private copy of what the caller handed over.
+
+    Pixels in memory are a :class:`~pipeline.records.source.Source` too, so that nobody who reads rows need ask where
+    they lie.
     """
 
     values: Array = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))
@@ -116,6 +120,31 @@ class Pixels:
     def dtype(self) -> np.dtype[Any]:
         """The type of the values."""
         return self.values.dtype
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Give some rows, counted as slices count: no copy is made, and all of them are these same pixels."""
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self if (start, stop) == (0, self.shape[0]) else self.cut(slice(start, stop))
+
+    @property
+    def stored(self) -> None:
+        """Pixels in memory are not as a detector stores them."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"rows {start} to {stop} are in memory as {self.dtype}, not stored as {into.dtype}")
+
+    def check_unchanged(self) -> None:
+        """Do nothing: what is in memory does not change."""
+
+    def loaded(self) -> Pixels:
+        """Give themselves: nothing is quicker to read."""
+        return self
 
     @property
     def mask(self) -> Array:

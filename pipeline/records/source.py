@@ -1,4 +1,4 @@
-"""Pixels that are read when asked for."""
+"""What rows of pixels are read from: memory, a file, a step that waits for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pipeline.records.pixels import Array, Pixels
 
 @runtime_checkable
 class Source(Protocol):
-    """Pixels that are read when asked for.  A source is a value: it gives the same rows every time, or refuses."""
+    """What rows of pixels are read from: a file, a step that waits, or :class:`Pixels`, which are in memory already.
+
+    A source is a value: it gives the same rows every time, or refuses.
+    """
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -44,5 +47,5 @@ class Source(Protocol):
         :raises FrameError: it has.
         """
 
-    def loaded(self) -> Source | Pixels:
+    def loaded(self) -> Source:
         """Give the same rows in a form that is quick to read in any order."""

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.pixels import Array
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
 from pipeline.stacking.plan import Wanted, gain_of, plan_of
@@ -100,8 +100,7 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
 
 def loaded(frames: FrameSet) -> FrameSet:
     """Give the same frames in a form that is quick to read in any order: packed ones are unpacked once."""
-    sources = [(frame, frame.source) for frame in frames]
-    return FrameSet(f if isinstance(s, Pixels) else attrs.evolve(f, data=s.loaded()) for f, s in sources)
+    return FrameSet(attrs.evolve(frame, data=frame.source.loaded()) for frame in frames)
 
 
 def levels(frames: FrameSet) -> tuple[float, ...]:

@@ -78,16 +78,16 @@ class Reader:
 
     frames: tuple[Image, ...]
     memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
-    _sources: list[Source | Pixels] = attrs.field(init=False)
+    _sources: list[Source] = attrs.field(init=False)
     _store: tuple[str, float] | None = attrs.field(init=False)
     _ceilings: tuple[float, ...] = attrs.field(init=False, default=())
 
     def __attrs_post_init__(self) -> None:
         self._sources = [frame.source for frame in self.frames]
-        stores = {None if isinstance(source, Pixels) else source.stored for source in self._sources}
+        stores = {source.stored for source in self._sources}
         self._store = stores.pop() if len(stores) == 1 else None
         if self._store is not None:
-            self._ceilings = tuple(s.ceiling - self.zero for s in self._sources if not isinstance(s, Pixels))
+            self._ceilings = tuple(source.ceiling - self.zero for source in self._sources)
 
     @property
     def whole(self) -> bool:
@@ -117,7 +117,7 @@ class Reader:
         stored = self.memory[:size].view(dtype).reshape(shape)
         for row, source in zip(stored, self._sources, strict=True):
             as_read = row.view(dtype.newbyteorder(">"))
-            source.read_stored(start, stop, as_read)  # type: ignore[union-attr]
+            source.read_stored(start, stop, as_read)
             np.copyto(row, as_read)  # its bytes swapped in place
         return Rows(stored, self.zero, (None,) * len(self.frames), ceilings=self._ceilings)
 
@@ -127,8 +127,7 @@ class Reader:
         :raises FrameError: it has.
         """
         for source in self._sources:
-            if not isinstance(source, Pixels):
-                source.check_unchanged()
+            source.check_unchanged()
 
 
 def _saturated(stored: Array, ceiling: float) -> Array | None:

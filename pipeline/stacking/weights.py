@@ -27,9 +27,7 @@ def frames_carry_variance(frames: Sequence[Image]) -> bool:
 
 def _carries(frame: Image) -> bool:
     source = frame.source
-    if not isinstance(source, Pixels):
-        return source.stored is None and source.rows(0, 0).variance is not None
-    return source.variance is not None
+    return source.stored is None and source.rows(0, 0).variance is not None
 
 
 def carried_variances(frames: Sequence[Image], scale: Array) -> Array:

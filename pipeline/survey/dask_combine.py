@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -18,7 +18,6 @@ from pipeline.errors import StepError
 from pipeline.fits.frame_source import FitsSource
 from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
-from pipeline.records.source import Source
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
 from pipeline.survey.dask_client import itself, result_of
@@ -142,7 +141,6 @@ def _held(plan: Plan, start: int, stop: int) -> tuple[Cut | None, ...]:
 def _block(plan: Plan, start: int, stop: int, held: tuple[Cut | None, ...]) -> Band:
     """Combine a block of rows, on a worker."""
     frames = (
-        attrs.evolve(frame, data=cut or cast("Source", frame.source).loaded())
-        for frame, cut in zip(plan.frames, held, strict=True)
+        attrs.evolve(frame, data=cut or frame.source.loaded()) for frame, cut in zip(plan.frames, held, strict=True)
     )
     return combine_band(attrs.evolve(plan, frames=tuple(frames)), start, stop)
