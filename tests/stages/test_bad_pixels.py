@@ -1,56 +1,17 @@
-"""Masks, grown flags, saturation in a fraction of frames, hot and dead pixels: their laws, and examples by hand."""
+"""Masks, grown flags, hot and dead pixels: their laws, and examples by hand."""
 
 import pickle
-from pathlib import Path
 
-import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from made_masks import SHAPE, at, flags, full
 
-from pipeline import (
-    Flag,
-    Flagging,
-    FrameSet,
-    Image,
-    Mask,
-    Pixels,
-    Recipe,
-    combine,
-    drop_rare_saturation,
-    each,
-    flag_bad,
-    flag_dead,
-    flag_hot,
-    flag_saturated,
-    grow_flags,
-    open_frame,
-    read_mask,
-    reduce,
-    write,
-)
-from pipeline.cli.main import main
-from pipeline.errors import AssumptionWarning, FrameError, SettingError, ShapeError, StepError
-
-SHAPE = (9, 11)
-flags = arrays(np.uint8, SHAPE, elements=st.sampled_from([0] * 12 + [int(flag) for flag in Flag]))
-
-
-def full(value):
-    return np.full(SHAPE, value, np.float32)
-
-
-def at(*places, shape=SHAPE, value=True):
-    plane = np.zeros(shape, type(value))
-    for place in places:
-        plane[place] = value
-    return plane
-
-
-# masks
+from pipeline import Flag, Flagging, Image, Mask, Pixels, combine, each, flag_bad, flag_dead, flag_hot, grow_flags
+from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
 
 
 @given(arrays(bool, SHAPE))
@@ -108,9 +69,6 @@ def test_rows_of_a_mask_are_those_of_the_image():
     np.testing.assert_array_equal(part.pixels.flags, whole.pixels.flags[3:9])
 
 
-# growing
-
-
 def grown_by_hand(flags, by, diagonals):
     """Look at every pair of pixels."""
     rows, columns = np.indices(flags.shape)
@@ -146,110 +104,10 @@ def test_growing_by_no_number_of_pixels_is_refused(by):
         Flagging(grow=by)
 
 
-# masks in files
-
-
-@given(flags)
-def test_a_mask_written_and_read_is_itself(tmp_path_factory, given_flags):
-    path = tmp_path_factory.mktemp("mask") / "m.fits"
-    write(Mask.of(Pixels.of(full(0), given_flags)), path)
-    again = read_mask(path)
-    np.testing.assert_array_equal(again.flags, given_flags)
-    np.testing.assert_array_equal(fits.getdata(path), given_flags != 0)
-
-
-def test_the_flags_of_a_product_are_a_mask(tmp_path):
-    product = reduce(FrameSet([Image.of(Pixels.of(full(3), at((1, 1), value=8)), exposure=1)]))
-    write(product, tmp_path / "p.fits")
-    assert read_mask(tmp_path / "p.fits").flags[1, 1] == Flag.HOT
-    assert read_mask(tmp_path / "p.fits", "MASK").flags[1, 1] == Flag.BAD
-    assert read_mask(tmp_path / "p.fits").flags.sum() == Flag.HOT
-
-
-def test_masks_of_others(tmp_path):
-    """A plain image, CCDData's MASK, and an HDU by number; FLAGS of another program has reasons of its own."""
-    bad = at((2, 3), value=np.uint8(4))
-    fits.writeto(tmp_path / "plain.fits", bad)
-    hdus = [fits.PrimaryHDU(full(9)), fits.ImageHDU(bad, name="MASK"), fits.ImageHDU(bad, name="FLAGS")]
-    fits.HDUList(hdus).writeto(tmp_path / "ccd.fits")
-    for mask in (
-        read_mask(tmp_path / "plain.fits"),
-        read_mask(tmp_path / "ccd.fits"),
-        read_mask(tmp_path / "ccd.fits", 1),
-        read_mask(tmp_path / "ccd.fits", "FLAGS"),
-    ):
-        np.testing.assert_array_equal(mask.flags, bad // 4 * Flag.BAD)
-    with pytest.raises(FrameError, match=r"absent\.fits: cannot be read"):
-        read_mask(tmp_path / "absent.fits")
-    with pytest.raises(FrameError, match="has no HDU 'BPM'"):
-        read_mask(tmp_path / "ccd.fits", "BPM")
-
-
-# saturation in a fraction of frames
-
-
-def saturating(count, frames=4):
-    """Frames of 100 of which some are saturated at (2, 2)."""
-    planes = [full(100 + number) for number in range(frames)]
-    for plane in planes[:count]:
-        plane[2, 2] = 65_000
-    return FrameSet(flag_saturated(Image.of(p, kind="flat", exposure=1), level=60_000) for p in planes)
-
-
-@pytest.mark.parametrize(("count", "flag", "value"), [(0, 0, 101.5), (1, 0, 102), (2, 2, 32_551.25), (4, 2, 65_000)])
-def test_half_of_the_frames_must_be_saturated(count, flag, value):
-    """The mean of 100 to 103; of 101 to 103; of two saturated with 102 and 103; of four saturated."""
-    image = combine(drop_rare_saturation(saturating(count), fraction=0.5), clip=None)
-    assert (image.pixels.flags[2, 2], image.pixels.values[2, 2]) == (flag, value)
-    assert image.pixels.mask.sum() == (flag != 0)
-    assert image.pixels.values[0, 0] == 101.5
-
-
-def test_by_default_one_frame_is_enough():
-    assert combine(saturating(1), clip=None).pixels.flags[2, 2] == Flag.SATURATED
-
-
-def test_nothing_saturated_is_nothing_done():
-    frames = saturating(0)
-    assert drop_rare_saturation(frames, fraction=1.0) is frames
-
-
-@pytest.mark.parametrize("fraction", [0, -1, 1.1, float("nan")])
-def test_a_fraction_of_frames_lies_above_0_and_up_to_1(fraction):
-    for make in (lambda: drop_rare_saturation(saturating(1), fraction=fraction), lambda: Flagging(fraction=fraction)):
-        with pytest.raises(SettingError, match="expected a fraction above 0 and up to 1"):
-            make()
-
-
-@pytest.mark.parametrize(("fraction", "flagged"), [(None, True), (0.5, False), (0.2, True)])
-def test_the_fraction_holds_for_masters_and_never_for_lights(fraction, flagged):
-    """One of four biases is saturated at (2, 2), and one of three lights at (5, 5)."""
-    light = full(1100)
-    light[5, 5] = 65_000
-    biases = [full(100) for _ in range(4)]
-    biases[0][2, 2] = 65_000
-    frames = [Image.of(b, kind="bias") for b in biases] + [
-        Image.of(v, exposure=1) for v in (full(1100), full(1100), light)
-    ]
-    recipe = Recipe(saturation=60_000, flagging=Flagging(fraction=fraction))
-    product = reduce(FrameSet(frames), recipe=recipe)
-    assert (product.pixels.flags[2, 2] == Flag.SATURATED) == flagged
-    assert product.pixels.flags[5, 5] == Flag.SATURATED
-    assert product.pixels.values[2, 2] == 1000
-
-
-# hot and dead pixels
-
-
 def sky(shape=(64, 64), seed=1, gradient=0.5):
     """A noisy gradient with a standard deviation of 3."""
     rng = np.random.default_rng(seed)
     return 200 + gradient * np.arange(shape[1]) + rng.normal(0, 3, shape)
-
-
-def test_the_level_itself_is_saturated():
-    image = flag_saturated(Image.of(np.array([[99.0, 100.0, 101.0]])), level=100)
-    assert image.pixels.flags.tolist() == [[0, Flag.SATURATED, Flag.SATURATED]]
 
 
 def test_hot_pixels_stand_out_of_their_surroundings():
@@ -332,80 +190,6 @@ def test_defects_are_those_of_the_picture_turned_over(seed):
     np.testing.assert_array_equal(found[0], found[2])
 
 
-# the command
-
-
-@pytest.fixture
-def night(tmp_path, monkeypatch):
-    """Bias 100, dark 1 ADU/s with a hot pixel, flat with a dead one; columns 1 to 4 are overscan."""
-    monkeypatch.chdir(tmp_path)
-    rows = []
-    for kind, seconds, level in (("bias", 0, 0), ("dark", 60, 0), ("flat", 10, 9000), ("light", 10, 500)):
-        values = np.full((20, 24), 100 + seconds + level, np.uint16)
-        values[:, :4] = 100
-        values[5, 6] += 10 * seconds
-        values[7, 8] -= np.uint16(0.8 * level)
-        cards = {"EXPTIME": seconds, "BIASSEC": "[1:4,1:20]", "TRIMSEC": "[5:24,1:20]"}
-        fits.writeto(f"{kind}.fits", values, fits.Header(cards))
-        rows.append(f"{kind}, {kind}.fits")
-    (tmp_path / "night.csv").write_text("\n".join(rows))
-    return tmp_path
-
-
-def product_flags(*options):
-    assert main(["reduce", "night.csv", "-o", "p.fits", "--overwrite", "--quiet", *options]) == 0
-    found = fits.getdata("p.fits", "FLAGS")
-    return {(int(y), int(x)): int(found[y, x]) for y, x in np.argwhere(found)}
-
-
-def test_the_command_flags_defects_masks_and_neighbours(night):
-    assert product_flags() == {}
-    assert product_flags("--hot", "8", "--dead", "0.5") == {(5, 2): Flag.HOT, (7, 4): Flag.DEAD}
-    raw, trimmed = at((3, 4), shape=(20, 24)), at((3, 0), shape=(20, 20))
-    for name, mask in (("raw", raw), ("trimmed", trimmed)):
-        write(Mask.of(mask), f"{name}.fits")
-        assert product_flags("--mask", f"{name}.fits") == {(3, 0): Flag.BAD}
-    edge = {(2, 0): 64, (3, 0): 64, (4, 0): 64, (3, 1): 64}
-    assert product_flags("--mask", "raw.fits", "--grow", "1", "--no-diagonals") == edge
-    assert product_flags("--mask", "raw.fits", "--grow", "1") == edge | {(2, 1): 64, (4, 1): 64}
-    Path("p.fits").rename("earlier.fits")
-    assert product_flags("--mask", "earlier.fits", "--mask-hdu", "MASK") == edge | {(2, 1): 64, (4, 1): 64}
-    assert product_flags("--mask", "earlier.fits", "--mask-hdu", "1") == edge | {(2, 1): 64, (4, 1): 64}
-    assert product_flags("--mask", "earlier.fits") == edge | {(2, 1): 64, (4, 1): 64}
-
-
-def test_what_is_flagged_is_replayed(night):
-    write(Mask.of(at((3, 4), shape=(20, 24))), "m.fits")
-    options = ["--mask", "m.fits", "--hot", "8", "--dead", "0.5", "--grow", "1", "--no-diagonals", "--raw", "dark"]
-    assert main(["reduce", "night.csv", "-o", "p.fits", "--record", "--quiet", *options]) == 0
-    assert main(["replay", "p.json"]) == 0
-
-
-def test_the_command_combines_with_a_mask(night):
-    write(Mask.of(at((3, 4), shape=(20, 24))), "m.fits")
-    assert main(["combine", "night.csv", "--type", "flat", "-o", "f.fits", "--mask", "m.fits"]) == 0
-    assert np.argwhere(fits.getdata("f.fits", "MASK")).tolist() == [[3, 4]]
-
-
-@pytest.mark.parametrize(
-    ("options", "status", "word"),
-    [
-        (["--mask", "absent.fits"], 1, "absent.fits: cannot be read"),
-        (["--mask", "small.fits"], 1, "mask small.fits (2, 2)"),
-        (["--mask-hdu", "1"], 2, "--mask-hdu without --mask"),
-        (["--hot", "-1"], 2, "expected a positive number"),
-        (["--dead", "2"], 2, "expected a fraction between 0 and 1"),
-        (["--grow", "-1"], 2, "expected a whole number"),
-        (["--saturated-fraction", "0"], 2, "expected a fraction above 0"),
-        (["--mask", "small.fits", "-o", "small.fits", "--overwrite"], 1, "is one of the files to be read"),
-    ],
-)
-def test_mistakes_in_what_is_flagged(night, capsys, options, status, word):
-    fits.writeto("small.fits", np.zeros((2, 2), np.uint8))
-    assert main(["reduce", "night.csv", *options]) == status
-    assert word in capsys.readouterr().err
-
-
 def test_lazy_frames_take_a_mask(tmp_path):
     from pipeline import open_frames, parse_filelist
 
@@ -416,21 +200,3 @@ def test_lazy_frames_take_a_mask(tmp_path):
     image = combine(masked, clip=None)
     assert np.argwhere(image.pixels.mask).tolist() == [[8, 10]]
     assert (image.pixels.values == 1).all()
-
-
-@pytest.mark.parametrize("level", [None, 300.0, 1004.5, 40_000.0, 70_000.0])
-@pytest.mark.parametrize("card", [None, 1003, 50_000.5])
-def test_frames_flagged_on_disk_are_combined_as_they_are_in_memory(tmp_path, level, card):
-    """They are compared as they are stored: 16 bits with BZERO."""
-    values = np.random.default_rng(1).normal(1000, 3, (5, 30, 40)).round().astype(np.uint16)
-    values[2, 3, 4], values[1, 7, 8] = 65_535, 45_000
-    for number, frame in enumerate(values):
-        header = fits.Header({} if card is None else {"SATURATE": card})
-        fits.writeto(tmp_path / f"{number}.fits", frame, header)
-    disk = each(flag_saturated(level=level))(
-        FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(5))
-    )
-    memory = FrameSet(attrs.evolve(frame, data=frame.pixels) for frame in disk)
-    assert all(frame.source.stored == ("i2", 32768.0) for frame in disk)
-    for method in ("mean", "median"):
-        assert combine(disk, method=method).pixels == combine(memory, method=method).pixels
