@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from made_frames import photons
 from made_masters import full
+from strategies import frames_of
 
-from pipeline import FrameSet, Image, reduce
+from pipeline import FrameSet, Image, combine, reduce
 from pipeline.errors import AssumptionWarning
+from pipeline.night.masters import pair_noise
 
 
 def test_darks_of_several_exposures_and_a_short_light():
@@ -32,3 +35,14 @@ def test_a_flat_with_no_bias_to_take_out_is_said():
     frames = FrameSet([Image.of(full(2000), kind="flat"), Image.of(full(1))])
     with pytest.warns(AssumptionWarning, match="flat array: no bias to take out of the flat"):
         reduce(frames)
+
+
+def test_bias_and_flat_frames_tell_the_noise_of_a_single_light():
+    rng = np.random.default_rng(6)
+    bias = combine(frames_of(1000 + photons(rng, np.zeros((96, 256)), 3), kind="bias"))
+    flat = combine(frames_of(1000 + photons(rng, np.full((96, 256), 9000.0), 3), kind="flat"), variance="noise")
+    noise = pair_noise(bias.found, flat.found)
+    assert noise.a == pytest.approx(9 + 1 / 12, rel=0.05)
+    assert noise.b == pytest.approx(0.5, rel=0.05)
+    assert pair_noise(bias.found, None) is None
+    assert pair_noise(bias.found, combine(frames_of(np.full((1, 9, 9), 9000.0), kind="flat")).found) is None

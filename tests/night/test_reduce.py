@@ -5,10 +5,12 @@ import pytest
 from made_masters import SHAPE, full
 
 from pipeline import (
+    Clip,
     FrameSet,
     Image,
     MasterBias,
     MasterDark,
+    Recipe,
     chain,
     combine,
     divide,
@@ -19,6 +21,7 @@ from pipeline import (
     subtract_dark,
 )
 from pipeline.errors import StepError
+from pipeline.simulation.simulate import Counts, Detector, simulate
 
 
 def test_the_default_reduction_is_the_chain_written_out():
@@ -46,3 +49,14 @@ def test_a_night_without_lights_is_refused():
 def test_lights_whose_exposures_differ_by_less_than_a_hundredth_are_equal():
     almost = FrameSet(Image.of(full(1), exposure=t) for t in (10, 10.05))
     assert reduce(almost).header.get("EXPTIME") == 10.025
+
+
+def test_a_reduction_by_the_median_says_that_it_was_brought_up():
+    night = simulate(shape=(24, 96), counts=Counts(light=5), detector=Detector(cosmic_rays=0))
+    steps = {
+        clip: [ran.stage for ran in reduce(night.frames, recipe=Recipe(method="median", clip=clip)).history]
+        for clip in (Clip(), None, Clip("mad"))
+    }
+    assert "correct_median" in steps[Clip()]
+    assert "correct_median" not in steps[None] + steps[Clip("mad")]
+    assert "correct_median" not in [ran.stage for ran in reduce(night.frames).history]

@@ -7,18 +7,13 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
-from made_frames import exposed, without_bias
+from made_frames import even_frames, exposed, without_bias
 from strategies import CLIPS, OWN_SPREAD, clips, flags_of, frames_of, kinds, methods, quick, seeds, stacks
 
 from pipeline import Clip, Flag, FrameSet, Image, MasterBias, Noise, combine, each, open_frame, subtract_bias
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
-
-
-def column(values, kind="light", **settings):
-    """Combine frames that are the same all over: one number a frame."""
-    return combine(frames_of(np.array([np.full((5, 5), value) for value in values]), kind=kind), **settings)
 
 
 @pytest.mark.parametrize("clip", CLIPS)
@@ -152,9 +147,9 @@ def test_frames_stay_as_they_were(stack, kind, method, clip):
 
 
 def test_mean_and_median_by_hand():
-    assert column([1, 2, 6], clip=None).pixels.values[0, 0] == 3
-    assert column([1, 2, 6], clip=None, method="median").pixels.values[0, 0] == 2
-    assert column([1, 2, 6, 9], clip=None, method="median").pixels.values[0, 0] == 4
+    assert combine(even_frames(1, 2, 6), clip=None).pixels.values[0, 0] == 3
+    assert combine(even_frames(1, 2, 6), clip=None, method="median").pixels.values[0, 0] == 2
+    assert combine(even_frames(1, 2, 6, 9), clip=None, method="median").pixels.values[0, 0] == 4
 
 
 def test_frames_of_0_s_are_not_weighed_by_their_exposure():

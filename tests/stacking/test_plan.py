@@ -1,6 +1,9 @@
 """How a stack is to be combined: by which noise its values are judged."""
 
 import numpy as np
+import pytest
+from made_frames import carrying, photons, variance_of
+from strategies import frames_of
 
 from pipeline import Clip, FrameSet, Image, Noise, combine
 
@@ -15,3 +18,36 @@ def test_given_gain_and_read_noise_clip_although_the_bias_is_in():
         found = combine(frames, clip=Clip(counting=Noise.of(gain=1.5, read_noise=4))).found
         assert found.rejected[2] >= 10
         assert sum(found.rejected) < 15
+
+
+def test_frames_are_judged_by_the_variance_that_they_carry():
+    """Of σ = 10, 40 above the others is noise and 60 is not, however alike the others are."""
+    for level, rejected in ((140, 0), (160, 25)):
+        image = combine(carrying([100, 100, 100, level], [100] * 4))
+        assert sum(image.found.rejected) == rejected
+    assert variance_of(image) == pytest.approx(100 / 3)
+
+
+def test_each_frame_is_judged_by_its_own_variance():
+    """40 above the others is 4 σ of a frame of σ = 10, and 40 σ of one of σ = 1."""
+    noisy = combine(carrying([100, 100, 100, 100, 140], [1, 1, 1, 1, 100]))
+    quiet = combine(carrying([100, 100, 100, 140, 100], [1, 1, 1, 1, 100]))
+    assert noisy.found.rejected == (0, 0, 0, 0, 0)
+    assert quiet.found.rejected == (0, 0, 0, 25, 0)
+
+
+def test_a_given_noise_comes_before_what_frames_carry():
+    image = combine(carrying([100, 100, 100, 140], [100] * 4), clip=Clip(noise=Noise(a=1.0)))
+    assert image.found.rejected == (0, 0, 0, 25)
+
+
+def test_gain_and_read_noise_that_frames_show():
+    rng = np.random.default_rng(5)
+    wide, narrow = (np.broadcast_to(np.linspace(low, 20_000, 256), (96, 256)) for low in (1000, 12_000))
+    gain, error = combine(frames_of(photons(rng, wide, 6), kind="flat"), variance="noise").found.gain
+    assert abs(gain - 2) < 3 * error
+    assert 1e-3 < error < 0.05
+    assert combine(frames_of(photons(rng, narrow, 6), kind="flat"), variance="noise").found.gain is None
+    bias = combine(frames_of(1000 + photons(rng, np.zeros((96, 256)), 6), kind="bias"))
+    assert bias.found.read_noise == pytest.approx(np.sqrt(9 + 1 / 12), rel=0.02)
+    assert combine(frames_of(photons(rng, wide, 3))).found.read_noise is None

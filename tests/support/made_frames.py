@@ -1,30 +1,62 @@
-"""Frames made by hand: of so many seconds, without their bias, on disk."""
+"""Frames made by hand: even ones, of so many seconds, without their bias, with variance or photons, on disk."""
 
 import numpy as np
 from astropy.io import fits
+from strategies import frames_of
 
-from pipeline import FrameSet, Image, MasterBias, Pixels, each, open_frame, subtract_bias
+from pipeline import Clip, FrameSet, Image, MasterBias, Noise, Pixels, each, open_frame, subtract_bias
+
+SIZE = (5, 5)
+GIVEN = Clip(noise=Noise(a=9.0, b=0.5))
+
+
+def even(value):
+    return np.full(SIZE, value, float)
+
+
+def even_frames(*levels, **settings):
+    """Make frames that are the same all over: one number a frame."""
+    return frames_of(np.stack([even(level) for level in levels]), **settings)
+
+
+def exposed(*seconds, kind="light"):
+    """Make frames of so many seconds, which their names say."""
+    return FrameSet(Image.of(even(7), kind=kind, exposure=one, name=f"{one}.fits") for one in seconds)
 
 
 def without_bias(levels, exposures, variance=None):
     """Make frames that are the same all over, their bias taken out."""
     images = [
-        Image.of(Pixels.of(np.full((5, 5), level), variance=None if variance is None else np.full((5, 5), variance)),
+        Image.of(Pixels.of(even(level), variance=None if variance is None else even(variance)),
                  exposure=exposure, name=f"{exposure} s")
         for level, exposure in zip(levels, exposures, strict=True)
     ]  # fmt: skip
-    bias = MasterBias.of(Image.of(Pixels.of(np.zeros((5, 5)), variance=np.zeros((5, 5))), kind="bias"))
+    bias = MasterBias.of(Image.of(Pixels.of(even(0), variance=even(0)), kind="bias"))
     return each(subtract_bias(bias=bias))(FrameSet(images))
 
 
-def exposed(*seconds, kind="light"):
-    """Make frames of so many seconds, which their names say."""
-    return FrameSet(Image.of(np.full((2, 2), 7.0), kind=kind, exposure=one, name=f"{one}.fits") for one in seconds)
+def carrying(levels, variances):
+    """Make frames that are the same all over and carry a variance."""
+    return FrameSet(
+        Image.of(Pixels.of(even(level), 0, even(variance)), name=f"{number}.fits")
+        for number, (level, variance) in enumerate(zip(levels, variances, strict=True))
+    )
 
 
-def on_disk(tmp_path, frames):
+def variance_of(image):
+    """Give the variance of an image that is the same all over."""
+    return image.pixels.variance[2, 2]
+
+
+def photons(rng, levels, count, gain=2.0, read_noise=6.0):
+    """Draw so many exposures of levels in ADU as a detector of this gain and read noise (in electrons) has them."""
+    electrons = rng.poisson(gain * levels, (count, *levels.shape))
+    return ((electrons + rng.normal(0, read_noise, electrons.shape)) / gain).round()
+
+
+def on_disk(folder, frames):
     """Write whole-number frames and open them."""
     for number, frame in enumerate(frames):
         header = fits.Header({} if frame.exposure is None else {"EXPTIME": frame.exposure})
-        fits.writeto(tmp_path / f"{number}.fits", frame.pixels.values.astype(np.uint16), header)
-    return FrameSet(open_frame(tmp_path / f"{n}.fits", kind=f.kind) for n, f in enumerate(frames))
+        fits.writeto(folder / f"{number}.fits", frame.pixels.values.astype(np.uint16), header)
+    return FrameSet(open_frame(folder / f"{n}.fits", kind=f.kind) for n, f in enumerate(frames))
