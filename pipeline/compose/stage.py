@@ -23,8 +23,9 @@ import numpy as np
 
 from pipeline.compose.running import advise, how_to_run
 from pipeline.errors import SettingError, SkippedWarning, StepError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image, is_frame
-from pipeline.records.history import Ran
+from pipeline.records.history import StepRecord
 
 
 def _record_types(hint: Any) -> list[type]:
@@ -217,13 +218,17 @@ class Step(Generic[In_contra, Out_co]):
             _log.debug("%s of %r", self, record)
         with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, and no finite result
             result: Any = record if done else stage.function(record, **settings)
-        ran = Ran(
+        told_none = idle(stage, settings)
+        step = StepRecord(
             stage=stage.name,
             settings=tuple((name, repr(value)) for name, value in settings.items()),
             masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
-            skipped=done or ("nothing to do" if result is record and not idle(stage, settings) else ""),
+            does=stage.does,
+            idle=told_none,
+            done_before=done,
+            needless=result is record and not done and not told_none,
         )
-        recorded: Out_co = result.recorded(ran)
+        recorded: Out_co = result.recorded(step)
         return recorded
 
     def __repr__(self) -> str:
@@ -245,20 +250,18 @@ def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:
     return bool(stage.required) and all(settings[name] is None for name in stage.required)
 
 
-def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> str:
-    """Say by what a step's work has been done already; empty where it has not."""
+def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> Done | None:
+    """Say by what a step's work has been done already; None where it has not, or is to be done all the same."""
     if not stage.does or idle(stage, settings):
-        return ""
-    if any(ran.stage == stage.name and not ran.skipped and _worked(ran, stage.required) for ran in record.history):
+        return None
+    if any(step.is_of(stage) and step.worked for step in record.history):
         raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already")
-    done: str = getattr(record.state, stage.does)
-    if done.startswith("perhaps") and not settings.get("force"):
+    if settings.get("force"):
+        return None
+    done: Done | None = getattr(record.state, stage.does)
+    if done and not done.sure:
         raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")
-    return "" if settings.get("force") else done
-
-
-def _worked(ran: Ran, required: list[str]) -> bool:
-    return not required or any(value != "None" for name, value in ran.settings if name in required)
+    return done
 
 
 def _mend(stage: Stage[Any, Any, Any], record: object) -> str:

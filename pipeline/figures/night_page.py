@@ -30,6 +30,7 @@ from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Flag, Pixels
 from pipeline.stacking.result import Found
+from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
@@ -214,7 +215,7 @@ def _master(kind: str, master: Any, look: Appearance) -> list[str]:
     view, found = view_of(master), master.image.found
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
     if found is not None:
-        counted = "electron" if any(ran.stage == "to_electrons" for ran in master.image.history) else "adu"
+        counted = "electron" if master.image.went_through(to_electrons) else "adu"
         alone = len(found.amplifiers) == 1
         facts += [("noise", _noise(kind, one, alone, counted)) for one in found.amplifiers]
     if kind == "dark":

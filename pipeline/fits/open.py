@@ -18,7 +18,7 @@ from pipeline.fits.hdu_index import contents, forward, number_of
 from pipeline.fits.multi_amplifier import is_pattern, pile_of, piled
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, key_of
-from pipeline.headers.status import state as state_of
+from pipeline.headers.status import state_of
 from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
 from pipeline.version import CREATOR

@@ -1,9 +1,4 @@
-"""What has been done to an image, as its header says.
-
-What has been done to an image.
-
-The unit of pixel values, in one spelling.
-"""
+"""What has been done to an image, as its header says: which steps, by what, and in which unit its values are."""
 
 from __future__ import annotations
 
@@ -15,24 +10,46 @@ from pipeline.headers.cards import Cards
 
 
 @attrs.frozen
-class State:
-    """What has been done to an image.  Each field says by what; empty is: not done.
+class Done:
+    """A step that has been done to an image: by what, in words, and whether that is sure.
 
-    A field that begins with "perhaps" tells of a step that nobody knows whether it was done.  ``unit`` is adu,
-    electron, either of them per second, what else a header says, or empty for a response, which has none.
+    Written out it is those words, with "perhaps" before them where nobody knows.
+
+    >>> str(Done("ZEROCOR = T")), str(Done("with the dark d.fits", sure=False))
+    ('ZEROCOR = T', 'perhaps, with the dark d.fits')
     """
 
-    overscan: str = ""
-    trimmed: str = ""
-    bias: str = ""
-    dark: str = ""
-    flat: str = ""
-    gain: str = ""
-    turned: str = ""
-    linear: str = ""
-    cosmics: str = ""
-    fringe: str = ""
+    by: str
+    sure: bool = True
+
+    def __str__(self) -> str:
+        return self.by if self.sure else f"perhaps, {self.by}"
+
+
+@attrs.frozen
+class State:
+    """What has been done to an image.  Each step says by what; None is: not done.
+
+    ``unit`` is adu, electron, either of them per second, what else a header says, or empty for a response, which has
+    none.
+    """
+
+    overscan: Done | None = None
+    trimmed: Done | None = None
+    bias: Done | None = None
+    dark: Done | None = None
+    flat: Done | None = None
+    gain: Done | None = None
+    turned: Done | None = None
+    linear: Done | None = None
+    cosmics: Done | None = None
+    fringe: Done | None = None
     unit: str = "adu"
+
+    @property
+    def done(self) -> dict[str, Done]:
+        """The steps that have been done, in the order of the fields."""
+        return {name: by for name, by in attrs.asdict(self, recurse=False).items() if isinstance(by, Done)}
 
     @property
     def per_second(self) -> bool:
@@ -50,7 +67,7 @@ _PER_SECOND = re.compile(
 )
 
 
-def unit(text: str) -> str:
+def unit_of(text: str) -> str:
     """Give a unit in one spelling: adu, electron, either per second, or what else the text says.
 
     >>> unit("Counts"), unit("e-/sec"), unit("ADU s**-1"), unit("Jy")
@@ -61,7 +78,7 @@ def unit(text: str) -> str:
     return UNITS.get(word.lower(), word) + ("/s" if rate else "")
 
 
-DONE = {
+STEP_CARDS = {
     "overscan": ("L1STATOV", "OVERSCAN", "SUBOSCAN", "OVERSUB", "BLEVCORR"),
     "trimmed": ("L1STATTR", "TRIM", "TRIMIM", "TRIMMED"),
     "bias": ("L1STATZE", "L1STATBI", "ZEROCOR", "SUBBIAS", "BIASCORR"),
@@ -77,7 +94,7 @@ DONE = {
 are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
 
 
-CALIBRATED = {"bias": "B", "dark": "D", "flat": "F"}
+CALSTAT_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 """The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
 
 
@@ -91,36 +108,37 @@ _FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 _NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
 
 
-def state(cards: Cards) -> State:
+def state_of(cards: Cards) -> State:
     """Tell what the header says has been done to the image, with the card that says so."""
     if cards.get(RESPONSE) is True:
-        by = f"{RESPONSE} = T"
+        by = Done(f"{RESPONSE} = T")
         return State(overscan=by, bias=by, dark=by, unit="")
-    done = {step: next((_said(cards, key) for key in keys if _said(cards, key)), "") for step, keys in DONE.items()}
-    for step, letter in CALIBRATED.items():
+    said = {step: [_said(cards, key) for key in keys] for step, keys in STEP_CARDS.items()}
+    done = {step: next(filter(None, each), None) for step, each in said.items()}
+    for step, letter in CALSTAT_LETTERS.items():
         done[step] = done[step] or _lettered(cards, letter)
-    said = str(cards.get("BUNIT", "adu"))
-    if unit(said).startswith("electron"):
-        done["gain"] = done["gain"] or f"BUNIT = {said.strip()}"
-    return State(**done, unit=unit(said))
+    unit = str(cards.get("BUNIT", "adu"))
+    if unit_of(unit).startswith("electron"):
+        done["gain"] = done["gain"] or Done(f"BUNIT = {unit.strip()}")
+    return State(**done, unit=unit_of(unit))
 
 
 def without_states(cards: Cards) -> Cards:
     """Give the cards without those that say what has been done to the image, but for its unit and orientation."""
     header = cards.to_header()
-    corrections = (key for step, keys in DONE.items() if step not in ("gain", "turned") for key in keys)
+    corrections = (key for step, keys in STEP_CARDS.items() if step not in ("gain", "turned") for key in keys)
     for keyword in (RESPONSE, "CALSTAT", *corrections):
         header.remove(keyword, ignore_missing=True, remove_all=True)
     return Cards.of(header)
 
 
-def _lettered(cards: Cards, letter: str) -> str:
+def _lettered(cards: Cards, letter: str) -> Done | None:
     """Read CALSTAT, which is nothing but letters of its own."""
     text = str(cards.get("CALSTAT", "")).strip().upper()
-    return f"CALSTAT = {text}" if letter in text and re.fullmatch("[BDFMO]+", text) else ""
+    return Done(f"CALSTAT = {text}") if letter in text and re.fullmatch("[BDFMO]+", text) else None
 
 
-def _said(cards: Cards, keyword: str) -> str:
+def _said(cards: Cards, keyword: str) -> Done | None:
     value = cards.get(keyword)
     if keyword.startswith("L1STAT"):
         done = not isinstance(value, bool) and (value == 1 or (isinstance(value, str) and value.strip() == "1"))
@@ -128,4 +146,4 @@ def _said(cards: Cards, keyword: str) -> str:
         done = isinstance(value, str) and bool(_FINISHED_AT.fullmatch(value.strip().upper()))
     else:
         done = value is True or (isinstance(value, str) and value.strip().upper() not in _NOT_DONE)
-    return f"{keyword} = {'T' if value is True else value}" if done else ""
+    return Done(f"{keyword} = {'T' if value is True else value}") if done else None

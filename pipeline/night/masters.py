@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import attrs
 import numpy as np
 
@@ -11,6 +13,8 @@ from pipeline.detector.setup import check_alike
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import FrameSet, Image
+from pipeline.records.history import went_through
+from pipeline.stacking.combine import combine
 from pipeline.stacking.result import Found
 from pipeline.stages.bad_pixels import flag_dead, flag_hot
 from pipeline.stages.bias import MasterBias, subtract_bias
@@ -45,8 +49,8 @@ class Masters:
 
 def _calibrated_first(image: Image) -> bool:
     """Tell whether frames were calibrated each, before they were combined."""
-    steps = [ran.stage for ran in image.history]
-    return "subtract_bias" in steps[: steps.index("combine")] if "combine" in steps else True
+    before = list(itertools.takewhile(lambda step: not step.is_of(combine), image.history))
+    return len(before) == len(image.history) or went_through(before, subtract_bias)
 
 
 def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
@@ -104,7 +108,7 @@ def _some_good(image: Image) -> Image:
 def _expected(frames: FrameSet) -> FrameSet:
     """Say where a header tells of a step that nobody does to such a calibration."""
     for frame in frames:
-        done = [by for step in UNEXPECTED[frame.kind] if (by := getattr(frame.state, step))]
+        done = [str(by) for step, by in frame.state.done.items() if step in UNEXPECTED[frame.kind]]
         if done:
             advise(
                 f"{frame.name}: stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as "

@@ -25,6 +25,7 @@ from pipeline.stacking.compatibility import exposures_differ
 from pipeline.stages.bad_pixels import Mask, check_below, check_sigma, flag_bad
 from pipeline.stages.declare import Declared, declare
 from pipeline.stages.flat import MasterFlat, normalise_flat
+from pipeline.stages.gain import to_electrons
 from pipeline.stages.overscan import declares_sections, subtract_overscan
 from pipeline.stages.saturation import check_fraction, drop_rare_saturation, flag_saturated
 from pipeline.stages.variance import correct_median, estimate_variance, is_median_of_counts, noise_of
@@ -183,7 +184,7 @@ class Recipe:
         image, fraction, mask = put_together(frames), self.flagging.fraction, self.flagging.mask
         if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
             image = put_together(drop_rare_saturation(frames, fraction=fraction))
-        masked = mask is None or any(ran.stage == "flag_bad" for ran in image.history)
+        masked = mask is None or image.went_through(flag_bad)
         return image if masked else flag_bad(image, mask=mask)
 
     def knowing(self, shown: Noise | None, frames: FrameSet) -> Recipe:
@@ -264,7 +265,7 @@ class Recipe:
 
     def finished(self, image: Image) -> Image:
         """Do to an image what comes after calibrating it."""
-        counted = any(ran.stage == "to_electrons" for ran in image.history)
+        counted = image.went_through(to_electrons)
         steps = (None if counted else self.electrons, self.orient)
         return pipe(image, chain(*(step for step in steps if step is not None)))
 

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.headers.status import State
 from pipeline.records.frames import FrameSet, Image
+from pipeline.records.history import Named, StepRecord
 from pipeline.records.pixels import Flag
 from pipeline.stacking.result import Found
+from pipeline.stages.bias import subtract_bias
+from pipeline.stages.cosmic_rays import clean_cosmic_rays
+from pipeline.stages.dark import subtract_dark
+from pipeline.stages.flat import divide
+from pipeline.stages.fringe import subtract_fringe
+from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import ReducedImage
+from pipeline.stages.healing import heal
+from pipeline.stages.linearity import linearise
+from pipeline.stages.orientation import orient
+from pipeline.stages.overscan import subtract_overscan
 
-AROUND = {"linearise": "made linear", "clean_cosmic_rays": "cosmic rays cleaned", "subtract_fringe": "fringes out"}
-AROUND |= {"heal": "bad pixels interpolated"}
-"""What the steps around the core have done."""
+TAKEN_OUT = (subtract_overscan, subtract_bias, subtract_dark, divide)
+"""The core of a reduction: each is named by the field of the state that it fills."""
+
+AROUND: dict[Named, str] = {
+    linearise: "made linear",
+    clean_cosmic_rays: "cosmic rays cleaned",
+    subtract_fringe: "fringes out",
+    heal: "bad pixels interpolated",
+}
+"""What the steps around the core have done, in the order in which they ran."""
+
+LAST: dict[Named, str] = {to_electrons: "in electrons", orient: "dispersion along x"}
+"""What is said at the end, wherever it was done."""
 
 
 def counted(frames: FrameSet) -> str:
@@ -30,26 +50,25 @@ def combined_words(found: Found | None) -> str:
     return f"{found.method} of {found.frames} frames, {clip}, {sum(found.rejected)} values rejected"
 
 
-_LAST = {"to_electrons": "in electrons", "orient": "dispersion along x"}
-
-
 def step_words(product: ReducedImage) -> str:
     """Say what was taken out, and what was skipped and why."""
-    ours = {ran.stage for ran in product.history if not ran.skipped}
-    state = product.state if "subtract_overscan" in ours else State()
-    words = [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
-    taken = {"subtract_overscan": "overscan", "subtract_bias": "bias", "subtract_dark": "dark", "divide": "flat"}
-    for ran in product.history:
-        if ran.stage in taken and ran.skipped not in ("", "nothing to do"):
-            words.append(f"{taken[ran.stage]} not taken out again, done already ({ran.skipped})")
-        elif ran.stage in AROUND and not ran.skipped and ("fringe", "None") not in ran.settings:
-            words.append(AROUND[ran.stage])
-        elif ran.stage in taken and ran.stage != "subtract_overscan":
-            words.append(f"{taken[ran.stage]} out" if ran.masters else f"no {taken[ran.stage]}")
-    words += [
-        word for name, word in (("to_electrons", "in electrons"), ("orient", "dispersion along x")) if name in ours
-    ]
+    history, state = product.history, product.state
+    words = []
+    if _ran(history, subtract_overscan):
+        words += [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
+    for step in history:
+        if step.is_of(*TAKEN_OUT) and step.done_before:
+            words.append(f"{step.does} not taken out again, done already ({step.done_before})")
+        elif step.is_of(subtract_bias, subtract_dark, divide):
+            words.append(f"{step.does} out" if step.masters else f"no {step.does}")
+        elif step.worked:
+            words += [word for stage, word in AROUND.items() if step.is_of(stage)]
+    words += [word for stage, word in LAST.items() if _ran(history, stage)]
     return ", ".join(words) or "nothing else done"
+
+
+def _ran(history: tuple[StepRecord, ...], stage: Named) -> bool:
+    return any(step.is_of(stage) and not step.skipped for step in history)
 
 
 def flag_words(image: Image | ReducedImage) -> str:

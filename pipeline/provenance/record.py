@@ -19,7 +19,7 @@ from pipeline.fits.file_access import signature_of
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.write import write_json
 from pipeline.records.frames import FrameSet
-from pipeline.records.history import Ran
+from pipeline.records.history import StepRecord
 from pipeline.records.pixels import Array
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
@@ -79,7 +79,7 @@ def write_record(
         "settings": {name: _plain(value, folder) for name, value in settings.items()},
         "inputs": [_input(frame.kind, frame.data, folder) for frame in frames if isinstance(frame.data, FitsSource)],
         "products": [
-            {"name": file.name, "pixels": digests(file), "steps": [_step(ran) for ran in product.history]}
+            {"name": file.name, "pixels": digests(file), "steps": [_step(step) for step in product.history]}
             for product, file in products
         ],
     }
@@ -111,9 +111,9 @@ def _digest(values: Array) -> str:
     return hashlib.sha256(said + values.astype(values.dtype.newbyteorder(">")).tobytes()).hexdigest()
 
 
-def _step(ran: Ran) -> dict[str, Any]:
-    masters = [{"kind": made.kind, "steps": [_step(step) for step in made.history]} for made in ran.masters]
-    return {"stage": ran.stage, "settings": dict(ran.settings), "skipped": ran.skipped, "masters": masters}
+def _step(step: StepRecord) -> dict[str, Any]:
+    masters = [{"kind": made.kind, "steps": [_step(one) for one in made.history]} for made in step.masters]
+    return {"stage": step.stage, "settings": dict(step.settings), "skipped": step.skipped, "masters": masters}
 
 
 def _input(kind: str, source: FitsSource, folder: Path) -> dict[str, Any]:

@@ -14,10 +14,8 @@ from toolz import concat, unique
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
-from pipeline.headers.status import State
-from pipeline.headers.status import state as state_of
-from pipeline.headers.status import unit as unit_of
-from pipeline.records.history import Lineage, Ran
+from pipeline.headers.status import State, state_of, unit_of
+from pipeline.records.history import Lineage, Named, StepRecord, went_through
 from pipeline.records.interop import pixels_of
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
@@ -63,7 +61,7 @@ class Image:
     exposure: float | None = attrs.field(default=None, validator=_seconds)
     header: Cards = attrs.field(default=Cards())
     sources: tuple[str, ...] = ()
-    history: tuple[Ran, ...] = ()
+    history: tuple[StepRecord, ...] = ()
     state: State = State()  # noqa: RUF009 - frozen
     added: tuple[tuple[str, Any, str], ...] = ()
     found: Any = None
@@ -157,9 +155,13 @@ class Image:
         """Give the same image with some of its rows only, in memory."""
         return attrs.evolve(self, data=self.source.rows(start, stop))
 
-    def recorded(self, ran: Ran) -> Image:
+    def recorded(self, step: StepRecord) -> Image:
         """Give the same image with one more step in its history."""
-        return attrs.evolve(self, history=(*self.history, ran))
+        return attrs.evolve(self, history=(*self.history, step))
+
+    def went_through(self, *stages: Named) -> bool:
+        """Tell whether a step of one of these stages is in the image's history, whatever became of it."""
+        return went_through(self.history, *stages)
 
     @property
     def lineage(self) -> Lineage:
@@ -233,7 +235,7 @@ class FrameSet:
         return self.of_kind("arc")
 
     @property
-    def history(self) -> tuple[Ran, ...]:
+    def history(self) -> tuple[StepRecord, ...]:
         """The steps that the frames went through, each named once."""
         return tuple(unique(concat(frame.history for frame in self.frames)))
 

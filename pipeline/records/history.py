@@ -1,10 +1,21 @@
-"""What an image went through, and what a master is made of."""
+"""What an image went through, step by step, and what a master is made of: the provenance of every product."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import attrs
+
+from pipeline.headers.status import Done
+
+
+class Named(Protocol):
+    """What a history is asked for: a stage, such as ``subtract_bias``."""
+
+    @property
+    def name(self) -> str:
+        """The stage's own name, which stands in HISTORY."""
 
 
 @attrs.frozen
@@ -16,19 +27,53 @@ class Lineage:
 
     kind: str
     sources: tuple[str, ...]
-    history: tuple[Ran, ...]
+    history: tuple[StepRecord, ...]
     combined: Any = None
 
 
 @attrs.frozen
-class Ran:
-    """A step that ran: the provenance of an image is the list of these."""
+class StepRecord:
+    """A step that an image went through: the provenance of an image is the list of these.
+
+    ``stage`` is the stage's name, ``does`` the field of :class:`~pipeline.headers.status.State` that it fills, and
+    ``settings`` are written as in Python.  What became of the step:
+
+    - ``idle``: it was told that there is nothing to do, as by ``bias=None``;
+    - ``done_before``: its work had been done, by this, and it left the image as it was;
+    - ``needless``: it found nothing to do, as heal in an image without a bad pixel.
+    """
 
     stage: str
     settings: tuple[tuple[str, str], ...] = ()
     masters: tuple[Lineage, ...] = ()
-    skipped: str = ""
+    does: str = ""
+    idle: bool = False
+    done_before: Done | None = None
+    needless: bool = False
 
     def __str__(self) -> str:
         words = ", ".join(f"{name}={value}" for name, value in self.settings)
         return f"{self.stage}({words})" + (f" skipped: {self.skipped}" if self.skipped else "")
+
+    @property
+    def skipped(self) -> str:
+        """Why the step was passed over, in words; empty where it was not."""
+        return str(self.done_before) if self.done_before else "nothing to do" if self.needless else ""
+
+    @property
+    def worked(self) -> bool:
+        """Whether the step did its work on the image."""
+        return not (self.idle or self.done_before or self.needless)
+
+    def is_of(self, *stages: Named) -> bool:
+        """Tell whether this is a step of one of these stages."""
+        return any(self.stage == stage.name for stage in stages)
+
+    def was_told(self, **settings: Any) -> bool:
+        """Tell whether the step had these settings, among others."""
+        return all((name, repr(value)) in self.settings for name, value in settings.items())
+
+
+def went_through(history: Iterable[StepRecord], *stages: Named) -> bool:
+    """Tell whether a step of one of these stages is in a history, whatever became of it."""
+    return any(step.is_of(*stages) for step in history)

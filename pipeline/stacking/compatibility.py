@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
@@ -31,8 +29,7 @@ def check_alike_reduced(frames: FrameSet) -> None:
 
 
 def _done(image: Image) -> str:
-    steps = attrs.asdict(image.state)
-    return ", ".join([f"{name} out" for name, by in steps.items() if by and name != "unit"] + [image.state.unit])
+    return ", ".join([f"{name} out" for name in image.state.done] + [image.state.unit])
 
 
 def seconds_of(frame: Image) -> float:
@@ -69,7 +66,7 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
             "or in Python take the bias out of each and combine with scale='exposure' or scale='level'"
         )
     if scale is not None and not all(frame.state.bias for frame in frames):
-        if not all(any(ran.stage == "subtract_bias" for ran in frame.history) for frame in frames):
+        if not all(any(step.does == "bias" for step in frame.history) for frame in frames):
             raise StepError(f"combine: scale={scale!r} with the bias still in; take it out of each frame first")
         advise(
             f"{first.name}: frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",

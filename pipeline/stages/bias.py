@@ -6,8 +6,9 @@ import attrs
 
 from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError, StepError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
-from pipeline.records.history import Lineage, Ran
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_image, check_units, taken_as
 
@@ -50,9 +51,9 @@ class MasterBias:
         """Cut the master to some rows."""
         return MasterBias(self.image.rows(start, stop))
 
-    def recorded(self, ran: Ran) -> MasterBias:
+    def recorded(self, step: StepRecord) -> MasterBias:
         """Give the same master with one more step in its history."""
-        return MasterBias(self.image.recorded(ran))
+        return MasterBias(self.image.recorded(step))
 
 
 @stage(rows=True, does="bias")
@@ -80,6 +81,6 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
     return attrs.evolve(
         image,
         data=image.pixels.minus(bias.pixels),
-        state=attrs.evolve(image.state, bias=by),
+        state=attrs.evolve(image.state, bias=Done(by)),
         added=(*image.added, ("ZEROCOR", by, "")),
     )

@@ -14,6 +14,7 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import numbers_of, spread_out
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
 
@@ -124,7 +125,7 @@ def clean_cosmic_rays(
         image,
         data=_replaced(pixels, hit, values / electrons),
         state=attrs.evolve(
-            image.state, cosmics=f"L.A.Cosmic with gain={_said(gain)} and read noise={_said(read_noise)}"
+            image.state, cosmics=Done(f"L.A.Cosmic with gain={_said(gain)} and read noise={_said(read_noise)}")
         ),
         added=(*image.added, *_cards(gain, read_noise, by, int(hit.sum()))),
     )

@@ -10,8 +10,9 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
-from pipeline.records.history import Lineage, Ran
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_image, check_units, taken_as
 
@@ -112,9 +113,9 @@ class MasterDark:
             attrs.evolve(image, added=(*image.added, ("ZEROCOR", "No bias in it, as was said", ""))) if said else image
         )
 
-    def recorded(self, ran: Ran) -> MasterDark:
+    def recorded(self, step: StepRecord) -> MasterDark:
         """Give the same master with one more step in its history."""
-        return attrs.evolve(self, image=self.image.recorded(ran))
+        return attrs.evolve(self, image=self.image.recorded(step))
 
 
 @stage
@@ -154,11 +155,15 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     if not image.state.bias:
         _check_bias(dark, image.name, ratio)
     by = f"Dark count correction image is {dark.image.short_name} with scale={ratio:.8g}"
-    with_it = {True: by, None: f"perhaps, with the dark {dark.image.short_name}", False: ""}[dark.has_bias]
+    with_it = {
+        True: Done(by),
+        None: Done(f"with the dark {dark.image.short_name}", sure=False),
+        False: None,
+    }[dark.has_bias]
     return attrs.evolve(
         image,
         data=image.pixels.minus(dark.image.pixels, times=ratio),
-        state=attrs.evolve(image.state, dark=by, bias=image.state.bias or with_it),
+        state=attrs.evolve(image.state, dark=Done(by), bias=image.state.bias or with_it),
         added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", ratio, "factor by which the dark was scaled")),
     )
 

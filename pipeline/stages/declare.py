@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
-from pipeline.headers.status import State, without_states
+from pipeline.headers.status import Done, State, without_states
 from pipeline.records.frames import Image
+from pipeline.stages.overscan import subtract_overscan
 
 Declared: TypeAlias = Literal["raw", "finished"]
 
-SAID = "as was said"
+SAID = Done("as was said")
 FINISHED = {
     "bias": ("overscan",),
     "dark": ("overscan", "bias"),
@@ -37,14 +38,15 @@ def declare(image: Image, *, state: Declared) -> Image:
     """
     if state not in ("raw", "finished"):
         raise SettingError(f"declare: state={state!r}; expected 'raw' or 'finished'")
-    if any(not ran.skipped and (ran.masters or ran.stage == "subtract_overscan") for ran in image.history):
+    if any(step.worked and (step.masters or step.is_of(subtract_overscan)) for step in image.history):
         raise StepError(f"{image.name}: declare comes before the first step that changes values; put it first")
     if state == "raw":
         kept = State(gain=image.state.gain, turned=image.state.turned, unit=image.state.unit)
         return attrs.evolve(image, state=kept, header=without_states(image.header))
-    steps = [step for step in FINISHED[image.kind] if not getattr(image.state, step)]
+    steps = [step for step in FINISHED[image.kind] if step not in image.state.done]
+    said: dict[str, Any] = dict.fromkeys(steps, SAID)
     return attrs.evolve(
         image,
-        state=attrs.evolve(image.state, **dict.fromkeys(steps, SAID)),
+        state=attrs.evolve(image.state, **said),
         added=(*image.added, *((CARDS[step], f"Done before, {SAID}", "") for step in steps)),
     )

@@ -14,9 +14,9 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.headers.status import RESPONSE
+from pipeline.headers.status import RESPONSE, Done
 from pipeline.records.frames import Image, check_shapes
-from pipeline.records.history import Lineage, Ran
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.stages.checks import check_image
 from pipeline.statistics.robust import fitted
@@ -120,9 +120,9 @@ class MasterFlat:
         """Cut the master to some rows."""
         return MasterFlat(self.image.rows(start, stop), part=True)
 
-    def recorded(self, ran: Ran) -> MasterFlat:
+    def recorded(self, step: StepRecord) -> MasterFlat:
         """Give the same master with one more step in its history."""
-        return MasterFlat(self.image.recorded(ran), self.part)
+        return MasterFlat(self.image.recorded(step), self.part)
 
 
 @stage
@@ -202,7 +202,7 @@ def _words(by: str | float, region: str, order: int, saxis: int) -> str:
 
 def _finished(image: Image) -> bool:
     """Tell whether normalise_flat made the image, here or in a file."""
-    return image.header.get(RESPONSE) is True or any(ran.stage == "normalise_flat" for ran in image.history)
+    return image.header.get(RESPONSE) is True or image.went_through(normalise_flat)
 
 
 def _unmade(image: Image, words: str) -> Pixels:
@@ -256,7 +256,7 @@ def _window(image: Image, region: str) -> tuple[slice, slice]:
 
 def _check_lit(image: Image, average: float) -> None:
     """Refuse a flat that has no light left in it, or as little as only a finished one has."""
-    ours = any(ran.masters and not ran.skipped for ran in image.history) and not image.state.per_second
+    ours = any(step.masters and step.worked for step in image.history) and not image.state.per_second
     if average > (FAINTEST if ours else 0):
         return
     should = "should be positive" if average <= 0 else f"that is raw has far more than {FAINTEST:g}"
@@ -267,7 +267,7 @@ def _check_lit(image: Image, average: float) -> None:
 
 
 def _taken_out(image: Image) -> str:
-    taken = [by for by in (image.state.bias, image.state.dark) if by]
+    taken = [str(by) for by in (image.state.bias, image.state.dark) if by]
     return " and ".join(taken) or "nothing was taken out of it"
 
 
@@ -296,6 +296,6 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     return attrs.evolve(
         image,
         data=image.pixels.over(flat.pixels),
-        state=attrs.evolve(image.state, flat=by),
+        state=attrs.evolve(image.state, flat=Done(by)),
         added=(*image.added, ("FLATCOR", by, "")),
     )

@@ -10,8 +10,9 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
-from pipeline.records.history import Lineage, Ran
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Array, Pixels, sealed
 from pipeline.stages.checks import check_image, check_units
 from pipeline.statistics.robust import MAD_TO_SIGMA
@@ -58,9 +59,9 @@ class MasterFringe:
         """What the master is made of."""
         return self.image.lineage
 
-    def recorded(self, ran: Ran) -> MasterFringe:
+    def recorded(self, step: StepRecord) -> MasterFringe:
         """Give the same master with one more step in its history."""
-        return MasterFringe(self.image.recorded(ran))
+        return MasterFringe(self.image.recorded(step))
 
 
 @stage(does="fringe")
@@ -98,7 +99,7 @@ def subtract_fringe(
     return attrs.evolve(
         image,
         data=image.pixels.minus(fringe.pixels, strength),
-        state=attrs.evolve(image.state, fringe=by),
+        state=attrs.evolve(image.state, fringe=Done(by)),
         added=(*image.added, ("FRINGCOR", by, ""), ("FRNGSCAL", strength, "fringe frame was multiplied by this")),
     )
 

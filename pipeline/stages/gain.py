@@ -25,6 +25,7 @@ from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
 
@@ -86,7 +87,7 @@ def _converted(image: Image, pixels: Pixels, header: Cards, by: str, found: Any)
         image,
         data=pixels,
         header=header,
-        state=attrs.evolve(image.state, gain=by, unit=unit),
+        state=attrs.evolve(image.state, gain=Done(by), unit=unit),
         added=(*image.added, ("GAINCOR", by, "")),
         found=found,
     )

@@ -24,9 +24,10 @@ from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import kept
 from pipeline.headers.status import State
 from pipeline.records.frames import Image
-from pipeline.records.history import Lineage, Ran
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.interop import companions_of
 from pipeline.records.pixels import Pixels
+from pipeline.stacking.combine import combine
 from pipeline.version import CREATOR
 
 if TYPE_CHECKING:
@@ -64,15 +65,15 @@ def _of_master(letter: str, kind: str, found: Any) -> Iterator[tuple[str, Any, s
         yield f"{letter}XPOSURE", math.fsum(found.exposures), f"[s] total exposure of the {kind} frames"
 
 
-def _by_exposure(history: tuple[Ran, ...]) -> bool:
-    return any(ran.stage == "combine" and ("weights", "'exposure'") in ran.settings for ran in history)
+def _by_exposure(history: tuple[StepRecord, ...]) -> bool:
+    return any(step.is_of(combine) and step.was_told(weights="exposure") for step in history)
 
 
-def masters_of(history: tuple[Ran, ...]) -> Iterator[Lineage]:
+def masters_of(history: tuple[StepRecord, ...]) -> Iterator[Lineage]:
     """Give the masters that steps used, and those that were used to make them."""
-    for ran in history:
-        if not ran.skipped:
-            for lineage in ran.masters:
+    for step in history:
+        if not step.skipped:
+            for lineage in step.masters:
                 yield lineage
                 yield from masters_of(lineage.history)
 
@@ -88,7 +89,7 @@ class ReducedImage:
     header: Cards
     kind: str = "light"
     sources: tuple[str, ...] = ()
-    history: tuple[Ran, ...] = ()
+    history: tuple[StepRecord, ...] = ()
     state: State = State()  # noqa: RUF009 - frozen
     found: Any = None
 
@@ -96,9 +97,9 @@ class ReducedImage:
         height, width = self.pixels.shape
         return f"ReducedImage({self.kind} of {len(self.sources)} frames, {height}×{width})"
 
-    def recorded(self, ran: Ran) -> ReducedImage:
+    def recorded(self, step: StepRecord) -> ReducedImage:
         """Give the same image with one more step in its history."""
-        return attrs.evolve(self, history=(*self.history, ran))
+        return attrs.evolve(self, history=(*self.history, step))
 
     def to_image(self) -> Image:
         """Give the image as if it were read back from a file: what was done to it is its state, not its history."""
@@ -174,8 +175,8 @@ def attach_header(image: Image) -> ReducedImage:
     for kind, names in _names(image).items():
         _add_names(header, kind, names)
     header["CREATOR"] = (CREATOR, "software that wrote this file")
-    for ran in image.history:
-        header.add_history(printable(str(ran)))
+    for step in image.history:
+        header.add_history(printable(str(step)))
     if "CONTINUE" in str(header):
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
     return ReducedImage(

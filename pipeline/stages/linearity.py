@@ -11,8 +11,12 @@ from numpy.polynomial import polynomial
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels, sealed
+
+AFTERWARDS = ("overscan", "bias", "dark", "flat", "fringe")
+"""What may be done to an image once it is linear, and not before."""
 
 
 @stage(rows=True, does="linear")
@@ -39,7 +43,7 @@ def linearise(
     state = image.state
     done = [by for by in (state.overscan, state.bias, state.dark, state.flat) if by]
     if done and not force:
-        if any(ran.stage.startswith(("subtract_", "divide")) and not ran.skipped for ran in image.history):
+        if any(step.does in AFTERWARDS and not step.skipped for step in image.history):
             raise StepError(f"{image.name}: not raw any more ({done[0]}); linearise comes before everything else")
         advise(f"{image.name}: reduced elsewhere ({done[0]}); taken to be linear", AssumptionWarning)
         return image
@@ -48,7 +52,7 @@ def linearise(
     return attrs.evolve(
         image,
         data=_straightened(image.pixels, np.array([0.0, *coefficients]), pedestal, image.name),
-        state=attrs.evolve(state, linear=by),
+        state=attrs.evolve(state, linear=Done(by)),
         added=(*image.added, ("LINCOR", by, "")),
     )
 

@@ -9,6 +9,7 @@ from pipeline.compose.stage import stage
 from pipeline.detector.mosaic import without_sections
 from pipeline.errors import HeaderError, SettingError
 from pipeline.headers.keywords import dispersion_axis
+from pipeline.headers.status import Done
 from pipeline.headers.wcs import turned
 from pipeline.records.frames import Image
 
@@ -40,6 +41,6 @@ def orient(image: Image, *, saxis: int, force: bool = False) -> Image:
         image,
         data=image.pixels.moved(np.rot90),
         header=cards,
-        state=attrs.evolve(image.state, turned=QUARTER),
+        state=attrs.evolve(image.state, turned=Done(QUARTER)),
         added=(*image.added, ("TURNED", QUARTER, ""), along),
     )

@@ -17,6 +17,7 @@ from pipeline.detector.mosaic import Mosaic, trimmed
 from pipeline.detector.multi_amplifier_header import of_every_hdu
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
+from pipeline.headers.status import Done
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
 from pipeline.statistics.robust import fitted, kept
@@ -148,7 +149,11 @@ def subtract_overscan(
         image,
         data=pixels if whole else mosaic.cut(pixels),
         header=image.header if whole else trimmed(image, mosaic),
-        state=attrs.evolve(image.state, overscan=by or image.state.overscan, trimmed=cut or image.state.trimmed),
+        state=attrs.evolve(
+            image.state,
+            overscan=Done(by) if by else image.state.overscan,
+            trimmed=Done(cut) if cut else image.state.trimmed,
+        ),
         added=(
             *image.added,
             *([("OVERSCAN", by, "")] if by else []),

@@ -15,9 +15,11 @@ from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.history import Ran
+from pipeline.records.history import StepRecord
 from pipeline.records.pixels import Array, Flag, sealed
 from pipeline.stages.bad_pixels import Mask
+from pipeline.stages.gain import to_electrons
+from pipeline.stages.overscan import subtract_overscan
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:
@@ -52,7 +54,7 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
         if unknown:
             advise(f"{image.name}: {unknown} says no level; nothing is flagged as saturated", HeaderWarning)
         return image
-    changed = next((ran.stage for ran in image.history if _changes_values(ran)), "")
+    changed = next((step.stage for step in image.history if _changed_values(step)), "")
     if changed or (image.found and image.found.frames > 1):
         by = changed or "combine"
         raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
@@ -79,8 +81,8 @@ def _level(image: Image) -> float | None:
         raise HeaderError(f"{image.name}: {error}; or give the level in ADU (level, --saturation)") from error
 
 
-def _changes_values(ran: Ran) -> bool:
-    return not ran.skipped and bool(ran.masters or ran.stage in ("subtract_overscan", "to_electrons"))
+def _changed_values(step: StepRecord) -> bool:
+    return step.worked and bool(step.masters or step.is_of(subtract_overscan, to_electrons))
 
 
 def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:

@@ -105,9 +105,8 @@ def _unknown(image: Image, noise: object) -> str:
         )
     if image.kind == "bias":
         return ""
-    ours = {ran.stage for ran in image.history if not ran.skipped}
-    steps = ((image.state.bias, "subtract_bias"), (image.state.dark, "subtract_dark"), (image.state.flat, "divide"))
-    if any(by and step not in ours for by, step in steps):
+    ours = {step.does for step in image.history if not step.skipped}
+    if any(step in image.state.done and step not in ours for step in ("bias", "dark", "flat")):
         return "calibrated elsewhere: of how many frames it is made, and what they counted, its header does not say"
     if image.state.flat:
         return "flat-fielded already, so that its values are not what was counted; estimate it before"

@@ -45,6 +45,7 @@ from pipeline import (
 )
 from pipeline.compose.lazy import Waiting
 from pipeline.errors import SettingError, SkippedWarning, StepError
+from pipeline.headers.status import Done
 
 SHAPE = (4, 5)
 rng = np.random.default_rng(7)
@@ -253,12 +254,23 @@ def test_a_setting_of_none_is_recorded_and_changes_no_pixel():
 
 
 def test_a_step_that_the_header_says_was_done_is_skipped_and_said_to_be():
-    done = attrs.evolve(LIGHT, state=attrs.evolve(LIGHT.state, bias="ZEROCOR = T"))
+    done = attrs.evolve(LIGHT, state=attrs.evolve(LIGHT.state, bias=Done("ZEROCOR = T")))
     with pytest.warns(SkippedWarning, match=r"light\.fits: subtract_bias skipped, being done already \(ZEROCOR = T\)"):
         image = subtract_bias(done, bias=BIAS)
     assert image.pixels == LIGHT.pixels
     assert image.history[0].skipped == "ZEROCOR = T"
     assert subtract_bias(done, bias=BIAS, force=True).pixels == subtract_bias(LIGHT, bias=BIAS).pixels
+
+
+def test_a_step_that_was_skipped_may_be_forced_after_all_once():
+    done = attrs.evolve(LIGHT, state=attrs.evolve(LIGHT.state, bias=Done("ZEROCOR = T")))
+    with pytest.warns(SkippedWarning):
+        skipped = subtract_bias(done, bias=BIAS)
+    forced = subtract_bias(skipped, bias=BIAS, force=True)
+    assert forced.pixels == subtract_bias(LIGHT, bias=BIAS).pixels
+    assert [step.worked for step in forced.history] == [False, True]
+    with pytest.raises(StepError, match="asked for twice"):
+        subtract_bias(forced, bias=BIAS, force=True)
 
 
 @pytest.mark.parametrize("step", STEPS[1:4])

@@ -90,7 +90,7 @@ def test_a_product_comes_back_as_from_a_file(tmp_path):
     for back in (Image.of(product), open_frame(tmp_path / "a.fits")):
         assert back.pixels == product.pixels
         assert (back.exposure, back.history) == (30.0, ())
-        assert back.state.bias.endswith("Zero level correction image is bias array")
+        assert back.state.bias.by.endswith("Zero level correction image is bias array")
         with pytest.warns(SkippedWarning, match="subtract_bias skipped"):
             again = subtract_bias(back, bias=bias)
         assert again.pixels == product.pixels

@@ -8,6 +8,7 @@ from made_masters import a_bias, a_dark, framed, full, planes_between
 
 from pipeline import Image, MasterBias, subtract_bias, subtract_dark, subtract_overscan
 from pipeline.errors import CalibrationError, ShapeError, SkippedWarning, StepError
+from pipeline.headers.status import Done
 
 
 @given(planes_between(-1e5, 1e5))
@@ -41,7 +42,7 @@ def test_a_bias_is_made_of_bias_frames():
 
 
 def test_what_the_header_says_is_done_is_skipped_and_said_and_can_be_forced():
-    image = attrs.evolve(Image.of(full(10)), state=attrs.evolve(Image.of(full(1)).state, bias="L1STATZE = 1"))
+    image = attrs.evolve(Image.of(full(10)), state=attrs.evolve(Image.of(full(1)).state, bias=Done("L1STATZE = 1")))
     with pytest.warns(SkippedWarning, match="L1STATZE = 1"):
         skipped = subtract_bias(image, bias=a_bias(full(3)))
     assert skipped.pixels == image.pixels

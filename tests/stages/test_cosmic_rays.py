@@ -12,11 +12,11 @@ from strategies import seeds
 
 from pipeline import Flag, FrameSet, Image, LACosmic, Pixels, attach_header, clean_cosmic_rays, combine, each, pipe
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
-from pipeline.headers.status import State
+from pipeline.headers.status import Done, State
 
 GAIN, READ_NOISE = 1.7, 5.0
 SHAPE = (110, 130)
-OUT = State(bias="ZEROCOR = T")
+OUT = State(bias=Done("ZEROCOR = T"))
 
 
 def sky(rng, scene):

@@ -9,10 +9,10 @@ from strategies import seeds
 
 from pipeline import Flag, Image, MasterFringe, Pixels, attach_header, pipe, subtract_fringe
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, ShapeError, StepError
-from pipeline.headers.status import State
+from pipeline.headers.status import Done, State
 
 SHAPE = (90, 110)
-FLAT = State(bias="b", flat="f")
+FLAT = State(bias=Done("b"), flat=Done("f"))
 
 
 def pattern():

@@ -20,6 +20,7 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
+from pipeline.headers.status import Done
 
 gains = st.floats(0.1, 50)
 
@@ -108,7 +109,7 @@ def test_electrons_twice_are_refused_and_electrons_in_the_header_are_left():
     once = to_electrons(image_of(np.ones((2, 2))), gain=2.0)
     with pytest.raises(StepError, match="twice"):
         to_electrons(once, gain=2.0)
-    assert once.state.gain == "Gain correction with 2 e-/ADU"
+    assert once.state.gain == Done("Gain correction with 2 e-/ADU")
     for cards in ({"BUNIT": "electron"}, {"BUNIT": "e-"}, {"GAINCOR": "Gain correction with 2 e-/ADU"}):
         with pytest.warns(SkippedWarning, match="done already"):
             assert (to_electrons(image_of(np.ones((2, 2)), **cards), gain=2.0).pixels.values == 1).all()
@@ -136,4 +137,4 @@ def test_the_recipe_ends_in_electrons():
     product = reduce(frames, recipe=Recipe(electrons=to_electrons(gain=1.5)))
     assert (product.pixels.values == 15).all()
     assert product.header.get("BUNIT") == "electron"
-    assert attrs.evolve(product.state, unit="adu", gain="") == reduce(frames).state
+    assert attrs.evolve(product.state, unit="adu", gain=None) == reduce(frames).state

@@ -11,7 +11,7 @@ from strategies import quick, seeds
 from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, linearise, pipe, reduce
 from pipeline.compose.lazy import Waiting
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
-from pipeline.headers.status import State
+from pipeline.headers.status import Done, State
 from pipeline.records.frames import FrameSet
 from pipeline.simulation.simulate import Detector, simulate
 
@@ -110,7 +110,7 @@ def test_a_polynomial_that_does_not_rise_is_refused_unless_its_pixels_are_flagge
 def test_it_comes_first():
     with pytest.raises(StepError, match="twice"):
         pipe(raw([1.0]), linearise(coefficients=CURVE), linearise(coefficients=CURVE))
-    zero = attrs.evolve(raw([1.0]), state=State(bias="ZEROCOR = T"))
+    zero = attrs.evolve(raw([1.0]), state=State(bias=Done("ZEROCOR = T")))
     with pytest.warns(AssumptionWarning, match="reduced elsewhere .*; taken to be linear"):
         assert linearise(zero, coefficients=CURVE).history[0].skipped
     from pipeline import MasterBias, subtract_bias

@@ -11,6 +11,7 @@ from strategies import quick, seeds
 from pipeline import Amplifier, Flag, FrameSet, Image, Pixels, each, subtract_overscan
 from pipeline.detector.amplifiers import declared
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError, StepError
+from pipeline.headers.status import Done
 from pipeline.stages.overscan import measure_levels
 
 ROWS, WIDTH, STRIP = 12, 8, 5
@@ -279,7 +280,7 @@ def test_settings_that_make_no_sense_are_refused(settings):
 def test_what_was_done_before_is_kept_when_only_the_trim_is_forced():
     image = framed(np.ones((4, 9)), DATASEC="[1:8,1:4]", OVERSCAN="done at the telescope")
     out = subtract_overscan(image, force=True)
-    assert out.state == attrs.evolve(out.state, overscan="OVERSCAN = done at the telescope")
+    assert out.state == attrs.evolve(out.state, overscan=Done("OVERSCAN = done at the telescope"))
     assert out.state.trimmed
 
 
@@ -299,7 +300,7 @@ def test_the_overscan_comes_out_and_the_frame_is_trimmed_and_the_wcs_follows():
     np.testing.assert_array_equal(out.pixels.values, np.full((2, 4), 100))
     assert (out.header.get("CRPIX1"), out.header.get("CRPIX2")) == (8, 5)
     assert "DATASEC" not in out.header
-    assert "[1:2,1:3]" in out.state.overscan
+    assert "[1:2,1:3]" in out.state.overscan.by
 
 
 def test_each_frame_has_its_own_overscan_level():
