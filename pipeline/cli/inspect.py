@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from pipeline.cli.outputs import check_outputs
 from pipeline.errors import OutputError
@@ -20,14 +20,12 @@ from pipeline.night.summary import flag_words
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 
-Night: TypeAlias = tuple[list[ReducedImage], Masters, FrameSet]
-
-_KINDS = "FILE.html, .iframe.html, .png, .jpg, .svg, .pdf or .json"
+_NAMES = "FILE.html, .iframe.html, .png, .jpg, .svg, .pdf or .json"
 
 
 def add_figure_options(command: argparse.ArgumentParser) -> None:
     """Let a command draw its product."""
-    command.add_argument("--figure", type=Path, nargs="+", default=[], metavar="OUT", help=f"also draw it: {_KINDS}")
+    command.add_argument("--figure", type=Path, nargs="+", default=[], metavar="OUT", help=f"also draw it: {_NAMES}")
     command.add_argument("--report", type=Path, metavar="FILE.html", help="also write a report of the night: one page")
     _add_looks(command)
 
@@ -37,7 +35,7 @@ def add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="a FITS file")
     command.add_argument("--hdu", default="0", metavar="HDU", help="number or name of the HDU (default: 0)")
     command.add_argument(
-        "-o", "--output", type=Path, nargs="+", required=True, metavar="OUT", help=_KINDS, dest="figure"
+        "-o", "--output", type=Path, nargs="+", required=True, metavar="OUT", help=_NAMES, dest="figure"
     )
     command.add_argument("--overwrite", action="store_true", help="write over files that are there")
     command.add_argument("--quiet", action="store_true", help="print notes and errors only")
@@ -69,7 +67,7 @@ def _inspect(options: argparse.Namespace) -> None:
         write_figures(image, options, image.short_name, say)
 
 
-def outputs_of(options: argparse.Namespace) -> list[Path]:
+def drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     """Give the files of figures and report that were asked for.
 
     :raises OutputError: no kind of figure has such a name.
@@ -78,14 +76,18 @@ def outputs_of(options: argparse.Namespace) -> list[Path]:
         check_name(path)
     if options.report and options.report.suffix.lower() != ".html":
         raise OutputError(f"{options.report}: the report is a page; end its name in .html")
-    return [*options.figure, *([options.report] if options.report else [])]
+    return (*options.figure, *([options.report] if options.report else []))
 
 
 def write_drawings(
-    options: argparse.Namespace, night: Night, quality: Sequence[Quality], say: Callable[[str], None]
+    products: Sequence[ReducedImage],
+    masters: Masters,
+    frames: FrameSet,
+    quality: Sequence[Quality],
+    options: argparse.Namespace,
+    say: Callable[[str], None],
 ) -> None:
     """Write the figures and the report of a night that were asked for."""
-    products, masters, frames = night
     write_figures(products[0], options, Path(options.output or "reduced.fits").name, say)
     if options.report:
         look = Appearance(options.limits, options.stretch, options.colours)

@@ -47,14 +47,15 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
 
 
-def flagging_of(options: argparse.Namespace) -> Flagging:
+def flagging_of(options: argparse.Namespace, mask_hdu: int | str | None = None) -> Flagging:
     """Make settings of the switches.
 
+    :param mask_hdu: the HDU of --mask to read; by default --mask-hdu says which.
     :raises FrameError: the mask cannot be read.
     """
     return Flagging(
         fraction=options.saturated_fraction,
-        mask=_mask(options),
+        mask=_mask(options, mask_hdu),
         hot=options.hot,
         dead=options.dead,
         grow=options.grow,
@@ -62,13 +63,15 @@ def flagging_of(options: argparse.Namespace) -> Flagging:
     )
 
 
-def _mask(options: argparse.Namespace) -> Mask | None:
-    hdu: str | None = options.mask_hdu
+def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
+    said: str | None = options.mask_hdu
     if options.mask is None:
-        if hdu is not None:
+        if hdu is None and said is not None:
             raise SettingError("--mask-hdu without --mask; give the file too")
         return None
-    return read_mask(options.mask, int(hdu) if hdu and hdu.isdecimal() else hdu)
+    if hdu is None:
+        hdu = int(said) if said and said.isdecimal() else said
+    return read_mask(options.mask, hdu)
 
 
 def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
@@ -110,9 +113,10 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="print notes and errors only")
 
 
-def recipe_of(options: argparse.Namespace) -> Recipe:
+def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> Recipe:
     """Give the recipe that the options ask for.
 
+    :param mask_hdu: the HDU of --mask to read, of files of several detectors; by default --mask-hdu says which.
     :raises SettingError: they contradict each other, or one is out of its range.
     """
     noise = noise_given(options)
@@ -129,7 +133,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         variance=None if options.variance == "none" else options.variance,
         noise=noise,
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
-        flagging=flagging_of(options),
+        flagging=flagging_of(options, mask_hdu),
         declared=declared_of(options),
         **steps_of(options),
         **extra_steps(options),

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
+
+import attrs
 
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, identity, together
@@ -21,11 +23,39 @@ from pipeline.provenance.record import write_record
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stages.header import ReducedImage
 
-Product: TypeAlias = tuple[Path, Literal["light", "arc"], FrameSet]
+
+@attrs.frozen
+class PlannedProduct:
+    """A product to be made: where it goes, and of which frames of a night it is made."""
+
+    path: Path
+    kind: Literal["light", "arc"]
+    frames: FrameSet
 
 
-def product_paths(output: Path, frames: FrameSet, *, each: bool) -> list[Product]:
-    """Give each product's path and kind, and the frames that have it: the lights, together or each, and the arcs.
+@attrs.frozen
+class ReductionFiles:
+    """The files that one reduction writes: its products, its masters by kind, and what is asked for beside them."""
+
+    products: tuple[PlannedProduct, ...]
+    masters: Mapping[str, Path]
+    record: Path | None
+    quality: Path | None
+    drawings: tuple[Path, ...]
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """What is made of the finished products."""
+        return tuple(path for path in (self.record, self.quality, *self.drawings) if path)
+
+    @property
+    def every(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (*(product.path for product in self.products), *self.masters.values(), *self.beside)
+
+
+def planned_products(output: Path, frames: FrameSet, *, each: bool) -> tuple[PlannedProduct, ...]:
+    """Give the products of a night: one of the lights, or one of each, and one of the arcs.
 
     The arc's name follows the light's.  With ``each`` the output is a folder, which is made, and the names in it
     follow those of the frames.
@@ -34,12 +64,13 @@ def product_paths(output: Path, frames: FrameSet, *, each: bool) -> list[Product
     """
     if each:
         make_folder(output, "the products")
-        lights: list[Product] = [(output / product_name(one), "light", FrameSet((one,))) for one in frames.light]
+        lights = [PlannedProduct(output / product_name(one), "light", FrameSet((one,))) for one in frames.light]
         arc = output / "arc.fits"
     else:
         stem, dot, suffixes = output.name.partition(".")
-        lights, arc = [(output, "light", frames)], output.parent / f"{stem}_arc{dot}{suffixes}"
-    return [*lights, (arc, "arc", frames)] if frames.arc.frames else lights
+        lights = [PlannedProduct(output, "light", frames)]
+        arc = output.parent / f"{stem}_arc{dot}{suffixes}"
+    return (*lights, *([PlannedProduct(arc, "arc", frames)] if frames.arc.frames else []))
 
 
 def product_name(image: Image) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.cli.every_hdu import reduce_every_hdu, refuse_others
-from pipeline.cli.inspect import add_figure_options, outputs_of, write_drawings
+from pipeline.cli.every_hdu import reduce_every_hdu, refuse_options_of_one_image
+from pipeline.cli.inspect import add_figure_options, drawing_paths, write_drawings
 from pipeline.cli.options import (
     add_combining_options,
     add_reduction_options,
@@ -17,9 +17,11 @@ from pipeline.cli.options import (
     recipe_of,
 )
 from pipeline.cli.outputs import (
+    PlannedProduct,
+    ReductionFiles,
     check_outputs,
     master_paths,
-    product_paths,
+    planned_products,
     record_command,
     record_path,
     write_product,
@@ -31,8 +33,10 @@ from pipeline.errors import SettingError, StepError
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write
 from pipeline.night.masters import Masters, make_masters
+from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words
+from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
@@ -79,66 +83,93 @@ def _is_many(options: argparse.Namespace) -> bool:
 
 
 def _reduce(options: argparse.Namespace) -> None:
-    if options.each and outputs_of(options):
+    if options.each and drawing_paths(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
     if options.every_hdu:
-        refuse_others(options)
+        refuse_options_of_one_image(options)
     if _is_many(options):
         from pipeline.cli.reduce_many import reduce_nights  # and with it all that many nights need
 
         reduce_nights(options, recipe_of(options), printer_of(options))
     elif options.every_hdu:
-        reduce_every_hdu(options, recipe_of, printer_of(options))
+        reduce_every_hdu(options, printer_of(options))
     else:
         _reduce_one(options)
 
 
 def _reduce_one(options: argparse.Namespace) -> None:
+    """Reduce one night: its lights to one product, or each to a product of its own, and its arcs."""
     recipe, say = recipe_of(options), printer_of(options)
     frames = night_of(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
-    output = options.output or Path("reduced" if options.each else "reduced.fits")
-    products = product_paths(output, frames, each=options.each)
-    paths = master_paths(options.masters, frames)
-    record = record_path(output, each=options.each) if options.record else None
-    drawings = outputs_of(options)
-    sides = [path for path in (record, options.quality, *drawings) if path]
-    outputs = [*(path for path, *_ in products), *paths.values(), *sides]
-    check_outputs(outputs, inputs_of(options, frames), overwrite=options.overwrite)
+    files = _files_of(options, frames)
+    check_outputs(files.every, inputs_of(options, frames), overwrite=options.overwrite)
     masters = make_masters(frames, recipe)
-    for kind, master in _made(masters):
+    for kind, master in _by_kind(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
-    made = ((path, reduce(chosen, recipe=recipe, masters=masters, kind=kind)) for path, kind, chosen in products)
-    keep = bool(sides)
-    done = _delivered(made, options, keep, say) if options.each else []  # many products, each when it is done
-    reduced = list(made)
-    with written_together(say) as tell:
-        done += _delivered(reduced, options, keep, tell)
-        for kind, master in _made(masters):
-            if kind in paths:
-                write(master, paths[kind], overwrite=options.overwrite)
-        made_of = [product for product, _ in done]
-        measured = quality_of(recipe.prepared(frames), made_of) if options.quality or options.report else []
-        if drawings:
-            write_drawings(options, (made_of, masters, frames), measured, tell)
-        if options.quality:
-            write_quality(measured, options.quality, overwrite=options.overwrite)
-            tell(f"wrote {options.quality}: quality numbers of {len(measured)} images")
-        record_command(record, "reduce", options, frames, done, tell)
+
+    def reduced(planned: PlannedProduct) -> ReducedImage:
+        return reduce(planned.frames, recipe=recipe, masters=masters, kind=planned.kind)
+
+    def write_the_rest(products: Sequence[tuple[ReducedImage, Path]], tell: Callable[[str], None]) -> None:
+        _write_masters(masters, files, options)
+        _write_beside(products, recipe, masters, frames, files, options, tell)
+
+    if options.each:  # many products: each is written when it is done, and kept where something is made of all
+        kept = []
+        for planned in files.products:
+            product = reduced(planned)
+            write_product(product, planned.path, options.overwrite, say)
+            kept += [(product, planned.path)] if files.beside else []
+        with written_together(say) as tell:
+            write_the_rest(kept, tell)
+    else:
+        products = [(reduced(planned), planned.path) for planned in files.products]
+        with written_together(say) as tell:
+            for product, path in products:
+                write_product(product, path, options.overwrite, tell)
+            write_the_rest(products, tell)
 
 
-def _delivered(
-    made: Iterable[tuple[Path, ReducedImage]], options: argparse.Namespace, keep: bool, say: Callable[[str], None]
-) -> list[tuple[ReducedImage, Path]]:
-    """Write products; give back those that are still needed."""
-    done = []
-    for path, product in made:
-        write_product(product, path, options.overwrite, say)
-        done += [(product, path)] if keep else []
-    return done
+def _files_of(options: argparse.Namespace, frames: FrameSet) -> ReductionFiles:
+    """Tell which files are to be written; their folders are made."""
+    output = options.output or Path("reduced" if options.each else "reduced.fits")
+    return ReductionFiles(
+        products=planned_products(output, frames, each=options.each),
+        masters=master_paths(options.masters, frames),
+        record=record_path(output, each=options.each) if options.record else None,
+        quality=options.quality,
+        drawings=drawing_paths(options),
+    )
 
 
-def _made(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
+def _write_masters(masters: Masters, files: ReductionFiles, options: argparse.Namespace) -> None:
+    for kind, master in _by_kind(masters):
+        if kind in files.masters:
+            write(master, files.masters[kind], overwrite=options.overwrite)
+
+
+def _write_beside(
+    products: Sequence[tuple[ReducedImage, Path]],
+    recipe: Recipe,
+    masters: Masters,
+    frames: FrameSet,
+    files: ReductionFiles,
+    options: argparse.Namespace,
+    say: Callable[[str], None],
+) -> None:
+    """Write what is asked for beside products that have been written: figures and report, quality, record."""
+    images = [image for image, _ in products]
+    measured = quality_of(recipe.prepared(frames), images) if options.quality or options.report else []
+    if files.drawings:
+        write_drawings(images, masters, frames, measured, options, say)
+    if files.quality:
+        write_quality(measured, files.quality, overwrite=options.overwrite)
+        say(f"wrote {files.quality}: quality numbers of {len(measured)} images")
+    record_command(files.record, "reduce", options, frames, products, say)
+
+
+def _by_kind(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
     every = (("bias", masters.bias), ("dark", masters.dark), ("flat", masters.flat))
     return [(kind, master) for kind, master in every if master is not None]

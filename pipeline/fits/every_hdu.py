@@ -1,4 +1,4 @@
-"""Edge: files of several detectors, each in an HDU of its own, reduced HDU by HDU into one product."""
+"""Edge: files of several detectors, each in an HDU of its own: read as a night for each, written into one file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
-_OF_ONE = re.compile(
+_OF_ONE_IMAGE = re.compile(
     r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"
     r"|(C(TYPE|RVAL|DELT|RPIX|UNIT|ROTA)|CD|PC|P[VS]|LT[VM])\d.*"
 )
 """Cards that stand with an image only."""
 
-
 Product: TypeAlias = ReducedImage | MasterBias | MasterDark | MasterFlat
+"""What stands in an image HDU of such a file."""
 
 
 def read_every_hdu(
@@ -50,7 +50,7 @@ def read_every_hdu(
     nights: dict[int | str, list[Image]] = {}
     for kind, where in [(frame.kind, frame.data) for frame in parsed.frames if isinstance(frame.data, Location)]:
         try:
-            found = _images(where)
+            found = _image_hdus(where)
             first = first or found
             _check_same(where, found, first)
         except PipelineError as error:
@@ -66,7 +66,7 @@ def read_every_hdu(
     return {name: frames for name, (frames, _) in opened.items()}
 
 
-def _images(where: Location) -> dict[int | str, int | str]:
+def _image_hdus(where: Location) -> dict[int | str, int | str]:
     """Name the HDUs of a file that hold images, and say where each is; those beside images of our products are none."""
     if where.hdu != 0:
         raise SettingError(f"names HDU {where.hdu!r} of {where.path}, and every HDU is to be read; leave it out")
@@ -87,10 +87,10 @@ def _images(where: Location) -> dict[int | str, int | str]:
     if not images:
         raise FrameError(f"{where.path}: no HDU holds an image")
     located = [called[n] if called[n] and called.count(called[n]) == 1 else n for n in images]
-    return {_key(hdu, ours): hdu for hdu in located}
+    return {_name_in_raw_file(hdu, ours): hdu for hdu in located}
 
 
-def _key(hdu: int | str, ours: bool) -> int | str:
+def _name_in_raw_file(hdu: int | str, ours: bool) -> int | str:
     """Give what HDUs of different files go together by: HDU3 in a product of ours was number 3 of the raw file."""
     old = re.fullmatch(r"HDU(\d+)", str(hdu)) if ours else None
     return int(old[1]) if old else hdu
@@ -99,12 +99,12 @@ def _key(hdu: int | str, ours: bool) -> int | str:
 def _check_same(where: Location, found: Iterable[int | str], first: Iterable[int | str]) -> None:
     if list(found) != list(first):
         raise FrameError(
-            f"{where.path}: has the image HDUs {_words(found)}, the first file {_words(first)}; give files of the same "
-            "detectors"
+            f"{where.path}: has the image HDUs {_listed(found)}, the first file {_listed(first)}; give files of "
+            "the same detectors"
         )
 
 
-def _words(names: Iterable[int | str]) -> str:
+def _listed(names: Iterable[int | str]) -> str:
     return ", ".join(map(str, names))
 
 
@@ -116,7 +116,9 @@ def write_every_hdu(products: Mapping[int | str, Product], path: str | Path, *, 
 
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    primary = fits.PrimaryHDU(header=_shared([hdus_of_product(product)[0].header for product in products.values()]))
+    primary = fits.PrimaryHDU(
+        header=_common_cards([hdus_of_product(product)[0].header for product in products.values()])
+    )
     hdus = fits.HDUList([primary])
     for version, (name, product) in enumerate(products.items(), start=1):
         image, *beside = hdus_of_product(product)
@@ -128,13 +130,13 @@ def write_every_hdu(products: Mapping[int | str, Product], path: str | Path, *, 
     write_hdus(hdus, Path(path), overwrite)
 
 
-def _shared(headers: list[fits.Header]) -> fits.Header:
+def _common_cards(headers: list[fits.Header]) -> fits.Header:
     """Give the cards that are the same in all headers, without the history of any of them."""
     first, *others = headers
     kept = [
         card
         for card in first.cards
-        if not _OF_ONE.fullmatch(card.keyword)
+        if not _OF_ONE_IMAGE.fullmatch(card.keyword)
         and all(card.keyword in other and other[card.keyword] == card.value for other in others)
     ]
     return fits.Header(kept)
