@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import attrs
 from toolz import groupby
 
 from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.cards import Cards
+from pipeline.headers.keyword_tables import Together
+from pipeline.headers.keywords import temperature_from
+from pipeline.headers.values import is_nothing
 from pipeline.records.frames import Image
-
-Setting: TypeAlias = tuple[tuple[str, ...], tuple[Any, ...]]
-"""Keywords, and what a header says under them."""
 
 EVERY = (("bias", "dark", "flat", "light", "arc"),)
 EXPOSED = (("dark", "flat", "light", "arc"),)
@@ -23,48 +25,73 @@ THROUGH = (("flat", "light"), ("arc",))
 POINTING = 5.0
 """Seconds of arc by which lights may point apart: more than guiding wanders, less than dithers."""
 
-_SAYS_NOTHING = {"", "NONE", "UNKNOWN", "UNDEFINED", "N/A", "NULL", "NOTPRESENT"}
+_SAYS_NOTHING = {"UNKNOWN", "NOTPRESENT"}
+
+
+def _plain(cards: Cards, keyword: str) -> float | str | None:
+    """Give a number, or a text in capitals with single blanks; None where the card says nothing."""
+    value = cards.get(keyword)
+    if isinstance(value, bool | int | float):
+        return float(value) if math.isfinite(value) else None
+    text = " ".join(str(value).upper().split())
+    try:
+        return float(text)
+    except ValueError:
+        return None if is_nothing(value) or text in _SAYS_NOTHING else text
 
 
 @attrs.frozen
-class Aspect:
-    """Something that frames of some kinds should share.
+class SharedSetting:
+    """Something that frames of some kinds should share, and the keywords that tell of it.
 
-    ``keywords`` are looked for in turn, each several that say it together; ``together`` are the kinds compared
-    with each other; ``tolerance`` is for numbers.
+    ``keywords`` are looked for in turn, each with those that say it together with it.  ``together`` are the kinds
+    compared with each other; ``read`` gives of a card what is compared, None where it says nothing; ``tolerance`` is
+    for numbers.
     """
 
     words: str
-    keywords: tuple[tuple[str, ...], ...]
+    keywords: Together
     together: tuple[tuple[str, ...], ...] = EVERY
     tolerance: float = 1e-6
+    read: Callable[[Cards, str], float | str | None] = _plain
 
 
-ASPECTS = (
-    Aspect("gain", (("GAIN",), ("EGAIN",), ("CCDGAIN",)), tolerance=0.01),
-    Aspect(
-        "binning",
-        (("CCDSUM",), ("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN"), ("CCDBINX", "CCDBINY"), ("BINNING",)),
-    ),
-    Aspect(
-        "readout section",
-        (("XORGSUBF", "YORGSUBF"), ("ROISEC",), ("CCDSEC",), ("DETSEC",)),
-    ),
-    Aspect("readout mode", (("READMODE",), ("RDMODE",), ("READOUTM",), ("RDSPEED",))),
-    Aspect(
+def _each(keys: Iterable[str]) -> Together:
+    """Look for keywords that stand by themselves."""
+    return tuple((keyword,) for keyword in dict.fromkeys(keys))
+
+
+SHARED_SETTINGS = (
+    SharedSetting("instrument", tables.INSTRUMENT),
+    SharedSetting("detector", tables.DETECTOR),
+    SharedSetting("gain", _each([*tables.GAIN_AS_SET, *(key.keyword for key in tables.GAIN)]), tolerance=0.01),
+    SharedSetting("binning", tables.BINNING),
+    SharedSetting("readout section", tables.READOUT_SECTION),
+    SharedSetting("readout mode", tables.READOUT_MODE),
+    SharedSetting(
         "detector temperature",
-        (("CCDATEMP",), ("CCD-TEMP",), ("CCDTEMP",), ("DETTEMP",), ("TEMPDET",)),
+        _each(key.keyword for key in tables.TEMPERATURE),
         EXPOSED,
         tolerance=1.0,  # 1 K more is about 12 % more dark current
+        read=temperature_from,
     ),
-    Aspect("filter", (("FILTER",), ("FILTER1", "FILTER2", "FILTER3"), ("FILTERI1", "FILTERI2", "FILTERI3")), THROUGH),
-    Aspect(
-        "grating",
-        (("GRATID",), ("GRATING",), ("GRISM",), ("GRATNG_N", "GRISM_N"), ("GRATNAME",), ("GRISNAME",), ("DISPERSR",)),
-        (("flat", "light", "arc"),),
-    ),
-    Aspect("slit", (("SLIT_N",), ("SLITNAME",), ("SLITID",), ("SLIT",), ("APERTURE",), ("SLITPOS",)), THROUGH),
+    SharedSetting("filter", tables.FILTER, THROUGH),
+    SharedSetting("grating", tables.DISPERSER, (("flat", "light", "arc"),)),
+    SharedSetting("slit", tables.SLIT, THROUGH),
 )
+"""What is compared: all that the keyword tables know of how the instrument was set."""
+
+TARGET = SharedSetting("target", (("OBJECT",),), (("light",),))
+
+
+@attrs.frozen
+class Said:
+    """What a frame's header says of a setting: under which keywords, in which words, and what of it is compared."""
+
+    frame: Image
+    keywords: tuple[str, ...]
+    words: tuple[float | str | None, ...]
+    compared: tuple[float | str | None, ...]
 
 
 def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -> None:
@@ -76,16 +103,16 @@ def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -
         first frame only.
     """
     given = tuple(frames)
-    lines = [*_differences(ASPECTS, given), *_masters_among(given)]
+    lines = [*_differences(SHARED_SETTINGS, given), *_masters_among(given)]
     for other in with_others:
-        lines += _differences(ASPECTS, (given[0], other))
+        lines += _differences(SHARED_SETTINGS, (given[0], other))
     _advise("frames that are reduced together differ in their headers", lines)
 
 
 def check_target(lights: Iterable[Image]) -> None:
     """Say, in an :class:`AssumptionWarning` each, that lights to be combined are of several targets or pointings."""
     given = tuple(lights)
-    lines = _differences((Aspect("target", (("OBJECT",),), (("light",),)),), given)
+    lines = _differences((TARGET,), given)
     _advise("lights that are combined as they lie differ in their headers", [*lines, *_pointings(given)])
 
 
@@ -94,54 +121,49 @@ def _advise(heading: str, lines: Sequence[str]) -> None:
         advise(f"{heading}: {line}", AssumptionWarning)
 
 
-def _differences(aspects: Iterable[Aspect], frames: Sequence[Image]) -> list[str]:
+def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image]) -> list[str]:
+    present = [frame.header.keywords for frame in frames]
     lines = []
-    for aspect in aspects:
-        for kinds in aspect.together:
-            known = [(frame, said) for frame in frames if frame.kind in kinds and (said := _said(frame, aspect))]
-            for keywords, some in groupby(lambda pair: pair[1][0], known).items():
-                values = [said[1] for _, said in some]
-                if not all(_same(one, values[0], aspect.tolerance) for one in values):
-                    lines.append(f"{aspect.words}: {_listed(keywords, some)}")
+    for setting in settings:
+        every = [_said(frame, setting, there) for frame, there in zip(frames, present, strict=True)]
+        for kinds in setting.together:
+            known = [said for said in every if said and said.frame.kind in kinds]
+            for keywords, some in groupby(lambda said: said.keywords, known).items():
+                if not all(_same(said.compared, some[0].compared, setting.tolerance) for said in some):
+                    lines.append(f"{setting.words}: {', '.join(keywords)} = {_listed(some)}")
     return lines
 
 
-def _said(frame: Image, aspect: Aspect) -> Setting | None:
-    for keywords in aspect.keywords:
-        values = tuple(_plain(frame.header.get(keyword)) for keyword in keywords)
-        if any(value is not None for value in values):
-            return keywords, values
+def _said(frame: Image, setting: SharedSetting, present: frozenset[str]) -> Said | None:
+    """Read the first keywords of a setting under which a header says something."""
+    cards = frame.header
+    for keywords in setting.keywords:
+        if present.isdisjoint(keywords):
+            continue
+        compared = tuple(setting.read(cards, keyword) for keyword in keywords)
+        if any(value is not None for value in compared):
+            return Said(frame, keywords, tuple(_plain(cards, keyword) for keyword in keywords), compared)
     return None
 
 
-def _plain(value: Any) -> Any:
-    """Give a number, or a text in capitals with single blanks; None where it says nothing."""
-    if isinstance(value, bool | int | float):
-        return float(value) if math.isfinite(value) else None
-    text = " ".join(str(value).upper().split())
-    try:
-        return float(text)
-    except ValueError:
-        return None if text in _SAYS_NOTHING else text
-
-
-def _same(one: tuple[Any, ...], other: tuple[Any, ...], tolerance: float) -> bool:
+def _same(one: Sequence[float | str | None], other: Sequence[float | str | None], tolerance: float) -> bool:
     for a, b in zip(one, other, strict=True):
-        numbers = isinstance(a, float) and isinstance(b, float)
-        if a is not None and b is not None and not (abs(a - b) <= tolerance if numbers else a == b):
+        if isinstance(a, float) and isinstance(b, float):
+            if not abs(a - b) <= tolerance:
+                return False
+        elif a is not None and b is not None and a != b:
             return False
     return True
 
 
-def _listed(keywords: tuple[str, ...], known: Sequence[tuple[Image, Setting]]) -> str:
+def _listed(known: Sequence[Said]) -> str:
     """Give each value with the frames that have it."""
-    by_value = groupby(lambda pair: pair[1][1], known)
-    words = [f"{_value_words(value)} ({_names([frame for frame, _ in some])})" for value, some in by_value.items()]
-    return f"{', '.join(keywords)} = {'; '.join(words)}"
+    by_words = groupby(lambda said: said.words, known)
+    return "; ".join(f"{_value_words(words)} ({_names([s.frame for s in some])})" for words, some in by_words.items())
 
 
-def _value_words(value: tuple[Any, ...]) -> str:
-    return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value if part is not None)
+def _value_words(words: Iterable[float | str | None]) -> str:
+    return ", ".join(f"{part:g}" if isinstance(part, float) else part for part in words if part is not None)
 
 
 def _names(frames: Sequence[Image]) -> str:

@@ -69,6 +69,11 @@ class Cards:
                 images.append(line)
         return tuple(images)
 
+    @property
+    def keywords(self) -> frozenset[str]:
+        """The keywords of all cards, in capitals, whether or not their cards say something."""
+        return frozenset(_parsed(self.text))
+
     def __contains__(self, keyword: str) -> bool:
         return keyword in _parsed(self.text)
 

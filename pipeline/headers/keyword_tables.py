@@ -6,6 +6,8 @@ The first card of a table that has a value is taken.  A unit in the card's own c
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import attrs
 
 SECONDS = {"s": 1.0, "cs": 1e-2, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -143,22 +145,16 @@ READ_NOISE = (
 SATURATION = ("SATURATE", "SATLEVEL", "MAXLIN")
 """The level in ADU from which raw values say no more than "at least this"."""
 
-AIRMASS = (
-    *(Key(k) for k in ("AIRMASS", "AIRMASS0", "AMSTART", "SECZ", "AIRM")),
-    Key("ESO TEL AIRM START", note="at the start"),
-    Key("ESO OBS AIRM", note="requested"),
-)
-"""Airmass, a number from 1; what is 0 or -999 without a telescope counts as no card."""
+GAIN_AS_SET = ("GAIN", "EGAIN", "CCDGAIN")
+"""Cards that follow what the gain was set to, whatever their unit: a number of e⁻/ADU, or that of a setting.
 
-SEEING = (
-    *(Key(k, "arcsec") for k in ("SEEING", "ESTSEE", "L1SEESEC", "L1SEEING", "L1FWHM", "DIMMSEE")),
-    Key("ESO TEL AMBI FWHM START", "arcsec", note="the site's monitor"),
-    Key("ESO TEL IA FWHM", "arcsec", note="from image analysis"),
-)
-"""Seeing in seconds of arc, a number above 0."""
+Whether two frames were set alike is asked of these before the rest of :data:`GAIN`: Calar Alto's CCDSENS may stay as it
+was where CCDGAIN was changed, and a driver may give one EGAIN for every GAIN.
+"""
 
 TEMPERATURE = (
-    *(Key(k, "C") for k in ("CCD-TEMP", "CCDTEMP", "CCD_TEMP", "CCDATEMP", "DETTEMP", "DETTEM", "DET-TEMP", "CCDTEM")),
+    Key("CCDATEMP", "C", "Liverpool Telescope: actual, in K; CCDSTEMP is the set-point"),
+    *(Key(k, "C") for k in ("CCD-TEMP", "CCDTEMP", "CCD_TEMP", "DETTEMP", "DETTEM", "DET-TEMP", "CCDTEM")),
     Key("ESO DET CHIP1 TEMP", note="in K"),
     Key("TEMPDET", note="Lick"),
     Key("CAMTEMP", note="Andor"),
@@ -166,9 +162,90 @@ TEMPERATURE = (
 )
 """Temperature of the detector in °C; in K where the comment says so, and above 100 (no detector is kept boiling)."""
 
-FILTER = ("FILTER", "FILTER1", "FILTER2", "FILTER01", "FILTERS", "FILTNAM", "FILTID1", "WFFBAND", "INSFILTE",
-          "ESO INS FILT1 NAME", "ESO INS FILT ID", "BLUFILT", "REDFILT")  # fmt: skip
+Together: TypeAlias = tuple[tuple[str, ...], ...]
+"""Keywords of one meaning, each with those that say it together with it, such as the filters of several wheels."""
+
+FILTER: Together = (
+    ("FILTER",),
+    ("FILTER1", "FILTER2", "FILTER3"),  # Liverpool Telescope, Las Cumbres
+    ("FILTERI1", "FILTERI2", "FILTERI3"),
+    ("FILTER01",),
+    ("FILTERS",),
+    ("FILTNAM",),
+    ("FILTID1",),
+    ("WFFBAND",),  # INT, Wide Field Camera
+    ("INSFILTE",),  # Calar Alto
+    ("INSFLNAM",),  # Calar Alto, CAFOS
+    ("CAHA INS FILT1 NAME",),
+    ("ESO INS FILT1 NAME", "ESO INS FILT2 NAME", "ESO INS FILT3 NAME", "ESO INS FILT4 NAME"),
+    ("ESO INS FILT ID",),
+    ("BLUFILT",),
+    ("REDFILT",),
+    ("ALFLTNM", "FAFLTNM", "FBFLTNM"),  # NOT, ALFOSC and the two wheels before it
+    ("ISIFILTA", "ISIFILTB"),  # WHT, ISIS
+    ("BFILTER",),  # Palomar, DBSP: the arm's own
+    ("RFILTER",),
+    ("FILTREAR",),  # Lowell, DeVeny
+)
 """Name of the filter: words."""
+
+DISPERSER: Together = (
+    ("GRATID",),
+    ("GRATING",),
+    ("GRISM",),
+    ("GRATNG_N", "GRISM_N"),  # Lick, Kast
+    ("GRATNAME",),
+    ("GRISNAME",),
+    ("DISPERSR",),
+    ("ESO INS GRIS1 NAME",),
+    ("ESO INS GRAT NAME",),
+    ("ESO INS GRAT1 NAME",),
+    ("CAHA INS GRIS1 NAME",),
+    ("ALGRNM",),  # NOT, ALFOSC
+    ("ISIGRAT",),  # WHT, ISIS
+)
+"""Name of the grating or grism."""
+
+SLIT: Together = (
+    ("SLIT_N",),
+    ("SLITNAME",),
+    ("SLITID",),
+    ("SLIT",),
+    ("APERTURE",),
+    ("SLITPOS",),
+    ("ESO INS SLIT1 NAME",),
+    ("ESO INS SLIT NAME",),
+    ("ALAPRTNM",),  # NOT, ALFOSC
+)
+"""Name of the slit."""
+
+READOUT_SECTION: Together = (
+    ("XORGSUBF", "YORGSUBF"),
+    ("ROISEC",),
+    ("CCDSEC",),
+    ("DETSEC",),
+    ("ESO DET WIN1 STRX", "ESO DET WIN1 STRY"),
+)
+"""Which part of the detector was read out."""
+
+READOUT_MODE: Together = (
+    ("READMODE",),
+    ("RDMODE",),
+    ("READOUTM",),
+    ("RDSPEED",),
+    ("CCDSPEED",),  # Calar Alto, WHT
+    ("READ-SPD",),  # Lick, Kast
+    ("CONFMODE",),  # Las Cumbres
+    ("ESO DET READ SPEED",),
+    ("ESO DET READ CURNAME",),
+)
+"""In which mode, or how quickly, the detector was read out."""
+
+INSTRUMENT: Together = (("INSTRUME",), ("FPA",))
+"""Name of the instrument; of Palomar's DBSP, which does without, the arm's."""
+
+DETECTOR: Together = (("DETECTOR",), ("DETNAM",), ("CCDNAME",), ("CCDID",), ("ESO DET CHIP1 ID",))
+"""Name of the detector."""
 
 IMAGE_TYPE = ("IMAGETYP", "IMGTYPE", "IMGTYP", "IMTYPE", "OBSTYPE", "EXPTYPE", "FRAME", "FRAMETYP",
               "ESO DPR TYPE", "ESO DPR CATG", "OBSMODE")  # fmt: skip
@@ -183,9 +260,20 @@ KIND_WORDS = (
 )
 """How a type begins in words of any case; the first that fits."""
 
-BINNING = (("CCDSUM", ""), ("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN"), ("BINX", "BINY"), ("CCDBINX", "CCDBINY"),
-           ("CCDBIN1", "CCDBIN2"), ("NBIN1", "NBIN2"), ("BINAXIS1", "BINAXIS2"), ("XBIN", "YBIN"),
-           ("ESO DET WIN1 BINX", "ESO DET WIN1 BINY"), ("BINNING", ""), ("CCDBIN", ""))  # fmt: skip
+BINNING: Together = (
+    ("CCDSUM",),
+    ("XBINNING", "YBINNING"),
+    ("CCDXBIN", "CCDYBIN"),
+    ("BINX", "BINY"),
+    ("CCDBINX", "CCDBINY"),
+    ("CCDBIN1", "CCDBIN2"),
+    ("NBIN1", "NBIN2"),
+    ("BINAXIS1", "BINAXIS2"),
+    ("XBIN", "YBIN"),
+    ("ESO DET WIN1 BINX", "ESO DET WIN1 BINY"),
+    ("BINNING",),
+    ("CCDBIN",),
+)
 """Binning along x and y: two cards, or one that says both, as ``2 2``, ``2x2`` or ``2,2``."""
 
 DISPERSION = ("DISPAXIS", "DISPAXI", "DISPDIR")

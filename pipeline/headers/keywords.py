@@ -1,4 +1,4 @@
-"""What a header says of the detector, the sky and the kind of the image."""
+"""What a header says of the detector, how it was set, and the kind of the image: the tables, asked."""
 
 from __future__ import annotations
 
@@ -90,26 +90,12 @@ def _unknown(cards: Cards, keyword: str) -> bool:
     return number(value).value < 0 or str(value).strip().lower() == "nan"
 
 
-def airmass(*headers: Cards) -> float | None:
-    """Give the airmass, a number from 1; None where no card says it."""
-    return _first(headers, tables.AIRMASS, lambda cards, key: _between(cards, key, 0.999, 100.0))
-
-
-def seeing(*headers: Cards) -> float | None:
-    """Give the seeing in seconds of arc; None where no card says it."""
-    return _first(headers, tables.SEEING, lambda cards, key: _between(cards, key, 0.01, 100.0))
-
-
-def temperature(*headers: Cards) -> float | None:
-    """Give the temperature of the detector in °C; None where no card says it."""
-
-    def of(cards: Cards, key: Key) -> float | None:
-        value = number(cards.get(key.keyword)).value
-        kelvin = value > HOTTEST or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(key.keyword).lower())
-        celsius = value - 273.15 if kelvin else value
-        return celsius if -273.15 <= celsius <= HOTTEST else None
-
-    return _first(headers, tables.TEMPERATURE, of)
+def temperature_from(cards: Cards, keyword: str) -> float | None:
+    """Give the temperature of the detector in °C that one card says; None where it says none."""
+    value = number(cards.get(keyword)).value
+    kelvin = value > HOTTEST or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(keyword).lower())
+    celsius = value - 273.15 if kelvin else value
+    return celsius if -273.15 <= celsius <= HOTTEST else None
 
 
 def dispersion_axis(*headers: Cards) -> int | None:
@@ -125,7 +111,7 @@ def dispersion_axis(*headers: Cards) -> int | None:
 
 def filter_name(*headers: Cards) -> str | None:
     """Give the name of the filter; None where no card says it."""
-    return next(_words(headers, tables.FILTER), None)
+    return next(_words(headers, [keyword for wheels in tables.FILTER for keyword in wheels]), None)
 
 
 def image_type(*headers: Cards) -> str | None:
@@ -144,8 +130,8 @@ def image_type(*headers: Cards) -> str | None:
 def binning(*headers: Cards) -> tuple[int, int] | None:
     """Give the binning along x and y; None where no card says it."""
     for cards in headers:
-        for pair in tables.BINNING:
-            text = " ".join(str(cards.get(keyword, "")) for keyword in pair if keyword)
+        for along in tables.BINNING:
+            text = " ".join(str(cards.get(keyword, "")) for keyword in along)
             found = re.fullmatch(r"\D*([1-9]\d*)\D+([1-9]\d*)\D*|([1-9])", re.sub(r"\.0*\b", "", text).strip())
             if found:
                 return int(found[1] or found[3]), int(found[2] or found[3])
@@ -157,12 +143,6 @@ def _words(headers: Sequence[Cards], keywords: Sequence[str]) -> Iterator[str]:
         for value in (cards.get(keyword) for keyword in keywords):
             if isinstance(value, str) and not is_nothing(value):
                 yield value.strip()
-
-
-def _between(cards: Cards, key: Key, low: float, high: float) -> float | None:
-    """Read a number; outside its range it stands for something that was not measured."""
-    value = number(cards.get(key.keyword)).value
-    return value if low <= value <= high else None
 
 
 def _first(headers: Sequence[Cards], keys: Sequence[Key], read: Callable[[Cards, Key], float | None]) -> float | None:

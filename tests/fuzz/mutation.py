@@ -17,9 +17,9 @@ FLATCOR L1STATDA L1STATFL CALSTAT OVERSCAN NCOMBINE HISTORY COMMENT EPOCH
 """
 WORDS = (
     *LAYOUT.split(),
-    *(key.keyword for table in (tables.EXPOSURE, tables.GAIN, tables.READ_NOISE, tables.SEEING) for key in table),
-    *(word for table in (tables.SATURATION, tables.IMAGE_TYPE, tables.FILTER, tables.DISPERSION) for word in table),
-    *(word for pair in tables.BINNING for word in pair if word),
+    *(key.keyword for table in (tables.EXPOSURE, tables.GAIN, tables.READ_NOISE, tables.TEMPERATURE) for key in table),
+    *(word for table in (tables.SATURATION, tables.IMAGE_TYPE, tables.DISPERSION) for word in table),
+    *(word for table in (tables.BINNING, tables.FILTER, tables.SLIT) for together in table for word in together),
 )  # fmt: skip
 """Keywords that something of ours, or of astropy's, reads."""
 

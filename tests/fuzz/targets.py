@@ -117,8 +117,8 @@ def cards(data: bytes, _: Path) -> None:
             reader()
 
 
-READERS = (exposure, corrections.state_of, keywords.gain, keywords.read_noise, keywords.saturation, keywords.airmass,
-           keywords.unknown_saturation, keywords.seeing, keywords.temperature, keywords.dispersion_axis,
+READERS = (exposure, corrections.state_of, keywords.gain, keywords.read_noise, keywords.saturation,
+           keywords.unknown_saturation, keywords.dispersion_axis,
            keywords.filter_name, keywords.image_type, keywords.binning, dates.begin, corrections.without_states,
            Cards.to_header)  # fmt: skip
 STEPS = (

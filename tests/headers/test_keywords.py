@@ -304,28 +304,32 @@ def test_binning(cards, binning):
     assert keywords.binning(Cards.of(cards)) == binning
 
 
-@pytest.mark.parametrize(("said", "celsius"), [(-273.15, -273.15), (-200.0, -200.0), (-274.0, None), (100.0, 100.0)])
+@pytest.mark.parametrize(
+    ("said", "celsius"),
+    [(-273.15, -273.15), (-200.0, -200.0), (-274.0, None), (100.0, 100.0), ("-10.5", -10.5), ("cold", None)],
+)
 def test_a_temperature_is_above_absolute_zero(said, celsius):
-    assert keywords.temperature(Cards.of(fits.Header({"CCD-TEMP": said}))) == celsius
+    assert keywords.temperature_from(Cards.of({"CCD-TEMP": said}), "CCD-TEMP") == celsius
 
 
-def test_the_sky_and_the_detector():
-    cards = Cards.of({"FILTER": " V ", "AIRMASS": "1.30", "L1SEESEC": 0.9, "CCDATEMP": 173.15, "DISPAXIS": 2})
+@given(
+    st.integers(0, 400_000).map(lambda n: n / 1000),
+    st.sampled_from(["[K] of the chip", "temperature (K)", "in Kelvin"]),
+)
+def test_a_temperature_in_kelvin_is_told_by_its_comment_or_by_being_above_100(kelvin, comment):
+    said = keywords.temperature_from(Cards.of({"CCD-TEMP": (kelvin, comment)}), "CCD-TEMP")
+    assert said == (pytest.approx(kelvin - 273.15) if kelvin <= 373.15 else None)
+    plain = keywords.temperature_from(Cards.of({"CCD-TEMP": kelvin}), "CCD-TEMP")
+    assert plain == (kelvin if kelvin <= 100 else said)
+
+
+def test_the_filter_and_the_dispersion():
+    cards = Cards.of({"FILTER": " V ", "DISPAXIS": 2})
     assert keywords.filter_name(cards) == "V"
-    assert keywords.airmass(cards) == 1.3
-    assert keywords.seeing(cards) == 0.9
-    assert keywords.temperature(cards) == pytest.approx(-100)
     assert keywords.dispersion_axis(cards) == 2
-    assert keywords.airmass(Cards.of({"AIRMASS": 0.9})) is None
-    nothing = Cards.of({"AIRMASS": -999.0, "SEEING": 0.0, "CCD-TEMP": "cold", "DISPAXIS": 0, "FILTER": ""})
-    for read in (
-        keywords.airmass,
-        keywords.seeing,
-        keywords.temperature,
-        keywords.dispersion_axis,
-        keywords.filter_name,
-    ):
-        assert read(nothing) is None
+    nothing = Cards.of({"DISPAXIS": 0, "FILTER": ""})
+    assert keywords.dispersion_axis(nothing) is None
+    assert keywords.filter_name(nothing) is None
 
 
 def test_every_keyword_is_in_its_table_once():
