@@ -84,14 +84,14 @@ class MasterDark:
         return self.exposed if self.scaled_to is None else self.scaled_to
 
     @property
+    def ratio(self) -> float:
+        """The factor that brings the frames' values to the exposure asked for: 1 for values per second."""
+        return 1.0 if self.image.state.per_second else self.exposure / self.exposed
+
+    @property
     def pixels(self) -> Pixels:
         """Values in the frames' unit, for the whole exposure."""
-        ratio = self.ratio_to(self.exposure)
-        return self.image.pixels if ratio == 1 else self.image.pixels.times(ratio)
-
-    def ratio_to(self, seconds: float) -> float:
-        """Give the factor that brings the frames' values to another exposure: 1 for values per second."""
-        return 1.0 if self.image.state.per_second else seconds / self.exposed
+        return self.image.pixels if self.ratio == 1 else self.image.pixels.times(self.ratio)
 
     @property
     def lineage(self) -> Lineage:
@@ -127,13 +127,36 @@ def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
     """
     if not (exposure > 0 and math.isfinite(exposure)):
         raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
-    _check_bias(dark, dark.image.name, dark.ratio_to(exposure))
-    return attrs.evolve(dark, scaled_to=float(exposure))
+    return _scaled(dark, exposure, wanted_by=dark.image.name)
+
+
+def _scaled(dark: MasterDark, exposure: float, *, wanted_by: str) -> MasterDark:
+    """Scale a dark to another exposure: the one way in which darks are scaled.
+
+    Refuse, or warn, where that scales a bias in it.
+    """
+    scaled = attrs.evolve(dark, scaled_to=float(exposure))
+    ratio = scaled.ratio
+    if dark.has_bias is False or abs(ratio - 1) <= SAME_EXPOSURE:
+        return scaled
+    if dark.has_bias:
+        raise CalibrationError(
+            f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
+            f"for {wanted_by}; give bias frames, or a dark of the same exposure"
+        )
+    error = abs(1 - ratio) * dark.level
+    advise(
+        f"{dark.image.name}: scaled by {ratio:g} for {wanted_by} with no bias taken out of it; if it holds the bias, "
+        f"the result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say it has none "
+        "(MasterDark.of(..., has_bias=False), --dark-has-bias no)",
+        AssumptionWarning,
+    )
+    return scaled
 
 
 @stage(rows=True, does="dark")
 def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
-    """Subtract the dark, scaled by the ratio of the exposures; ``dark=None`` says that there is none to subtract.
+    """Subtract the dark, scaled to the image's exposure; ``dark=None`` says that there is none to subtract.
 
     :param force: subtract it even if the header says that it has been done.
     :raises ShapeError: image and dark differ in shape.
@@ -151,10 +174,8 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
         )
     check_shapes([image, dark.image])
     check_units(image, dark.image)
-    ratio = _ratio(image, dark)
-    if not image.state.bias:
-        _check_bias(dark, image.name, ratio)
-    by = f"Dark count correction image is {dark.image.short_name} with scale={ratio:.8g}"
+    scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image.name)
+    by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {
         True: Done(by),
         None: Done(f"with the dark {dark.image.short_name}", sure=False),
@@ -162,17 +183,18 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     }[dark.has_bias]
     return attrs.evolve(
         image,
-        data=image.pixels.minus(dark.image.pixels, times=ratio),
+        data=image.pixels.minus(scaled.image.pixels, times=scaled.ratio),
         state=attrs.evolve(image.state, dark=Done(by), bias=image.state.bias or with_it),
-        added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", ratio, "factor by which the dark was scaled")),
+        added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", scaled.ratio, "factor by which the dark was scaled")),
     )
 
 
-def _ratio(image: Image, dark: MasterDark) -> float:
-    """Give how much longer the image was exposed than the dark."""
-    ratio = dark.ratio_to(NO_EXPOSURE if image.exposure is None else image.exposure)
+def _exposure_beside(image: Image, dark: MasterDark) -> float:
+    """Give the seconds to scale a dark to for an image, and say where they, or the dark's own, can hardly be right."""
+    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
     if image.state.per_second:
-        return ratio
+        return seconds
+    ratio = seconds / dark.exposed
     silent = [which.name for which in (image, dark.image) if which.exposure is None]
     if image.exposure == 0:
         advise(f"{image.name}: 0 s in the header, so that no dark is taken out of it", AssumptionWarning)
@@ -188,22 +210,4 @@ def _ratio(image: Image, dark: MasterDark) -> float:
             f"scaled by {ratio:g}; are both in seconds? (--exposure-key 'KEY [ms]')",
             AssumptionWarning,
         )
-    return ratio
-
-
-def _check_bias(dark: MasterDark, name: str, ratio: float) -> None:
-    """Refuse, or warn, where scaling the dark scales a bias in it."""
-    if dark.has_bias is False or abs(ratio - 1) <= SAME_EXPOSURE:
-        return
-    if dark.has_bias:
-        raise CalibrationError(
-            f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
-            f"for {name}; give bias frames, or a dark of the same exposure"
-        )
-    error = abs(1 - ratio) * dark.level
-    advise(
-        f"{dark.image.name}: scaled by {ratio:g} for {name} with no bias taken out of it; if it holds the bias, the "
-        f"result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say it has none "
-        "(MasterDark.of(..., has_bias=False), --dark-has-bias no)",
-        AssumptionWarning,
-    )
+    return seconds
