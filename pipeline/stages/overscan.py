@@ -1,6 +1,6 @@
-"""The overscan: the level that the readout itself adds, taken from columns that saw no light.
+"""The overscan: the level that the readout itself adds, measured where no light fell, taken out and trimmed off.
 
-The level of an overscan, and how well it is known: one for all rows, one a row, or a curve along the rows.
+A level is one for all rows, one a row, or a curve along the rows; how well it is known goes into the variance.
 """
 
 from __future__ import annotations
@@ -134,32 +134,42 @@ def subtract_overscan(
     if not readouts:
         return image
     mosaic = Mosaic.of(readouts, image.name)
-    whole = not trim or (mosaic.one_window and mosaic.shape == image.shape)
+    levelled = _level_out(image, readouts, method, order, everywhere=not trim)
+    return _trimmed(levelled, readouts, mosaic) if trim else levelled
+
+
+def _level_out(image: Image, readouts: list[Readout], method: Method, order: int | None, *, everywhere: bool) -> Image:
+    """Subtract each amplifier's level from its data, or everywhere; the image as it is where there is no overscan."""
     strips = [readout for readout in readouts if readout.overscan]
-    if whole and not strips:
+    if not strips:
         return image
-    pixels, means = image.pixels, list[float]()
-    if strips:
-        laid = [_laid(image, readout, section, method, order) for readout, section in _reach(image, strips, trim)]
-        pixels = pixels.minus(_plane(pixels, laid))
-        means = [float(values.mean()) for (values, _), _ in laid][: len(strips)]
+    image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
+    laid = [_laid(image, readout, section, method, order) for readout, section in _reach(image, strips, everywhere)]
+    means = [float(values.mean()) for (values, _), _ in laid][: len(strips)]
     by = _words(strips, method, order)
-    cut = "" if whole else f"Trim data section is {_listed([readout.data for readout in readouts])}"
     return attrs.evolve(
         image,
-        data=pixels if whole else mosaic.cut(pixels),
-        header=image.header if whole else trimmed(image, mosaic),
-        state=attrs.evolve(
-            image.state,
-            overscan=Done(by) if by else image.state.overscan,
-            trimmed=Done(cut) if cut else image.state.trimmed,
-        ),
+        data=image.pixels.minus(_plane(image.pixels, laid)),
+        state=attrs.evolve(image.state, overscan=Done(by)),
         added=(
             *image.added,
-            *([("OVERSCAN", by, "")] if by else []),
+            ("OVERSCAN", by, ""),
             *((_level_card(n), mean, "mean overscan level") for n, mean in enumerate(means, start=1)),
-            *([("TRIM", cut, "")] if cut else []),
         ),
+    )
+
+
+def _trimmed(image: Image, readouts: list[Readout], mosaic: Mosaic) -> Image:
+    """Keep the data sections only; the image as it is where they are all of it."""
+    if mosaic.one_window and mosaic.shape == image.shape:
+        return image
+    by = f"Trim data section is {_listed([readout.data for readout in readouts])}"
+    return attrs.evolve(
+        image,
+        data=mosaic.cut(image.pixels),
+        header=trimmed(image, mosaic),
+        state=attrs.evolve(image.state, trimmed=Done(by)),
+        added=(*image.added, ("TRIM", by, "")),
     )
 
 
@@ -200,10 +210,10 @@ def _readouts(image: Image, amplifiers: Sequence[Amplifier]) -> list[Readout]:
     return readouts
 
 
-def _reach(image: Image, strips: list[Readout], trim: bool) -> list[tuple[Readout, Section]]:
+def _reach(image: Image, strips: list[Readout], everywhere: bool) -> list[tuple[Readout, Section]]:
     """Give the sections that each amplifier's level comes out of: its data, and first of all what is to stay."""
     data = [(readout, readout.data) for readout in strips]
-    if trim:
+    if not everywhere:
         return data
     if len(strips) == 1:
         return [(strips[0], Section.of("[*,*]", image.shape))]
@@ -250,8 +260,6 @@ def _plane(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> P
 
 def _words(strips: list[Readout], method: str, order: int | None) -> str:
     """Say, in IRAF's words, what was taken out."""
-    if not strips:
-        return ""
     how = {0: method, None: f"{method} of each row"}.get(order, f"{method} and a curve of order {order}")
     return f"Overscan section is {_listed([readout.overscan for readout in strips])} with {how}"
 
