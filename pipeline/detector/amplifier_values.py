@@ -9,24 +9,16 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.detector.amplifiers import DATA
+from pipeline.detector.amplifiers import DATA_SECTIONS
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
+from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards
 from pipeline.headers.keyword_tables import Key
 from pipeline.headers.keywords import gain_from
 from pipeline.headers.values import number
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array
-
-GAIN = ("GAIN{}", "EGAIN{}", "CCDGAIN{}", "GTGAIN{}", "ATODGN{}", "T_GAIN{}", "ESO DET OUT{} CONAD")
-INVERSE_GAIN = ("ESO DET OUT{} GAIN",)
-READ_NOISE = ("RON{}", "RDNOISE{}", "RDNOIS{}", "READNOI{}", "READNSE{}", "RNOISE{}", "GTRON{}", "ESO DET OUT{} RON")
-SATURATION = ("SATUR{}", "SATURAT{}", "SATLEV{}")
-"""Cards of one amplifier, {} its letter or number, the first that is there; a product's are the first of each.
-
-NOAO's cameras and DECam (GAINA, RDNOISEA, SATURATA), CTIO's Arcon (GTGAIN11, GTRON11), HST (ATODGNA, READNSEA), ESO.
-"""
 
 _NAMED = re.compile(r"(?:DATASEC|TRIMSEC|[DT]SEC)([A-Z]|\d{1,4})")
 _IN_ADU = re.compile(r"\b(adu|dn)\b", re.IGNORECASE)
@@ -52,7 +44,7 @@ def regions_of(image: Image) -> tuple[Region, ...]:
         section = _section(cards, name, image.shape)
         if section:
             gain = _gain(cards, name)
-            saturation = _first(cards, SATURATION, name)[1]
+            saturation = _first(cards, tables.AMPLIFIER_SATURATION, name)[1]
             regions.append(Region(name, section, gain, _read_noise(cards, name, gain), saturation))
     return tuple(regions) if len(regions) > 1 else ()
 
@@ -62,12 +54,12 @@ def several_gains(image: Image) -> bool:
     return any(region.gain for region in regions_of(image))
 
 
-def several_levels(image: Image) -> bool:
+def several_saturations(image: Image) -> bool:
     """Tell whether the header gives the saturation of each of several amplifiers."""
     return any(region.saturation for region in regions_of(image))
 
 
-def numbers_of(
+def number_of_each(
     image: Image, known: Sequence[float | None], what: str, given: Sequence[float] = ()
 ) -> tuple[tuple[Section, float], ...]:
     """Give each region with its number: one of those that are given, in order, or else what is known.
@@ -89,7 +81,7 @@ def numbers_of(
     return tuple((region.section, float(one)) for region, one in zip(regions, numbers, strict=True) if one is not None)
 
 
-def spread_out(numbers: Sequence[tuple[Section, float]], shape: tuple[int, int], elsewhere: float) -> Array:
+def plane_of_numbers(numbers: Sequence[tuple[Section, float]], shape: tuple[int, int], elsewhere: float) -> Array:
     """Give a plane, (ny, nx) float64, of the number of each region, and another where no amplifier reads."""
     plane = np.full(shape, elsewhere)
     for section, value in numbers:
@@ -98,7 +90,7 @@ def spread_out(numbers: Sequence[tuple[Section, float]], shape: tuple[int, int],
 
 
 def _section(cards: Cards, name: str, shape: tuple[int, int]) -> Section | None:
-    text = next((str(value) for key in DATA if (value := cards.get(key + name)) is not None), "")
+    text = next((str(value) for key in DATA_SECTIONS if (value := cards.get(key + name)) is not None), "")
     try:
         section = Section.of(text, shape)
     except ValueError:
@@ -116,15 +108,15 @@ def _first(cards: Cards, keys: Sequence[str], name: str) -> tuple[str, float | N
 
 
 def _gain(cards: Cards, name: str) -> float | None:
-    for keyword in (key.format(name) for key in GAIN):
+    for keyword in (key.format(name) for key in tables.AMPLIFIER_GAIN):
         if _first(cards, (keyword,), name)[1]:
             return gain_from(cards, Key(keyword))
-    inverse = _first(cards, INVERSE_GAIN, name)[1]
+    inverse = _first(cards, tables.AMPLIFIER_INVERSE_GAIN, name)[1]
     return None if inverse is None else 1 / inverse
 
 
 def _read_noise(cards: Cards, name: str, gain: float | None) -> float | None:
-    keyword, value = _first(cards, READ_NOISE, name)
+    keyword, value = _first(cards, tables.AMPLIFIER_READ_NOISE, name)
     if value is None or not _IN_ADU.search(cards.comment(keyword)):
         return value
     return None if gain is None else value * gain

@@ -8,25 +8,26 @@ from typing import Any
 import attrs
 
 from pipeline.compose.running import advise
-from pipeline.detector.detsec import Place, laid_out
+from pipeline.detector.detsec import Place, layout_by_detsec
 from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
 from pipeline.records.frames import Image
 
-OVERSCAN = ("BIASSEC", "BSEC")
-DATA = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
+OVERSCAN_SECTIONS = ("BIASSEC", "BSEC")
+DATA_SECTIONS = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
 """Cards of one amplifier, the first that is there: NOAO's, with a letter or number where an HDU holds several
 (DATASECA, BIASSEC1), and the short ones of quadrant readouts (BSEC11).  Without a number BSEC and TSEC are other
 things: Lick's TSEC is a clock."""
 
-PILE = "PILED"
+HDUS_PILED = "PILED"
 """A card of ours: how many HDUs a frame piles up, one above the other."""
 
-PLACE = "PSEC"
+PLACED_SECTION = "PSEC"
 """Cards of ours, in a pile of HDUs: where the data of each amplifier go in the trimmed frame."""
 
+_PORT = ("X", "Y", "NX", "NY", "PRSCX", "PRSCY", "OVSCX", "OVSCY")
 _NONE = {"", "NONE", "UNKNOWN", "N/A", "0", "[0:0,0:0]"}
 
 
@@ -84,7 +85,7 @@ class Readout:
         return cls(Section.of(amplifier.data, shape), overscan, place, amplifier.name)
 
 
-def declared(image: Image) -> tuple[Amplifier, ...]:
+def declared_amplifiers(image: Image) -> tuple[Amplifier, ...]:
     """Give the amplifiers that a header declares; none where it declares nothing.
 
     Sections that reach beyond the frame are left from before an earlier trim: said, and left out.
@@ -103,9 +104,11 @@ def declared(image: Image) -> tuple[Amplifier, ...]:
 
 def _named(image: Image, name: str) -> Amplifier:
     """Read the sections of one of several amplifiers.  Only in an HDU of a pile may one have no overscan."""
-    place = _said(image.header, PLACE + name)
-    piled = bool(place) and not any(_said(image.header, key + name) for key in OVERSCAN)
-    return Amplifier(_text(image, DATA, name), "" if piled else _text(image, OVERSCAN, name), place, name)
+    place = _said(image.header, PLACED_SECTION + name)
+    piled = bool(place) and not any(_said(image.header, key + name) for key in OVERSCAN_SECTIONS)
+    return Amplifier(
+        _text(image, DATA_SECTIONS, name), "" if piled else _text(image, OVERSCAN_SECTIONS, name), place, name
+    )
 
 
 def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
@@ -114,11 +117,11 @@ def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
     Where DETSEC stands for all of DATASEC, the data are one image as they lie, and DETSECA tells how each was read.
     """
     texts = [_said(image.header, f"DETSEC{amplifier.name}") for amplifier in amplifiers]
-    if not all(texts) or any(amplifier.place for amplifier in amplifiers) or detector_of_all(image.header):
+    if not all(texts) or any(amplifier.place for amplifier in amplifiers) or detsec_of_all(image.header):
         return tuple(amplifiers)
     shapes = [Section.of(amplifier.data, image.shape).shape for amplifier in amplifiers]
     try:
-        detector = laid_out(texts, shapes, binning(image.header), image.name)
+        detector = layout_by_detsec(texts, shapes, binning(image.header), image.name)
     except CalibrationError as error:
         advise(f"{error}; the amplifiers' data are put side by side as they lie", AssumptionWarning)
         return tuple(amplifiers)
@@ -126,7 +129,7 @@ def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
     return tuple(attrs.evolve(amplifier, place=str(place)) for amplifier, place in places)
 
 
-def detector_of_all(cards: Cards) -> str:
+def detsec_of_all(cards: Cards) -> str:
     """Give the DETSEC that stands for all of an HDU's DATASEC; empty where there are not both."""
     return _said(cards, "DETSEC") if _said(cards, "DATASEC") else ""
 
@@ -135,7 +138,7 @@ def _suffixes(cards: Cards) -> list[str]:
     """Give the letters or numbers of the amplifiers that have an overscan, or a place, of their own."""
     found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC([A-Z]|\d{1,4})", card.keyword) for card in cards)
     named = {match[1] or match[2] for match in found if match}
-    spoken = (name for name in named if any(_said(cards, key + name) for key in (*OVERSCAN, PLACE)))
+    spoken = (name for name in named if any(_said(cards, key + name) for key in (*OVERSCAN_SECTIONS, PLACED_SECTION)))
     return sorted(spoken, key=lambda name: (len(name), name))
 
 
@@ -214,9 +217,6 @@ def _eso(image: Image) -> tuple[Amplifier, ...]:
         Amplifier(f"[{x[0]},{y[0]}]", f"[{x[1]},{y[0]}]" if x[1] else "", name=str(number))
         for number, (x, y) in enumerate(found, start=1)
     )
-
-
-_PORT = ("X", "Y", "NX", "NY", "PRSCX", "PRSCY", "OVSCX", "OVSCY")
 
 
 def _port_axis(port: dict[str, int], ports: list[dict[str, int]], axis: str, size: int) -> tuple[str, str] | None:

@@ -48,7 +48,7 @@ class Place:
 
 
 @attrs.frozen
-class Detector:
+class DetectorLayout:
     """The part of a detector that amplifiers read: their places in one image of it, its size, and its DETSEC."""
 
     places: tuple[Place, ...]
@@ -56,9 +56,9 @@ class Detector:
     section: str
 
 
-def laid_out(
+def layout_by_detsec(
     sections: Sequence[str], shapes: Sequence[tuple[int, int]], binning: tuple[int, int] | None, name: str
-) -> Detector:
+) -> DetectorLayout:
     """Place data of some shapes by the DETSEC of each, in an image that begins where the first of them does.
 
     :param binning: along x and y; None: as the sizes say.
@@ -81,7 +81,7 @@ def laid_out(
             f"{name}: DETSEC puts {len(places)} amplifiers into {height} rows × {width} columns, most of them gaps; "
             "choose the HDUs of one detector, by a pattern of their names"
         )
-    return Detector(places, (height, width), f"[{x1 + 1}:{x2},{y1 + 1}:{y2}]")
+    return DetectorLayout(places, (height, width), f"[{x1 + 1}:{x2},{y1 + 1}:{y2}]")
 
 
 def check_apart(places: Sequence[Place], name: str) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.compose.running import advise
-from pipeline.detector.amplifiers import PILE, Readout
+from pipeline.detector.amplifiers import HDUS_PILED, Readout
 from pipeline.detector.detsec import check_apart
 from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.headers.cards import Cards
-from pipeline.headers.wcs import mirrored, shifted
+from pipeline.headers.wcs import cropped, mirrored
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Flag, Pixels, sealed
 
@@ -131,7 +131,7 @@ def _closed(spans: set[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, int
     return placed
 
 
-def trimmed(image: Image, mosaic: Mosaic) -> Cards:
+def trimmed_cards(image: Image, mosaic: Mosaic) -> Cards:
     """Give the cards of a frame cut to a mosaic: the WCS follows, and sections that no longer hold are gone.
 
     Where gaps between amplifiers close, one WCS cannot have been right for all of them: it stays right for the
@@ -139,7 +139,7 @@ def trimmed(image: Image, mosaic: Mosaic) -> Cards:
     """
     piece = mosaic.pieces[_reference(image.header, mosaic)]
     apart = len({one.motion for one in mosaic.pieces}) > 1
-    if apart and PILE not in image.header and any(key in image.header for key in ("CRPIX1", "CTYPE1", "CD1_1")):
+    if apart and HDUS_PILED not in image.header and any(key in image.header for key in ("CRPIX1", "CTYPE1", "CD1_1")):
         advise(
             f"{image.name}: columns or rows between the amplifiers' data are gone; the WCS is that of the amplifier at "
             f"{piece.taken}",
@@ -148,22 +148,24 @@ def trimmed(image: Image, mosaic: Mosaic) -> Cards:
     header = without_sections(image.header).to_header()
     header.update(_on_the_detector(image, mosaic))
     for one in mosaic.pieces if len(mosaic.pieces) > 1 else ():
-        read = image.header.comment(f"DSEC{one.name}") if PILE in image.header else f"that amplifier {one.name} read"
+        read = (
+            image.header.comment(f"DSEC{one.name}") if HDUS_PILED in image.header else f"that amplifier {one.name} read"
+        )
         header[f"DSEC{one.name}"] = (str(one.goes), read)
-    return moved(Cards.of(header), piece)
+    return moved_cards(Cards.of(header), piece)
 
 
-def moved(cards: Cards, piece: Piece) -> Cards:
+def moved_cards(cards: Cards, piece: Piece) -> Cards:
     """Give the cards of an image in which a piece of the frame has gone where it goes."""
     (sign_x, x), (sign_y, y) = piece.motion
     for axis, sign, about in ((1, sign_x, x), (2, sign_y, y)):
         cards = mirrored(cards, axis=axis, about=about) if sign < 0 else cards
-    return shifted(cards, x=-x if sign_x > 0 else 0, y=-y if sign_y > 0 else 0)
+    return cropped(cards, x=-x if sign_x > 0 else 0, y=-y if sign_y > 0 else 0)
 
 
 def _reference(cards: Cards, mosaic: Mosaic) -> int:
     """Give the number of the piece that holds the reference pixel; else 0, from which a pile has its header."""
-    if PILE in cards:
+    if HDUS_PILED in cards:
         return 0
     x, y = cards.get("CRPIX1"), cards.get("CRPIX2")
     if not isinstance(x, int | float) or not isinstance(y, int | float):
@@ -183,7 +185,7 @@ def without_sections(cards: Cards) -> Cards:
 def _on_the_detector(image: Image, mosaic: Mosaic) -> fits.Header:
     """Give CCDSEC and DETSEC of what is kept of the one data section that they are for, where that can be told."""
     kept = fits.Header()
-    if PILE in image.header and (whole := _section(image, "DETSEC")):
+    if HDUS_PILED in image.header and (whole := _section(image, "DETSEC")):
         kept["DETSEC"] = (str(whole), "of all amplifiers")
     said = {key: _section(image, key) for key in ("DATASEC", "CCDSEC", "DETSEC")}
     data = said["DATASEC"]

@@ -13,16 +13,15 @@ from typing import Any
 import attrs
 from astropy.io import fits
 
-from pipeline.detector.amplifier_values import GAIN, READ_NOISE, SATURATION
-from pipeline.detector.amplifiers import PILE, PLACE, Amplifier, declared
-from pipeline.detector.detsec import Place, laid_out
+from pipeline.detector.amplifiers import HDUS_PILED, PLACED_SECTION, Amplifier, declared_amplifiers
+from pipeline.detector.detsec import Place, layout_by_detsec
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.records.frames import Image
 
-AREA = "ASEC"
+AREA_SECTION = "ASEC"
 _OF_ALL = re.compile(
     r"(C(TYPE|RVAL|DELT|RPIX|UNIT|ROTA)|CD|PC|PV|LTV|LTM|[AB]P?_|DATE|MJD|TIME|UT)[-_A-Z\d]*|EQUINOX|RADESYS|WCS.*"
 )
@@ -30,7 +29,7 @@ _EXPOSURES = {key.keyword for key in tables.EXPOSURE}
 
 
 @attrs.frozen
-class Part:
+class AmplifierPart:
     """What one amplifier adds to a pile: the area of its HDU in it, data and overscan there, and what is known of it.
 
     ``whole`` are the data that the header's DETSEC, ``on_detector``, is for; ``data`` may be a part of them.
@@ -56,18 +55,22 @@ class Part:
         return Place(Section(goes.x1 + left, goes.x2 - right, goes.y1 + below, goes.y2 - above), place.backwards)
 
 
-def layout_of(parts: Sequence[Part], binning: tuple[int, int] | None, name: str) -> tuple[dict[Part, Place], str]:
+def places_of_parts(
+    parts: Sequence[AmplifierPart], binning: tuple[int, int] | None, name: str
+) -> tuple[dict[AmplifierPart, Place], str]:
     """Give the place of what DETSEC of each amplifier's HDU is for, and the section of all of them on the detector.
 
     :raises CalibrationError: they are no parts of one image.
     """
     wholes = list(dict.fromkeys((part.whole, part.on_detector) for part in parts))
-    detector = laid_out([text for _, text in wholes], [whole.shape for whole, _ in wholes], binning, name)
+    detector = layout_by_detsec([text for _, text in wholes], [whole.shape for whole, _ in wholes], binning, name)
     places = dict(zip(wholes, detector.places, strict=True))
     return {part: places[part.whole, part.on_detector] for part in parts}, detector.section
 
 
-def pile_cards(first: Cards, others: Sequence[Cards], places: Mapping[Part, Place], detector: str) -> Cards:
+def multi_amplifier_cards(
+    first: Cards, others: Sequence[Cards], places: Mapping[AmplifierPart, Place], detector: str
+) -> Cards:
     """Give the cards of a pile: those of its first HDU that hold for all, and those of each amplifier.
 
     :param first: of the first HDU, with the primary's.
@@ -78,24 +81,24 @@ def pile_cards(first: Cards, others: Sequence[Cards], places: Mapping[Part, Plac
     header = first.to_header()
     for keyword in {card.keyword for card in first if not _shared(card, others)}:
         header.remove(keyword, remove_all=True)
-    header[PILE] = (len(parts), "amplifiers, their HDUs one above the other")
+    header[HDUS_PILED] = (len(parts), "amplifiers, their HDUs one above the other")
     header["DETSEC"] = (detector, "of all amplifiers")
     for number, (part, place) in enumerate(places.items(), start=1):
-        header[f"{AREA}{number}"] = (str(part.area), part.what)
+        header[f"{AREA_SECTION}{number}"] = (str(part.area), part.what)
         header[f"DSEC{number}"] = (str(part.data), f"that {part.what} read")
-        header[f"{PLACE}{number}"] = (str(part.placed(place)), "where that goes")
+        header[f"{PLACED_SECTION}{number}"] = (str(part.placed(place)), "where that goes")
         if part.overscan:
             header[f"BSEC{number}"] = (str(part.overscan), "overscan")
-    _add(header, parts, lambda part: part.gain, GAIN, tables.GAIN, "[e-/ADU]")
-    _add(header, parts, lambda part: part.read_noise, READ_NOISE, tables.READ_NOISE, "[e-]")
-    _add(header, parts, lambda part: part.saturation, SATURATION, tables.SATURATION, "[ADU]")
+    _add(header, parts, lambda part: part.gain, tables.AMPLIFIER_GAIN, tables.GAIN, "[e-/ADU]")
+    _add(header, parts, lambda part: part.read_noise, tables.AMPLIFIER_READ_NOISE, tables.READ_NOISE, "[e-]")
+    _add(header, parts, lambda part: part.saturation, tables.AMPLIFIER_SATURATION, tables.SATURATION, "[ADU]")
     return Cards.of(header)
 
 
 def _add(
     header: fits.Header,
-    parts: Sequence[Part],
-    of: Callable[[Part], float | None],
+    parts: Sequence[AmplifierPart],
+    of: Callable[[AmplifierPart], float | None],
     names: Sequence[str],
     whole: Sequence[Any],
     comment: str,
@@ -123,14 +126,14 @@ def _shared(card: fits.Card, others: Sequence[Cards]) -> bool:
     return all(other.get(keyword) in (None, card.value) for other in others)
 
 
-def of_every_hdu(image: Image, amplifiers: tuple[Amplifier, ...]) -> tuple[Amplifier, ...]:
+def amplifiers_of_every_hdu(image: Image, amplifiers: tuple[Amplifier, ...]) -> tuple[Amplifier, ...]:
     """Give amplifiers as they lie in a pile: one is that of every HDU, several are one of each.
 
     :raises CalibrationError: there are more or fewer than the pile has amplifiers, or one lies outside its HDU.
     """
-    if not amplifiers or PILE not in image.header:
+    if not amplifiers or HDUS_PILED not in image.header:
         return amplifiers
-    piled = declared(image)
+    piled = declared_amplifiers(image)
     if len(amplifiers) not in (1, len(piled)):
         raise CalibrationError(
             f"{image.name}: {len(amplifiers)} amplifiers given, {len(piled)} in the file; give one, or each"
@@ -140,7 +143,7 @@ def of_every_hdu(image: Image, amplifiers: tuple[Amplifier, ...]) -> tuple[Ampli
 
 
 def _in_pile(image: Image, given: Amplifier, own: Amplifier) -> Amplifier:
-    area = Section.of(str(image.header.get(AREA + own.name)), image.shape)
+    area = Section.of(str(image.header.get(AREA_SECTION + own.name)), image.shape)
     try:
         sections = [Section.of(text, area.shape) if text else None for text in (given.data, given.overscan)]
         inside = all(section.fits(area.shape) for section in sections if section)

@@ -1,4 +1,4 @@
-"""Sections: rectangles of a frame."""
+"""Sections: rectangles of a frame, as headers and people write them, ``[x1:x2,y1:y2]``."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.detector.amplifier_values import regions_of
-from pipeline.detector.amplifiers import Amplifier, declared, detector_of_all
+from pipeline.detector.amplifiers import Amplifier, declared_amplifiers, detsec_of_all
 from pipeline.detector.detsec import Place
-from pipeline.detector.mosaic import Piece, moved
-from pipeline.detector.multi_amplifier_header import Part, layout_of, pile_cards
+from pipeline.detector.mosaic import Piece, moved_cards
+from pipeline.detector.multi_amplifier_header import AmplifierPart, multi_amplifier_cards, places_of_parts
 from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
 from pipeline.fits.file_access import hold
@@ -161,7 +161,7 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
     own = [cards_of(hdus[number], path, packing) for number in numbers]
     primary = cards_of(hdus[0], path, packing)
     name = f"{path}[{pattern}]"
-    pairs, row = list[tuple[Cards, Part]](), 0
+    pairs, row = list[tuple[Cards, AmplifierPart]](), 0
     for number, plane, cards in zip(numbers, planes, own, strict=True):
         called = f"HDU {number} {hdus[number].name}".strip()
         try:
@@ -170,10 +170,10 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
             raise HeaderError(f"{path}[{number}]: {error}") from error
         row += plane.shape[0]
     header = own[0] if numbers[0] == 0 else own[0].under(primary)
-    places, detector = layout_of([part for _, part in pairs], keywords.binning(header), name)
+    places, detector = places_of_parts([part for _, part in pairs], keywords.binning(header), name)
     if sky:
         _check_coordinates(pairs, places, name)
-    return Pile(tuple(planes), pattern), pile_cards(header, own[1:], places, detector)
+    return Pile(tuple(planes), pattern), multi_amplifier_cards(header, own[1:], places, detector)
 
 
 def piled(hdus: fits.HDUList) -> bool:
@@ -197,13 +197,13 @@ def _is_image(hdu: Any) -> bool:
     return isinstance(hdu, kinds) and not isinstance(hdu, fits.GroupsHDU) and int(hdu.header.get("NAXIS", 0)) >= 2
 
 
-def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) -> list[Part]:
+def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) -> list[AmplifierPart]:
     """Give what the amplifiers of one HDU add to the pile, of which it fills the rows from ``row`` on."""
     name = f"{plane.path}[{plane.hdu}]"
     image = Image("light", FitsSource(plane), header=cards, sources=(name,))
-    amplifiers = declared(image) or (Amplifier(),)
+    amplifiers = declared_amplifiers(image) or (Amplifier(),)
     known = {region.name: region for region in regions_of(image)} if len(amplifiers) > 1 else {}
-    of_all = detector_of_all(cards)
+    of_all = detsec_of_all(cards)
     height, width = plane.shape
     parts = []
     for one in amplifiers:
@@ -211,7 +211,7 @@ def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) ->
         overscan = Section.of(one.overscan, plane.shape) if one.overscan else None
         region = known.get(one.name)
         parts.append(
-            Part(
+            AmplifierPart(
                 what=f"{called} {one.name}".strip(),
                 area=Section(0, width, row, row + height),
                 data=data.moved(0, -row),
@@ -236,7 +236,9 @@ def _whole(cards: Cards, name: str, data: Section, shape: tuple[int, int]) -> Se
     return whole if holds and whole.fits(shape) else data
 
 
-def _check_coordinates(pairs: Sequence[tuple[Cards, Part]], places: Mapping[Part, Place], name: str) -> None:
+def _check_coordinates(
+    pairs: Sequence[tuple[Cards, AmplifierPart]], places: Mapping[AmplifierPart, Place], name: str
+) -> None:
     """Say where HDUs have a WCS of their own that does not go on where the first one's ends."""
     first: tuple[float, ...] | None = None
     off: list[str] = []
@@ -254,10 +256,10 @@ def _check_coordinates(pairs: Sequence[tuple[Cards, Part]], places: Mapping[Part
         )
 
 
-def _reference(cards: Cards, part: Part, place: Place) -> tuple[float, ...] | None:
+def _reference(cards: Cards, part: AmplifierPart, place: Place) -> tuple[float, ...] | None:
     """Give the reference value and pixel of an HDU's WCS in the assembled image; None where it has none."""
     within = part.whole.moved(part.area.x1, part.area.y1)
-    goes = moved(cards, Piece(within, place.section, place.backwards))
+    goes = moved_cards(cards, Piece(within, place.section, place.backwards))
     values = [goes.get(keyword) for keyword in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")]
     return None if not all(isinstance(value, int | float) for value in values) else tuple(map(float, values))
 

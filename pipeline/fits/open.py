@@ -17,7 +17,7 @@ from pipeline.fits.hdu_array import Plane
 from pipeline.fits.hdu_index import contents, forward, number_of
 from pipeline.fits.multi_amplifier import is_pattern, pile_of, piled
 from pipeline.headers.cards import Cards
-from pipeline.headers.exposure import Reading, exposure_reading, key_of
+from pipeline.headers.exposure import Reading, exposure_reading, parse_exposure_key
 from pipeline.headers.status import state_of
 from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
@@ -64,7 +64,7 @@ def open_frame(
 
 def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
     """Say where an exposure comes from, if that is not plain."""
-    if exposure_key and said.card != key_of(exposure_key).keyword:
+    if exposure_key and said.card != parse_exposure_key(exposure_key).keyword:
         advise(
             f"{where}: no {exposure_key} in the header; the exposure is that of {said.card}, {said.value:g} s",
             AssumptionWarning,

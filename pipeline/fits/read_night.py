@@ -22,7 +22,7 @@ from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineErro
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import plane_number
 from pipeline.fits.open import _log, open_frame
-from pipeline.headers.exposure import key_of
+from pipeline.headers.exposure import parse_exposure_key
 from pipeline.night.filelist import Parsed, parse_rows
 from pipeline.records.frames import FrameSet, Image, Location
 
@@ -177,7 +177,7 @@ def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Pars
     :raises FileListError: it is no text.
     """
     if exposure_key:
-        key_of(exposure_key)  # a mistake in it is not every file's
+        parse_exposure_key(exposure_key)  # a mistake in it is not every file's
     return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
 
 

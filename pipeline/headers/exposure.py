@@ -1,6 +1,7 @@
-"""The exposure that a header gives, in seconds: which card, in which unit, and what contradicts it.
+"""For how long an image was exposed, as its header says, and when that began and ended.
 
-When the exposure began and ended, as a header says.
+Headers give the exposure under some fifty keywords and in units from microseconds to days.  What is read here comes
+with the card that says it, and with what contradicts it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
     :param keyword: where to look first, such as ``MYEXP``, or ``MYEXP [ms]`` where it is not in seconds.
     :raises HeaderError: a card is there and is not a number of seconds from 0.
     """
-    own = [key_of(keyword)] if keyword else []
+    own = [parse_exposure_key(keyword)] if keyword else []
     for keys in (own, tables.EXPOSURE):
         for cards in headers:
             for key in keys:
@@ -64,7 +65,7 @@ def exposure_reading(*headers: Cards, keyword: str | None = None) -> Reading | N
     return None
 
 
-def key_of(keyword: str) -> Key:
+def parse_exposure_key(keyword: str) -> Key:
     """Read what a user says of the exposure's keyword: ``KEY`` or ``KEY [unit]``.
 
     :raises SettingError: it is neither.
@@ -133,22 +134,16 @@ def _disagreement(cards: Cards, chosen: Key, seconds: float, headers: tuple[Card
     return f"{chosen.keyword} = {cards.get(chosen.keyword)} but {', '.join(others)}; the exposure is {chosen.keyword}'s"
 
 
-BEGIN = ("DATE-BEG", "DATE-OBS")
-
-
-END = ("DATE-END",)
-
-
 def begin(cards: Cards) -> datetime | None:
     """Give the time at which the exposure began; None where no card says it in the FITS form."""
-    return _time(cards, BEGIN)
+    return _time(cards, tables.BEGIN)
 
 
 def end(cards: Cards, seconds: float | None) -> datetime | None:
     """Give the time at which the exposure ended: what the header says, or else its beginning and the exposure."""
     start = begin(cards)
     try:
-        return _time(cards, END) or (start + timedelta(seconds=seconds or 0) if start else None)
+        return _time(cards, tables.END) or (start + timedelta(seconds=seconds or 0) if start else None)
     except OverflowError:
         return None
 

@@ -72,7 +72,7 @@ class Fate:
     why: str = ""
 
 
-def check(image: str) -> Fate:
+def check_card(image: str) -> Fate:
     """Judge one card of a raw header by itself: it stands as it is, is mended, or cannot stand."""
     head = image[:8].upper().rstrip()  # of whatever Python takes for a blank
     if head in COMMENTARY:
@@ -112,11 +112,11 @@ def _rebuilt(image: str) -> Fate:
         return Fate(None, "breaks the standard")
     if isinstance(value, str):
         value = value.strip().strip("'")
-    new = written(keyword, value, comment)
+    new = card_text(keyword, value, comment)
     return Fate(new, "written anew") if new and _stands(new) else Fate(None, "breaks the standard")
 
 
-def written(keyword: str, value: Any, comment: str = "") -> str:
+def card_text(keyword: str, value: Any, comment: str = "") -> str:
     """Write a card; empty where that cannot be."""
     name = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
     try:
@@ -145,7 +145,7 @@ def _typed(fate: Fate) -> Fate:
         return Fate(None, "no such value")
     if right is value:
         return fate
-    new = written(keyword, right, cards.comment(keyword))
+    new = card_text(keyword, right, cards.comment(keyword))
     return Fate(new, "written anew") if new else Fate(None, "no such value")
 
 

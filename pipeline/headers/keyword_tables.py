@@ -116,6 +116,12 @@ EXPOSURE_ELSEWHERE = (
 )
 """Units that the header gives away by another card, where the keyword's own comment is silent."""
 
+BEGIN = ("DATE-BEG", "DATE-OBS")
+"""When the exposure began: a date and a time in the FITS form."""
+
+END = ("DATE-END",)
+"""When it ended."""
+
 GAIN = (
     Key("EGAINSAV", note="SharpCap: at the depth that was saved; its EGAIN is at the depth of the converter"),
     Key("EGAIN", note="amateur cameras, whose GAIN is the number of a setting"),
@@ -144,6 +150,22 @@ READ_NOISE = (
 
 SATURATION = ("SATURATE", "SATLEVEL", "MAXLIN")
 """The level in ADU from which raw values say no more than "at least this"."""
+
+AMPLIFIER_GAIN = ("GAIN{}", "EGAIN{}", "CCDGAIN{}", "GTGAIN{}", "ATODGN{}", "T_GAIN{}", "ESO DET OUT{} CONAD")
+"""Cards of one of several amplifiers, {} its letter or number, the first that is there; a product's are the first.
+
+NOAO's cameras and DECam (GAINA, RDNOISEA, SATURATA), CTIO's Arcon (GTGAIN11, GTRON11), HST (ATODGNA, READNSEA), ESO.
+"""
+
+AMPLIFIER_INVERSE_GAIN = ("ESO DET OUT{} GAIN",)
+"""The same in ADU/e⁻."""
+
+AMPLIFIER_READ_NOISE = ("RON{}", "RDNOISE{}", "RDNOIS{}", "READNOI{}", "READNSE{}", "RNOISE{}", "GTRON{}",
+                        "ESO DET OUT{} RON")  # fmt: skip
+"""Read noise of one of several amplifiers in e⁻; one whose comment says ADU is multiplied by its gain."""
+
+AMPLIFIER_SATURATION = ("SATUR{}", "SATURAT{}", "SATLEV{}")
+"""Saturation of one of several amplifiers in ADU."""
 
 GAIN_AS_SET = ("GAIN", "EGAIN", "CCDGAIN")
 """Cards that follow what the gain was set to, whatever their unit: a number of e⁻/ADU, or that of a setting.

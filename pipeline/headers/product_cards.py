@@ -14,7 +14,7 @@ import attrs
 from astropy.io import fits
 
 from pipeline.headers.cards import CARD, COMMENTARY, Cards, keyword_of
-from pipeline.headers.fits_standard import Fate, check, printable, written
+from pipeline.headers.fits_standard import Fate, card_text, check_card, printable
 
 LINE = 72
 """Characters that a COMMENT holds."""
@@ -53,12 +53,30 @@ _NEEDED = {"CTYPE": "", "CRPIX": 0.0, "CRVAL": 0.0}
 
 
 @attrs.frozen
-class Kept:
+class ProductCards:
     """The cards of a raw header that a product keeps, and what was done to the others."""
 
     header: fits.Header
     mended: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, raw: Cards) -> ProductCards:
+        """Judge each card of a raw header, by itself and beside the others."""
+        images: list[str] = []
+        mended: list[str] = []
+        aside: list[str] = []
+        fates = [(image, check_card(image)) for image in raw.images if not _DROPPED.fullmatch(keyword_of(image))]
+        for image, fate in _epochs(_once(_coherent(fates))):
+            if fate.image is not None:
+                images.append(fate.image)
+                mended += [f"{keyword_of(fate.image) or 'blank'} ({fate.why})"] if fate.why else []
+            else:
+                aside.append(f"{printable(keyword_of(image))} ({fate.why})")
+                images += as_comments(fate.why, image)
+        header = Cards("".join(images)).to_header()
+        mended += _complete(header)
+        return cls(header, tuple(mended), tuple(aside))
 
     @property
     def note(self) -> str:
@@ -70,30 +88,12 @@ class Kept:
         return "; ".join(word for word in words if word)
 
 
-def kept(cards: Cards) -> Kept:
-    """Give what a product keeps of a raw header."""
-    images: list[str] = []
-    mended: list[str] = []
-    aside: list[str] = []
-    fates = [(image, check(image)) for image in cards.images if not _DROPPED.fullmatch(keyword_of(image))]
-    for image, fate in _epochs(_once(_coherent(fates))):
-        if fate.image is not None:
-            images.append(fate.image)
-            mended += [f"{keyword_of(fate.image) or 'blank'} ({fate.why})"] if fate.why else []
-        else:
-            aside.append(f"{printable(keyword_of(image))} ({fate.why})")
-            images += set_aside(fate.why, image)
-    header = Cards("".join(images)).to_header()
-    mended += _complete(header)
-    return Kept(header, tuple(mended), tuple(aside))
-
-
 def _listed(words: tuple[str, ...], most: int = 8) -> str:
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more
 
 
-def set_aside(why: str, image: str) -> list[str]:
+def as_comments(why: str, image: str) -> list[str]:
     """Give the COMMENT cards that keep what a card says which cannot stand."""
     text = f"{why}: {_said(image)}"
     return [f"COMMENT {text[at : at + LINE]}".ljust(CARD) for at in range(0, len(text), LINE)]
@@ -143,7 +143,7 @@ def _epochs(fates: Fates) -> Iterator[tuple[str, Fate]]:
             yield image, Fate(None, "deprecated")
         else:
             cards = Cards(fate.image)
-            new = written("EQUINOX", float(cards.get("EPOCH")), cards.comment("EPOCH"))
+            new = card_text("EQUINOX", float(cards.get("EPOCH")), cards.comment("EPOCH"))
             yield image, Fate(new, "was EPOCH")
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from astropy.io import fits
 
 from pipeline.headers.cards import Cards, keyword_of
-from pipeline.headers.fits_standard import check
-from pipeline.headers.product_cards import set_aside
+from pipeline.headers.fits_standard import check_card
+from pipeline.headers.product_cards import as_comments
 from pipeline.headers.values import number
 
 _DESCRIBES = re.compile(r"(?:C(?:TYPE|RVAL|DELT|RPIX|UNIT)[12]|(?:CD|PC)[12]_[12])([A-Z]?)")
@@ -23,7 +23,7 @@ _MOVES = re.compile(rf"{_DESCRIBES.pattern}|CROTA[12][A-Z]?|LTV[12]|LTM[12]_[12]
 _SIP = re.compile(r"(A|B|AP|BP)_(ORDER|DMAX|(\d)_(\d))")
 
 
-def shifted(cards: Cards, *, x: int, y: int) -> Cards:
+def cropped(cards: Cards, *, x: int, y: int) -> Cards:
     """Give the cards of an image that lost ``x`` columns at its left and ``y`` rows at its bottom.
 
     Each description's reference pixel moves along, one without CRPIX from 0, which is what the standard takes it for;
@@ -91,14 +91,14 @@ def _mended(cards: Cards) -> fits.Header:
     for image in cards.images:
         names = (keyword_of(image), image[:8].strip().upper())  # the second is what astropy takes for it
         name = next((name for name in names if _MOVES.fullmatch(name)), "")
-        fate = check(image) if name else None
+        fate = check_card(image) if name else None
         if fate is None:
             images.append(image)
         elif fate.image and name not in seen:
             images.append(fate.image)
             seen.add(name)
         else:
-            images += set_aside(fate.why or "given again", image)
+            images += as_comments(fate.why or "given again", image)
     return Cards("".join(images)).to_header()
 
 

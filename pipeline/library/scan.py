@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 from toolz import groupby
 
-from pipeline.detector.amplifiers import PILE
+from pipeline.detector.amplifiers import HDUS_PILED
 from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
 from pipeline.fits.atomic import check_writable, together, whole_file
 from pipeline.fits.open import open_frame
@@ -107,7 +107,7 @@ def look(path: Path, shown: Path) -> Frame:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PipelineWarning)  # said again when the list is read
                 image = open_frame(path, hdu)
-                if hdu != "*" or image.header.get(PILE) != 1:
+                if hdu != "*" or image.header.get(HDUS_PILED) != 1:
                     return frame_of(image, shown.as_posix(), hdu)
         except PipelineError as error:
             problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())

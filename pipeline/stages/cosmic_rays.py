@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.compose.running import advise
 from pipeline.compose.stage import is_number, stage
-from pipeline.detector.amplifier_values import numbers_of, spread_out
+from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
@@ -156,7 +156,7 @@ def _check(
         )
     if not isinstance(gain, tuple):
         return gain, max(noises)
-    return spread_out(numbers_of(image, (), "gain", gain), image.shape, float(np.mean(gain))), max(noises)
+    return plane_of_numbers(number_of_each(image, (), "gain", gain), image.shape, float(np.mean(gain))), max(noises)
 
 
 def _value(number: float | tuple[float, ...]) -> float | str:

@@ -12,14 +12,11 @@ import numpy as np
 
 from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import (
-    GAIN,
-    READ_NOISE,
-    SATURATION,
     Region,
-    numbers_of,
+    number_of_each,
+    plane_of_numbers,
     regions_of,
     several_gains,
-    spread_out,
 )
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers import keyword_tables as tables
@@ -101,12 +98,12 @@ def _by_amplifier(image: Image, given: tuple[float, ...]) -> Image:
             "for its flats too"
         )
     regions = regions_of(image)
-    numbers = numbers_of(image, [region.gain for region in regions], "gain", given)
+    numbers = number_of_each(image, [region.gain for region in regions], "gain", given)
     gains = [number for _, number in numbers]
     mean = float(np.mean(gains))
     by = f"Gain correction with {', '.join(f'{gain:.6g}' for gain in gains)} e-/ADU"
     found = _found(image.found, mean)  # what was measured on all amplifiers together, at their mean gain
-    pixels = image.pixels.times(spread_out(numbers, image.shape, mean))
+    pixels = image.pixels.times(plane_of_numbers(numbers, image.shape, mean))
     return _converted(image, pixels, _each_in_electrons(image.header, regions, gains), by, found)
 
 
@@ -120,15 +117,18 @@ def _each_in_electrons(cards: Cards, regions: Sequence[Region], gains: Sequence[
         if keywords.gain(cards) is not None and _number(cards, keyword) is not None:
             header[keyword] = (1.0, "values are electrons: see GAINCOR")
     for region, gain in zip(regions, gains, strict=True):
-        for key in (*GAIN, *READ_NOISE, *SATURATION):
+        for key in (*tables.AMPLIFIER_GAIN, *tables.AMPLIFIER_READ_NOISE, *tables.AMPLIFIER_SATURATION):
             header.remove(key.format(region.name), ignore_missing=True, remove_all=True)
         saturated = region.saturation or level
         read = region.read_noise if noise is None else (_number(cards, noise) or 0.0) * gain
-        header[GAIN[0].format(region.name)] = (1.0, "values are electrons: see GAINCOR")
+        header[tables.AMPLIFIER_GAIN[0].format(region.name)] = (1.0, "values are electrons: see GAINCOR")
         if saturated:
-            header[SATURATION[0].format(region.name)] = (saturated * gain, "[electron] multiplied by the gain")
+            header[tables.AMPLIFIER_SATURATION[0].format(region.name)] = (
+                saturated * gain,
+                "[electron] multiplied by the gain",
+            )
         if read:
-            header[READ_NOISE[0].format(region.name)] = (read, "[electron]")
+            header[tables.AMPLIFIER_READ_NOISE[0].format(region.name)] = (read, "[electron]")
     return Cards.of(header)
 
 

@@ -21,7 +21,7 @@ from pipeline.errors import FileWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
-from pipeline.headers.product_cards import kept
+from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import State
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord
@@ -161,7 +161,7 @@ def attach_header(image: Image) -> ReducedImage:
 
     What becomes of each card of the raw header is told in :mod:`pipeline.headers.product_cards`.
     """
-    raw = kept(image.header)
+    raw = ProductCards.of(image.header)
     if raw.note:
         advise(f"{image.name}: cards of its header {raw.note}", FileWarning)
     header = raw.header

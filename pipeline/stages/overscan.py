@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
-from pipeline.detector.amplifiers import Amplifier, Readout, declared
-from pipeline.detector.mosaic import Mosaic, trimmed
-from pipeline.detector.multi_amplifier_header import of_every_hdu
+from pipeline.detector.amplifiers import Amplifier, Readout, declared_amplifiers
+from pipeline.detector.mosaic import Mosaic, trimmed_cards
+from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
@@ -130,7 +130,7 @@ def subtract_overscan(
     :raises HeaderError: a card is there and is no section.
     """
     _check(method, order, amplifiers)
-    readouts = _readouts(image, of_every_hdu(image, amplifiers) or declared(image))
+    readouts = _readouts(image, amplifiers_of_every_hdu(image, amplifiers) or declared_amplifiers(image))
     if not readouts:
         return image
     mosaic = Mosaic.of(readouts, image.name)
@@ -167,7 +167,7 @@ def _trimmed(image: Image, readouts: list[Readout], mosaic: Mosaic) -> Image:
     return attrs.evolve(
         image,
         data=mosaic.cut(image.pixels),
-        header=trimmed(image, mosaic),
+        header=trimmed_cards(image, mosaic),
         state=attrs.evolve(image.state, trimmed=Done(by)),
         added=(*image.added, ("TRIM", by, "")),
     )
@@ -175,7 +175,7 @@ def _trimmed(image: Image, readouts: list[Readout], mosaic: Mosaic) -> Image:
 
 def declares_sections(image: Image) -> bool:
     """Tell whether a header has anything for subtract_overscan to do."""
-    return bool(declared(image))
+    return bool(declared_amplifiers(image))
 
 
 def _check(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:

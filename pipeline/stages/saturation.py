@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.compose.chain import each
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
-from pipeline.detector.amplifier_values import regions_of, several_levels, spread_out
+from pipeline.detector.amplifier_values import plane_of_numbers, regions_of, several_saturations
 from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
@@ -33,7 +33,7 @@ def _reduced(image: Image) -> bool:
 
 
 def _one_level(image: Image, *, level: float | None = None) -> bool:
-    return level is not None or not several_levels(image)
+    return level is not None or not several_saturations(image)
 
 
 @stage(rows=_one_level, ceiling=_ceiling)
@@ -60,7 +60,7 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
         raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
     limit: float | Array = _ceiling(image, level=level)
     if each and not _reduced(image):
-        limit = spread_out(each, image.shape, math.inf)
+        limit = plane_of_numbers(each, image.shape, math.inf)
     elif limit == math.inf:
         return image
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))

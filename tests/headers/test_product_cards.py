@@ -18,8 +18,8 @@ from unusual_files import FILES, READ
 from pipeline import Cards, Image, attach_header, open_frame, write
 from pipeline.errors import FileWarning, HeaderError, ShapeError
 from pipeline.headers.cards import COMMENTARY, keyword_of
-from pipeline.headers.fits_standard import check, printable
-from pipeline.headers.product_cards import DROPPED, kept
+from pipeline.headers.fits_standard import check_card, printable
+from pipeline.headers.product_cards import DROPPED, ProductCards
 
 ANEW = {"BUNIT", "NCOMBINE", "EXPTIME", "AXPOSURE", "XPOSURE", "CREATOR", "DATE", "DATE-BEG", "DATE-AVG", "DATE-END"}
 fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
@@ -154,7 +154,7 @@ def assert_nothing_is_lost(raw, made):
     """See that each raw card is in the product, is said there in a comment, or goes by a documented rule."""
     written = set(made.header.images)
     comments = "".join(words_of(image[8:]) for image in made.header.images if image.startswith("COMMENT"))
-    notes = " ".join(kept(raw).mended)
+    notes = " ".join(ProductCards.of(raw).mended)
     for image in raw.images:
         name = keyword_of(image)
         dropped = any(re.fullmatch(pattern, name) for pattern, _ in DROPPED)
@@ -171,7 +171,7 @@ def assert_valid(made):
         warnings.simplefilter("error")
         made.to_hdulist().verify("exception")
     for image in made.header.images:
-        assert check(image).image == image
+        assert check_card(image).image == image
     names = [name for name in header if name not in COMMENTARY]
     assert len(names) == len(set(names))
 
@@ -233,7 +233,7 @@ def test_good_cards_are_kept_verbatim_and_in_order():
         "CTYPE2  = 'DEC--TAN'",
     ]
     cards = Cards("".join(line.ljust(80) for line in raw))
-    assert kept(cards).note == ""
+    assert ProductCards.of(cards).note == ""
     assert product(cards).header.text.startswith(cards.text)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import quick
 
 from pipeline.headers.cards import Cards
-from pipeline.headers.wcs import mirrored, shifted, turned
+from pipeline.headers.wcs import cropped, mirrored, turned
 
 DEGREES = 1e-9
 COLUMNS = 200
@@ -77,7 +77,7 @@ def assert_same_place(before, after, letters, old, new):
 @given(headers(), st.integers(0, 90), st.integers(0, 90), pixel, pixel)
 def test_a_star_keeps_its_place_when_the_frame_is_trimmed(described, left, below, x, y):
     header, letters = described
-    after = shifted(Cards.of(header), x=left, y=below).to_header()
+    after = cropped(Cards.of(header), x=left, y=below).to_header()
     assert_same_place(header, after, letters, (x, y), (x - left, y - below))
 
 
@@ -92,7 +92,7 @@ def test_a_star_keeps_its_place_when_the_image_is_turned(described, x, y):
 @quick
 @given(distorted(), st.integers(0, 90), st.integers(0, 90), pixel, pixel)
 def test_a_star_keeps_its_place_under_distortion(header, left, below, x, y):
-    trimmed = shifted(Cards.of(header), x=left, y=below)
+    trimmed = cropped(Cards.of(header), x=left, y=below)
     assert_same_place(header, trimmed.to_header(), [""], (x, y), (x - left, y - below))
     around = turned(Cards.of(header), columns=COLUMNS)
     assert_same_place(header, around.to_header(), [""], (x, y), (y, COLUMNS + 1 - x))
@@ -113,7 +113,7 @@ def test_a_star_keeps_its_place_when_the_image_is_mirrored(described, about, x, 
 def test_trimming_and_turning_agree_on_where_the_edge_was(described, left):
     """Cutting columns at the left and turning is turning and cutting rows at the top, which moves no pixel."""
     header, letters = described
-    one = turned(shifted(Cards.of(header), x=left, y=0), columns=COLUMNS - left)
+    one = turned(cropped(Cards.of(header), x=left, y=0), columns=COLUMNS - left)
     other = turned(Cards.of(header), columns=COLUMNS)
     assert_same_place(other.to_header(), one.to_header(), letters, (7.0, 9.0), (7.0, 9.0))
 
@@ -121,8 +121,8 @@ def test_trimming_and_turning_agree_on_where_the_edge_was(described, left):
 def test_a_description_without_reference_pixel_counts_from_zero():
     """As of Lick's CRVAL2U = 1260, CDELT2U = -1: its row 1 is 1259, and stays so when ten rows go."""
     cards = Cards.of(fits.Header({"CRVAL2U": 1260, "CDELT2U": -1}))
-    assert shifted(cards, x=0, y=10).get("CRPIX2U") == -10
-    assert shifted(cards, x=0, y=0) == cards
+    assert cropped(cards, x=0, y=10).get("CRPIX2U") == -10
+    assert cropped(cards, x=0, y=0) == cards
 
 
 physical = st.floats(-100, 100)
@@ -138,7 +138,7 @@ def test_physical_coordinates_stay_with_their_pixels(x, y, scale, left, below):
         matrix = [[header.get(f"LTM{i}_{j}", float(i == j)) for j in (1, 2)] for i in (1, 2)]
         return np.linalg.solve(matrix, np.array(at) - [header["LTV1"], header["LTV2"]])
 
-    trimmed = shifted(cards, x=left, y=below)
+    trimmed = cropped(cards, x=left, y=below)
     np.testing.assert_allclose(place(trimmed, star - [left, below]), place(cards, star), atol=1e-9)
     around = turned(cards, columns=COLUMNS)
     np.testing.assert_allclose(place(around, [star[1], COLUMNS + 1 - star[0]]), place(cards, star), atol=1e-9)
@@ -150,7 +150,7 @@ def test_physical_coordinates_stay_with_their_pixels(x, y, scale, left, below):
 
 def test_a_header_without_wcs_gets_none():
     cards = Cards.of(fits.Header({"OBJECT": "sky", "EXPTIME": 3.0}))
-    assert shifted(cards, x=3, y=4) == cards
+    assert cropped(cards, x=3, y=4) == cards
     assert turned(cards, columns=10) == cards
 
 
@@ -170,7 +170,7 @@ def test_a_header_without_wcs_gets_none():
 )
 def test_what_is_no_clean_card_is_mended_before_it_moves(lines, moved):
     raw = Cards("".join(f"{line:80s}" for line in ["CTYPE1  = 'RA---TAN'", *lines.splitlines(), "LTV1    = '4.0'"]))
-    made = shifted(raw, x=5, y=0)
+    made = cropped(raw, x=5, y=0)
     assert made.get("CRPIX1") == moved
     assert made.get("LTV1") == (-2.0 if "LTV1" in lines else -1.0)
     assert [card.keyword for card in made].count("CRPIX1") == 1

@@ -9,7 +9,7 @@ from made_masters import SHAPE, framed, full
 from strategies import quick, seeds
 
 from pipeline import Amplifier, Flag, FrameSet, Image, Pixels, each, subtract_overscan
-from pipeline.detector.amplifiers import declared
+from pipeline.detector.amplifiers import declared_amplifiers
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.stages.overscan import measure_levels
@@ -155,7 +155,7 @@ def test_a_quadrant_readout_closes_its_cross_of_overscan():
 def test_esos_prescan_serves_where_there_is_no_overscan():
     port = {"X": 1, "Y": 1, "NX": 6, "NY": 4, "PRSCX": 3, "PRSCY": 0, "OVSCX": 0, "OVSCY": 0}
     image = framed(np.full((4, 9), 70.0), {f"HIERARCH ESO DET OUT1 {key}": value for key, value in port.items()})
-    assert declared(image) == (Amplifier("[4:9,1:4]", "[1:3,1:4]"),)
+    assert declared_amplifiers(image) == (Amplifier("[4:9,1:4]", "[1:3,1:4]"),)
     assert (subtract_overscan(image).pixels.values == np.zeros((4, 6))).all()
 
 
@@ -177,7 +177,7 @@ def test_an_overscan_above_the_data_has_a_level_a_column():
 
 def test_licks_clock_is_no_trim_section():
     image = framed(np.ones((4, 6)), TSEC=1432097853, BSEC="5", DATASEC="[1:4,1:4]")
-    assert declared(image) == (Amplifier("[1:4,1:4]"),)
+    assert declared_amplifiers(image) == (Amplifier("[1:4,1:4]"),)
 
 
 def test_flags_and_variance_go_where_their_pixels_go():
