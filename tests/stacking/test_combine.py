@@ -8,6 +8,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 from made_frames import even_frames, exposed, without_bias
+from made_masters import a_rate
 from strategies import CLIPS, OWN_SPREAD, clips, flags_of, frames_of, kinds, methods, quick, seeds, stacks
 
 from pipeline import Clip, Flag, FrameSet, Image, MasterBias, Noise, combine, each, open_frame, subtract_bias
@@ -222,3 +223,8 @@ def test_without_a_clip_frames_on_disk_combine_as_numpy_does(tmp_path, frames, m
 def test_weights_need_the_mean():
     with pytest.raises(SettingError, match="weights='exposure' with method='median'; weights need the mean"):
         combine(exposed(1.0, 1.0), method="median", weights="exposure")
+
+
+def test_rates_of_several_exposures_combine_as_they_are():
+    frames = FrameSet(a_rate(value, exposure=t) for value, t in ((4, 10), (6, 600)))
+    assert (combine(frames, clip=None).pixels.values == 5).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_masters import a_bias, a_dark, a_flat, full
+from made_masters import a_bias, a_dark, a_flat, a_rate, full
 
 from pipeline import (
     FrameSet,
@@ -63,3 +63,8 @@ def test_units_are_those_of_the_master():
 def test_what_makes_no_sense_is_refused_in_our_own_words(make, word):
     with pytest.raises(PipelineError, match=word):
         make()
+
+
+def test_a_rate_and_counts_do_not_mix():
+    with pytest.raises(CalibrationError, match="is in electron/s, dark array in adu"):
+        subtract_dark(a_rate(5), dark=MasterDark.of(Image.of(full(1), kind="dark", exposure=1), has_bias=False))

@@ -3,9 +3,10 @@
 import attrs
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
-from made_masters import a_bias, a_dark, full, planes_between
+from made_masters import a_bias, a_dark, a_rate, full, planes_between
 
 from pipeline import (
     FrameSet,
@@ -112,7 +113,6 @@ def test_a_bias_in_light_and_dark_is_not_counted_twice():
 
 
 def test_a_lazy_dark_warns_of_the_same_error(tmp_path):
-    from astropy.io import fits
 
     from pipeline import open_frame
 
@@ -125,3 +125,12 @@ def test_a_lazy_dark_warns_of_the_same_error(tmp_path):
 def test_a_light_of_no_seconds_is_said():
     with pytest.warns(AssumptionWarning, match="0 s in the header, so that no dark"):
         subtract_dark(Image.of(full(1), exposure=0), dark=a_dark(full(1)))
+
+
+@given(st.floats(0.1, 1e4), st.floats(0.1, 1e4))
+def test_a_dark_that_is_a_rate_is_the_same_for_every_exposure(t_dark, t_light):
+    dark = MasterDark.of(a_rate(0.25, "dark", t_dark))
+    assert scale_dark(dark, exposure=t_light).pixels == dark.pixels
+    out = subtract_dark(a_rate(5, exposure=t_light), dark=dark)
+    assert (out.pixels.values == 4.75).all()
+    assert ("DARKSCL", 1.0, "factor by which the dark was scaled") in out.added

@@ -1,4 +1,4 @@
-"""Masters made by hand, of planes of four rows and five columns."""
+"""Masters and rates made by hand, of planes of four rows and five columns."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -31,3 +31,8 @@ def full(value):
 
 def framed(values, header=None, **cards):
     return Image.of(values, header={**(header or {}), **cards}, name="frame.fits")
+
+
+def a_rate(value, kind="light", exposure=10.0):
+    """Make an image in electrons a second, its bias out."""
+    return Image.of(full(value), kind=kind, exposure=exposure, header={"BUNIT": "electron/s", "ZEROCOR": True})
