@@ -149,7 +149,7 @@ class Looked:
     flags: Array
     rejected: Array
     at_once: int
-    tell: Callable[[Array, Array, Array], None]
+    tell: Callable[..., None]
     waiting: list[tuple[Array, Array, Array | float]] = attrs.field(factory=list)
 
     def add(self, place: Array, columns: Callable[[slice], Array], first: int, last: int) -> None:
@@ -192,7 +192,7 @@ class Looked:
         if nonfinite.any():
             self.flags[place[nonfinite]] |= np.uint8(Flag.NONFINITE)
         self.rejected += [np.count_nonzero(row) for row in out]
-        self.tell(place, keep, out)
+        self.tell(place=place, keep=keep, out=out)
 
 
 def kept(plan: Plan, stack: Array, place: Array, step: Array | float) -> Array:

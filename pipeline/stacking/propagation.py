@@ -95,7 +95,7 @@ class Followed:
             usual,
         )
 
-    def tell(self, place: Array, keep: Array, out: Array) -> None:
+    def tell(self, *, place: Array, keep: Array, out: Array) -> None:
         """Note which values of some pixels are kept, and which were left out."""
         if self.shares is not None:
             self.shares[place] = share(self.plan, keep)
@@ -150,8 +150,9 @@ def combine_with_errors(
     shape = (last - first, plan.shape[1])
     combined = combine_kept(plan, stack, keep)
     values[first:last] = combined.reshape(shape)
-    rejected += (np.isfinite(stack) & ~keep).sum(axis=1)
-    followed.tell(place, stack, keep)
+    out = np.isfinite(stack) & ~keep
+    rejected += out.sum(axis=1)
+    followed.tell(place=place, keep=keep, out=out)
     part = portions(plan, keep)
     if plan.errors is not None and plan.errors.rule == "scatter":
         own = _scatter(plan, stack, keep) * share(plan, keep)

@@ -167,3 +167,20 @@ def test_a_flat_that_divides_each_light_keeps_its_own_error():
     flat = normalise_flat(lamp)
     image = combine(each(divide(flat=flat))(carrying([100, 100], [4, 4])), clip=None)
     assert image.pixels.total_variance[2, 2] == pytest.approx(102)
+
+
+@pytest.mark.parametrize("variance", [None, "noise", "scatter"])
+@pytest.mark.parametrize("carried", [True, False])
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_the_map_of_values_left_out_counts_these_wherever_the_variance_comes_from(variance, carried, method):
+    values = np.random.default_rng(0).normal(100, 5, (5, 20, 20)).astype(np.float32)
+    values[2, 3, 4] = 5000
+    values[1, 7, 8] = np.nan
+    frames = FrameSet(
+        Image.of(Pixels.of(plane, variance=np.full(plane.shape, 25.0) if carried else None), kind="bias")
+        for plane in values
+    )
+    found = combine(frames, method=method, map_left_out=True, variance=variance).found
+    assert found.rejected == (0, 0, 1, 0, 0)
+    assert found.left_out[3, 4] == 1
+    assert found.left_out.sum() == 1
