@@ -21,7 +21,7 @@ from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.plan import Plan
 from pipeline.statistics.amplifier_noise import which_of
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.pixel_summary import VALUES, Sweep, Swept, difference, mean_and_error, places_of
+from pipeline.statistics.pixel_summary import VALUES, Sweep, Swept, difference, mean_and_error
 
 
 @attrs.frozen
@@ -117,7 +117,7 @@ def safe_from_noise(found: Swept, clip: Clip, noise: Noise, moved: Moved) -> Arr
     rounding = ULPS * float(np.spacing(np.abs(usual).max())) if usual.dtype.kind == "f" else 0.0
     highest, lowest = _limits(usual.astype(np.float64) + moved.zero, rounding, clip, noise, moved)
     safe: Array = _below(up, highest) & _below(down, lowest) & (medians >= usual[0]) & (medians <= usual[1])
-    others = places_of(~safe)
+    others = np.flatnonzero(~safe)
     safe[others] = _safe_at_their_own(found.only(others), clip, noise, moved)
     return safe
 
@@ -224,7 +224,7 @@ class Bulk:
             (self._mean if plan.method == "mean" else self._median)(stored, found, zero, out)
             highest = float(found.high.max()) + max(0, int(self.sweep.shifts.max()))
             begin = first_row * plan.shape[1]
-            where = places_of(~self.safe(stored, found, range(begin, begin + out.size), zero))
+            where = np.flatnonzero(~self.safe(stored, found, range(begin, begin + out.size), zero))
             return Doubtful(where + begin, stored.take(where, axis=1), highest)
 
     def moved(self, number: int, zero: float) -> Moved:

@@ -19,15 +19,15 @@ QUICK_NETWORK = 32
 """Of so many whole numbers comparing is quicker than looking for the middle."""
 
 
-MOST_FRAMES = 64
+COMPARED_FRAMES = {1: 1000, 2: 1000, 4: 100, 8: 50}
+"""Values of so many bytes are compared with each other up to so many frames; those of more frames are sorted."""
 
 
 BLOCK = 2**17
 
 
 FEW_PIXELS = 4096
-"""A network takes a stack of up to ``MOST_FRAMES`` in blocks that stay in the cache; of fewer pixels, or more frames,
-sorting is quicker."""
+"""Frames are compared in blocks that stay in the cache; fewer pixels are sorted, which is quicker then."""
 
 
 def middles(stack: Array) -> tuple[Array, Array]:
@@ -41,7 +41,7 @@ def middles(stack: Array) -> tuple[Array, Array]:
     flat = stack.reshape(len(stack), -1)
     if len(stack) <= FEW_FRAMES:
         lower, upper = network_middles(flat)
-    elif len(stack) > MOST_FRAMES or flat.shape[1] < FEW_PIXELS:
+    elif len(stack) > COMPARED_FRAMES[stack.itemsize] or flat.shape[1] < FEW_PIXELS:
         lower, upper = middles_by_sorting(flat)
     else:
         parts = [network_middles(flat[:, at : at + BLOCK]) for at in range(0, flat.shape[1], BLOCK)]

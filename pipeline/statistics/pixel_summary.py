@@ -14,8 +14,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.pixels import Array
-from pipeline.statistics.gallop import middles_near
-from pipeline.statistics.medians import QUICK_NETWORK, middles
+from pipeline.statistics.medians import middles
 from pipeline.statistics.order_statistics import ranked
 
 GROUPS = ((12, 1), (24, 3), (40, 5), (64, 7))
@@ -198,10 +197,13 @@ class Sweep:
             found = self._with_spread(stored)
         elif self.medians:
             low, high = np.minimum.reduce(stored), np.maximum.reduce(stored)
-            found = Swept(low, high, low, high, NONE if quick(stored) else total_of(stored, low, high))
+            found = Swept(low, high, low, high, NONE if stored.dtype.kind in "iu" else total_of(stored, low, high))
         else:
             found = self._with_bounds(stored)
-        return self._with_medians(stored, found) if self.medians else found
+        if self.medians:
+            lower, upper = middles(stored)
+            found = attrs.evolve(found, median_low=lower, median_high=upper)
+        return found
 
     def _with_bounds(self, stored: Array) -> Swept:
         shown = stored
@@ -219,33 +221,10 @@ class Sweep:
         mean, error = mean_and_error(total, low, high, len(stored))
         return Swept(low, high, low, high, total, least_squares(lows, highs, mean, error, len(stored)))
 
-    def _with_medians(self, stored: Array, found: Swept) -> Swept:
-        if stored.dtype.kind in "iu" and not quick(stored):
-            guess = a_little_below(found, len(stored)).astype(stored.dtype)
-            lower, upper = middles_near(stored, found.low, found.high, guess, self._memory(stored))
-        else:
-            lower, upper = middles(stored)
-        return attrs.evolve(found, median_low=lower, median_high=upper)
-
     def _memory(self, like: Array) -> Array:
         if self.memory.size < like.nbytes:
             self.memory = np.empty(like.nbytes, np.uint8)
         return self.memory[: like.nbytes].view(like.dtype).reshape(like.shape)
-
-
-def a_little_below(found: Swept, frames: int) -> Array:
-    """Give a whole number a little below the middle of most pixels: from the mean without the extremes."""
-    real = found.total.dtype.type if found.total.dtype.kind == "f" else np.float64
-    inner = np.subtract(found.total, found.low, dtype=real)
-    inner -= found.high
-    inner *= real(1 / (frames - 2))
-    inner -= real(0.5)
-    return np.rint(inner, out=inner)
-
-
-def quick(stored: Array) -> bool:
-    """Tell whether medians are found by comparing whole numbers, and so take no sums."""
-    return stored.dtype.kind in "iu" and len(stored) <= QUICK_NETWORK
 
 
 def shifted(block: Array, shifts: Array) -> Array:
@@ -262,16 +241,7 @@ def shifted(block: Array, shifts: Array) -> Array:
     return less
 
 
-def places_of(doubt: Array) -> Array:
-    """Give the places where something is true, as np.flatnonzero does: where that is rarely, eight at a time."""
-    eights = doubt.size // 8 * 8
-    words = doubt[:eights].view(np.uint64)
-    some = np.flatnonzero(words != 0)
-    inside = np.flatnonzero(words.take(some).view(np.bool_))
-    return np.concatenate([(some[inside >> 3] << 3) + (inside & 7), np.flatnonzero(doubt[eights:]) + eights])
-
-
 def frames_and_pixels(out: Array) -> tuple[Array, Array]:
     """Give the frame and the pixel of each value that is left out, frame by frame."""
-    frame, pixel = np.divmod(places_of(out.reshape(-1)), max(out.shape[1], 1))
+    frame, pixel = np.divmod(np.flatnonzero(out), max(out.shape[1], 1))
     return frame, pixel

@@ -10,10 +10,9 @@ from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import ENOUGH_FRAMES, MOST_OUT, clear_of
 from pipeline.stacking.screening import UNMOVED, Moved, safe_from_noise, safe_from_squares
 from pipeline.stacking.sigma_clip import by_noise, by_own_spread, kept_values
-from pipeline.statistics.gallop import middles_near
 from pipeline.statistics.medians import bounds_by_pairs, bounds_of_middles
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.pixel_summary import Sweep, bounds_of, extremes_of, fine_groups_of, groups_of, places_of
+from pipeline.statistics.pixel_summary import Sweep, bounds_of, extremes_of, fine_groups_of, groups_of
 from pipeline.statistics.robust import robust_mean, robust_means
 
 PIXELS = 400
@@ -287,41 +286,6 @@ def test_middles_stay_within_bounds_whichever_values_are_left_out(seed, frames, 
         left = ordered[below : frames - (out - below)]
         assert (least <= left[(len(left) - 1) // 2]).all()
         assert (most >= left[len(left) // 2]).all()
-
-
-@given(
-    seeds,
-    st.integers(3, 90),
-    st.integers(1, 200),
-    st.sampled_from([(-32_768, 32_767), (-32_768, -32_767), (32_766, 32_767), (990, 1_010), (0, 255)]),
-    st.sampled_from([0.0, 0.05, 1.0]),
-)
-def test_the_middle_is_found_from_any_guess(seed, frames, pixels, ends, wild):
-    random = np.random.default_rng(seed)
-    dtype = np.uint8 if ends[1] == 255 else np.int16
-    stack = random.integers(*ends, (frames, pixels), endpoint=True).astype(dtype)
-    guess = np.median(stack, axis=0).astype(dtype)
-    guess = np.where(random.random(pixels) < wild, stack[0], guess)
-    stack[:, ::3] = ends[1]  # whose next number the type does not hold
-    before, ordered = stack.copy(), np.sort(stack, axis=0)
-    lower, upper = middles_near(stack, ordered[0], ordered[-1], guess, np.empty_like(stack))
-    np.testing.assert_array_equal(lower, ordered[(frames - 1) // 2])
-    np.testing.assert_array_equal(upper, ordered[frames // 2])
-    np.testing.assert_array_equal(stack, before)
-
-
-def test_the_few_whose_upper_middle_lies_far_above_the_lower_are_found():
-    stack = np.random.default_rng(1).integers(1000, 1002, (40, 200)).astype(np.int16)
-    stack[:20, 7], stack[20:, 7] = 1000, 1050
-    ordered = np.sort(stack, axis=0)
-    lower, upper = middles_near(stack, ordered[0], ordered[-1], ordered[19], np.empty_like(stack))
-    np.testing.assert_array_equal([lower, upper], ordered[[19, 20]])
-
-
-@given(seeds, st.integers(1, 100), st.sampled_from([0.0, 0.01, 0.5, 1.0]))
-def test_places_are_those_of_numpy(seed, size, share):
-    doubt = np.random.default_rng(seed).random(size) < share
-    np.testing.assert_array_equal(places_of(doubt), np.flatnonzero(doubt))
 
 
 @given(seeds, st.sampled_from([0.0, 0.3, 5.0]), st.sampled_from([1, 2, 7, 100]), st.booleans(), st.booleans())

@@ -21,11 +21,13 @@ def test_the_middle_values_are_those_of_sorting(stack):
     np.testing.assert_array_equal(upper, ordered[len(stack) // 2])
 
 
-@pytest.mark.parametrize("count", [2, 3, 7, 20, 50, 101])
-def test_the_middle_of_many(count):
-    stack = np.random.default_rng(count).integers(-30_000, 30_000, (count, 500)).astype(np.int16)
-    before = stack.copy()
-    np.testing.assert_array_equal(np.mean(middles(stack), axis=0), np.median(stack, axis=0))
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize(("count", "pixels"), [(2, 500), (9, 500), (20, 5000), (60, 5000), (101, 5000), (300, 5000)])
+def test_the_middle_of_many(count, pixels, dtype):
+    """Of few and of many pixels and frames, which are compared with each other or sorted."""
+    stack = np.random.default_rng(count).normal(120, 20, (count, pixels)).astype(dtype)
+    before, ordered = stack.copy(), np.sort(stack, axis=0)
+    np.testing.assert_array_equal(middles(stack), ordered[[(count - 1) // 2, count // 2]])
     np.testing.assert_array_equal(stack, before)
 
 
