@@ -22,7 +22,7 @@ import numpy as np
 from survey import reduced, used, write_nights
 
 from pipeline import workers
-from pipeline.survey.dask_client import itself
+from pipeline.survey.dask_client import pass_through
 
 
 @attrs.frozen
@@ -62,7 +62,7 @@ def measured(nights, size):
                 found[count] = seconds, processor / read
                 if count == 2:
                     start = used()
-                    client.gather([client.submit(itself, n, pure=False) for n in range(2000)])
+                    client.gather([client.submit(pass_through, n, pure=False) for n in range(2000)])
                     scheduler = (used() - start) / 2000
     return found, scheduler
 

@@ -100,7 +100,7 @@ def kill_a_worker(lists, folder, options):
                 os.kill(pids[0], signal.SIGKILL)
                 killed.append(finished)
 
-        reduced(lists, folder, client=client, told=kill)
+        reduced(lists, folder, client=client, on_finished=kill)
     print(f"a worker killed after {killed[0]} of {len(lists)} nights: no night was lost")
 
 
@@ -111,14 +111,14 @@ class Poison(WorkerPlugin):
         self.folder = str(folder)
 
     def setup(self, worker):  # noqa: ARG002 - Dask gives it by name
-        run_bundle = pipeline.survey.dask_tasks.run_bundle
+        run_own_tasks = pipeline.survey.dask_tasks.run_own_tasks
 
-        def or_die(bundle, *others):
-            if any(known.input.path.startswith(self.folder) for task in bundle.tasks for known in task.frames):
+        def or_die(night, *others):
+            if any(known.input.path.startswith(self.folder) for task in night.tasks for known in task.frames):
                 os.kill(os.getpid(), signal.SIGKILL)
-            return run_bundle(bundle, *others)
+            return run_own_tasks(night, *others)
 
-        pipeline.survey.dask_tasks.run_bundle = or_die
+        pipeline.survey.dask_tasks.run_own_tasks = or_die
 
 
 def bad_nights(lists, folder, options):

@@ -14,7 +14,7 @@ from pipeline.cli.options import client_of
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
-from pipeline.survey.plan import Survey, outputs_of
+from pipeline.survey.plan import Survey, night_outputs
 from pipeline.survey.reduce_many import Outcome, reduce_many
 
 
@@ -38,16 +38,16 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
         force=options.force,
     )
 
-    def told(outcome: Outcome, finished: int, nights: int) -> None:
+    def say_finished(outcome: Outcome, finished: int, nights: int) -> None:
         for note in outcome.notes:
             warnings.warn(note, PipelineWarning, stacklevel=1)
         say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
 
     lists = [options.filelist, *options.more]
-    if options.mask and options.mask.resolve() in {path.resolve() for path in outputs_of(lists, options.output_dir)}:
+    if options.mask and options.mask.resolve() in {path.resolve() for path in night_outputs(lists, options.output_dir)}:
         raise OutputError(f"{options.mask}: is the mask to be read, and would be written over; choose another folder")
     with client_of(options) as client, running(progress=None):  # of the whole it is told night by night
-        outcomes = reduce_many(lists, survey, client=client, told=told)
+        outcomes = reduce_many(lists, survey, client=client, on_finished=say_finished)
     _end(outcomes, say)
 
 
@@ -69,10 +69,10 @@ def _end(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
             if not isinstance(error, PipelineError | AssumptionWarning):
                 raise error  # a bug of ours
     if bad:
-        problems = tuple(f"{outcome.filelist}: {_told(error)}" for outcome in bad for error in outcome.errors)
+        problems = tuple(f"{outcome.filelist}: {_said_of(error)}" for outcome in bad for error in outcome.errors)
         raise NightsError(len(outcomes), problems)
 
 
-def _told(error: Exception) -> str:
+def _said_of(error: Exception) -> str:
     text = str(error).replace(os.linesep, f"{os.linesep}  ")
     return f"{text} (refused under --strict)" if isinstance(error, AssumptionWarning) else text

@@ -24,14 +24,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 class Running:
     """How to run: ``threads`` at once, about ``memory`` bytes of tiles, ``progress(done, total)`` told of rows.
 
-    ``elsewhere`` combines the rows of a stack in place of this process.
+    ``combine_with`` combines the rows of a stack in place of this process.
     """
 
     threads: int = attrs.field(default=2, validator=attrs.validators.ge(1))
     memory: int = attrs.field(default=64 * 2**20, validator=attrs.validators.ge(2**10))
     progress: Callable[[int, int], None] | None = None
     quiet: bool = False
-    elsewhere: Callable[[Any], Any] | None = None
+    combine_with: Callable[[Any], Any] | None = None
 
 
 _running: ContextVar[Running] = ContextVar("running", default=Running())  # noqa: B039 - frozen

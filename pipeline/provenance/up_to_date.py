@@ -1,6 +1,7 @@
-"""Edge: products with a record beside them of what they were made of, by which to see that nothing is left to do.
+"""Edge: is a product up to date?  Its record, beside it, tells of what it was made, by which version.
 
-Content addresses: the same inputs and settings give the same key, in every process, today and later.
+The key of all that (the same files, settings and version give the same key, in every process, today and later) says
+whether it is done; where it is not, the record says why.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
 
-def key_of(*things: Any) -> str:
+def content_key(*things: Any) -> str:
     """Give the key of records, settings and arrays: 32 hexadecimal digits of their BLAKE2b digest.
 
     Records count by their class and the fields that their equality counts, arrays by type, shape and bytes, functions
@@ -33,13 +34,13 @@ def key_of(*things: Any) -> str:
     :raises SettingError: a thing has no content that could be addressed, such as a function made on the fly.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for part in _parts(things):
+    for part in _content(things):
         digest.update(len(part).to_bytes(8, "big"))  # so that no two lists of parts run together into one
         digest.update(part)
     return digest.hexdigest()
 
 
-def _parts(thing: Any) -> Iterator[bytes]:
+def _content(thing: Any) -> Iterator[bytes]:
     """Give what a thing consists of: a word that says what it is, and how much of it follows, and then that."""
     if thing is None or isinstance(thing, bool | int | float | complex | str | bytes | PurePath | np.generic):
         yield f"{type(thing).__name__} {thing!r}".encode()
@@ -50,12 +51,12 @@ def _parts(thing: Any) -> Iterator[bytes]:
         items = sorted(thing.items()) if isinstance(thing, dict) else thing
         yield f"{type(thing).__name__} {len(items)}".encode()
         for item in items:
-            yield from _parts(item)
+            yield from _content(item)
     elif attrs.has(type(thing)):
         fields = [field.name for field in attrs.fields(type(thing)) if field.eq]
         yield f"record {type(thing).__module__}.{type(thing).__qualname__} {len(fields)}".encode()
         for name in fields:
-            yield from _parts(getattr(thing, name))
+            yield from _content(getattr(thing, name))
     else:
         yield _defined(thing)
 
@@ -69,7 +70,7 @@ def _defined(thing: Any) -> bytes:
 
 
 @attrs.frozen
-class Input:
+class InputFile:
     """A file as it was when it was looked at: ``modified`` in ns, as the file system tells it."""
 
     kind: str
@@ -80,37 +81,42 @@ class Input:
 
 
 @attrs.frozen
-class Made:
+class MadeOf:
     """What a product is made of: settings, files, and the version that made it; ``address`` is the key of it all."""
 
     address: str
     settings: str
-    inputs: tuple[Input, ...]
+    inputs: tuple[InputFile, ...]
     creator: str = CREATOR
 
 
-def record_of(product: Path) -> Path:
+NOT_AS_WRITTEN = "and is not what was written"
+"""What is wrong with a product whose record says that it is made of just what it should be, and that is not done."""
+
+
+def record_beside(product: Path) -> Path:
     """Name the record of a product: reduced.fits.json stands beside reduced.fits."""
     return product.with_name(f"{product.name}.json")
 
 
-def is_done(product: Path, made: Made) -> bool:
+def is_done(product: Path, made: MadeOf) -> bool:
     """Tell whether a product is there whole, and made of just this."""
-    record = _read(record_of(product))
+    record = _record_at(record_beside(product))
     return record is not None and record.get("address") == made.address and _as_written(product, record)
 
 
-def check_free(product: Path, made: Made, *, replace: bool) -> None:
+def check_replaceable(product: Path, made: MadeOf, *, replace: bool) -> None:
     """See that a product which is not done can be written.
 
     :raises OutputError: something stands there that may not be replaced, or its folder is missing.
     """
     if product.is_file() and not replace:
-        raise OutputError(f"{product}: is there already, {_why(product, made)}; --force makes it again, over it")
+        why = made_otherwise(product, made) or NOT_AS_WRITTEN
+        raise OutputError(f"{product}: is there already, {why}; --force makes it again, over it")
     check_writable(product, replace)
 
 
-def deliver(image: ReducedImage, product: Path, made: Made, *, replace: bool) -> None:
+def write_with_record(image: ReducedImage, product: Path, made: MadeOf, *, replace: bool) -> None:
     """Write a product and its record, each whole or not at all.
 
     The record has its place first: whoever stops between the two leaves a record without its product, and that is
@@ -122,23 +128,23 @@ def deliver(image: ReducedImage, product: Path, made: Made, *, replace: bool) ->
         write(image, product, overwrite=replace)
         whole = whereabouts(product)
         record = attrs.asdict(made) | {"product": {"size": whole.stat().st_size, "sha256": _digest(whole)}}
-        write_json(record_of(product), record, overwrite=True)
+        write_json(record_beside(product), record, overwrite=True)
 
 
-def _why(product: Path, made: Made) -> str:
-    """Say why a product that is there is not what is wanted."""
-    record = _read(record_of(product))
+def made_otherwise(product: Path, made: MadeOf) -> str:
+    """Say how a product that is there was made, where not of this, or by another version; empty where it was."""
+    record = _record_at(record_beside(product))
     if record is None:
         return "without a record of what it was made of"
     if record.get("address") == made.address:
-        return "and is not what was written"
+        return ""
     if record.get("creator") != made.creator:
         return f"made by {record.get('creator')}, this is {made.creator}"
     inputs = json.loads(json.dumps(attrs.asdict(made)["inputs"]))
     return f"made {'from other files' if record.get('inputs') != inputs else 'with other settings'}"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _record_at(path: Path) -> dict[str, Any] | None:
     """Read a record; None where there is none that can be read."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

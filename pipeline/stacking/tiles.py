@@ -36,8 +36,8 @@ def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
     """Combine all rows; give the image, the number of values left out of each frame, and of each pixel where asked."""
     how = how_to_run()
     height, width = plan.shape
-    if how.elsewhere:
-        combined: tuple[Pixels, Array, Array | None] = how.elsewhere(plan)
+    if how.combine_with:
+        combined: tuple[Pixels, Array, Array | None] = how.combine_with(plan)
         return combined
     values, flags = np.empty((height, width), plan.dtype), np.zeros((height, width), np.uint8)
     edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int))

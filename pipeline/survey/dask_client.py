@@ -1,4 +1,4 @@
-"""Edge: the workers of Dask, and what goes wrong with them in our own words.
+"""Edge: a client of Dask's workers: starting them, waiting for them, and what goes wrong with them in our words.
 
 Dask is imported by the functions that need it, and comes with ``pip install 'ccd-pipeline[distributed]'``.
 """
@@ -21,7 +21,7 @@ from pipeline.version import CREATOR
 
 T = TypeVar("T")
 
-SETTINGS = {
+DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -54,7 +54,7 @@ def workers(count: int | None = None, address: str | None = None) -> Iterator[An
         ) from error
     with ExitStack() as stack:
         if address is None:
-            with dask.config.set(SETTINGS):
+            with dask.config.set(DASK_SETTINGS):
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,
@@ -82,7 +82,7 @@ def check_versions(client: Any) -> None:
     :raises WorkerError: there are none, or one runs another.
     """
     try:
-        versions: dict[str, str] = client.run(creator)
+        versions: dict[str, str] = client.run(version_here)
     except (ImportError, AttributeError) as error:
         raise WorkerError(f"a worker cannot import ccd-pipeline: {error}; install {CREATOR} where it runs") from error
     if not versions:
@@ -92,17 +92,17 @@ def check_versions(client: Any) -> None:
             raise WorkerError(f"{worker}: runs {version}, this is {CREATOR}; install one version everywhere")
 
 
-def creator() -> str:
+def version_here() -> str:
     """Name the version that runs here."""
     return CREATOR
 
 
-def itself(thing: T) -> T:
+def pass_through(thing: T) -> T:
     """Give back what is given: a task that holds what many others need, and can be done again."""
     return thing
 
 
-def patiently(client: Any, wait: Callable[[float], T]) -> T:
+def wait_while_workers_last(client: Any, wait: Callable[[float], T]) -> T:
     """Wait for something as long as there are workers, or may be soon.
 
     A worker that dies is started again by Dask, but not always, and on a cluster perhaps never.
@@ -128,7 +128,7 @@ def was_killed(future: Any) -> bool:
     """Tell whether a task, or one that it needs, was given up because workers died."""
     from distributed.scheduler import KilledWorker
 
-    return not future.cancelled() and isinstance(patiently(future.client, future.exception), KilledWorker)
+    return not future.cancelled() and isinstance(wait_while_workers_last(future.client, future.exception), KilledWorker)
 
 
 def result_of(future: Any, name: str) -> Any:
@@ -145,7 +145,7 @@ def result_of(future: Any, name: str) -> Any:
         return WorkerError(f"{name}: the scheduler has dropped the task; start again")
     if was_killed(future):
         return WorkerError(f"{name}: every worker that tried it died; is there memory enough? ({future.exception()})")
-    return patiently(future.client, found)
+    return wait_while_workers_last(future.client, found)
 
 
 def register_sizes(sizeof: Any) -> None:
@@ -160,9 +160,9 @@ def register_sizes(sizeof: Any) -> None:
         from pipeline.stages.dark import MasterDark
         from pipeline.stages.flat import MasterFlat
         from pipeline.stages.header import ReducedImage
-        from pipeline.survey.plan import Result
+        from pipeline.survey.plan import TaskResult
 
-        for record in (Pixels, Image, FrameSet, MasterBias, MasterDark, MasterFlat, ReducedImage, Step, Result):
+        for record in (Pixels, Image, FrameSet, MasterBias, MasterDark, MasterFlat, ReducedImage, Step, TaskResult):
             sizeof.register(record, size_of)
 
 

@@ -20,12 +20,12 @@ from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Array, Pixels
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
-from pipeline.survey.dask_client import itself, result_of
+from pipeline.survey.dask_client import pass_through, result_of
 
-BLOCKS = 4
-"""So many blocks for each thread of the workers, that none waits long for the last."""
+BLOCKS_PER_THREAD = 4
+"""So many blocks of rows, that no thread of the workers waits long for the last."""
 
-BESIDE = 1
+NEIGHBOUR_ROWS = 1
 """The noise of a pixel may ask for the rows beside it."""
 
 
@@ -36,24 +36,28 @@ def combine_on(client: Any) -> Iterator[None]:
     Plain files are read by the workers, which see them under the same names; of frames that are in memory, or come
     from compressed files, each is sent its rows.  The result is the same to the bit::
 
-        with workers(8) as client, spread(client):
+        with workers(8) as client, combine_on(client):
             image = combine(frames)
 
-    :param client: None: nothing is spread.
+    :param client: None: this process combines.
     """
-    with running(elsewhere=None if client is None else lambda plan: _combine_there(client, plan)):
+    with running(combine_with=None if client is None else lambda plan: _combine_on_workers(client, plan)):
         yield
 
 
-def _combine_there(client: Any, plan: Plan) -> tuple[Pixels, Array, Array | None]:
+def _combine_on_workers(client: Any, plan: Plan) -> tuple[Pixels, Array, Array | None]:
     how = how_to_run()
     height = plan.shape[0]
     threads = sum(client.nthreads().values())
-    edges = np.unique(np.linspace(0, height, min(height, BLOCKS * max(threads, 1)) + 1).round().astype(int)).tolist()
+    edges = np.unique(
+        np.linspace(0, height, min(height, BLOCKS_PER_THREAD * max(threads, 1)) + 1).round().astype(int)
+    ).tolist()
     token = uuid4().hex
-    on_disk = client.submit(itself, _on_disk(plan), key=f"stack-{token}")
+    on_disk = client.submit(pass_through, _without_memory(plan), key=f"stack-{token}")
     futures = [
-        client.submit(_block, on_disk, start, stop, _held(plan, start, stop), key=("rows", token, start))
+        client.submit(
+            _combine_block, on_disk, start, stop, _rows_to_send(plan, start, stop), key=("rows", token, start)
+        )
         for start, stop in pairwise(edges)
     ]
     bands: list[Band] = []
@@ -71,8 +75,8 @@ def _combine_there(client: Any, plan: Plan) -> tuple[Pixels, Array, Array | None
 
 
 @attrs.frozen
-class Cut:
-    """Some rows of an image, under the numbers that they have in it."""
+class SentRows:
+    """Some rows of an image, sent to a worker that cannot read it, under the numbers that they have in it."""
 
     pixels: Pixels
     first: int
@@ -108,39 +112,42 @@ class Cut:
     def check_unchanged(self) -> None:
         """Do nothing: what is in memory does not change."""
 
-    def loaded(self) -> Cut:
+    def loaded(self) -> SentRows:
         """Give the same."""
         return self
 
 
-def _by_all(image: Image) -> bool:
+def _any_process_reads(image: Image) -> bool:
     """Tell whether any process can read an image: not one in memory, or unpacked into an anonymous file, here."""
     source = image.source
     if isinstance(source, Waiting):
-        return _by_all(source.image)
+        return _any_process_reads(source.image)
     if not isinstance(source, FitsSource):
         return False
     planes = source.values, source.flags, source.deviation, *(plane for _, plane in source.shared)
     return all(plane is None or plane.spool is None for plane in planes)
 
 
-def _on_disk(plan: Plan) -> Plan:
+def _without_memory(plan: Plan) -> Plan:
     """Leave out of a plan what only this process can read."""
-    frames = (frame if _by_all(frame) else attrs.evolve(frame, data=Location("here")) for frame in plan.frames)
+    frames = (
+        frame if _any_process_reads(frame) else attrs.evolve(frame, data=Location("here")) for frame in plan.frames
+    )
     return attrs.evolve(plan, frames=tuple(frames))
 
 
-def _held(plan: Plan, start: int, stop: int) -> tuple[Cut | None, ...]:
+def _rows_to_send(plan: Plan, start: int, stop: int) -> tuple[SentRows | None, ...]:
     """Give the rows that a block needs of frames that only this process can read; None for the others."""
-    first, last = max(start - BESIDE, 0), min(stop + BESIDE, plan.shape[0])
+    first, last = max(start - NEIGHBOUR_ROWS, 0), min(stop + NEIGHBOUR_ROWS, plan.shape[0])
     return tuple(
-        None if _by_all(frame) else Cut(frame.rows(first, last).pixels, first, frame.shape) for frame in plan.frames
+        None if _any_process_reads(frame) else SentRows(frame.rows(first, last).pixels, first, frame.shape)
+        for frame in plan.frames
     )
 
 
-def _block(plan: Plan, start: int, stop: int, held: tuple[Cut | None, ...]) -> Band:
+def _combine_block(plan: Plan, start: int, stop: int, sent: tuple[SentRows | None, ...]) -> Band:
     """Combine a block of rows, on a worker."""
     frames = (
-        attrs.evolve(frame, data=cut or frame.source.loaded()) for frame, cut in zip(plan.frames, held, strict=True)
+        attrs.evolve(frame, data=rows or frame.source.loaded()) for frame, rows in zip(plan.frames, sent, strict=True)
     )
     return combine_band(attrs.evolve(plan, frames=tuple(frames)), start, stop)

@@ -1,10 +1,8 @@
-"""Edge: many nights on the workers of Dask: planned, then made, each night a task but for masters that several need.
-
-Edge: handing work to the workers of Dask, little ahead of them, so that few pay for one that kills its worker.
+"""Edge: many nights on the workers of Dask: planned, then made, each night in one piece but for masters it shares.
 
 When a worker dies, Dask holds it against all tasks that were assigned to it, and gives up those that have seen a
-few die.  So only a few tasks are assigned at a time, and those given up are tried again alone, last: then it is known
-which it was.
+few die.  So work is handed over little ahead of the workers, and what was given up is tried again alone, last: then it
+is known which night it was that kills its worker.
 """
 
 from __future__ import annotations
@@ -18,19 +16,19 @@ from uuid import uuid4
 
 from pipeline.compose.running import running
 from pipeline.errors import WorkerError
-from pipeline.provenance.up_to_date import key_of
-from pipeline.survey.dask_client import itself, patiently, result_of, was_killed
-from pipeline.survey.plan import Bundle, Plan, Result, Survey, Task, bundled, plan_night
-from pipeline.survey.tasks import run, run_bundle
+from pipeline.provenance.up_to_date import content_key
+from pipeline.survey.dask_client import pass_through, result_of, wait_while_workers_last, was_killed
+from pipeline.survey.plan import NightPlan, OwnTasks, Survey, Task, TaskResult, plan_night, shared_and_own_tasks
+from pipeline.survey.tasks import run_own_tasks, run_task
 
 T = TypeVar("T")
 
 
-AHEAD = 2
+TASKS_AHEAD = 2
 """For each thread of the workers one task that it does, and one that is ready when that is done."""
 
 
-def done_there(
+def results_on_workers(
     client: Any, items: Sequence[T], submit: Callable[[T, str], Any], name: Callable[[T], str]
 ) -> Iterator[tuple[T, Any]]:
     """Give what became of each item, as it is known: a result, or what went wrong, as an exception.
@@ -41,7 +39,7 @@ def done_there(
     """
     known = set()
     try:
-        for item, result in _known(client, items, submit, name):
+        for item, result in _with_retries(client, items, submit, name):
             known.add(name(item))
             yield item, result
     except WorkerError as error:
@@ -50,7 +48,7 @@ def done_there(
         raise WorkerError("\n  ".join([f"{error}; {done}", *left])) from error
 
 
-def _known(
+def _with_retries(
     client: Any, items: Sequence[T], submit: Callable[[T, str], Any], name: Callable[[T], str]
 ) -> Iterator[tuple[T, Any]]:
     """Give what became of each item, those last that killed their workers, or stood beside one that did."""
@@ -67,15 +65,15 @@ def _known(
 
 def _finished(client: Any, items: Sequence[T], submit: Callable[[T], Any]) -> Iterator[tuple[T, Any]]:
     """Give items with their futures, which are finished."""
-    waiting, there = deque(items), dict[Any, T]()
+    waiting, handed_over = deque(items), dict[Any, T]()
     finished: SimpleQueue[Any] = SimpleQueue()
 
     def hand_over() -> None:
-        ahead = AHEAD * max(sum(client.nthreads().values()), 1)
-        while waiting and len(there) < ahead:
+        ahead = TASKS_AHEAD * max(sum(client.nthreads().values()), 1)
+        while waiting and len(handed_over) < ahead:
             item = waiting.popleft()
             future = submit(item)
-            there[future] = item
+            handed_over[future] = item
             future.add_done_callback(finished.put)
 
     def next_finished(seconds: float) -> Any:
@@ -83,52 +81,56 @@ def _finished(client: Any, items: Sequence[T], submit: Callable[[T], Any]) -> It
 
     try:
         hand_over()
-        while there:
-            future = patiently(client, next_finished)
-            yield there.pop(future), future
+        while handed_over:
+            future = wait_while_workers_last(client, next_finished)
+            yield handed_over.pop(future), future
             hand_over()
     finally:
-        if there:
-            client.cancel(list(there))
+        if handed_over:
+            client.cancel(list(handed_over))
 
 
-def planned_there(client: Any, lists: Sequence[Path], outputs: Sequence[Path], survey: Survey) -> list[Plan]:
+def plan_on_workers(client: Any, lists: Sequence[Path], outputs: Sequence[Path], survey: Survey) -> list[NightPlan]:
     """Have workers plan the nights; one that kills each worker that tries it has a plan that says so."""
-    asked, token = _asked(client, survey), uuid4().hex
-    plans: dict[Path, Plan] = {}
+    sent, token = _sent_once(client, survey), uuid4().hex
+    plans: dict[Path, NightPlan] = {}
 
     def submit(night: tuple[Path, Path], again: str) -> Any:
-        return client.submit(plan_night, *night, asked, key=f"{again}plan-{token}-{key_of(night)}")
+        return client.submit(plan_night, *night, sent, key=f"{again}plan-{token}-{content_key(night)}")
 
     nights = list(zip(lists, outputs, strict=True))
-    for (filelist, output), plan in done_there(client, nights, submit, lambda night: str(night[0])):
-        plans[output] = Plan(filelist, error=plan) if isinstance(plan, Exception) else plan
+    for (filelist, output), plan in results_on_workers(client, nights, submit, lambda night: str(night[0])):
+        plans[output] = NightPlan(filelist, error=plan) if isinstance(plan, Exception) else plan
     return [plans[output] for output in outputs]
 
 
-def run_there(client: Any, plans: Sequence[Plan], survey: Survey) -> Iterator[tuple[Task, Result | Exception]]:
+def run_on_workers(
+    client: Any, plans: Sequence[NightPlan], survey: Survey
+) -> Iterator[tuple[Task, TaskResult | Exception]]:
     """Have workers do what is planned; give what became of each product, as it is known."""
-    shared, bundles = bundled(plans)
-    masters = _Masters(client, shared, bundles, _asked(client, survey))
+    shared, nights = shared_and_own_tasks(plans)
+    masters = _SharedMasters(client, shared, nights, _sent_once(client, survey))
 
-    def submit(bundle: Bundle, again: str) -> Any:
-        return client.submit(_bundle_there, bundle, masters.asked, *masters.of(bundle, again), key=again + bundle.key)
+    def submit(night: OwnTasks, again: str) -> Any:
+        return client.submit(
+            _run_own_tasks_on_worker, night, masters.survey, *masters.of(night, again), key=again + night.key
+        )
 
-    for bundle, found in done_there(client, bundles, submit, _name_of):
-        for task in bundle.tasks:
+    for night, found in results_on_workers(client, nights, submit, _name_of):
+        for task in night.tasks:
             if task.output:
                 yield task, found if isinstance(found, Exception) else found[task.key]
 
 
-class _Masters:
+class _SharedMasters:
     """The futures of the masters that several nights need, each kept until the last of these is handed over.
 
     Then the workers keep it until that night is done.
     """
 
-    def __init__(self, client: Any, shared: dict[str, Task], bundles: Sequence[Bundle], asked: Any) -> None:
-        self.client, self.shared, self.asked = client, shared, asked
-        self.left = Counter(need for bundle in bundles for need in bundle.needs)
+    def __init__(self, client: Any, shared: dict[str, Task], nights: Sequence[OwnTasks], survey: Any) -> None:
+        self.client, self.shared, self.survey = client, shared, survey
+        self.left = Counter(need for night in nights for need in night.needs)
         self.futures: dict[str, Any] = {}
         for key in shared:
             self._master(key, "")
@@ -137,38 +139,38 @@ class _Masters:
         if again + key not in self.futures:
             needs = (self._master(need, again) for need in self.shared[key].needs)
             self.futures[again + key] = self.client.submit(
-                _task_there, self.shared[key], self.asked, *needs, key=again + key, priority=-1
+                _run_task_on_worker, self.shared[key], self.survey, *needs, key=again + key, priority=-1
             )  # nights that are ready go first: masters made far ahead would fill the memory
         return self.futures[again + key]
 
-    def of(self, bundle: Bundle, again: str) -> list[Any]:
+    def of(self, night: OwnTasks, again: str) -> list[Any]:
         """Give the masters that a night needs; made anew where it is tried again."""
-        futures = [self._master(need, again) for need in bundle.needs]
+        futures = [self._master(need, again) for need in night.needs]
         if not again:
-            self.left.subtract(bundle.needs)
-            for need in bundle.needs:
+            self.left.subtract(night.needs)
+            for need in night.needs:
                 if not self.left[need]:
                     del self.futures[need]
         return futures
 
 
-def _name_of(bundle: Bundle) -> str:
-    return str(next(task.output for task in bundle.tasks if task.output))
+def _name_of(night: OwnTasks) -> str:
+    return str(next(task.output for task in night.tasks if task.output))
 
 
-def _asked(client: Any, survey: Survey) -> Any:
+def _sent_once(client: Any, survey: Survey) -> Any:
     """Send what is asked for once, and not with every task."""
-    return client.submit(itself, survey, key=f"survey-{key_of(survey)}")
+    return client.submit(pass_through, survey, key=f"survey-{content_key(survey)}")
 
 
-def _task_there(task: Task, survey: Survey, *needs: Result) -> Result:
+def _run_task_on_worker(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
     with running(threads=_own_threads()):
-        return run(task, survey, *needs)
+        return run_task(task, survey, *needs)
 
 
-def _bundle_there(bundle: Bundle, survey: Survey, *needs: Result) -> dict[str, Result | Exception]:
+def _run_own_tasks_on_worker(night: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str, TaskResult | Exception]:
     with running(threads=_own_threads()):
-        return run_bundle(bundle, survey, *needs)
+        return run_own_tasks(night, survey, *needs)
 
 
 def _own_threads() -> int:

@@ -1,9 +1,9 @@
-"""Edge: many nights as tasks, one for each master and each product, keyed by what it is made of.
+"""Edge: what is to be done for many nights: a task for each master and each product, keyed by what it is made of.
 
-Edge: which tasks go together to a worker: those of a night, but for masters that other nights need too.
-
-A night in one piece moves nothing: its masters stay where its light and arc are made.  Taken apart, a night of 9 MB of
-raw frames moved 3.6 to 7.2 MB of masters between two workers; they form a chain, so that little could be done at once.
+What is done already is found by its record.  The tasks of a night go to one worker together, but for masters that
+other nights need too: a night in one piece moves nothing, as its masters stay where its light and arc are made.  Taken
+apart, a night of 9 MB of raw frames moved 3.6 to 7.2 MB of masters between two workers; and they form a chain, so that
+little could be done at once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,32 @@ from typing import Any
 
 import attrs
 
+from pipeline.compose.running import advise
 from pipeline.detector.setup import check_alike
-from pipeline.errors import AssumptionWarning, FrameError, OutputError, PipelineWarning, SettingError, StepError
+from pipeline.errors import (
+    AssumptionWarning,
+    FileWarning,
+    FrameError,
+    OutputError,
+    PipelineWarning,
+    SettingError,
+    StepError,
+)
 from pipeline.fits.atomic import identity
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.read_night import read_night
 from pipeline.night.masters import UNEXPECTED
 from pipeline.night.recipe import Recipe
-from pipeline.provenance.up_to_date import Input, Made, check_free, is_done, key_of, record_of
+from pipeline.provenance.up_to_date import (
+    NOT_AS_WRITTEN,
+    InputFile,
+    MadeOf,
+    check_replaceable,
+    content_key,
+    is_done,
+    made_otherwise,
+    record_beside,
+)
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
@@ -61,12 +79,12 @@ class Survey:
 
 
 @attrs.frozen
-class Known:
+class ListedFrame:
     """A frame of a list, to be opened, and its file's size, modification time and inode when the list was read."""
 
     frame: Image
     signature: tuple[int, int, int]
-    input: Input
+    input: InputFile
 
 
 @attrs.frozen
@@ -78,14 +96,14 @@ class Task:
 
     key: str
     kind: str
-    frames: tuple[Known, ...]
+    frames: tuple[ListedFrame, ...]
     needs: tuple[str, ...] = ()
     output: Path | None = None
-    made: Made | None = None
+    made: MadeOf | None = None
 
 
 @attrs.frozen
-class Plan:
+class NightPlan:
     """What is to be done for a night: ``tasks`` in an order in which they can run; or what is wrong with it."""
 
     filelist: Path
@@ -96,7 +114,7 @@ class Plan:
 
 
 @attrs.frozen
-class Result:
+class TaskResult:
     """What a task gave: a master for other tasks, or words about the product that it wrote; and its warnings."""
 
     kind: str
@@ -105,7 +123,7 @@ class Result:
     said: tuple[str, ...] = ()
 
 
-def outputs_of(filelists: Sequence[Path], output_dir: Path | None) -> list[Path]:
+def night_outputs(filelists: Sequence[Path], output_dir: Path | None) -> list[Path]:
     """Name the product of each list: reduced.fits beside it, or after the list in ``output_dir``.
 
     Where lists have one name, as in 1/night.csv and 2/night.csv, their folders below the one that all lists share
@@ -132,51 +150,53 @@ def outputs_of(filelists: Sequence[Path], output_dir: Path | None) -> list[Path]
     return outputs
 
 
-def plan_night(filelist: Path, output: Path, survey: Survey) -> Plan:
+def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
     """Read the list of a night and what its files' headers say; see what is to be done, and what is done."""
     try:
-        with noting(survey) as notes:
+        with collected_notes(survey) as notes:
             frames = read_night(
                 filelist, delimiter=survey.delimiter, exposure_key=survey.exposure_key, plane=survey.plane
             )
             if not frames.light.frames:
                 raise StepError(f"{filelist}: no light frames in it; give at least one")
             check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
-            known = {kind: _known(frames.of_kind(kind)) for kind in ("bias", "dark", "flat", "light", "arc")}
-            tasks = _tasks(known, output, survey)
+            known = {kind: _closed(frames.of_kind(kind)) for kind in ("bias", "dark", "flat", "light", "arc")}
+            tasks = _tasks_of_night(known, output, survey)
             todo = [task for task in tasks if survey.force or not done_already(task)]
             for task in todo:
-                _check(task, filelist, survey)
+                _check_output(task, filelist, survey)
     except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
-        return Plan(filelist, error=error)
+        return NightPlan(filelist, error=error)
     there = tuple(task.output for task in tasks if task.output and task not in todo)
     wanted = todo if any(task.output for task in todo) else []
-    return Plan(filelist, tuple(wanted), there, tuple(notes))
+    return NightPlan(filelist, tuple(wanted), there, tuple(notes))
 
 
-def _tasks(known: dict[str, tuple[Known, ...]], output: Path, survey: Survey) -> list[Task]:
+def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, survey: Survey) -> list[Task]:
     """Give the tasks of a night in an order in which they can run."""
-    settings = key_of(CREATOR, survey.recipe, survey.exposure_key, survey.plane, survey.strict)
+    settings = content_key(CREATOR, survey.recipe, survey.exposure_key, survey.plane, survey.strict)
     keys: dict[str, str] = {}
     tasks = []
     for kind, uses in CALIBRATIONS:
         if known[kind]:
             needs = tuple(keys[use] for use in uses if use in keys)
-            keys[kind] = f"{kind}-{key_of(settings, [one.input for one in known[kind]], needs)}"
+            keys[kind] = f"{kind}-{content_key(settings, [one.input for one in known[kind]], needs)}"
             tasks.append(Task(keys[kind], kind, known[kind], needs))
     calibrations = tuple(one.input for kind, _ in CALIBRATIONS for one in known[kind])
     stem, dot, suffixes = output.name.partition(".")
     for kind, path in (("light", output), ("arc", output.with_name(f"{stem}_arc{dot}{suffixes}"))):
         if known[kind]:
             inputs = (*(one.input for one in known[kind]), *calibrations)
-            made = Made(key_of(settings, inputs), repr((survey.recipe, survey.exposure_key, survey.plane)), inputs)
-            key = f"{kind}-{key_of(made.address, path)}"
+            made = MadeOf(
+                content_key(settings, inputs), repr((survey.recipe, survey.exposure_key, survey.plane)), inputs
+            )
+            key = f"{kind}-{content_key(made.address, path)}"
             beside = known["light"][:1] if kind == "arc" else ()  # by which to see that they were set alike
             tasks.append(Task(key, kind, (*known[kind], *beside), tuple(keys.values()), path, made))
     return tasks
 
 
-def _known(frames: FrameSet) -> tuple[Known, ...]:
+def _closed(frames: FrameSet) -> tuple[ListedFrame, ...]:
     """Close frames again, and remember their files: headers of all nights at once would fill the memory."""
     known = []
     for frame in frames:
@@ -185,7 +205,7 @@ def _known(frames: FrameSet) -> tuple[Known, ...]:
         path = str(place.parent.resolve() / place.name)  # the name stands in headers, so that of a link is its own
         size, modified, _ = plane.signature
         closed = Image(frame.kind, Location(plane.path, plane.hdu), sources=frame.sources)
-        known.append(Known(closed, plane.signature, Input(frame.kind, path, plane.hdu, size, modified)))
+        known.append(ListedFrame(closed, plane.signature, InputFile(frame.kind, path, plane.hdu, size, modified)))
     return tuple(known)
 
 
@@ -196,7 +216,7 @@ def source_of(frame: Image) -> FitsSource:
     return frame.data
 
 
-def output_of(task: Task) -> tuple[Path, Made]:
+def output_of(task: Task) -> tuple[Path, MadeOf]:
     """Give the path of a task's product, and what it is made of."""
     if task.output is None or task.made is None:
         raise StepError(f"{task.key}: makes no product")
@@ -208,18 +228,21 @@ def done_already(task: Task) -> bool:
     return task.output is not None and is_done(*output_of(task))
 
 
-def _check(task: Task, filelist: Path, survey: Survey) -> None:
-    """See that a product can be written, over none of the files to be read."""
+def _check_output(task: Task, filelist: Path, survey: Survey) -> None:
+    """See that a product can be written, over none of the files to be read; say why one that is there is made again."""
     if task.output is None:
         return
     path, made = output_of(task)
     read = {identity(filelist), *(identity(Path(one.path)) for one in made.inputs)}
-    for written in (path, record_of(path)):
+    for written in (path, record_beside(path)):
         if identity(written) in read:
             raise OutputError(f"{written}: is one of the files to be read; choose another folder (--output-dir)")
     if survey.output_dir is not None:
         _make_folder(path.parent)
-    check_free(path, made, replace=survey.force or survey.overwrite)
+    check_replaceable(path, made, replace=survey.force or survey.overwrite)
+    why = made_otherwise(path, made) or ("" if survey.force else NOT_AS_WRITTEN)  # by force, what is done is made too
+    if path.is_file() and why:
+        advise(f"{path}: is there already, {why}; made again", FileWarning)
 
 
 def _make_folder(folder: Path) -> None:
@@ -229,16 +252,16 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made a folder for the products: {error.strerror}") from error
 
 
-_turn = threading.Lock()
+_one_at_a_time = threading.Lock()
 """Warnings are caught for a whole process, so the tasks of one process take turns; each has all its threads."""
 
 
 @contextmanager
-def noting(survey: Survey) -> Iterator[list[str]]:
+def collected_notes(survey: Survey) -> Iterator[list[str]]:
     """Collect what is warned of; under ``strict`` an assumption is an error."""
     notes: list[str] = []
     caught: list[Any]
-    with _turn, warnings.catch_warnings(record=True) as caught:
+    with _one_at_a_time, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PipelineWarning)
         if survey.strict:
             warnings.simplefilter("error", AssumptionWarning)
@@ -247,7 +270,7 @@ def noting(survey: Survey) -> Iterator[list[str]]:
 
 
 @attrs.frozen
-class Bundle:
+class OwnTasks:
     """The tasks of a night that are its own, in an order in which they can run.
 
     :param needs: the keys of masters that are made for several nights, each in a task of its own.
@@ -258,17 +281,17 @@ class Bundle:
     needs: tuple[str, ...] = ()
 
 
-def bundled(plans: Sequence[Plan]) -> tuple[dict[str, Task], list[Bundle]]:
-    """Give the masters that several nights need, by their keys and in an order in which they can be made; and nights.
+def shared_and_own_tasks(plans: Sequence[NightPlan]) -> tuple[dict[str, Task], list[OwnTasks]]:
+    """Give the masters that several nights need, by their keys in an order in which they can be made; and the rest.
 
     What a shared master is made with is shared as well: its key says with which masters it is made.
     """
-    nights = Counter(task.key for plan in plans for task in plan.tasks)
-    shared = {task.key: task for plan in plans for task in plan.tasks if nights[task.key] > 1}
-    bundles = []
+    wanted = Counter(task.key for plan in plans for task in plan.tasks)
+    shared = {task.key: task for plan in plans for task in plan.tasks if wanted[task.key] > 1}
+    nights = []
     for plan in plans:
         own = tuple(task for task in plan.tasks if task.key not in shared)
         needs = tuple(task.key for task in plan.tasks if task.key in shared)
         if own:
-            bundles.append(Bundle(f"night-{key_of([task.key for task in own])}", own, needs))
-    return shared, bundles
+            nights.append(OwnTasks(f"night-{content_key([task.key for task in own])}", own, needs))
+    return shared, nights

@@ -1,4 +1,4 @@
-"""Edge: reducing many nights, here or on the workers of Dask."""
+"""Edge: ``reduce_many``: the nights of many file lists, reduced here or on the workers of Dask."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from toolz import unique
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
 from pipeline.survey.dask_client import check_versions
-from pipeline.survey.dask_tasks import planned_there, run_there
-from pipeline.survey.plan import Plan, Result, Survey, Task, outputs_of, plan_night
-from pipeline.survey.tasks import run_all
+from pipeline.survey.dask_tasks import plan_on_workers, run_on_workers
+from pipeline.survey.plan import NightPlan, Survey, Task, TaskResult, night_outputs, plan_night
+from pipeline.survey.tasks import run_tasks
 
-Told = Callable[["Outcome", int, int], None]
-"""Told of a night that is finished, of how many are, and of how many there are."""
+OnFinished = Callable[["Outcome", int, int], None]
+"""Called with what became of a night, how many nights are finished, and how many there are."""
 
 
 @attrs.frozen
@@ -41,7 +41,7 @@ def reduce_many(
     survey: Survey = Survey(),  # noqa: B008 - an immutable record
     *,
     client: Any = None,
-    told: Told | None = None,
+    on_finished: OnFinished | None = None,
 ) -> list[Outcome]:
     """Reduce the nights of many file lists; write their products.
 
@@ -50,25 +50,25 @@ def reduce_many(
     its outcome, and stops no other.
 
     :param client: a Dask client, whose workers see the same files under the same names; None: this process.
-    :param told: told of each night as it is finished.
+    :param on_finished: called with each night as it is finished.
     :raises SettingError: two products would have one name.
     :raises OutputError: a product would be written over a frame that another night reads.
     :raises WorkerError: the workers run another version.
     """
     lists = [Path(filelist) for filelist in filelists]
-    outputs = outputs_of(lists, survey.output_dir)
+    outputs = night_outputs(lists, survey.output_dir)
     if client is None:
         plans = [plan_night(filelist, output, survey) for filelist, output in zip(lists, outputs, strict=True)]
     else:
         check_versions(client)
-        plans = planned_there(client, lists, outputs, survey)
+        plans = plan_on_workers(client, lists, outputs, survey)
     _check_names(plans)
     tasks = list(unique((task for plan in plans for task in plan.tasks), key=lambda task: task.key))
-    results = run_all(tasks, survey) if client is None else run_there(client, plans, survey)
-    return _outcomes(plans, results, told)
+    results = run_tasks(tasks, survey) if client is None else run_on_workers(client, plans, survey)
+    return _outcomes(plans, results, on_finished)
 
 
-def _check_names(plans: Sequence[Plan]) -> None:
+def _check_names(plans: Sequence[NightPlan]) -> None:
     """See that no product is written over another night's, or over what another night reads."""
     every = Counter(path for plan in plans for path in (*plan.there, *(t.output for t in plan.tasks if t.output)))
     clashes = [str(path) for path, count in every.items() if count > 1]
@@ -82,19 +82,19 @@ def _check_names(plans: Sequence[Plan]) -> None:
 
 
 def _outcomes(
-    plans: Sequence[Plan], results: Iterable[tuple[Task, Result | Exception]], told: Told | None
+    plans: Sequence[NightPlan], results: Iterable[tuple[Task, TaskResult | Exception]], on_finished: OnFinished | None
 ) -> list[Outcome]:
     """Put results together night by night, and tell of each when its last product is there."""
     night_of = {task.key: index for index, plan in enumerate(plans) for task in plan.tasks if task.output}
-    found: list[dict[str, Result | Exception]] = [{} for _ in plans]
+    found: list[dict[str, TaskResult | Exception]] = [{} for _ in plans]
     outcomes: dict[int, Outcome] = {}
 
     def look(index: int) -> None:
         plan = plans[index]
         if all(task.key in found[index] for task in plan.tasks if task.output):
             outcomes[index] = _outcome(plan, found[index])
-            if told:
-                told(outcomes[index], len(outcomes), len(plans))
+            if on_finished:
+                on_finished(outcomes[index], len(outcomes), len(plans))
 
     for index, plan in enumerate(plans):
         if not plan.tasks:
@@ -106,10 +106,10 @@ def _outcomes(
     return [outcomes[index] for index in range(len(plans))]
 
 
-def _outcome(plan: Plan, found: dict[str, Result | Exception]) -> Outcome:
+def _outcome(plan: NightPlan, found: dict[str, TaskResult | Exception]) -> Outcome:
     """Tell what became of a night, its products in the order of its tasks."""
     products = [(task.output, found[task.key]) for task in plan.tasks if task.output]
-    made = [(path, result) for path, result in products if isinstance(result, Result)]
+    made = [(path, result) for path, result in products if isinstance(result, TaskResult)]
     errors = [
         *([plan.error] if plan.error else []),
         *(result for _, result in products if isinstance(result, Exception)),

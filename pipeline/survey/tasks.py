@@ -1,4 +1,4 @@
-"""Edge: doing the tasks of a survey, here or on a worker."""
+"""Edge: doing the tasks of a survey, masters and products, here or on a worker."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from pipeline.night.masters import Masters, master_bias, master_dark, master_fla
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.provenance.up_to_date import deliver
+from pipeline.provenance.up_to_date import write_with_record
 from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
-from pipeline.survey.plan import Bundle, Result, Survey, Task, done_already, noting, output_of, source_of
+from pipeline.survey.plan import OwnTasks, Survey, Task, TaskResult, collected_notes, done_already, output_of, source_of
 
 
-def run(task: Task, survey: Survey, *needs: Result) -> Result:
+def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
     """Make a master, or make and write a product; ``needs`` are what the tasks that this one needs gave."""
     masters = Masters(**{need.kind: need.master for need in needs})  # type: ignore[arg-type]
     said: tuple[str, ...] = ()
     master = None
-    with noting(survey) as notes:
+    with collected_notes(survey) as notes:
         if task.output is None:
             master = _master(task.kind, _opened(task, survey), masters, survey.recipe)
         elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
             said = _product(task, masters, survey)
     earlier = (note for need in needs for note in need.notes)
-    return Result(task.kind, master, tuple(dict.fromkeys([*earlier, *notes])), said)
+    return TaskResult(task.kind, master, tuple(dict.fromkeys([*earlier, *notes])), said)
 
 
-def run_bundle(bundle: Bundle, survey: Survey, *needs: Result) -> dict[str, Result | Exception]:
-    """Do the tasks of a bundle; give what became of each product, by its key.
+def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str, TaskResult | Exception]:
+    """Do the tasks that are a night's own; give what became of each product, by its key.
 
-    :param needs: the results of the tasks that it needs, in the order in which it names them.
+    :param needs: the masters that it shares with other nights, in the order in which it names them.
     """
-    found = dict[str, Result | Exception]()
-    for task, result in run_all(bundle.tasks, survey, dict(zip(bundle.needs, needs, strict=True))):
+    found = dict[str, TaskResult | Exception]()
+    for task, result in run_tasks(own.tasks, survey, dict(zip(own.needs, needs, strict=True))):
         if isinstance(result, Exception) and not isinstance(result, PipelineError):
             result.add_note("".join(format_exception(result)))  # on its way to another process it loses its traceback
         found[task.key] = result
     return found
 
 
-def run_all(
-    tasks: Sequence[Task], survey: Survey, made: Mapping[str, Result] | None = None
-) -> Iterator[tuple[Task, Result | Exception]]:
+def run_tasks(
+    tasks: Sequence[Task], survey: Survey, made: Mapping[str, TaskResult] | None = None
+) -> Iterator[tuple[Task, TaskResult | Exception]]:
     """Do tasks in their order; give what became of each product.  A master is kept until no task needs it.
 
     :param made: the results of tasks that are needed and not among these.
     """
     left = Counter(need for task in tasks for need in task.needs)
-    kept: dict[str, Result | Exception] = dict(made or {})
+    kept: dict[str, TaskResult | Exception] = dict(made or {})
     for task in tasks:
         result = _tried(task, survey, [kept[need] for need in task.needs])
         if task.output is None:
@@ -69,7 +69,7 @@ def run_all(
             yield task, result
 
 
-def _tried(task: Task, survey: Survey, needs: Sequence[Result | Exception]) -> Result | Exception:
+def _tried(task: Task, survey: Survey, needs: Sequence[TaskResult | Exception]) -> TaskResult | Exception:
     """Do a task; give what went wrong with it, or with what it needs, instead of raising it."""
     ready = []
     for need in needs:
@@ -77,7 +77,7 @@ def _tried(task: Task, survey: Survey, needs: Sequence[Result | Exception]) -> R
             return need
         ready.append(need)
     try:
-        return run(task, survey, *ready)
+        return run_task(task, survey, *ready)
     except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
         return error
 
@@ -110,7 +110,7 @@ def _product(task: Task, masters: Masters, survey: Survey) -> tuple[str, ...]:
     kind: Literal["light", "arc"] = "light" if task.kind == "light" else "arc"
     image = reduce(_opened(task, survey), recipe=survey.recipe, kind=kind, masters=masters)
     path, made = output_of(task)
-    deliver(image, path, made, replace=survey.force or survey.overwrite)
+    write_with_record(image, path, made, replace=survey.force or survey.overwrite)
     height, width = image.pixels.shape
     return (
         f"{kind}: {combined_words(image.found)}; {step_words(image)}",

@@ -165,6 +165,47 @@ def test_a_setting_of_another_version_is_refused(night, capsys):
     assert "settings that this version does not know: magic" in capsys.readouterr().err
 
 
+NAMES_OF_0_1 = {"drop_rare_saturation": "spare_saturated", "declare": "take_as", "add_images": "add"}
+"""Stages whose names were others when records of 0.1 were written; all its settings have their names still."""
+
+
+@pytest.mark.parametrize(
+    ("options", "renamed"),
+    [
+        (["--raw", "dark"], {"declare"}),
+        (["--saturated-fraction", "0.9"], {"drop_rare_saturation"}),
+        ([], {"add_images"}),
+    ],
+    ids=["--raw", "--saturated-fraction", "arcs of two lamps"],
+)
+def test_a_record_of_0_1_is_repeated_to_the_bit(night, capsys, options, renamed):
+    for number, lamp in ((1, "Ne"), (2, "Ar")):
+        path = night / "raw" / f"arc_{number:02d}.fits"
+        if number > 1:
+            shutil.copy(night / "raw" / "arc_01.fits", path)
+        fits.setval(path, "LAMP", value=lamp)
+    with fits.open(night / "raw" / "flat_01.fits", mode="update") as hdus:
+        hdus[0].data[20, 30] = 65535  # saturated in one flat of three
+    with (night / "night.csv").open("a") as rows:
+        rows.write("arc, raw/arc_02.fits\n")
+    record = reduce(*options)
+
+    def as_0_1_named(part):
+        if isinstance(part, list):
+            return [as_0_1_named(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        named = {key: as_0_1_named(value) for key, value in part.items()}
+        return named | ({"stage": NAMES_OF_0_1.get(part["stage"], part["stage"])} if "stage" in part else {})
+
+    old = as_0_1_named(record["products"])
+    assert all(f'"stage": "{NAMES_OF_0_1[name]}"' in json.dumps(old) for name in renamed)
+    versions = record["versions"] | {"ccd-pipeline": "0.1.0"}
+    rewrite(record | {"creator": "ccd-pipeline 0.1.0", "versions": versions, "products": old})
+    assert main(["replay", "out.json"]) == 0
+    assert "out.fits: the same pixels, bit for bit\nout_arc.fits: the same pixels" in capsys.readouterr().out
+
+
 def test_a_record_is_not_written_over_unasked(night, capsys):
     (night / "out.json").write_text("mine")
     assert main(["reduce", "night.csv", "-o", "out.fits", "--record"]) == 1

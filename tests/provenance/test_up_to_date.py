@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Clip, Image, Recipe, chain, combine, divide, errors, flag_saturated, subtract_overscan
-from pipeline.provenance.up_to_date import key_of
+from pipeline.provenance.up_to_date import content_key
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 things = st.recursive(scalars, lambda inner: st.tuples(inner) | st.tuples(inner, inner) | st.lists(inner), max_leaves=8)
@@ -25,12 +25,12 @@ def typed(thing):
 
 @given(things, things)
 def test_keys_are_equal_just_where_contents_are(one, other):
-    assert (key_of(one) == key_of(other)) == (typed(one) == typed(other))
+    assert (content_key(one) == content_key(other)) == (typed(one) == typed(other))
 
 
 @given(st.lists(things), st.lists(things))
 def test_what_stands_side_by_side_does_not_run_together(one, other):
-    assert (key_of(*one) == key_of(*other)) == (typed(one) == typed(other))
+    assert (content_key(*one) == content_key(*other)) == (typed(one) == typed(other))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_what_stands_side_by_side_does_not_run_together(one, other):
     ids=repr,
 )
 def test_each_setting_of_a_recipe_counts(other):
-    assert key_of(Recipe()) == key_of(Recipe(clip=Clip()))
-    assert key_of(other) != key_of(Recipe())
+    assert content_key(Recipe()) == content_key(Recipe(clip=Clip()))
+    assert content_key(other) != content_key(Recipe())
 
 
 def test_each_pixel_and_its_type_count():
@@ -54,27 +54,27 @@ def test_each_pixel_and_its_type_count():
     changed = values.copy()
     changed[1, 2] += 1
     arrays = [values, changed, values.astype(np.float64), values.reshape(4, 3), values.astype(">f4")]
-    assert len({key_of(array) for array in arrays}) == 5
-    assert len({key_of(Image.of(array)) for array in arrays[:4]}) == 4
-    assert key_of(Image.of(values)) == key_of(Image.of(values.copy()))
+    assert len({content_key(array) for array in arrays}) == 5
+    assert len({content_key(Image.of(array)) for array in arrays[:4]}) == 4
+    assert content_key(Image.of(values)) == content_key(Image.of(values.copy()))
 
 
 def test_steps_count_with_their_settings():
     steps = [combine(), combine(method="median"), flag_saturated(level=1.0), divide(flat=None), subtract_overscan()]
-    assert len({key_of(step) for step in [*steps, chain(*steps[2:])]}) == 6
+    assert len({content_key(step) for step in [*steps, chain(*steps[2:])]}) == 6
 
 
 def test_a_key_is_the_same_in_another_process():
-    imports = "from pipeline import Recipe; from pipeline.provenance.up_to_date import key_of; "
-    code = imports + "print(key_of(Recipe(), 'bias', {'b': 1, 'a': 2}))"
+    imports = "from pipeline import Recipe; from pipeline.provenance.up_to_date import content_key; "
+    code = imports + "print(content_key(Recipe(), 'bias', {'b': 1, 'a': 2}))"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert there == key_of(Recipe(), "bias", {"a": 2, "b": 1})
+    assert there == content_key(Recipe(), "bias", {"a": 2, "b": 1})
 
 
 def test_what_has_no_content_is_refused():
     with pytest.raises(errors.SettingError, match="lambda"):
-        key_of(lambda image: image)
+        content_key(lambda image: image)
 
 
 def test_paths_count_as_they_are_written():
-    assert key_of(Path("a/b")) != key_of(Path("a/../a/b"))
+    assert content_key(Path("a/b")) != content_key(Path("a/../a/b"))

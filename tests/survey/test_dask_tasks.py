@@ -70,7 +70,7 @@ def test_many_nights_give_the_same_bits_as_in_one_process(client, nights, tmp_pa
     here = reduce_many(nights, Survey(output_dir=tmp_path / "here"))
     told = []
     survey = Survey(output_dir=tmp_path / "there")
-    there = reduce_many(nights, survey, client=client, told=lambda *words: told.append(words))
+    there = reduce_many(nights, survey, client=client, on_finished=lambda *words: told.append(words))
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
     assert len(contents(tmp_path / "there")) == 6
     for one, other in zip(here, there, strict=True):
@@ -135,7 +135,7 @@ def test_a_worker_that_dies_costs_nothing(nights, tmp_path):
             if not killed:
                 killed.append(os.kill(pids[0], signal.SIGKILL))
 
-        outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client, told=kill)
+        outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client, on_finished=kill)
     assert killed
     assert [outcome.errors for outcome in outcomes] == [()] * 4
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
@@ -164,7 +164,7 @@ def killing(place, name, path, deaths):
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        pytest.param("pipeline.survey.dask_tasks", "run_bundle", id="made"),
+        pytest.param("pipeline.survey.dask_tasks", "run_own_tasks", id="made"),
         pytest.param("pipeline.survey.plan", "plan_night", id="planned"),
     ],
 )
@@ -193,7 +193,7 @@ def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_
         for nanny in client.cluster.workers.values():
             nanny.instantiate = none_again  # as of itself when the worker that it starts dies on the way
         client.register_plugin(
-            killing("pipeline.survey.dask_tasks", "run_bundle", nights[2].parent, tmp_path / "deaths")
+            killing("pipeline.survey.dask_tasks", "run_own_tasks", nights[2].parent, tmp_path / "deaths")
         )
         assert main([*words, "--cluster", client.scheduler.address]) == 1
     said = capsys.readouterr().err

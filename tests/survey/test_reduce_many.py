@@ -16,6 +16,7 @@ import pipeline.survey.tasks
 from pipeline import Recipe, Survey, errors, reduce_many
 from pipeline.cli.main import main
 from pipeline.fits.atomic import Draft
+from pipeline.version import CREATOR
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def nights(tmp_path):
 def made(monkeypatch):
     """The kinds of masters and products that are made, in order."""
     kinds = []
-    run = pipeline.survey.tasks.run
+    run = pipeline.survey.tasks.run_task
 
     def counted(task, survey, *needs):
         kinds.append(task.kind)
         return run(task, survey, *needs)
 
-    monkeypatch.setattr(pipeline.survey.tasks, "run", counted)
+    monkeypatch.setattr(pipeline.survey.tasks, "run_task", counted)
     return kinds
 
 
@@ -152,6 +153,29 @@ def test_a_product_made_otherwise_is_not_written_over_unasked(nights, change, wh
     (outcome,) = reduce_many(nights[:1], Survey(recipe=survey.recipe, overwrite=True))
     assert outcome.errors == ()
     assert product in outcome.written
+    (note,) = [note for note in outcome.notes if note.startswith(f"{product}: ")]
+    assert why in note
+    assert note.endswith("; made again")
+
+
+def test_what_an_earlier_version_made_is_made_again_by_force_and_that_is_said(nights, tmp_path, capsys):
+    command = ["reduce", *map(str, nights[:2]), "--output-dir", str(tmp_path / "out")]
+    assert main(command) == 0
+    expected = contents(tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*.json"):
+        old = {"creator": "ccd-pipeline 0.1.0", "address": "5e1f" * 8}  # its keys were made of other names
+        path.write_text(json.dumps(json.loads(path.read_text()) | old))
+    capsys.readouterr()
+    reason = f"made by ccd-pipeline 0.1.0, this is {CREATOR}"
+    assert main(command) == 1
+    assert capsys.readouterr().err.count(f"is there already, {reason}; --force makes it again") == 2
+    assert main([*command, "--force"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count(f"is there already, {reason}; made again") == 4
+    assert "4 products written, 0 done already" in said.out
+    assert contents(tmp_path / "out") == expected
+    assert main([*command, "--force"]) == 0
+    assert "made again" not in capsys.readouterr().err
 
 
 def test_bad_nights_are_told_of_and_stop_no_other(nights, tmp_path):
@@ -161,7 +185,7 @@ def test_bad_nights_are_told_of_and_stop_no_other(nights, tmp_path):
     lists = [*nights, tmp_path / "none.csv"]
     told = []
     survey = Survey(output_dir=tmp_path / "out")
-    outcomes = reduce_many(lists, survey, told=lambda *words: told.append(words))
+    outcomes = reduce_many(lists, survey, on_finished=lambda *words: told.append(words))
     kinds = [[type(error).__name__ for error in outcome.errors] for outcome in outcomes]
     assert kinds == [["FileListError"], ["ShapeError"], [], ["FileListError"]]
     assert sorted(outcome.filelist for outcome, _, _ in told) == sorted(lists)
