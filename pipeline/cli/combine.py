@@ -17,8 +17,10 @@ from pipeline.cli.options import (
 from pipeline.cli.outputs import check_outputs, record_command, record_path, write_product, written_together
 from pipeline.cli.step_options import NO_EXTRAS, NO_SWITCHES
 from pipeline.cli.terminal import printer_of
+from pipeline.compose.chain import pipe
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import StepError
+from pipeline.night.steps import combined, raw_steps
 from pipeline.records.frames import KINDS
 from pipeline.stages.header import attach_header
 
@@ -44,7 +46,7 @@ def _combine(options: argparse.Namespace) -> None:
     check_alike(chosen)
     check_target(chosen.light)
     with combined_by(options):
-        product = attach_header(recipe.combined(recipe.prepared(chosen)))
+        product = pipe(chosen, raw_steps(recipe), combined(recipe), attach_header)
     with written_together(printer_of(options)) as tell:
         write_product(product, options.output, options.overwrite, tell)
         record_command(record, "combine", options, frames, [(product, options.output)], tell)

@@ -35,6 +35,7 @@ from pipeline.fits.write import write
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
+from pipeline.night.steps import raw_steps
 from pipeline.night.summary import combined_words, flag_words
 from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias
@@ -161,7 +162,7 @@ def _write_beside(
 ) -> None:
     """Write what is asked for beside products that have been written: figures and report, quality, record."""
     images = [image for image, _ in products]
-    measured = quality_of(recipe.prepared(frames), images) if options.quality or options.report else []
+    measured = quality_of(raw_steps(recipe)(frames), images) if options.quality or options.report else []
     if files.drawings:
         write_drawings(images, masters, frames, measured, options, say)
     if files.quality:

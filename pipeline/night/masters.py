@@ -1,8 +1,9 @@
-"""The calibrations of a night, made of its frames."""
+"""The calibrations of a night, made of its frames, each in the order of a reduction as far as it goes."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import attrs
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.compose.running import advise
 from pipeline.detector.setup import check_alike
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.night.recipe import Recipe
+from pipeline.night.steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import went_through
 from pipeline.stacking.combine import combine
@@ -65,19 +67,35 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     """Combine the bias frames, where there are any."""
     if not frames.bias.frames:
         return None
-    counted = recipe.counted()
-    return pipe(_expected(recipe.prepared(frames.bias)), recipe.combined, counted, _some_good, MasterBias.of)
+    return pipe(
+        frames.bias,
+        raw_steps(recipe),
+        _expected,
+        combined(recipe),
+        photons_counted(recipe),
+        _some_good,
+        MasterBias.of,
+    )
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
     """Combine the dark frames, where there are any, and take out the bias."""
     if not frames.dark.frames:
         return None
-    without_bias = chain(subtract_bias(bias=None if recipe.dark_has_bias is False else bias), recipe.counted())
-    image = recipe.calibrated(_expected(recipe.prepared(frames.dark)), without_bias)
+    calibrate = chain(
+        subtract_bias(bias=None if recipe.dark_has_bias is False else bias),
+        photons_counted(recipe),
+    )
     hot = recipe.flagging.hot
-    _some_good(image)
-    return MasterDark.of(image if hot is None else flag_hot(image, sigma=hot), has_bias=recipe.dark_has_bias)
+    image = pipe(
+        frames.dark,
+        raw_steps(recipe),
+        _expected,
+        combined_and_calibrated(recipe, calibrate),
+        _some_good,
+        AS_IT_IS if hot is None else flag_hot(sigma=hot),
+    )
+    return MasterDark.of(image, has_bias=recipe.dark_has_bias)
 
 
 def master_flat(
@@ -86,16 +104,35 @@ def master_flat(
     """Combine the flats, where there are any, take out bias and dark, and normalise."""
     if not frames.flat.frames:
         return None
-    prepared = _expected(recipe.prepared(frames.flat))
-    if bias is None and not any(frame.state.bias or frame.state.dark for frame in prepared):
-        advise(
-            f"{frames.flat[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
-            AssumptionWarning,
-        )
-    unlit = chain(subtract_bias(bias=bias), recipe.counted(), subtract_dark(dark=dark))
-    image = recipe.calibrated(prepared, unlit)
+    calibrate = chain(
+        subtract_bias(bias=bias),
+        photons_counted(recipe),
+        subtract_dark(dark=dark),
+    )
     dead = recipe.flagging.dead
-    return recipe.normalise(image if dead is None else flag_dead(image, below=dead))
+    return pipe(
+        frames.flat,
+        raw_steps(recipe),
+        _expected,
+        _with_bias_known(bias),
+        combined_and_calibrated(recipe, calibrate),
+        AS_IT_IS if dead is None else flag_dead(below=dead),
+        recipe.normalise,
+    )
+
+
+def _with_bias_known(bias: MasterBias | None) -> Callable[[FrameSet], FrameSet]:
+    """Say where flats may hold a bias that nothing takes out."""
+
+    def check(flats: FrameSet) -> FrameSet:
+        if bias is None and not any(frame.state.bias or frame.state.dark for frame in flats):
+            advise(
+                f"{flats[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
+                AssumptionWarning,
+            )
+        return flats
+
+    return check
 
 
 def _some_good(image: Image) -> Image:

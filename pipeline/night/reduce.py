@@ -1,4 +1,12 @@
-"""The default chains: to use as they are, or to copy and change."""
+"""The order of a reduction: one chain, from linearity to orientation, to use as it is or to copy and change.
+
+- each raw frame: saturation flagged, made linear, bad pixels flagged, overscan out, trimmed;
+- put together: combined, bias out, photons counted, dark out, cosmic rays cleaned, divided by the flat;
+- the image: fringes out, flags grown, bad pixels healed, in electrons, turned, its header attached.
+
+Masters are made in the same order, as far as each goes, in :mod:`~pipeline.night.masters`; steps that depend on the
+recipe and on the frames at hand stand in :mod:`~pipeline.night.steps`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +19,20 @@ from pipeline.compose.stage import stage
 from pipeline.detector.setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
-from pipeline.night.recipe import Recipe, scale_of
+from pipeline.night.recipe import Recipe
+from pipeline.night.steps import (
+    AS_IT_IS,
+    combined,
+    combined_and_calibrated,
+    flags_grown,
+    in_electrons,
+    photons_counted,
+    raw_steps,
+    scale_of,
+    with_noise_known,
+)
 from pipeline.records.frames import FrameSet, Image
 from pipeline.stacking.add import add_images, by_lamp
-from pipeline.stages.bad_pixels import grow_flags
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.dark import subtract_dark
 from pipeline.stages.flat import divide
@@ -44,54 +62,74 @@ def reduce(
     chosen = frames.of_kind(kind)
     if not chosen.frames:
         raise StepError(f"reduce: no {kind} frames in {frames!r}; give at least one")
+    is_light = kind == "light"
     made = masters or make_masters(frames, recipe)
-    light = frames.light.frames[:1] if kind == "arc" else ()
-    check_alike(chosen, with_others=(*made.images, *light))
-    recipe = recipe.knowing(made.noise, chosen)
+    check_alike(chosen, with_others=(*made.images, *(() if is_light else frames.light.frames[:1])))
+    recipe = with_noise_known(recipe, made.noise, chosen)
     calibrate = chain(
         subtract_bias(bias=made.bias),
-        recipe.counted(),
+        photons_counted(recipe),
         subtract_dark(dark=made.dark),
-        *((recipe.cosmics,) if recipe.cosmics and kind == "light" else ()),
-        divide(flat=made.flat if kind == "light" else None),
+        (recipe.cosmics if is_light else None) or AS_IT_IS,
+        divide(flat=made.flat if is_light else None),
     )
-    image = (_lights if kind == "light" else _arcs)(recipe.prepared(chosen), calibrate, recipe)
-    if image.pixels.mask.all():
-        advise(f"{image.name}: no pixel of the {kind} is good: all are NaN or flagged", AssumptionWarning)
-    return pipe(image, _finishing(recipe, kind), recipe.finished, attach_header)
+    finish = chain(
+        (recipe.fringe if is_light else None) or AS_IT_IS,
+        flags_grown(recipe),
+        recipe.healing or AS_IT_IS,
+        in_electrons(recipe),
+        recipe.orient or AS_IT_IS,
+    )
+    return pipe(
+        chosen,
+        raw_steps(recipe),  # saturation, linearity, bad pixels, overscan
+        _lights_together(recipe, calibrate) if is_light else _arcs_together(recipe, calibrate),
+        _something_left,
+        finish,
+        attach_header,
+    )
 
 
-def _finishing(recipe: Recipe, kind: str) -> Callable[[Image], Image]:
-    """Give what comes after calibration: fringes out, flags grown, bad pixels healed."""
-    flagging = recipe.flagging
-    grow = grow_flags(by=flagging.grow, diagonals=flagging.diagonals) if flagging.grow else None
-    steps = (recipe.fringe if kind == "light" else None, grow, recipe.healing)
-    return chain(*(step for step in steps if step is not None))
+def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+    """Combine and calibrate lights; those of several exposures are calibrated each, and this is said."""
+
+    def put_together(lights: FrameSet) -> Image:
+        check_target(lights)
+        if scale_of(lights):
+            advise(
+                f"lights of several exposures, {_seconds_of(lights)}: each is calibrated, and all are combined at "
+                "their mean exposure, weighed by exposure",
+                AssumptionWarning,
+            )
+        return combined_and_calibrated(recipe, calibrate)(lights)
+
+    return put_together
 
 
-def _lights(lights: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:
-    check_target(lights)
-    if scale_of(lights):
+def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+    """Combine and calibrate arcs by lamp and exposure, and add what comes of several, which is said."""
+
+    def put_together(arcs: FrameSet) -> Image:
+        groups = by_lamp(arcs)
+        parts = [pipe(group, combined(recipe), calibrate) for group in groups]
+        if len(parts) == 1:
+            return parts[0]
+        listed = "; ".join(", ".join(arc.name for arc in group) for group in groups)
         advise(
-            f"lights of several exposures, {_seconds_of(lights)}: each is calibrated, and all are combined at their "
-            "mean exposure, weighed by exposure",
+            f"arcs of {len(groups)} lamps or exposures by their headers ({listed}): combined by lamp and exposure, "
+            "and added",
             AssumptionWarning,
         )
-    return recipe.calibrated(lights, calibrate)
+        return add_images(FrameSet(parts))
+
+    return put_together
 
 
-def _arcs(arcs: FrameSet, calibrate: Callable[[Image], Image], recipe: Recipe) -> Image:
-    groups = by_lamp(arcs)
-    parts = [pipe(group, recipe.combined, calibrate) for group in groups]
-    if len(parts) == 1:
-        return parts[0]
-    listed = "; ".join(", ".join(arc.name for arc in group) for group in groups)
-    advise(
-        f"arcs of {len(groups)} lamps or exposures by their headers ({listed}): combined by lamp and exposure, "
-        "and added",
-        AssumptionWarning,
-    )
-    return add_images(FrameSet(parts))
+def _something_left(image: Image) -> Image:
+    """Say where nothing of an image is good."""
+    if image.pixels.mask.all():
+        advise(f"{image.name}: no pixel of the {image.kind} is good: all are NaN or flagged", AssumptionWarning)
+    return image
 
 
 def _seconds_of(frames: FrameSet) -> str:

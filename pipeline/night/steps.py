@@ -1,0 +1,240 @@
+"""The steps of a reduction that depend on its recipe, and on the frames at hand.
+
+What is done to raw frames before any two are put together; whether frames are combined before they are calibrated or
+after; what is known of their noise.  Each function gives a step, to stand in a chain such as those of
+:mod:`~pipeline.night.masters` and :mod:`~pipeline.night.reduce`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from pipeline.compose.chain import Chain, chain, each
+from pipeline.compose.running import advise
+from pipeline.detector.amplifier_values import several_gains
+from pipeline.errors import AssumptionWarning, StepError
+from pipeline.night.recipe import Recipe
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Flag
+from pipeline.stacking.combine import combine, levels, loaded
+from pipeline.stacking.compatibility import exposures_differ
+from pipeline.stages.bad_pixels import flag_bad, grow_flags
+from pipeline.stages.declare import declare
+from pipeline.stages.gain import to_electrons
+from pipeline.stages.overscan import declares_sections
+from pipeline.stages.saturation import drop_rare_saturation, flag_saturated
+from pipeline.stages.variance import correct_median, estimate_variance, is_median_of_counts, noise_of
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.photon_noise import in_unit_of
+
+Scale: TypeAlias = Literal["exposure", "level"]
+
+AS_IT_IS: Chain[Image, Image] = chain()
+"""Stands for a step that the recipe leaves out."""
+
+UNEVEN = 0.1
+"""Flats whose levels differ by more than this fraction are calibrated each: in twilight light fades, and bias and dark
+do not fade with it."""
+
+GAINS_DIFFER = 1.3
+"""A header's gain that is wrong by this factor is said to be."""
+
+
+# raw frames, before any two are put together
+
+
+def raw_steps(recipe: Recipe) -> Chain[FrameSet, FrameSet]:
+    """Make raw frames ready to be combined."""
+    return chain(
+        each(_as_declared(recipe)),
+        each(flag_saturated(level=recipe.saturation)),
+        each(recipe.linearity or AS_IT_IS),
+        _overscan_out(recipe),
+        _gains_of_amplifiers_evened(recipe),
+    )
+
+
+def _as_declared(recipe: Recipe) -> Callable[[Image], Image]:
+    """Take frames as raw, or as finished, where the user says so."""
+
+    def take(image: Image) -> Image:
+        for kind, state in recipe.declared:
+            image = declare(image, state=state) if image.kind == kind else image
+        return image
+
+    return take
+
+
+def _overscan_out(recipe: Recipe) -> Callable[[FrameSet], FrameSet]:
+    """Take out the overscan and trim, where anything declares sections; flag bad pixels of the whole frame before."""
+
+    def take_out(frames: FrameSet) -> FrameSet:
+        if recipe.overscan is None or not (recipe.reads_amplifiers or any(map(declares_sections, frames))):
+            return frames
+        mask = recipe.flagging.mask
+        of_whole_frame = mask is not None and mask.shape == frames[0].shape
+        return each(chain(flag_bad(mask=mask) if of_whole_frame else AS_IT_IS, recipe.overscan))(frames)
+
+    return take_out
+
+
+def _gains_of_amplifiers_evened(recipe: Recipe) -> Callable[[FrameSet], FrameSet]:
+    """Bring frames whose amplifiers have each their gain to electrons: the flat would even gains out."""
+
+    def even(frames: FrameSet) -> FrameSet:
+        step, given = recipe.electrons, recipe.gains_given
+        several = given if given is not None else any(map(several_gains, frames))
+        if step is None or not several:
+            return frames
+        return FrameSet(frame if frame.state.unit == "" else step(frame) for frame in frames)
+
+    return even
+
+
+# putting frames together
+
+
+def combined(recipe: Recipe) -> Callable[[FrameSet], Image]:
+    """Combine frames of one kind that are alike, and flag what the mask says is bad."""
+    return lambda frames: _combined(recipe, frames)
+
+
+def combined_and_calibrated(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+    """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
+
+    Lights from which cosmic rays are cleaned are calibrated each.
+    """
+
+    def put_together(frames: FrameSet) -> Image:
+        frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
+        scale, light = scale_of(frames), frames[0].kind == "light"
+        if scale is None and not (recipe.cosmics and light):
+            return calibrate(_combined(recipe, frames))
+        ready = each(calibrate)(frames)
+        if not (scale and light):
+            return _combined(recipe, ready, scale)
+        _check_no_pedestal(ready)
+        return _combined(recipe, ready, scale, "exposure")
+
+    return put_together
+
+
+def scale_of(frames: FrameSet) -> Scale | None:
+    """Tell by what frames have to be scaled to be alike; None where they are."""
+    kind = frames[0].kind
+    if exposures_differ(frames):
+        unknown = kind == "light" and any(frame.exposure is None for frame in frames)
+        return None if unknown else ("level" if kind == "flat" else "exposure")
+    if kind != "flat" or len(frames) == 1:
+        return None
+    found = np.array(levels(frames))
+    return "level" if np.ptp(found) > UNEVEN * found.max() > 0 else None
+
+
+def _combined(
+    recipe: Recipe, frames: FrameSet, scale: Scale | None = None, weights: Literal["exposure"] | None = None
+) -> Image:
+    put_together = combine(
+        method=recipe.method,
+        clip=recipe.clip,
+        scale=scale,
+        weights=None if recipe.method == "median" else weights,
+        variance=recipe.variance,
+    )
+    image, fraction, mask = put_together(frames), recipe.flagging.fraction, recipe.flagging.mask
+    if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
+        image = put_together(drop_rare_saturation(frames, fraction=fraction))
+    masked = mask is None or image.went_through(flag_bad)
+    return image if masked else flag_bad(image, mask=mask)
+
+
+def _check_no_pedestal(lights: FrameSet) -> None:
+    """Refuse lights of several exposures that hold what does not grow with time.
+
+    :raises StepError: neither bias nor overscan is out of one.
+    """
+    for light in lights:
+        if not (light.state.bias or light.state.overscan):
+            raise StepError(
+                f"{light.name}: lights of several exposures are scaled, and its bias, which does not grow with "
+                "time, is still in; give bias frames, or put lights of each exposure in a list of their own"
+            )
+
+
+# photons and their noise
+
+
+def with_noise_known(recipe: Recipe, shown: Noise | None, frames: FrameSet) -> Recipe:
+    """Give the same recipe, that takes the noise of frames whose headers do not tell it from what others show.
+
+    Where headers tell a gain that the others do not bear out, this is said.
+
+    :param shown: the noise that bias and flat frames show; None where they do not.
+    """
+    if recipe.variance != "noise" or (recipe.clip and recipe.clip.counting):
+        return recipe
+    if isinstance(recipe.noise, tuple) or (recipe.noise is None and shown is None):
+        return recipe
+    if recipe.noise or shown is None:
+        return attrs.evolve(recipe, variance=recipe.noise)
+    told = [noise_of(frame) for frame in frames]
+    if not all(told):
+        return attrs.evolve(recipe, variance=shown)
+    slopes = [noise.b / shown.b for noise in told if isinstance(noise, Noise)] or [1.0]
+    off = max(slopes, key=lambda ratio: abs(math.log(ratio)))
+    if abs(math.log(off)) > math.log(GAINS_DIFFER):
+        advise(
+            f"{frames[0].name}: its header says a gain of {1 / (off * shown.b):.3g} e-/ADU, bias and flat frames "
+            f"show {1 / shown.b:.3g}; the header is believed for its variance; is it right? (--gain, --read-noise)",
+            AssumptionWarning,
+        )
+    return recipe
+
+
+def photons_counted(recipe: Recipe) -> Callable[[Image], Image]:
+    """Do what has to be done about photons once the bias is out, their noise being known.
+
+    An image of one frame gets its variance; combine tells that of more.  A median is brought up to the mean, but
+    for one that was asked for without a clip by the noise: that is to be the median, and no more.
+    """
+    shown = recipe.variance if isinstance(recipe.variance, Noise) else None
+
+    def count(image: Image) -> Image:
+        if recipe.variance is None or image.found is None:
+            return image
+        noise = _noise_said(recipe, image) or noise_of(image) or shown
+        if image.found.frames == 1:
+            return image if image.pixels.variance is not None else estimate_variance(image, noise=noise)
+        by_noise = recipe.clip is not None and recipe.clip.spread == "noise"
+        lifted = by_noise and isinstance(noise, Noise) and is_median_of_counts(image, noise)
+        return correct_median(image, noise=noise) if lifted and isinstance(noise, Noise) else image
+
+    return count
+
+
+def _noise_said(recipe: Recipe, image: Image) -> Noise | tuple[Noise, ...] | None:
+    """Give the noise that the recipe says, in the image's unit."""
+    if not isinstance(recipe.noise, tuple):
+        return in_unit_of(image, recipe.noise) if recipe.noise else None
+    each_one = tuple(in_unit_of(image, one) for one in recipe.noise)
+    return None if None in each_one else tuple(one for one in each_one if one)
+
+
+# finishing
+
+
+def flags_grown(recipe: Recipe) -> Callable[[Image], Image]:
+    """Flag the neighbours of flagged pixels, where the recipe says so."""
+    flagging = recipe.flagging
+    return grow_flags(by=flagging.grow, diagonals=flagging.diagonals) if flagging.grow else AS_IT_IS
+
+
+def in_electrons(recipe: Recipe) -> Callable[[Image], Image]:
+    """Turn the image into electrons, where the recipe says so and its frames were not before."""
+    step = recipe.electrons
+    return lambda image: image if step is None or image.went_through(to_electrons) else step(image)
