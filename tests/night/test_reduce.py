@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_masters import SHAPE, full
+from strategies import seeds
 
 from pipeline import (
     Clip,
@@ -14,9 +17,11 @@ from pipeline import (
     chain,
     combine,
     divide,
+    make_masters,
     normalise_flat,
     pipe,
     reduce,
+    reduce_each,
     subtract_bias,
     subtract_dark,
 )
@@ -60,3 +65,39 @@ def test_a_reduction_by_the_median_says_that_it_was_brought_up():
     assert "correct_median" in steps[Clip()]
     assert "correct_median" not in steps[None] + steps[Clip("mad")]
     assert "correct_median" not in [ran.stage for ran in reduce(night.frames).history]
+
+
+# ---- each light on its own ----
+
+
+@given(seeds, st.integers(1, 4))
+def test_each_light_is_reduced_as_a_night_with_that_light_alone(seed, lights):
+    """In the order of the night, and by the same masters."""
+    frames = simulate(seed=seed, shape=(24, 48), counts=Counts(bias=3, dark=2, flat=3, light=lights)).frames
+    masters = make_masters(frames)
+    made = reduce_each(frames)
+    assert [image.header.get("LIGHT1") for image in made] == [light.name for light in frames.light]
+    for image, light in zip(made, frames.light, strict=True):
+        assert image.pixels == reduce(FrameSet((light,)), masters=masters).pixels
+
+
+def test_lights_reduced_by_themselves_have_the_mean_of_all():
+    night = simulate(shape=(24, 48), counts=Counts(light=3), detector=Detector(cosmic_rays=0))
+    recipe = Recipe(clip=None)
+    each = [image.pixels.values for image in reduce_each(night.frames, recipe=recipe)]
+    np.testing.assert_allclose(
+        np.mean(each, 0), reduce(night.frames, recipe=recipe).pixels.values, rtol=1e-5, atol=1e-3
+    )
+
+
+def test_masters_that_are_given_are_used_for_each_light_and_the_nights_own_frames_are_not():
+    light = Image.of(full(7), exposure=10.0, name="l.fits")
+    bias = Image.of(full(99), kind="bias", exposure=0.0)
+    masters = make_masters(FrameSet([Image.of(full(3), kind="bias", exposure=0.0)] * 2))
+    (image,) = reduce_each(FrameSet([bias, light]), masters=masters)
+    np.testing.assert_array_equal(image.pixels.values, 4.0)
+
+
+def test_reducing_each_light_of_a_night_without_lights_is_refused():
+    with pytest.raises(StepError, match=r"reduce_each: no light frames in .*; give at least one"):
+        reduce_each(FrameSet([Image.of(full(1), kind="bias")]))

@@ -11,8 +11,21 @@ from made_frames import even_frames, exposed, without_bias
 from made_masters import a_rate
 from strategies import CLIPS, OWN_SPREAD, clips, flags_of, frames_of, kinds, methods, quick, seeds, stacks
 
-from pipeline import Clip, Flag, FrameSet, Image, MasterBias, Noise, combine, each, open_frame, subtract_bias
+from pipeline import (
+    Clip,
+    Flag,
+    FrameSet,
+    Image,
+    MasterBias,
+    Noise,
+    combine,
+    each,
+    measure_noise,
+    open_frame,
+    subtract_bias,
+)
 from pipeline.errors import AssumptionWarning, SettingError, StepError
+from pipeline.statistics.noise import QUANTISATION
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -228,3 +241,64 @@ def test_weights_need_the_mean():
 def test_rates_of_several_exposures_combine_as_they_are():
     frames = FrameSet(a_rate(value, exposure=t) for value, t in ((4, 10), (6, 600)))
     assert (combine(frames, clip=None).pixels.values == 5).all()
+
+
+# ---- the noise of a stack, measured by itself ----
+
+NOISE_SHAPE = (48, 96)
+
+
+def exposures(seed, frames, *, gain, read_noise, low=200.0, high=200.0):
+    """Simulate exposures of electrons that rise from low to high across the frame: (frames, rows, columns) in ADU."""
+    rng = np.random.default_rng(seed)
+    electrons = np.broadcast_to(np.linspace(low, high, NOISE_SHAPE[1]), (frames, *NOISE_SHAPE))
+    return (rng.poisson(electrons) + rng.normal(0, read_noise, electrons.shape)) / gain
+
+
+@quick
+@given(seeds, st.integers(2, 8), st.floats(1, 30))
+def test_the_read_noise_of_biases_comes_back(seed, frames, read_noise):
+    """Within 5 %, or 0.02 ADU where rounding to whole numbers shows."""
+    rng = np.random.default_rng(seed)
+    stack = np.rint(rng.normal(1000, read_noise, (frames, *NOISE_SHAPE))).astype(np.uint16)
+    noise = measure_noise(frames_of(stack, kind="bias"))
+    assert noise.b == 0
+    assert np.sqrt(noise.a) == pytest.approx(np.hypot(read_noise, np.sqrt(QUANTISATION)), rel=0.05, abs=0.02)
+
+
+@quick
+@given(seeds, st.floats(0.5, 4))
+def test_the_gain_of_flats_comes_back(seed, gain):
+    stack = exposures(seed, 6, gain=gain, read_noise=5.0, low=500.0, high=20_000.0)
+    noise = measure_noise(frames_of(stack, kind="flat"))
+    assert 1 / noise.b == pytest.approx(gain, rel=0.1)
+
+
+@quick
+@given(seeds, kinds, st.integers(3, 6))
+def test_the_measured_noise_is_what_combine_clips_by(seed, kind, frames):
+    of_kind = frames_of(exposures(seed, frames, gain=1.5, read_noise=4.0), kind=kind)
+    assert measure_noise(of_kind) == combine(of_kind).found.noise
+
+
+@quick
+@given(seeds, kinds, st.sampled_from([2.0, 8.0, 64.0]))
+def test_the_measured_noise_scales_with_the_frames(seed, kind, factor):
+    """To the bit with powers of 2, as long as it is above the rounding of whole numbers."""
+    stack = exposures(seed, 4, gain=1.0, read_noise=10.0, high=4000.0)
+    one, scaled = (measure_noise(frames_of(values, kind=kind)) for values in (stack, factor * stack))
+    assert (scaled.a, scaled.b) == (pytest.approx(one.a * factor**2), pytest.approx(one.b * factor))
+    assert (scaled.c, scaled.d) == (pytest.approx(one.c), pytest.approx(one.d))
+
+
+@quick
+@given(seeds, st.permutations(range(4)))
+def test_the_order_of_frames_changes_nothing_of_their_noise(seed, order):
+    stack = exposures(seed, 4, gain=1.0, read_noise=10.0).astype(np.uint16)
+    assert measure_noise(frames_of(stack)) == measure_noise(frames_of(stack[list(order)]))
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_the_noise_of_fewer_than_two_frames_is_refused(frames):
+    with pytest.raises(StepError, match=f"the noise of {frames} frames cannot be measured; it takes two or more"):
+        measure_noise(FrameSet(frames_of(np.ones((frames, 4, 4)))))
