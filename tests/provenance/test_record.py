@@ -165,7 +165,7 @@ def test_a_setting_of_another_version_is_refused(night, capsys):
     assert "settings that this version does not know: magic" in capsys.readouterr().err
 
 
-NAMES_OF_0_1 = {"drop_rare_saturation": "spare_saturated", "declare": "take_as", "add_images": "add"}
+NAMES_OF_0_1 = {"declare": "take_as", "add_images": "add"}
 """Stages whose names were others when records of 0.1 were written; all its settings have their names still."""
 
 
@@ -173,7 +173,7 @@ NAMES_OF_0_1 = {"drop_rare_saturation": "spare_saturated", "declare": "take_as",
     ("options", "renamed"),
     [
         (["--raw", "dark"], {"declare"}),
-        (["--saturated-fraction", "0.9"], {"drop_rare_saturation"}),
+        (["--saturated-fraction", "0.9"], set()),
         ([], {"add_images"}),
     ],
     ids=["--raw", "--saturated-fraction", "arcs of two lamps"],
