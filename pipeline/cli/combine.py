@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.cli.options import (
-    UNUSED,
+    NO_REDUCTION,
     add_combining_options,
     add_worker_options,
     combined_by,
@@ -15,7 +15,7 @@ from pipeline.cli.options import (
     recipe_of,
 )
 from pipeline.cli.outputs import check_outputs, record_command, record_path, write_product, written_together
-from pipeline.cli.step_options import NO_EXTRAS, NO_SWITCHES
+from pipeline.cli.step_options import NO_CORE_STEPS, NO_OTHER_STEPS
 from pipeline.cli.terminal import printer_of
 from pipeline.compose.chain import pipe
 from pipeline.detector.setup import check_alike, check_target
@@ -31,7 +31,7 @@ def add_combine(stack: argparse.ArgumentParser) -> None:
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
     add_worker_options(stack)
-    stack.set_defaults(run=_combine, dark_has_bias=None, **UNUSED, **NO_SWITCHES, **NO_EXTRAS)
+    stack.set_defaults(run=_combine, dark_has_bias=None, **NO_REDUCTION, **NO_CORE_STEPS, **NO_OTHER_STEPS)
 
 
 def _combine(options: argparse.Namespace) -> None:

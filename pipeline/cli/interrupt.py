@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 INTERRUPTED = 130
-WORDS = "interrupted; nothing half-written is left"
+INTERRUPTED_WORDS = "interrupted; nothing half-written is left"
 
 
 def leave_on_ctrl_c() -> None:
@@ -21,7 +21,7 @@ def leave_on_ctrl_c() -> None:
 
 def leave_at_once(*_: Any) -> None:
     """End this process, in which nothing has been begun or all is done: a handler of signals."""
-    os.write(2, f"ccd-pipeline: {WORDS}\n".encode())
+    os.write(2, f"ccd-pipeline: {INTERRUPTED_WORDS}\n".encode())
     os._exit(INTERRUPTED)
 
 

@@ -11,8 +11,8 @@ import sys
 import traceback
 from collections.abc import Collection, Sequence
 
-from pipeline.cli.interrupt import INTERRUPTED, WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import progress_bar, shown, warnings_as_notes
+from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
+from pipeline.cli.terminal import printable, progress_bar, warnings_as_notes
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         return _failed(_words_of(error), WRONG_DATA)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - where a bug is told from a user's mistake, last
         if came_of_ctrl_c(error):
-            return _failed(WORDS, INTERRUPTED)
+            return _failed(INTERRUPTED_WORDS, INTERRUPTED)
         traceback.print_exc()
         return _failed("this is a bug in ccd-pipeline; please report it with the lines above", OUR_BUG)
     return OK
@@ -71,7 +71,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _failed(message: str, status: int) -> int:
-    print(shown(f"ccd-pipeline: {message}"), file=sys.stderr)
+    print(printable(f"ccd-pipeline: {message}"), file=sys.stderr)
     return status
 
 
@@ -82,8 +82,8 @@ def parser_for(words: Collection[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=CREATOR)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, told in COMMANDS.items():
-        command = commands.add_parser(name, help=told)
+    for name, words_of_help in COMMANDS.items():
+        command = commands.add_parser(name, help=words_of_help)
         if name in words:
             _add_options(name, command)
     return parser

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.step_options import add_linearity, add_noise, extra_steps, noise_given, steps_of
+from pipeline.cli.step_options import add_linearity, add_noise, core_steps, noise_given, other_steps
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
@@ -80,7 +80,7 @@ def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]
     return (*raw, *((kind, "finished") for kind in options.finished))
 
 
-UNUSED = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
+NO_REDUCTION = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
 """Where there is no reduction, none of its switches is set."""
 
 
@@ -135,8 +135,8 @@ def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None)
         dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
         flagging=flagging_of(options, mask_hdu),
         declared=declared_of(options),
-        **steps_of(options),
-        **extra_steps(options),
+        **core_steps(options),
+        **other_steps(options),
     )
 
 

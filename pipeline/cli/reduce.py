@@ -27,7 +27,7 @@ from pipeline.cli.outputs import (
     write_product,
     written_together,
 )
-from pipeline.cli.step_options import add_extras, add_switches
+from pipeline.cli.step_options import add_core_steps, add_other_steps
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.quality_file import quality_of, write_quality
@@ -61,10 +61,10 @@ def add_reduce(reduction: argparse.ArgumentParser) -> None:
     reduction.add_argument(
         "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
     )
-    add_switches(reduction)
+    add_core_steps(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
-    add_extras(reduction)
+    add_other_steps(reduction)
     reduction.set_defaults(run=_reduce)
 
 

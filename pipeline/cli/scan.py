@@ -1,11 +1,13 @@
-"""Edge: the command ``ccd-pipeline scan``."""
+"""Edge: the command ``ccd-pipeline scan``: file lists proposed for a folder, and written for people to check."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from pipeline.library.scan import propose_filelists, write_lists
+from pipeline.errors import OutputError
+from pipeline.fits.atomic import check_writable, together, whole_file
+from pipeline.library.scan import FRAME_NAMES, propose_filelists
 from pipeline.night.filelist import parse_filelist
 
 
@@ -24,11 +26,29 @@ def _scan(options: argparse.Namespace) -> None:
     lists = propose_filelists(options.directory, beside=options.output.parent)
     for path, text in zip(write_lists(lists, options.output, overwrite=options.overwrite), lists.values(), strict=True):
         left_out = text.count("  # left out: ")
-        told = f", {left_out} files left out" if left_out else ""
+        without = f", {left_out} files left out" if left_out else ""
         rows = sum(1 for line in text.splitlines() if not line.startswith("#"))
         if not options.quiet:
             print(
-                f"wrote {path}: {parse_filelist(text)!r}{told}; check it before it is used"
+                f"wrote {path}: {parse_filelist(text)!r}{without}; check it before it is used"
                 if rows
-                else f"wrote {path}: no frame could be placed{told}"
+                else f"wrote {path}: no frame could be placed{without}"
             )
+
+
+def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write all lists or none, their paths as they are: one under the name given, several with the target's name added.
+
+    :raises OutputError: a file is there and may not be overwritten, or cannot be written.
+    """
+    several = len(lists) > 1
+    paths = [output.with_name(f"{output.stem}_{name}{output.suffix}") if several else output for name in lists]
+    for path in paths:
+        if FRAME_NAMES.fullmatch(path.name):
+            raise OutputError(f"{path}: is a frame by its name; name a list, such as night.csv")
+        check_writable(path, overwrite)
+    with together():
+        for path, text in zip(paths, lists.values(), strict=True):
+            with whole_file(path, overwrite) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    return paths

@@ -22,12 +22,12 @@ from pipeline.stages.orientation import orient
 from pipeline.stages.overscan import subtract_overscan
 from pipeline.statistics.noise import Noise
 
-NO_SWITCHES: dict[str, Any] = {"no_overscan": True, "flat_by": "mean", "flat_region": "", "electrons": False}
-NO_SWITCHES |= {"flat_order": None, "saxis": None}
+NO_CORE_STEPS: dict[str, Any] = {"no_overscan": True, "flat_by": "mean", "flat_region": "", "electrons": False}
+NO_CORE_STEPS |= {"flat_order": None, "saxis": None}
 """What stands for the switches in a command that has none."""
 
 
-def add_switches(parser: argparse.ArgumentParser) -> None:
+def add_core_steps(parser: argparse.ArgumentParser) -> None:
     """Add the switches, in the order in which their steps run."""
     frame = parser.add_argument_group("overscan and trimming")
     frame.add_argument("--overscan", choices=["mean", "median"], help="how overscan is averaged (default: mean)")
@@ -82,7 +82,7 @@ def _numbers(text: str) -> float | tuple[float, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
-def given(value: float | Sequence[float] | None) -> float | tuple[float, ...] | None:
+def number_or_tuple(value: float | Sequence[float] | None) -> float | tuple[float, ...] | None:
     """Give a number, or one of each amplifier, as it was typed or as a record keeps it."""
     return tuple(value) if isinstance(value, Sequence) else value
 
@@ -92,7 +92,7 @@ def noise_given(options: argparse.Namespace) -> Noise | tuple[Noise, ...] | None
 
     :raises SettingError: one comes without the other, or they are of different numbers of amplifiers.
     """
-    gain, read_noise = given(options.gain), given(options.read_noise)
+    gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
     if (gain is None) != (read_noise is None) and not (options.electrons and gain):
         raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
     if gain is None or read_noise is None:
@@ -105,7 +105,7 @@ def noise_given(options: argparse.Namespace) -> Noise | tuple[Noise, ...] | None
     return every if count > 1 else every[0]
 
 
-def steps_of(options: argparse.Namespace) -> dict[str, Any]:
+def core_steps(options: argparse.Namespace) -> dict[str, Any]:
     """Give the steps of a recipe that the switches ask for.
 
     :raises SettingError: switches contradict each other.
@@ -113,7 +113,7 @@ def steps_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "overscan": None if options.no_overscan else _overscan(options),
         "normalise": _normalise(options),
-        "electrons": to_electrons(gain=given(options.gain)) if options.electrons else None,
+        "electrons": to_electrons(gain=number_or_tuple(options.gain)) if options.electrons else None,
         "orient": None if options.saxis is None else orient(saxis=options.saxis),
     }
 
@@ -148,8 +148,8 @@ def _normalise(options: argparse.Namespace) -> Any:
 
 # ---- steps around the core ----
 
-NO_EXTRAS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}
-NO_EXTRAS |= {"heal": None, "heal_reach": None, "quality": None}
+NO_OTHER_STEPS: dict[str, Any] = {"cosmic_rays": None, "cosmic": [], "fringe": None, "fringe_scale": None}
+NO_OTHER_STEPS |= {"heal": None, "heal_reach": None, "quality": None}
 """What stands for the switches of a reduction in a command that has none."""
 
 
@@ -163,7 +163,7 @@ def add_linearity(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pedestal", type=float, default=0.0, metavar="P", help="ADU, for --linearity (default: 0)")
 
 
-def add_extras(parser: argparse.ArgumentParser) -> None:
+def add_other_steps(parser: argparse.ArgumentParser) -> None:
     """Add the switches of what is done to lights, in the order in which it is done."""
     add = parser.add_argument_group("steps around the core, off by default").add_argument
     add(
@@ -190,7 +190,7 @@ def add_extras(parser: argparse.ArgumentParser) -> None:
     add("--quality", type=Path, metavar="FILE", help="write quality numbers of every frame and product as CSV")
 
 
-def extra_steps(options: argparse.Namespace) -> dict[str, Any]:
+def other_steps(options: argparse.Namespace) -> dict[str, Any]:
     """Give the steps of a recipe that the switches ask for.
 
     :raises SettingError: switches contradict each other or make no sense.
@@ -225,7 +225,7 @@ def _cosmics(options: argparse.Namespace) -> Any:
     from pipeline.stages.cosmic_rays import LACosmic, clean_cosmic_rays
 
     settings = LACosmic(fsmode=options.cosmic_rays, **dict(_setting(text, LACosmic) for text in options.cosmic))
-    gain, read_noise = given(options.gain), given(options.read_noise)
+    gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
     if options.electrons and isinstance(gain, tuple):
         gain = 1.0  # frames are electrons by then
     return clean_cosmic_rays(gain=gain or 0.0, read_noise=read_noise or 0.0, by=settings)

@@ -14,7 +14,7 @@ STANDS_OUT = 5.0
 CELL = 64
 """The side of the squares in which the noise is measured."""
 
-EVERY = 4
+ROW_STEP = 4
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ def noise_map(values: Array) -> Array:
     The median of |v₋₁ − 2 v₀ + v₊₁|/√6 of every fourth row, which a slope does not move; 0 where it cannot be told.
     """
     height, width = values.shape
-    rows = values[::EVERY]
+    rows = values[::ROW_STEP]
     if width < 3:
         return np.zeros((-(-height // CELL), -(-width // CELL)))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -63,7 +63,7 @@ def noise_map(values: Array) -> Array:
     noise = np.zeros((-(-height // CELL), -(-width // CELL)))
     for i in range(noise.shape[0]):
         for j in range(noise.shape[1]):
-            square = bend[i * CELL // EVERY : (i + 1) * CELL // EVERY, j * CELL : (j + 1) * CELL].ravel()
+            square = bend[i * CELL // ROW_STEP : (i + 1) * CELL // ROW_STEP, j * CELL : (j + 1) * CELL].ravel()
             noise[i, j] = _median(square if np.isfinite(square).all() else square[np.isfinite(square)])
     noise *= MAD_TO_SIGMA / np.sqrt(6)
     return noise

@@ -1,4 +1,7 @@
-"""Which colour a value gets: limits, stretches and colour maps.  Values stay physical; only colours are stretched."""
+"""Which colour a value gets: limits, stretches and colour maps, and a record of which are asked for.
+
+Values stay physical; only colours are stretched.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,7 @@ def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
 
 @attrs.frozen
 class Appearance:
-    """How a picture is to look: limits and stretch to begin with, and the colour map (see ``stretch.MAPS``)."""
+    """How a picture is to look: limits and stretch to begin with, and the colour map (one of ``MAPS``)."""
 
     limits: Limits = attrs.field(default="zscale")
     stretch: Stretch = attrs.field(default="linear")

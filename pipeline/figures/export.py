@@ -1,4 +1,4 @@
-"""Edge: figures into files, of the kind that the name asks for."""
+"""Edge: ``export_figure``: a figure into a file of the kind that its name asks for: page, image, JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import attrs
 import numpy as np
 
 from pipeline.errors import OutputError, SettingError
-from pipeline.figures import figure as figures
-from pipeline.figures import layout
 from pipeline.figures.colour import Appearance
-from pipeline.figures.figure import drawing
+from pipeline.figures.figure import FIRST_VIEW_CELLS, drawing, limits_of
 from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
+from pipeline.figures.layout import figure_layout, fixed_size_layout
 from pipeline.figures.plotly_json import as_json
 from pipeline.figures.static_image import painted
 from pipeline.figures.view import View, view_of
@@ -23,7 +22,7 @@ from pipeline.fits.write import write_whole
 JSON_CELLS = 1024
 """JSON holds at most this number of blocks, squared, unless all pixels are asked for."""
 
-FULL = 10**6
+EVERY_CELL = 10**6
 
 
 @attrs.frozen
@@ -91,12 +90,12 @@ def _html(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes: 
 
 
 def _iframe(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001
-    height = layout.layout_of(view, look, figures.limits_of(view))["height"] + 160
+    height = figure_layout(view, look, limits_of(view))["height"] + 160
     return iframe(page(panel(view, look), form.plotlyjs), view.title, height).encode(errors="replace")
 
 
 def _json(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001
-    spec = drawing(view, look, FULL if form.full else JSON_CELLS)
+    spec = drawing(view, look, EVERY_CELL if form.full else JSON_CELLS)
     if not form.compact:
         for trace in spec["data"][:2]:
             trace["z"] = _to_the_noise(trace["z"], view.noise)
@@ -119,8 +118,8 @@ def _static(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes
 def _by_browser(view: View, look: Appearance, kind: str) -> bytes:
     import plotly.graph_objects as go
 
-    spec = drawing(view, look, figures.CELLS)
-    spec["layout"] = layout.fixed(spec["layout"], view)
+    spec = drawing(view, look, FIRST_VIEW_CELLS)
+    spec["layout"] = fixed_size_layout(spec["layout"], view)
     mend = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
     try:
         import kaleido  # noqa: F401 - plotly finds it by itself, and says little where it is missing

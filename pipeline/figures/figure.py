@@ -8,15 +8,14 @@ import numpy as np
 
 from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, Appearance, Limits, Range, ranges
-from pipeline.figures.layout import FILL, LINE, NONE, binned, layout_of, menus_of, span_of, title_of
+from pipeline.figures.layout import FILL, LINE, NO_PIXELS, binned, figure_layout, menus_of, span_of, title_of
 from pipeline.figures.view import View, view_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CELLS = 512
+FIRST_VIEW_CELLS = 512
 """First views have at most this number of blocks, squared: about what a screen has pixels for."""
-
 
 CONFIG = {
     "displaylogo": False,
@@ -32,7 +31,7 @@ def figure(
     record: Any,
     *,
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
-    cells: int = CELLS,
+    cells: int = FIRST_VIEW_CELLS,
     name: str = "",
 ) -> go.Figure:
     """Draw a ReducedImage, a master, an Image, Pixels, or an array, HDU or CCDData, as a plotly Figure.
@@ -53,8 +52,8 @@ def drawing(view: View, look: Appearance, cells: int) -> dict[str, Any]:
     blocks = view.blocks(cells)
     limits = limits_of(view)
     data = [picture(view, blocks), overlay(blocks, look), histogram(view, limits)]
-    layout = {**layout_of(view, look, limits), "title": title_of(view), "updatemenus": menus_of(limits, look)}
-    return {"data": data, "layout": layout, "config": CONFIG}
+    arranged = {**figure_layout(view, look, limits), "title": title_of(view), "updatemenus": menus_of(limits, look)}
+    return {"data": data, "layout": arranged, "config": CONFIG}
 
 
 def limits_of(view: View) -> dict[Limits, Range]:
@@ -110,7 +109,7 @@ def histogram(view: View, limits: dict[Limits, Range]) -> dict[str, Any]:
         "mode": "lines",
         "name": "histogram",
         "x": centres,
-        "y": np.maximum(counts, NONE),
+        "y": np.maximum(counts, NO_PIXELS),
         "text": counts,
         "xaxis": "x2",
         "yaxis": "y2",

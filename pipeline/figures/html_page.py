@@ -16,12 +16,12 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.figures import figure as figures
-from pipeline.figures import layout
-from pipeline.figures import tile_codec as codes
 from pipeline.figures.blocks import CELL, Blocks, block_size, noise_map
 from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance
+from pipeline.figures.figure import CONFIG, FIRST_VIEW_CELLS, histogram, limits_of
+from pipeline.figures.layout import figure_layout, limit_choices, stretch_choices, title_of
 from pipeline.figures.plotly_json import in_html
+from pipeline.figures.tile_codec import FRACTION, TILE, Tile, deflated, encode_tiles
 from pipeline.figures.view import View
 from pipeline.records.pixels import Array, Flag
 
@@ -83,8 +83,8 @@ def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = Tru
     :param key: tells the frames of a page apart.
     :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
     """
-    blocks = view.blocks(OVERVIEW if whole else figures.CELLS)
-    tiles = codes.encoded(view.values, view.noise) if whole or blocks.size == 1 else None
+    blocks = view.blocks(OVERVIEW if whole else FIRST_VIEW_CELLS)
+    tiles = encode_tiles(view.values, view.noise) if whole or blocks.size == 1 else None
     content = {**_settings(view, look), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
     data = in_html(content)
     note = html.escape(_note(view, tiles))
@@ -97,17 +97,17 @@ def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = Tru
 
 def _settings(view: View, look: Appearance) -> dict[str, Any]:
     """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
-    limits = figures.limits_of(view)
-    arranged = layout.layout_of(view, look, limits)
+    limits = limits_of(view)
+    arranged = figure_layout(view, look, limits)
     clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": {**arranged["modebar"], **MODEBAR}}
-    data = [_ground(view), figures.histogram(view, limits)]
+    data = [_ground(view), histogram(view, limits)]
     return {
-        "figure": {"data": data, "layout": {**arranged, **clear}, "config": figures.CONFIG},
+        "figure": {"data": data, "layout": {**arranged, **clear}, "config": CONFIG},
         "choices": [
-            ["limits", layout.limit_choices(limits), look.limits],
-            ["stretch", layout.stretch_choices(look), look.stretch],
+            ["limits", limit_choices(limits), look.limits],
+            ["stretch", stretch_choices(look), look.stretch],
         ],
-        "title": layout.title_of(view),
+        "title": title_of(view),
         "name": re.sub(r"\W+", "_", view.title).strip("_") or "frame",
         "unit": view.unit,
         "masked": view.masked is not None,
@@ -124,11 +124,11 @@ def _ground(view: View) -> dict[str, Any]:
     return {"type": "heatmap", "z": [[0]], **where, "coloraxis": "coloraxis", "opacity": 0, "hoverinfo": "skip"}
 
 
-def _pixels(view: View, blocks: Blocks, tiles: list[codes.Tile] | None) -> dict[str, Any]:
+def _pixels(view: View, blocks: Blocks, tiles: list[Tile] | None) -> dict[str, Any]:
     """Give the pixels: in tiles, and in blocks for the first view where there are fewer of these."""
     return {
         "shape": view.shape,
-        "side": codes.TILE,
+        "side": TILE,
         "block": blocks.size,
         "overview": _overview(view, blocks) if blocks.size > 1 and not (tiles and view.values.size <= QUICK) else None,
         "tiles": tiles and [tile.as_list for tile in tiles],
@@ -149,38 +149,38 @@ def _overview(view: View, blocks: Blocks) -> dict[str, Any]:
 
 
 def _lists(values: Array, noise: Array) -> list[list[Any]]:
-    return [tile.as_list for tile in codes.encoded(values, noise)]
+    return [tile.as_list for tile in encode_tiles(values, noise)]
 
 
 def _flag_tiles(flags: Array) -> list[str]:
-    side = codes.TILE
+    side = TILE
     tiles = (
         flags[y : y + side, x : x + side]
         for y in range(0, flags.shape[0], side)
         for x in range(0, flags.shape[1], side)
     )
-    return [codes.packed(tile) if tile.any() else "" for tile in tiles]
+    return [deflated(tile) if tile.any() else "" for tile in tiles]
 
 
-def _steps(tiles: list[codes.Tile] | None) -> list[float]:
+def _steps(tiles: list[Tile] | None) -> list[float]:
     return sorted({tile.step for tile in tiles or [] if tile.step > 0})
 
 
-def _digits(view: View, tiles: list[codes.Tile] | None) -> int | None:
+def _digits(view: View, tiles: list[Tile] | None) -> int | None:
     """Give the decimals that tell a value to its step; None for seven digits in all."""
     finite = view.values[:: max(1, view.shape[0] // 64)]
     size = float(np.max(np.abs(finite), initial=0, where=np.isfinite(finite)))
-    steps = _steps(tiles) or [float(np.min(view.noise, initial=math.inf, where=view.noise > 0)) / codes.FRACTION]
+    steps = _steps(tiles) or [float(np.min(view.noise, initial=math.inf, where=view.noise > 0)) / FRACTION]
     if not 0 < steps[0] < math.inf or not 1e-4 < size < 1e9:
         return None
     return min(12, max(0, math.ceil(-math.log10(steps[0])) + (steps[0] % 1 != 0)))
 
 
-def _note(view: View, tiles: list[codes.Tile] | None) -> str:
+def _note(view: View, tiles: list[Tile] | None) -> str:
     """Say what is shown, and how exactly."""
     unit = f" {view.unit}" if view.unit else ""
     words = []
-    if block_size(view.shape, figures.CELLS) > 1:
+    if block_size(view.shape, FIRST_VIEW_CELLS) > 1:
         words.append(
             "Seen as a whole, the frame is in blocks of pixels: their mean, and over it single pixels that stand out "
             "by 5 σ of the noise, such as hot pixels and dead columns."

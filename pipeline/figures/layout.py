@@ -1,7 +1,4 @@
-"""How a figure is laid out: picture, colour bar, histogram, title and buttons.
-
-How many pixels have which value: the counts of a histogram.
-"""
+"""How a figure is laid out: picture, colour bar, title, buttons, and the histogram with its counts below them."""
 
 from __future__ import annotations
 
@@ -13,7 +10,18 @@ from pipeline.figures.colour import STRETCHES, Appearance, Limits, Range, colour
 from pipeline.figures.view import View
 from pipeline.records.pixels import Array
 
+LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
+"""What the buttons call the rules of limits."""
+
+INK, GRID, LINE, FILL, BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(33,80,138,0.13)"
+FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
+AXIS = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
+
+NO_PIXELS = 0.5
+"""What stands for no pixels on an axis of logarithms."""
+
 BINS, CHUNK = 256, 1 << 18
+"""The histogram has at most so many bins; so many values are counted at a time."""
 
 
 def span_of(limits: dict[Limits, Range]) -> Range:
@@ -39,23 +47,7 @@ def binned(values: Array, span: Range) -> tuple[Array, int, int]:
     return counts[1:-1], int(counts[0]), int(counts[-1])
 
 
-LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
-
-
-INK, GRID, LINE, FILL, BAND = "#1c2733", "#dfe4ea", "#3f6591", "#7f9dbf", "rgba(33,80,138,0.13)"
-
-
-NONE = 0.5
-"""What stands for no pixels on an axis of logarithms."""
-
-
-FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
-
-
-AXIS = {"color": INK, "gridcolor": GRID, "zeroline": False, "ticks": "outside", "linecolor": INK}
-
-
-def layout_of(view: View, look: Appearance, limits: dict[Limits, Range]) -> dict[str, Any]:
+def figure_layout(view: View, look: Appearance, limits: dict[Limits, Range]) -> dict[str, Any]:
     """Lay the figure out: the picture above, right way up with square pixels, and the histogram below it."""
     height, width = view.shape
     tall = min(max(880 * height / width, 120), 820)
@@ -114,7 +106,7 @@ def _histogram_axes(view: View, span: Range, whole: float) -> dict[str, Any]:
             "type": "log",
             "dtick": 2,
             "anchor": "x2",
-            "range": [float(np.log10(NONE)), float(np.log10(2 * max(counts.max(), 1)))],
+            "range": [float(np.log10(NO_PIXELS)), float(np.log10(2 * max(counts.max(), 1)))],
             "domain": [0, 100 / whole],
             "exponentformat": "SI",
         },
@@ -156,7 +148,7 @@ def _colour_axis(view: View, look: Appearance, chosen: Range, whole: float) -> d
     }
 
 
-def fixed(layout: dict[str, Any], view: View) -> dict[str, Any]:
+def fixed_size_layout(layout: dict[str, Any], view: View) -> dict[str, Any]:
     """Give a layout of one size, for a file: the axes as large as the picture, the colour bar beside it, no buttons."""
     height, width = view.shape
     left, right, top, bottom, below = 75, 110, 75, 60, 180

@@ -1,8 +1,7 @@
-"""Edge: the report of a night: one page with what came out, what it was made of, and how well.
+"""Edge: ``write_report``: a night on one page: what came out, what it was made of, and how well.
 
-Quality numbers as a table of a page.
-
-The mean along rows and columns before and after a reduction, as charts of a page.
+First the page and its sections on products, masters, frames, history and header; then the charts of the mean along
+rows and columns before and after the reduction, and the table of quality numbers.
 """
 
 from __future__ import annotations
@@ -37,86 +36,10 @@ from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.version import CREATOR
 
 HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
-
-
-def quality_section(rows: Sequence[Quality]) -> list[str]:
-    """Give a heading and the table of the quality numbers of frames and products; nothing for none."""
-    if not rows:
-        return []
-    head = "".join(f"<th>{name}</th>" for name in HEADS)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
-    return [
-        "<h2>Quality</h2>",
-        "<p>Level: median of the good pixels. Noise: from pixel to pixel along rows. Gradient: right edge less left, "
-        "upper less lower. Counts: of pixels, and of values left out when frames were combined.</p>",
-        f'<div class="wide"><table class="quality"><tr>{head}</tr>{body}</table></div>',
-    ]
-
-
-def _cells(row: Quality) -> tuple[str, ...]:
-    unit = f" {row.unit}" if row.unit else ""
-    exposure = "" if row.exposure is None else f"{row.exposure:g} s"
-    sizes = (row.level, row.noise, row.gradient_x, row.gradient_y)
-    measured = ("" if math.isnan(size) else f"{size:.5g}{unit}" for size in sizes)
-    rejected = "" if row.rejected is None else str(row.rejected)
-    name = re.split(r"[/\\]", row.name)[-1]
-    return row.kind, name, exposure, *measured, str(row.saturated), str(row.flagged), rejected
-
+"""Of the columns of the table of quality numbers."""
 
 BEFORE, AFTER = "#c2571a", "#21508a"
-
-
-def before_and_after(raw: Image, view: View, kind: str) -> list[str]:
-    """Draw the mean along rows and columns before and after the reduction."""
-    before = raw.pixels
-    after = Pixels(view.values, view.flags)
-    charts = []
-    for axis, name in ((0, "column"), (1, "row")):
-        lines = [
-            _line(f"first raw {kind}", before, axis, BEFORE, "y2"),
-            _line("reduced", after, axis, AFTER, "y"),
-        ]
-        along, units = f"{'xy'[axis]} ({name}, from 0)", (view.unit, raw.state.unit)
-        charts.append(_chart(f"profile-{kind}-{name}", lines, along, units))
-    return [f"<h3>Before and after</h3>\n<p>Mean of each column, and of each row, of good pixels.</p>{''.join(charts)}"]
-
-
-def _line(name: str, pixels: Pixels, axis: int, colour: str, on: str) -> dict[str, Any]:
-    good = np.isfinite(pixels.values) & ~pixels.mask
-    count = good.sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(good, pixels.values, 0).sum(axis=axis, dtype=np.float64) / count
-    line = {"color": colour, "width": 1.2}
-    return {"type": "scatter", "mode": "lines", "name": name, "y": _rounded(mean), "line": line, "yaxis": on}
-
-
-def _rounded(values: Array) -> Array:
-    """Keep six digits: a chart has no dots for more."""
-    size = float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
-    return np.round(values, 6 - math.ceil(math.log10(size))) if size > 0 else values
-
-
-def _chart(key: str, lines: list[dict[str, Any]], along: str, units: tuple[str, str]) -> str:
-    axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
-    arranged = {
-        "height": 260,
-        "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
-        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "xaxis": {**axis, "title": {"text": along}},
-        "yaxis": {**axis, "title": {"text": _with("reduced", units[0])}, "color": AFTER},
-        "yaxis2": {
-            **axis, "title": {"text": _with("raw", units[1])}, "color": BEFORE, "overlaying": "y",
-            "side": "right", "showgrid": False, "tickmode": "auto", "nticks": 6
-        },
-    }  # fmt: skip
-    spec = in_html({"data": lines, "layout": arranged, "config": {**CONFIG, "displayModeBar": False}})
-    return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
-
-
-def _with(word: str, unit: str) -> str:
-    return f"{word} ({unit})" if unit else word
-
+"""Colours of a profile before the reduction and after it."""
 
 HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""
@@ -189,7 +112,11 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
 
 def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearance) -> list[str]:
     title = "The reduced image" if product.kind == "light" else f"The reduced {product.kind}"
-    facts = [("combined", combined_words(product.found)), ("done", step_words(product)), ("flagged", _bad(view))]
+    facts = [
+        ("combined", combined_words(product.found)),
+        ("done", step_words(product)),
+        ("flagged", _flagged_words(view)),
+    ]
     raw = frames.of_kind(product.kind).frames
     return [
         f"<h2>{title}</h2>",
@@ -199,7 +126,7 @@ def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearan
     ]
 
 
-def _bad(view: View) -> str:
+def _flagged_words(view: View) -> str:
     """Count the flagged pixels, by reason."""
     counts = [(str(flag.name).lower().replace("_", " "), int(np.count_nonzero(view.flags & flag))) for flag in Flag]
     words = ", ".join(f"{count} {name}" for name, count in counts if count)
@@ -213,7 +140,7 @@ def _percent(share: float) -> str:
 
 def _master(kind: str, master: Any, look: Appearance) -> list[str]:
     view, found = view_of(master), master.image.found
-    facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _bad(view))]
+    facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _flagged_words(view))]
     if found is not None:
         counted = "electron" if master.image.went_through(to_electrons) else "adu"
         alone = len(found.amplifiers) == 1
@@ -292,3 +219,85 @@ def _header(product: ReducedImage) -> list[str]:
 def _lines(card: str) -> str:
     """Give a card as a file has it: a long one goes on in the next line."""
     return "\n".join(card[at : at + 80].rstrip() for at in range(0, len(card.rstrip()), 80))
+
+
+# ---- before and after ----
+
+
+def before_and_after(raw: Image, view: View, kind: str) -> list[str]:
+    """Draw the mean along rows and columns before and after the reduction."""
+    before = raw.pixels
+    after = Pixels(view.values, view.flags)
+    charts = []
+    for axis, name in ((0, "column"), (1, "row")):
+        lines = [
+            _line(f"first raw {kind}", before, axis, BEFORE, "y2"),
+            _line("reduced", after, axis, AFTER, "y"),
+        ]
+        along, units = f"{'xy'[axis]} ({name}, from 0)", (view.unit, raw.state.unit)
+        charts.append(_chart(f"profile-{kind}-{name}", lines, along, units))
+    return [f"<h3>Before and after</h3>\n<p>Mean of each column, and of each row, of good pixels.</p>{''.join(charts)}"]
+
+
+def _line(name: str, pixels: Pixels, axis: int, colour: str, on: str) -> dict[str, Any]:
+    good = np.isfinite(pixels.values) & ~pixels.mask
+    count = good.sum(axis=axis)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(good, pixels.values, 0).sum(axis=axis, dtype=np.float64) / count
+    line = {"color": colour, "width": 1.2}
+    return {"type": "scatter", "mode": "lines", "name": name, "y": _rounded(mean), "line": line, "yaxis": on}
+
+
+def _rounded(values: Array) -> Array:
+    """Keep six digits: a chart has no dots for more."""
+    size = float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
+    return np.round(values, 6 - math.ceil(math.log10(size))) if size > 0 else values
+
+
+def _chart(key: str, lines: list[dict[str, Any]], along: str, units: tuple[str, str]) -> str:
+    axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
+    arranged = {
+        "height": 260,
+        "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {**axis, "title": {"text": along}},
+        "yaxis": {**axis, "title": {"text": _labelled("reduced", units[0])}, "color": AFTER},
+        "yaxis2": {
+            **axis, "title": {"text": _labelled("raw", units[1])}, "color": BEFORE, "overlaying": "y",
+            "side": "right", "showgrid": False, "tickmode": "auto", "nticks": 6
+        },
+    }  # fmt: skip
+    spec = in_html({"data": lines, "layout": arranged, "config": {**CONFIG, "displayModeBar": False}})
+    return f'<div class="chart" data-chart="{key}"></div>\n<script type="application/json" id="{key}">{spec}</script>'
+
+
+def _labelled(word: str, unit: str) -> str:
+    return f"{word} ({unit})" if unit else word
+
+
+# ---- quality ----
+
+
+def quality_section(rows: Sequence[Quality]) -> list[str]:
+    """Give a heading and the table of the quality numbers of frames and products; nothing for none."""
+    if not rows:
+        return []
+    head = "".join(f"<th>{name}</th>" for name in HEADS)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
+    return [
+        "<h2>Quality</h2>",
+        "<p>Level: median of the good pixels. Noise: from pixel to pixel along rows. Gradient: right edge less left, "
+        "upper less lower. Counts: of pixels, and of values left out when frames were combined.</p>",
+        f'<div class="wide"><table class="quality"><tr>{head}</tr>{body}</table></div>',
+    ]
+
+
+def _cells(row: Quality) -> tuple[str, ...]:
+    unit = f" {row.unit}" if row.unit else ""
+    exposure = "" if row.exposure is None else f"{row.exposure:g} s"
+    sizes = (row.level, row.noise, row.gradient_x, row.gradient_y)
+    measured = ("" if math.isnan(size) else f"{size:.5g}{unit}" for size in sizes)
+    rejected = "" if row.rejected is None else str(row.rejected)
+    name = re.split(r"[/\\]", row.name)[-1]
+    return row.kind, name, exposure, *measured, str(row.saturated), str(row.flagged), rejected

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-CELLS = 1024
+STATIC_CELLS = 1024
 """An image is painted in at most this number of blocks, squared."""
 
 SMALLEST = 700
@@ -44,7 +44,7 @@ def painted(view: View, look: Appearance, form: str) -> bytes:
             f"a {form} figure needs Pillow, which is not installed: pip install 'ccd-pipeline[figures]', "
             "or ask for .html or .json"
         ) from error
-    blocks = view.blocks(CELLS)
+    blocks = view.blocks(STATIC_CELLS)
     limits = limits_of(view)[look.limits]
     picture = Image.fromarray(coloured(blocks, limits, look))
     times = max(1, math.ceil(SMALLEST / max(picture.size)))

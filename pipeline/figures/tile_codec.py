@@ -50,7 +50,7 @@ class Tile:
         return [self.offset, self.step, self.noise, self.rule, self.planes, self.data, self.odd]
 
 
-def encoded(values: Array, noise: Array) -> list[Tile]:
+def encode_tiles(values: Array, noise: Array) -> list[Tile]:
     """Encode an image (ny, nx) in tiles, row by row; ``noise`` is its noise_map."""
     cells = TILE // CELL
     return [
@@ -65,7 +65,7 @@ def _tile(values: Array, noise: Array) -> Tile:
     odd = ""
     if not finite.all():
         kinds = np.where(np.isnan(values), 1, np.where(values > 0, 2, 3)) * ~finite
-        odd = packed(kinds.astype(np.uint8))
+        odd = deflated(kinds.astype(np.uint8))
         values = np.where(finite, values, np.median(values[finite]) if finite.any() else 0)
     positive = noise[noise > 0]
     sigma = float(np.median(positive)) if positive.size else 0.0
@@ -78,14 +78,14 @@ def _tile(values: Array, noise: Array) -> Tile:
     if not step or not (high - low) / step < MOST_STEPS:
         with np.errstate(over="ignore"):
             bits = values.astype(np.float32).view(np.uint32)
-        return Tile(0.0, 0.0, sigma, 3, 4, packed(_planes(bits, 4)), odd)
+        return Tile(0.0, 0.0, sigma, 3, 4, deflated(_planes(bits, 4)), odd)
     offset = _middle(values)
     numbers = np.rint((values - offset) / step).astype(np.int32)
     rule = min((0, 1, 2), key=lambda rule: np.abs(_rest(numbers[:32], rule)).sum())
     rest = _rest(numbers, rule)
     folded = ((rest << 1) ^ (rest >> 31)).view(np.uint32)
     planes = max(1, -(-int(folded.max()).bit_length() // 8))
-    return Tile(offset, step, sigma, rule, planes, packed(_planes(folded, planes)), odd)
+    return Tile(offset, step, sigma, rule, planes, deflated(_planes(folded, planes)), odd)
 
 
 def _middle(values: Array) -> float:
@@ -111,7 +111,7 @@ def _planes(numbers: Array, planes: int) -> Array:
     return np.stack([(numbers >> (8 * plane)).astype(np.uint8) for plane in range(planes)])
 
 
-def packed(octets: Array) -> str:
+def deflated(octets: Array) -> str:
     """Give bytes as base64 of their deflated form."""
     squeeze = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)  # noise has no repeats to look for, only runs
     return base64.b64encode(squeeze.compress(octets.tobytes()) + squeeze.flush()).decode("ascii")

@@ -1,4 +1,4 @@
-"""Edge: proposing file lists for the frames in a folder, from what their headers say, for people to check."""
+"""Edge: file lists proposed for the frames in a folder, from what their headers say, for people to check."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import attrs
 from toolz import groupby
 
 from pipeline.detector.amplifiers import HDUS_PILED
-from pipeline.errors import FrameError, OutputError, PipelineError, PipelineWarning
-from pipeline.fits.atomic import check_writable, together, whole_file
+from pipeline.errors import FrameError, PipelineError, PipelineWarning
 from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
@@ -21,8 +20,8 @@ from pipeline.records.frames import KINDS, Image
 from pipeline.stacking.compatibility import EQUAL_EXPOSURES
 from pipeline.version import CREATOR
 
-FRAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
-ORDER = ("bias", "dark", "flat", "arc", "light")
+FRAME_NAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
+LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
 SHARED = ("bias", "dark", "flat", "arc")
 
 OBJECTS = (
@@ -38,7 +37,7 @@ EXPOSURE_LETTERS = {"a": "arc", "b": "bias", "d": "dark", "f": "flat", "w": "fla
 
 
 @attrs.frozen
-class Frame:
+class FoundFrame:
     """What a header says of a frame in a folder; ``kind`` is empty where it does not say, ``note`` says why not."""
 
     path: str
@@ -75,11 +74,13 @@ def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict
     folder = Path(folder)
     if not folder.is_dir():
         raise FrameError(f"{folder}: is no folder; name one that holds frames")
-    paths = sorted((path for path in folder.rglob("*") if FRAMES.fullmatch(path.name)), key=_natural)
+    paths = sorted((path for path in folder.rglob("*") if FRAME_NAMES.fullmatch(path.name)), key=_natural)
     if not paths:
         raise FrameError(f"{folder}: no FITS files in it (.fits, .fit, .fts, or these with .gz, .bz2, .fz)")
     base = (beside or folder).resolve()
-    return propose([look(path, Path(os.path.relpath(path.resolve(), base))) for path in paths if path.is_file()])
+    return filelists_of(
+        [frame_in(path, Path(os.path.relpath(path.resolve(), base))) for path in paths if path.is_file()]
+    )
 
 
 def _shown(text: str) -> str:
@@ -92,7 +93,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
-def look(path: Path, shown: Path) -> Frame:
+def frame_in(path: Path, shown: Path) -> FoundFrame:
     """Read what the header of a file says: of its first HDU, or the second where the first holds no image.
 
     Of a file of amplifiers that DETSEC puts together, all of them are taken as one frame, ``*``.
@@ -100,7 +101,7 @@ def look(path: Path, shown: Path) -> Frame:
     :param shown: the path as the list is to give it.
     """
     if _shown(shown.as_posix()) != shown.as_posix():
-        return Frame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
+        return FoundFrame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
     problem = ""
     for hdu in (0, "*", 1):
         try:
@@ -111,16 +112,16 @@ def look(path: Path, shown: Path) -> Frame:
                     return frame_of(image, shown.as_posix(), hdu)
         except PipelineError as error:
             problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())
-    return Frame(shown.as_posix(), note=problem)
+    return FoundFrame(shown.as_posix(), note=problem)
 
 
-def frame_of(image: Image, path: str, hdu: int | str = 0) -> Frame:
+def frame_of(image: Image, path: str, hdu: int | str = 0) -> FoundFrame:
     """Make a row of an opened image."""
     cards = image.header
     if str(cards.get("CREATOR", "")).startswith(CREATOR.split()[0]):
-        return Frame(path, hdu, note="a product of ccd-pipeline")
+        return FoundFrame(path, hdu, note="a product of ccd-pipeline")
     kind = kind_of(cards)
-    return Frame(
+    return FoundFrame(
         path,
         hdu,
         kind,
@@ -145,7 +146,7 @@ def kind_of(cards: Cards) -> str:
     return next((kind for kind, words in OBJECTS if words.fullmatch(called)), said)
 
 
-def propose(frames: Sequence[Frame]) -> dict[str, str]:
+def filelists_of(frames: Sequence[FoundFrame]) -> dict[str, str]:
     """Give the text of a file list for each group of lights, by the group's name."""
     lights = [frame for frame in frames if frame.kind == "light"]
     shared = [frame for frame in frames if frame.kind in SHARED]
@@ -156,13 +157,13 @@ def propose(frames: Sequence[Frame]) -> dict[str, str]:
     lists: dict[str, str] = {}
     for group in groups.values():
         fitting = [frame for frame in shared if not group or _fits(frame, group[0], targets)]
-        rows = sorted([*fitting, *group], key=lambda frame: ORDER.index(frame.kind))
+        rows = sorted([*fitting, *group], key=lambda frame: LIST_ORDER.index(frame.kind))
         others = [] if len(groups) > 1 else [frame for frame in shared if frame not in fitting]
         lists[_name(group, lists)] = "\n".join([*_written(rows, [*unknown, *others]), ""])
     return lists
 
 
-def _setting(frame: Frame) -> tuple[object, ...]:
+def _setting(frame: FoundFrame) -> tuple[object, ...]:
     return _key(frame.target), frame.filter, frame.binning, frame.shape
 
 
@@ -180,7 +181,7 @@ def _key(target: str) -> str:
     return re.sub(r"[^a-z0-9]", "", target.lower().replace("unknown", ""))
 
 
-def _fits(frame: Frame, light: Frame, targets: Iterable[str]) -> bool:
+def _fits(frame: FoundFrame, light: FoundFrame, targets: Iterable[str]) -> bool:
     """Tell whether a calibration belongs to a light.  What a header does not say stands in nobody's way."""
     alike = frame.shape == light.shape and (not (frame.binning and light.binning) or frame.binning == light.binning)
     if frame.kind in ("flat", "arc"):
@@ -191,14 +192,14 @@ def _fits(frame: Frame, light: Frame, targets: Iterable[str]) -> bool:
     return alike
 
 
-def _name(group: Sequence[Frame], taken: dict[str, str]) -> str:
+def _name(group: Sequence[FoundFrame], taken: dict[str, str]) -> str:
     stem = re.sub(r"[^\w+.-]+", "_", group[0].target)[:60].strip("_.") if group else "calibrations"
     stem = stem or "lights"
     names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
 
-def _written(rows: Iterable[Frame], others: Iterable[Frame]) -> Iterator[str]:
+def _written(rows: Iterable[FoundFrame], others: Iterable[FoundFrame]) -> Iterator[str]:
     yield "# type, path, HDU  # proposed from the headers: check it"
     for frame in rows:
         yield f"{frame.kind}, {_quoted(frame.path)}, {frame.hdu}  # {frame.words}".rstrip(" #")
@@ -209,21 +210,3 @@ def _written(rows: Iterable[Frame], others: Iterable[Frame]) -> Iterator[str]:
 def _quoted(path: str) -> str:
     plain = path == path.strip() and not re.search(r'[,#"\r\n]', path)
     return path if plain else '"' + path.replace('"', '""') + '"'
-
-
-def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write all lists or none, their paths as they are: one under the name given, several with the target's name added.
-
-    :raises OutputError: a file is there and may not be overwritten, or cannot be written.
-    """
-    several = len(lists) > 1
-    paths = [output.with_name(f"{output.stem}_{name}{output.suffix}") if several else output for name in lists]
-    for path in paths:
-        if FRAMES.fullmatch(path.name):
-            raise OutputError(f"{path}: is a frame by its name; name a list, such as night.csv")
-        check_writable(path, overwrite)
-    with together():
-        for path, text in zip(paths, lists.values(), strict=True):
-            with whole_file(path, overwrite) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-    return paths

@@ -1,7 +1,4 @@
-"""A simulated camera: its electronics, the fixed pattern of its chip, and one exposure with it.
-
-What a simulated camera is pointed at, in electrons: a spectrum, stars, the lines of an arc lamp.
-"""
+"""A simulated camera: what it is pointed at, its electronics, the fixed pattern of its chip, one exposure with it."""
 
 from __future__ import annotations
 

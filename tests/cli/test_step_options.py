@@ -7,7 +7,7 @@ from astropy.table import Table
 
 from pipeline import Clip, Noise, Recipe, clean_cosmic_rays, heal, linearise, read_night, reduce
 from pipeline.cli.main import main
-from pipeline.cli.step_options import NO_EXTRAS
+from pipeline.cli.step_options import NO_OTHER_STEPS
 from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 DETECTOR = Detector(cosmic_rays=2000, overscan=0)
@@ -142,4 +142,4 @@ def test_a_command_without_these_switches_has_none_of_them_set():
     from pipeline.cli.main import parsed as command_line
 
     parsed = command_line(["reduce", "night.csv"])
-    assert {name: getattr(parsed, name) for name in NO_EXTRAS} == NO_EXTRAS
+    assert {name: getattr(parsed, name) for name in NO_OTHER_STEPS} == NO_OTHER_STEPS

@@ -25,7 +25,7 @@ from pipeline.figures.colour import (
     stretched,
     unstretched,
 )
-from pipeline.figures.tile_codec import TILE, encoded
+from pipeline.figures.tile_codec import TILE, encode_tiles
 from pipeline.figures.view import view_of
 
 EDGES = Range(100.0, 400.0)
@@ -189,13 +189,13 @@ def slope(step):
 )
 def test_tiles_give_values_back_to_a_sixteenth_of_the_noise(values, rule):
     noise = noise_map(values)
-    tiles = encoded(values, noise)
+    tiles = encode_tiles(values, noise)
     assert rule in {tile.rule for tile in tiles}
     assert np.abs(decoded(tiles, values.shape) - values).max() <= noise.max() / 16
 
 
 def test_noise_costs_what_it_must():
-    (tile, *_) = encoded(NOISY[:256, :256], noise_map(NOISY[:256, :256]))
+    (tile, *_) = encode_tiles(NOISY[:256, :256], noise_map(NOISY[:256, :256]))
     assert len(tile.data) * 6 / 256**2 < 5.05 + 0.25  # log2(8 √(2πe)) bits, and little more
 
 
@@ -208,7 +208,7 @@ def test_noise_costs_what_it_must():
 )
 def test_tiles_give_anything_back(values):
     noise = noise_map(values)
-    back = decoded(encoded(values, noise), values.shape)
+    back = decoded(encode_tiles(values, noise), values.shape)
     finite = np.isfinite(values)
     np.testing.assert_array_equal(back[~finite], values[~finite])
     wanted = values[finite].astype(float)
@@ -218,7 +218,7 @@ def test_tiles_give_anything_back(values):
 @given(hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_quiet_whole_numbers_come_back_exactly(values):
     values = values.astype(np.float32)
-    tiles = encoded(values, np.full((1, 1), 3.0))
+    tiles = encode_tiles(values, np.full((1, 1), 3.0))
     np.testing.assert_array_equal(decoded(tiles, values.shape), values)
 
 

@@ -7,9 +7,8 @@ import pytest
 from browser import run_in_page
 
 from pipeline import Appearance, Flag, Image, Pixels
-from pipeline.figures import figure as figures
 from pipeline.figures.colour import NOTHING, colours
-from pipeline.figures.figure import CONFIG
+from pipeline.figures.figure import CONFIG, limits_of
 from pipeline.figures.html_page import page, panel
 from pipeline.figures.static_image import coloured
 from pipeline.figures.view import view_of
@@ -171,7 +170,7 @@ def test_the_picture_has_the_colours_of_its_values(tmp_path):
         "(await zoom(30, 40, 15, 25), dots()[4])];",
         tmp_path,
     )
-    blocks, limits = view.blocks(512), figures.limits_of(view)["minmax"]
+    blocks, limits = view.blocks(512), limits_of(view)["minmax"]
     linear, log = (coloured(blocks, limits, Appearance("minmax", stretch))[::-1] for stretch in ("linear", "log"))
     wanted = [[image[y, x].tolist() for x, y in places] for image in (linear, log, linear, linear)]
     wanted[3][3] = colours("viridis", (values[40, 10] - limits.low) / (limits.high - limits.low)).tolist()

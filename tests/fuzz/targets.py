@@ -39,7 +39,7 @@ from pipeline.headers import keywords
 from pipeline.headers import status as corrections
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
-from pipeline.library.scan import frame_of, look, propose
+from pipeline.library.scan import filelists_of, frame_in, frame_of
 from pipeline.stages.saturation import flag_saturated
 
 SHAPE = (24, 32)
@@ -106,7 +106,7 @@ def cards(data: bytes, _: Path) -> None:
         lambda: exposure(made, made, keyword="EXPTIME [ms]"),
         lambda: made.under(made).to_header(),
         lambda: Image.of(np.ones(SHAPE), header=made),
-        lambda: propose([frame_of(image, "a.fits")]),
+        lambda: filelists_of([frame_of(image, "a.fits")]),
         lambda: check_alike((image, SOUND[0], image)),
         lambda: check_target((image, image)),
         *(lambda step=step: attach_header(step(image)).to_hdulist() for step in STEPS),
@@ -146,7 +146,7 @@ def file(data: bytes, folder: Path) -> None:
     with only_ours():
         read_mask(path)
     with only_ours():
-        propose([look(path, path)])
+        filelists_of([frame_in(path, path)])
 
 
 @attrs.frozen

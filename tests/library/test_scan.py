@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from strategies import quick
 
 from pipeline import parse_filelist, propose_filelists, read_night
+from pipeline.cli.scan import write_lists
 from pipeline.errors import FrameError, OutputError
 from pipeline.headers.cards import Cards
-from pipeline.library.scan import Frame, kind_of, propose, write_lists
+from pipeline.library.scan import FoundFrame, filelists_of, kind_of
 
 
 def listed(text):
@@ -56,20 +57,20 @@ def test_kinds_are_told_by_header(cards, kind):
 
 
 def lights(*targets, **more):
-    return [Frame(f"{number}.fits", kind="light", target=target, **more) for number, target in enumerate(targets)]
+    return [FoundFrame(f"{number}.fits", kind="light", target=target, **more) for number, target in enumerate(targets)]
 
 
 def test_lights_of_several_targets_exposures_and_filters_go_to_lists_of_their_own():
     frames = [
-        Frame("b.fits", kind="bias"),
-        Frame("fr.fits", kind="flat", filter="R"),
-        Frame("fv.fits", kind="flat", filter="V"),
-        Frame("a.fits", kind="arc", target="arc for M 31"),
-        *(Frame(f"m{i}.fits", kind="light", target="M31", filter="R", exposure=60.0 + i / 10) for i in range(2)),
-        Frame("long.fits", kind="light", target="M31", filter="R", exposure=600.0),
-        Frame("n.fits", kind="light", target="NGC 1", filter="V", exposure=60.0),
+        FoundFrame("b.fits", kind="bias"),
+        FoundFrame("fr.fits", kind="flat", filter="R"),
+        FoundFrame("fv.fits", kind="flat", filter="V"),
+        FoundFrame("a.fits", kind="arc", target="arc for M 31"),
+        *(FoundFrame(f"m{i}.fits", kind="light", target="M31", filter="R", exposure=60.0 + i / 10) for i in range(2)),
+        FoundFrame("long.fits", kind="light", target="M31", filter="R", exposure=600.0),
+        FoundFrame("n.fits", kind="light", target="NGC 1", filter="V", exposure=60.0),
     ]
-    proposed = propose(frames)
+    proposed = filelists_of(frames)
     assert {name: sorted(path[:-5] for _, path, _ in listed(text)) for name, text in proposed.items()} == {
         "M31": ["a", "b", "fr", "m0", "m1"],
         "M31_2": ["a", "b", "fr", "long"],
@@ -78,11 +79,11 @@ def test_lights_of_several_targets_exposures_and_filters_go_to_lists_of_their_ow
 
 
 def test_sizes_and_binning_are_not_mixed():
-    light = Frame("l.fits", kind="light", shape=(9, 9), binning=(1, 1))
-    good = Frame("good.fits", kind="bias", shape=(9, 9))
-    small = Frame("small.fits", kind="bias", shape=(4, 4))
-    binned = Frame("binned.fits", kind="dark", shape=(9, 9), binning=(2, 2))
-    (text,) = propose([light, good, small, binned]).values()
+    light = FoundFrame("l.fits", kind="light", shape=(9, 9), binning=(1, 1))
+    good = FoundFrame("good.fits", kind="bias", shape=(9, 9))
+    small = FoundFrame("small.fits", kind="bias", shape=(4, 4))
+    binned = FoundFrame("binned.fits", kind="dark", shape=(9, 9), binning=(2, 2))
+    (text,) = filelists_of([light, good, small, binned]).values()
     assert {path for _, path, _ in listed(text)} == {"l.fits", "good.fits"}
     assert "# bias, small.fits  # left out: 4x4 pixels" in text
     assert "# dark, binned.fits  # left out" in text
@@ -94,8 +95,8 @@ names = st.text(st.sampled_from(string.ascii_letters + " ,#\"'é_-."), min_size=
 @quick
 @given(st.lists(st.tuples(st.sampled_from(["bias", "flat", "light", "arc", "dark", ""]), names), max_size=8))
 def test_every_frame_is_in_the_list_or_said_to_be_left_out(rows):
-    frames = [Frame(f"{number}{name}.fits", 0, kind) for number, (kind, name) in enumerate(rows)]
-    for text in propose(frames).values():
+    frames = [FoundFrame(f"{number}{name}.fits", 0, kind) for number, (kind, name) in enumerate(rows)]
+    for text in filelists_of(frames).values():
         known = {(frame.kind, frame.path, 0) for frame in frames if frame.kind}
         if known:
             assert listed(text) == known
