@@ -11,6 +11,8 @@ from pipeline.cli.step_options import NO_OTHER_STEPS
 from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 DETECTOR = Detector(cosmic_rays=2000, overscan=0)
+
+
 GAIN = ["--gain", "1.5", "--read-noise", "4"]
 
 
@@ -128,18 +130,68 @@ def test_a_quality_file_that_is_there_is_refused_before_any_work(capsys, folder)
     assert not (folder / "no.fits").exists()
 
 
-def test_scan_proposes_a_list_that_reduces(capsys, folder):
-    assert main(["scan", "raw", "-o", "proposed.csv"]) == 0
-    assert "wrote proposed.csv: FrameSet(7 bias, 5 dark, 7 flat, 1 light, 1 arc)" in capsys.readouterr().out
-    assert main(["scan", "raw", "-o", "proposed.csv"]) == 1
-    assert main(["scan", "nowhere", "-o", "other.csv"]) == 1
-    assert main(["reduce", "proposed.csv", "-o", "scanned.fits", "--quiet"]) == 0
-    run("-o", "plain.fits")
-    np.testing.assert_array_equal(fits.getdata("scanned.fits"), fits.getdata("plain.fits"))
-
-
 def test_a_command_without_these_switches_has_none_of_them_set():
     from pipeline.cli.main import parsed as command_line
 
     parsed = command_line(["reduce", "night.csv"])
     assert {name: getattr(parsed, name) for name in NO_OTHER_STEPS} == NO_OTHER_STEPS
+
+
+def test_amplifiers_come_from_the_command_line(night):
+    """Levels of 30 and 10 in the last columns: 630 becomes 600 and 620; the list has nothing else."""
+    frame = np.full((20, 34), 630, np.uint16)
+    frame[:, 30:32], frame[:, 32:] = 30, 10
+    fits.writeto("k.fits", frame)
+    (night / "k.csv").write_text("light, k.fits")
+    amplifiers = ["--amplifier", "[1:15,*]", "[31:32,*]", "--amplifier", "[16:30,*]", "[33:34,*]"]
+    for more in ([], ["--overscan", "median", "--overscan-order", "1"], ["--overscan-order", "rows"]):
+        assert main(["reduce", "k.csv", "-o", "k_out.fits", "--overwrite", *amplifiers, *more]) == 0
+        values = fits.getdata("k_out.fits")
+        assert values.shape == (20, 30)
+        np.testing.assert_allclose(values[:, :15], 600, atol=1e-3)
+        np.testing.assert_allclose(values[:, 15:], 620, atol=1e-3)
+
+
+def test_electrons_and_orientation_come_last(night, capsys):
+    assert main(["reduce", "night.csv", "--electrons", "--gain", "2", "--saxis", "0"]) == 0
+    for name, value in (("reduced.fits", 1000), ("reduced_arc.fits", 100)):
+        values, header = fits.getdata(name, header=True)
+        assert values.shape == (30, 20)
+        assert (values == value).all()
+        assert (header["BUNIT"], header["DISPAXIS"]) == ("electron", 1)
+    assert "flat out, in electrons, dispersion along x" in capsys.readouterr().out
+
+
+def test_a_flat_is_divided_by_what_was_asked_for(night):
+    assert main(["reduce", "night.csv", "--flat-by", "500", "--masters", "m"]) == 0
+    assert (fits.getdata("m/master_flat.fits") == 2).all()
+    assert fits.getheader("m/master_flat.fits")["FLATNORM"] == "500.0"
+    assert (fits.getdata("reduced.fits") == 250).all()
+    (night / "again.csv").write_text(
+        "light, light1.fits\n" + "\n".join(f"{k}, m/master_{k}.fits" for k in ("bias", "dark", "flat"))
+    )
+    assert main(["reduce", "again.csv", "-o", "again.fits"]) == 0
+    assert (fits.getdata("again.fits") == 250).all()
+    for more in (["median"], ["median", "--flat-region", "[1:9,1:9]"], ["spline", "--flat-order", "3"], ["polynomial"]):
+        assert main(["reduce", "night.csv", "--overwrite", "--flat-by", *more]) == 0
+        np.testing.assert_allclose(fits.getdata("reduced.fits"), 500, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("switches", "status", "words"),
+    [
+        (["--flat-by", "mode"], 2, "--flat-by mode; expected mean"),
+        (["--flat-order", "3"], 2, "--flat-order is for"),
+        (["--flat-region", "[1:2]"], 2, "expected a section"),
+        (["--overscan-order", "x"], 2, "--overscan-order x; expected"),
+        (["--amplifier", "1:5", "[6:7,*]"], 2, "expected a section"),
+        (["--amplifier", "[1:50,*]", "[6:7,*]"], 1, "lies outside its 20 rows"),
+        (["--electrons"], 1, "no gain in e-/ADU"),
+        (["--electrons", "--gain", "-1"], 2, "positive gain"),
+        (["--gain", "2"], 2, "go together"),
+    ],
+)
+def test_switches_of_the_core_that_make_no_sense_are_refused(night, capsys, switches, status, words):
+    assert main(["reduce", "night.csv", *switches]) == status
+    assert words in capsys.readouterr().err
+    assert not (night / "reduced.fits").exists()

@@ -18,6 +18,7 @@ from pipeline import (
     open_frames,
     parse_filelist,
     reduce,
+    scale_dark,
     write,
 )
 from pipeline.errors import FrameError
@@ -144,3 +145,11 @@ def test_what_was_changed_since_is_refused(tmp_path, change, words):
     broken(tmp_path / "dark.fits", change)
     with pytest.raises(FrameError, match=words):
         open_frame(tmp_path / "dark.fits").pixels  # noqa: B018 - read now
+
+
+def test_a_scaled_dark_is_written_as_it_is_scaled(tmp_path):
+    dark = MasterDark.of(Image.of(np.full((4, 4), 60.0), kind="dark", exposure=600), has_bias=False)
+    write(scale_dark(dark, exposure=60), tmp_path / "d.fits")
+    again = MasterDark.of(open_frame(tmp_path / "d.fits", kind="dark"))
+    assert (again.exposure, again.has_bias) == (60, False)
+    np.testing.assert_array_equal(again.pixels.values, 6)
