@@ -22,70 +22,11 @@ from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared
 
 
-def add_flag_options(parser: argparse.ArgumentParser) -> None:
-    """Add the switches that say what is flagged in any combination."""
-    add = parser.add_argument
-    add("--mask", type=Path, metavar="FILE", help="bad pixels: an image that is not 0 there, or a product of ours")
-    add("--mask-hdu", metavar="HDU", help="number or EXTNAME (default: FLAGS of our own products, MASK, or the first)")
-    add(
-        "--saturated-fraction",
-        type=float,
-        metavar="F",
-        help="flag a bias, dark or flat pixel saturated in this fraction of frames; in fewer, use the others alone "
-        "(default: in any)",
-    )
-
-
-def add_reduction_options(parser: argparse.ArgumentParser) -> None:
-    """Add the switches that need masters or a product: defects, grown flags, and states."""
-    add = parser.add_argument
-    add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
-    add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
-    add("--grow", type=int, default=0, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
-    add("--no-diagonals", action="store_true", help="grow along rows and columns only")
-    add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
-    add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
-
-
-def flagging_of(options: argparse.Namespace, mask_hdu: int | str | None = None) -> Flagging:
-    """Make settings of the switches.
-
-    :param mask_hdu: the HDU of --mask to read; by default --mask-hdu says which.
-    :raises FrameError: the mask cannot be read.
-    """
-    return Flagging(
-        fraction=options.saturated_fraction,
-        mask=_mask(options, mask_hdu),
-        hot=options.hot,
-        dead=options.dead,
-        grow=options.grow,
-        diagonals=not options.no_diagonals,
-    )
-
-
-def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
-    said: str | None = options.mask_hdu
-    if options.mask is None:
-        if hdu is None and said is not None:
-            raise SettingError("--mask-hdu without --mask; give the file too")
-        return None
-    if hdu is None:
-        hdu = int(said) if said and said.isdecimal() else said
-    return read_mask(options.mask, hdu)
-
-
-def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
-    """Give what the user says of the states of frames."""
-    raw: list[tuple[str, Declared]] = [(kind, "raw") for kind in options.raw]
-    return (*raw, *((kind, "finished") for kind in options.finished))
-
-
-NO_REDUCTION = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
-"""Where there is no reduction, none of its switches is set."""
+# ---- combining ----
 
 
 def add_combining_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that such commands share."""
+    """Add the options of the commands that combine frames."""
     add = command.add_argument
     add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
     add("--method", choices=["mean", "median"], default="mean", help="default: mean")
@@ -157,6 +98,70 @@ def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
     return [*paths_of(frames), options.filelist, *(path for path in (options.mask, options.fringe) if path)]
 
 
+# ---- flags and states ----
+
+NO_REDUCTION = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
+"""What stands for the switches of a reduction in a command that combines, and no more."""
+
+
+def add_flag_options(parser: argparse.ArgumentParser) -> None:
+    """Add the switches that say what is flagged in any combination."""
+    add = parser.add_argument
+    add("--mask", type=Path, metavar="FILE", help="bad pixels: an image that is not 0 there, or a product of ours")
+    add("--mask-hdu", metavar="HDU", help="number or EXTNAME (default: FLAGS of our own products, MASK, or the first)")
+    add(
+        "--saturated-fraction",
+        type=float,
+        metavar="F",
+        help="flag a bias, dark or flat pixel saturated in this fraction of frames; in fewer, use the others alone "
+        "(default: in any)",
+    )
+
+
+def add_reduction_options(parser: argparse.ArgumentParser) -> None:
+    """Add the switches that need masters or a product: defects, grown flags, and states."""
+    add = parser.add_argument
+    add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
+    add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
+    add("--grow", type=int, default=0, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
+    add("--no-diagonals", action="store_true", help="grow along rows and columns only")
+    add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
+    add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
+
+
+def flagging_of(options: argparse.Namespace, mask_hdu: int | str | None = None) -> Flagging:
+    """Make settings of the switches.
+
+    :param mask_hdu: the HDU of --mask to read; by default --mask-hdu says which.
+    :raises FrameError: the mask cannot be read.
+    """
+    return Flagging(
+        fraction=options.saturated_fraction,
+        mask=_mask(options, mask_hdu),
+        hot=options.hot,
+        dead=options.dead,
+        grow=options.grow,
+        diagonals=not options.no_diagonals,
+    )
+
+
+def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
+    said: str | None = options.mask_hdu
+    if options.mask is None:
+        if hdu is None and said is not None:
+            raise SettingError("--mask-hdu without --mask; give the file too")
+        return None
+    if hdu is None:
+        hdu = int(said) if said and said.isdecimal() else said
+    return read_mask(options.mask, hdu)
+
+
+def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
+    """Give what the user says of the states of frames."""
+    raw: list[tuple[str, Declared]] = [(kind, "raw") for kind in options.raw]
+    return (*raw, *((kind, "finished") for kind in options.finished))
+
+
 # ---- who does the work ----
 
 
@@ -193,3 +198,32 @@ def combined_by(options: argparse.Namespace) -> Iterator[None]:
 
             with combine_on(client):
                 yield
+
+
+# ---- figures ----
+
+FIGURE_NAMES = "FILE.html, .iframe.html, .png, .jpg, .svg, .pdf or .json"
+"""What figures may be called: the name says which kind of file is written."""
+
+
+def add_figure_options(command: argparse.ArgumentParser) -> None:
+    """Let a command draw its product."""
+    command.add_argument(
+        "--figure", type=Path, nargs="+", default=[], metavar="OUT", help=f"also draw it: {FIGURE_NAMES}"
+    )
+    command.add_argument("--report", type=Path, metavar="FILE.html", help="also write a report of the night: one page")
+    add_appearance_options(command)
+
+
+def add_appearance_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say how figures look, and how they are written."""
+    from pipeline.figures.colour import LIMITS, MAPS, STRETCHES  # which combining has no use for
+
+    add = command.add_argument_group("figures").add_argument
+    add("--limits", choices=LIMITS, default="zscale", help="values of the first and last colour (default: zscale)")
+    add("--stretch", choices=STRETCHES, default="linear", help="of the colours (default: linear)")
+    add("--colours", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
+    add("--plotlyjs", choices=["embed", "directory", "cdn"], default="embed", help="where pages have plotly.js from")
+    add("--full", action="store_true", help="JSON of every pixel, not of blocks")
+    add("--compact", action="store_true", help="JSON with base64 arrays, for plotly.js from 2.28 on")
+    add("--browser", action="store_true", help="PNG and JPG by kaleido and Chromium, like SVG and PDF")

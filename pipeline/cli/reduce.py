@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.cli.every_hdu import reduce_every_hdu, refuse_options_of_one_image
-from pipeline.cli.inspect import add_figure_options, drawing_paths, write_drawings
 from pipeline.cli.options import (
     add_combining_options,
+    add_figure_options,
     add_reduction_options,
     add_worker_options,
     inputs_of,
@@ -29,7 +29,7 @@ from pipeline.cli.outputs import (
 )
 from pipeline.cli.step_options import add_core_steps, add_other_steps
 from pipeline.cli.terminal import printer_of
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import OutputError, SettingError, StepError
 from pipeline.fits.quality_file import quality_of, write_quality
 from pipeline.fits.write import write
 from pipeline.night.masters import Masters, make_masters
@@ -84,7 +84,7 @@ def _is_many(options: argparse.Namespace) -> bool:
 
 
 def _reduce(options: argparse.Namespace) -> None:
-    if options.each and drawing_paths(options):
+    if options.each and _drawing_paths(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
     if options.every_hdu:
         refuse_options_of_one_image(options)
@@ -96,6 +96,21 @@ def _reduce(options: argparse.Namespace) -> None:
         reduce_every_hdu(options, printer_of(options))
     else:
         _reduce_one(options)
+
+
+def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
+    """Give the files of figures and report that were asked for.
+
+    :raises OutputError: no kind of figure has such a name.
+    """
+    if options.figure:
+        from pipeline.figures.export import check_name
+
+        for path in options.figure:
+            check_name(path)
+    if options.report and options.report.suffix.lower() != ".html":
+        raise OutputError(f"{options.report}: the report is a page; end its name in .html")
+    return (*options.figure, *([options.report] if options.report else []))
 
 
 def _reduce_one(options: argparse.Namespace) -> None:
@@ -141,7 +156,7 @@ def _files_of(options: argparse.Namespace, frames: FrameSet) -> ReductionFiles:
         masters=master_paths(options.masters, frames),
         record=record_path(output, each=options.each) if options.record else None,
         quality=options.quality,
-        drawings=drawing_paths(options),
+        drawings=_drawing_paths(options),
     )
 
 
@@ -164,6 +179,8 @@ def _write_beside(
     images = [image for image, _ in products]
     measured = quality_of(raw_steps(recipe)(frames), images) if options.quality or options.report else []
     if files.drawings:
+        from pipeline.cli.inspect import write_drawings
+
         write_drawings(images, masters, frames, measured, options, say)
     if files.quality:
         write_quality(measured, files.quality, overwrite=options.overwrite)
