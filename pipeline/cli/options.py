@@ -21,7 +21,6 @@ from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared
 
-
 # ---- combining ----
 
 
