@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import printable, progress_bar, warnings_as_notes
+from pipeline.cli.terminal import progress_bar, terminal_text, warnings_as_notes
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
@@ -71,7 +71,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _failed(message: str, status: int) -> int:
-    print(printable(f"ccd-pipeline: {message}"), file=sys.stderr)
+    print(terminal_text(f"ccd-pipeline: {message}"), file=sys.stderr)
     return status
 
 

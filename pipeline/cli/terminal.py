@@ -58,7 +58,7 @@ _COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 """What a terminal would obey, or what would change the order of what it shows; but for the line feed."""
 
 
-def printable(text: str) -> str:
+def terminal_text(text: str) -> str:
     r"""Give text as it may be shown on a terminal: names of files and values of cards may hold anything.
 
     >>> shown("\x1b[2J: is gone")
@@ -79,7 +79,7 @@ def warnings_as_notes(*, strict: bool, summary: bool) -> Iterator[None]:
         text = str(message)
         if text not in said:
             said[text] = WARNING_KINDS.get(category.__name__, "")
-            print(printable(f"ccd-pipeline: note: {text}"), file=sys.stderr)
+            print(terminal_text(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", PipelineWarning)

@@ -21,7 +21,7 @@ from pipeline.survey.dask_client import pass_through, result_of, wait_while_work
 from pipeline.survey.plan import NightPlan, OwnTasks, Survey, Task, TaskResult, plan_night, shared_and_own_tasks
 from pipeline.survey.tasks import run_own_tasks, run_task
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 TASKS_AHEAD = 2
@@ -29,8 +29,8 @@ TASKS_AHEAD = 2
 
 
 def results_on_workers(
-    client: Any, items: Sequence[T], submit: Callable[[T, str], Any], name: Callable[[T], str]
-) -> Iterator[tuple[T, Any]]:
+    client: Any, items: Sequence[Item], submit: Callable[[Item, str], Any], name: Callable[[Item], str]
+) -> Iterator[tuple[Item, Any]]:
     """Give what became of each item, as it is known: a result, or what went wrong, as an exception.
 
     :param submit: hands one over, and gives its future; its second argument begins the keys of a second trial.
@@ -49,8 +49,8 @@ def results_on_workers(
 
 
 def _with_retries(
-    client: Any, items: Sequence[T], submit: Callable[[T, str], Any], name: Callable[[T], str]
-) -> Iterator[tuple[T, Any]]:
+    client: Any, items: Sequence[Item], submit: Callable[[Item, str], Any], name: Callable[[Item], str]
+) -> Iterator[tuple[Item, Any]]:
     """Give what became of each item, those last that killed their workers, or stood beside one that did."""
     killed = []
     for item, future in _finished(client, items, lambda item: submit(item, "")):
@@ -63,9 +63,9 @@ def _with_retries(
             yield item, result_of(future, name(item))
 
 
-def _finished(client: Any, items: Sequence[T], submit: Callable[[T], Any]) -> Iterator[tuple[T, Any]]:
+def _finished(client: Any, items: Sequence[Item], submit: Callable[[Item], Any]) -> Iterator[tuple[Item, Any]]:
     """Give items with their futures, which are finished."""
-    waiting, handed_over = deque(items), dict[Any, T]()
+    waiting, handed_over = deque(items), dict[Any, Item]()
     finished: SimpleQueue[Any] = SimpleQueue()
 
     def hand_over() -> None:

@@ -3,6 +3,7 @@
 Real processes, signals, limits and file systems; what needs root to mount a small disk skips without it.
 """
 
+import importlib
 import os
 import re
 import resource
@@ -21,13 +22,11 @@ import pytest
 from astropy.io import fits
 
 from pipeline import Image, attach_header, open_frame, write
-from pipeline.cli import reduce as reducing
 from pipeline.cli.main import main
 from pipeline.compose.spool import put
 from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import Draft, together, whole_file
 from pipeline.fits.file_access import Held
-from pipeline.survey import tasks as work
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-m", "pipeline"]
@@ -289,16 +288,17 @@ def test_a_folder_that_may_not_be_written_to_is_told_of(night, capsys):
     assert "cannot be written: nothing may be written in the folder out" in capsys.readouterr().err
 
 
-def meanwhile(monkeypatch, fault, module=reducing, name="make_masters"):
+def meanwhile(monkeypatch, fault, place="pipeline.cli.reduce.make_masters"):
     """Let something happen once masters are made, before the lights are read."""
-    make = getattr(module, name)
+    module, _, name = place.rpartition(".")
+    make = getattr(importlib.import_module(module), name)
 
     def made(*args):
         masters = make(*args)
         fault()
         return masters
 
-    monkeypatch.setattr(module, name, made)
+    monkeypatch.setattr(place, made)
 
 
 @pytest.mark.parametrize("there", ["nothing", "a folder", "a file"])
@@ -414,7 +414,7 @@ def test_a_frame_that_changes_while_reducing_is_told_of(night, monkeypatch, caps
 
 @pytest.mark.parametrize("fault", [truncate, change, replace, Path.unlink])
 def test_a_frame_of_many_nights_that_changes_is_told_of(night, monkeypatch, capsys, fault):
-    meanwhile(monkeypatch, lambda: fault(Path("light2.fits")), work, "master_bias")
+    meanwhile(monkeypatch, lambda: fault(Path("light2.fits")), "pipeline.survey.tasks.master_bias")
     before = set(files("."))
     assert main(["reduce", "night.csv", "--output-dir", "many"]) == 1
     assert re.search(r"light2\.fits.*(changed since|the file is cut|No such file)", capsys.readouterr().err)
