@@ -57,7 +57,7 @@ def test_a_name_imports_what_it_needs():
 
 OTHERS = {
     *("cli.reduce", "cli.reduce_many", "cli.every_hdu", "cli.inspect", "cli.demo", "cli.scan", "cli.replay"),
-    *("stages.cosmic_rays", "stages.fringe", "stages.healing", "fits.every_hdu", "fits.quality_file"),
+    *("fits.every_hdu", "fits.quality_file"),
     *("survey", "figures", "simulation", "library"),
 }
 """Files and folders that the command ``combine`` has no use for."""
