@@ -1,0 +1,55 @@
+"""The typical value of many that may hold a few wild ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeds
+
+from pipeline.statistics.robust import fitted, kept, robust_mean
+
+
+def scattered(seed, size=200, sigma=2.0):
+    return np.random.default_rng(seed).normal(100, sigma, size)
+
+
+@given(seeds, st.integers(1, 30), st.floats(50, 1e12), st.booleans())
+def test_wild_and_missing_values_do_not_count_however_far_they_lie(seed, count, off, missing):
+    values = scattered(seed)
+    wild = np.concatenate([values, np.full(count, np.nan if missing else 100 + off)])
+    keep = kept(wild)
+    assert not keep[200:].any()
+    assert keep[:200].sum() >= 190
+    assert robust_mean(wild) == values[keep[:200]].mean() == pytest.approx(100, abs=6 * 2 / np.sqrt(200))
+
+
+@given(seeds, st.integers(-5, 5), st.booleans(), st.permutations(range(12)))
+def test_in_another_unit_or_order_the_same_values_are_kept(seed, power, turned, order):
+    values = scattered(seed, 12) + np.where(np.arange(12) == 4, 300, 0)
+    unit = (-1 if turned else 1) * 2.0**power
+    np.testing.assert_array_equal(kept(values * unit)[list(order)], kept(values[list(order)]))
+
+
+def test_equal_whole_numbers_may_differ_by_five():
+    """Most of them being alike, their spread is 0 and yet rounding made them so: σ is one unit at least."""
+    assert kept(np.array([7] * 6 + [12, 13, 2, 1])).tolist() == [True] * 7 + [False, True, False]
+    assert kept(np.array([7, 7, 7, 7, 7.5])).tolist() == [True] * 4 + [False]
+
+
+def test_of_nothing_known_nothing_is_kept():
+    assert not kept(np.full(3, np.nan)).any()
+    assert np.isnan(robust_mean(np.full(3, np.nan)))
+
+
+@given(seeds, st.integers(0, 3), st.integers(0, 4))
+def test_a_fit_finds_the_curve_beneath_wild_values(seed, degree, wild):
+    random = np.random.default_rng(seed)
+    x, truth = np.linspace(-1, 1, 80), random.uniform(-100, 100, degree + 1)
+    terms = np.vander(x, degree + 1)
+    values = terms @ truth
+    off = random.choice(80, wild, replace=False)
+    values[off] += random.choice([-1, 1], wild) * 10 ** random.uniform(3, 6, wild)
+    factors, good = fitted(terms, values)
+    np.testing.assert_allclose(factors, truth, atol=1e-6)
+    assert not good[off].any()
+    assert good.sum() > 40
