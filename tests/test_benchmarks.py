@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import Pixels, combine
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 
 

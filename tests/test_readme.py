@@ -8,6 +8,7 @@ import pytest
 from pipeline import chain, combine, flag_saturated, open_frame, read_night, reduce, subtract_overscan
 from pipeline.cli.main import main
 
+pytestmark = pytest.mark.slow
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^ccd-pipeline ([^#\n]*)", README, re.MULTILINE)

@@ -12,6 +12,7 @@ from pipeline.errors import SettingError
 FOLDER = Path(__file__).parent / "typing"
 
 
+@pytest.mark.slow
 def test_right_chains_type_check_and_wrong_ones_do_not():
     """In one run of the type checker, for it reads the whole package each time."""
     api = pytest.importorskip("mypy.api", reason="mypy is not installed")

@@ -200,6 +200,7 @@ def test_a_card_of_the_noise_that_cannot_be_read_is_told_with_its_frame(night, k
     assert re.search(rf"x.fits( and 1 more)?: {card} = 'inf'; expected a number above 0: mend the card, or give", error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "words", "shown"),
     [

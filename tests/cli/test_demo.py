@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from pipeline.cli.main import main
 
 
+@pytest.mark.slow
 def test_the_demo_reduces_a_simulated_night_and_compares_it_with_the_truth(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["demo"]) == 0

@@ -64,6 +64,7 @@ def test_ctrl_c_that_breaks_a_lock_of_python_is_no_bug_of_ours(night, monkeypatc
     assert capsys.readouterr().err == "ccd-pipeline: interrupted; nothing half-written is left\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
     """A real interrupt of a real process, in the middle of combining."""
     rng = np.random.default_rng(1)
@@ -84,12 +85,14 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
     assert not [name for name in os.listdir(tmp_path) if "reduced" in name]
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_cost_the_reduction(night):
     command = f"{sys.executable} -m pipeline reduce night.csv | head -0"
     assert subprocess.run(["bash", "-o", "pipefail", "-c", command], check=False).returncode == 0
     assert (night / "reduced.fits").exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_knows_no_greek_gets_its_report(night):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "pipeline", "reduce", "night.csv"]

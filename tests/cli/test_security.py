@@ -312,6 +312,7 @@ def test_products_of_each_light_stay_in_their_folder(folder):
     assert set(os.listdir(folder.parent)) == before
 
 
+@pytest.mark.slow
 def test_a_small_file_that_unpacks_to_much_is_read_in_pieces(folder):
     """A frame of 0.16 GB, and one of 40 rows with 0.16 GB behind it, in 0.2 MB each and 0.2 GB of memory."""
     size = 160 * 2**20

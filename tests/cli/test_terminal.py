@@ -128,15 +128,18 @@ def on_a_terminal(command, folder):
         os.close(theirs)
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_a_bar(biases):
     pytest.importorskip("tqdm", reason="tqdm (the extra 'progress') is not installed")
     assert "combining" in on_a_terminal(COMMAND, biases)
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_none_where_asked_to_be_quiet(biases):
     assert on_a_terminal([*COMMAND, "--quiet"], biases) == ""
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_none(biases):
     done = subprocess.run(COMMAND, cwd=biases, capture_output=True, check=True)
     assert done.stderr == b""

@@ -34,6 +34,7 @@ def test_plotly_js_is_put_beside_a_page_once(product):
         export_figure(product, "c.html", form=form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["svg", "pdf"])
 def test_svg_and_pdf_come_through_a_browser(kind, product):
     chromium()

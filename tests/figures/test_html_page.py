@@ -29,6 +29,7 @@ def page_of(thing, **settings):
     return page(panel(view_of(thing), Appearance(), **settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(254, 1024), (1500, 1300)], ids=["small", "large"])
 def test_zooming_in_gives_every_pixel_to_a_sixteenth_of_the_noise(shape, tmp_path):
     values = frame(*shape)
@@ -49,6 +50,7 @@ def test_zooming_in_gives_every_pixel_to_a_sixteenth_of_the_noise(shape, tmp_pat
     assert abs(z.max() - 60000) <= SIGMA / 16
 
 
+@pytest.mark.slow
 def test_the_first_view_shows_a_hot_pixel_and_a_dead_column(tmp_path):
     values = frame(2600, 2500)
     shown = run_in_page(
@@ -69,6 +71,7 @@ def test_the_first_view_shows_a_hot_pixel_and_a_dead_column(tmp_path):
     assert np.count_nonzero(np.abs(rest - np.median(rest, axis=0)) > 5 * SIGMA) < 10
 
 
+@pytest.mark.slow
 def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
     values = frame(1500, 1300)
     view = view_of(values)
@@ -88,6 +91,7 @@ def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
     assert np.isnan(extreme[~certain]).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_masked_and_odd_pixels_are_told_with_their_reasons(tmp_path):
     values = frame(300, 400).astype(np.float64)
     values[7, 9], values[8, 9], values[9, 9] = np.nan, np.inf, -np.inf
@@ -118,6 +122,7 @@ POINT = """
 """
 
 
+@pytest.mark.slow
 def test_the_pointer_tells_every_pixel_in_the_first_view_too(tmp_path):
     values = frame(2600, 2500)
     y, x = 1300, 1250
@@ -156,6 +161,7 @@ DOTS = """
 """
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_colours_of_its_values(tmp_path):
     values = np.random.default_rng(3).uniform(0, 1000, (60, 80))
     values[50, 70] = np.nan
@@ -179,6 +185,7 @@ def test_the_picture_has_the_colours_of_its_values(tmp_path):
         np.testing.assert_allclose(found, right, atol=5)  # a scale is straight between its 32 stops
 
 
+@pytest.mark.slow
 def test_buttons_change_colours_and_no_values(tmp_path):
     shown = run_in_page(
         page_of(frame(254, 400)),
@@ -205,6 +212,7 @@ def test_a_page_names_no_server_and_switches_the_upload_off():
     assert re.findall(r"https?://[^\s\"'<]+", text) == []
 
 
+@pytest.mark.slow
 def test_no_header_ends_a_script_or_starts_one(tmp_path):
     evil = "</script><!--<script>document.title='caught'</script>"
     image = Image.of(frame(64, 80), exposure=1.0, header={"OBJECT": evil, "TELESCOP": "<b>&amp;", "BUNIT": evil})

@@ -26,6 +26,7 @@ def report(tmp_path_factory):
     return path.read_text(encoding="utf-8"), products[0], masters
 
 
+@pytest.mark.slow
 def test_the_report_tells_what_combining_found(report):
     text, product, masters = report
     for image in (product, masters.bias.image, masters.dark.image, masters.flat.image):
@@ -53,6 +54,7 @@ def test_the_report_fetches_nothing(report):
     assert re.findall(r"https?://cdn|<script src|<link[^>]*href=\"http", text) == []
 
 
+@pytest.mark.slow
 def test_the_report_draws_every_frame_and_searches_the_header(report, tmp_path):
     text, product, _ = report
     shown = run_in_page(

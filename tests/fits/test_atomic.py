@@ -78,6 +78,7 @@ def disk(tmp_path):
 # ---- killed, interrupted ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", [[], ["--interrupt"]])
 def test_a_reduction_that_is_stopped_leaves_whole_files(switch):
     command = [
@@ -137,6 +138,7 @@ def test_the_next_write_removes_what_a_dead_process_left_and_nothing_else(writer
     assert set(files(tmp_path)) == {"a.fits.gz", ".12.tmp-a.fits.gz", *others}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_processes_that_write_the_same_product_leave_one_of_theirs(tmp_path, overwrite):
     code = f"""if True:
@@ -187,6 +189,7 @@ def gone(group, seconds):
     return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_workers_too(night):
     """Interrupted as a terminal does it: every process of the group gets the signal."""
     rng = np.random.default_rng(1)
@@ -210,6 +213,7 @@ def test_ctrl_c_ends_the_workers_too(night):
 SCRIPT = Path(sys.executable).with_name("ccd-pipeline")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [PYTHON[1:], [str(SCRIPT)]], ids=["module", "script"])
 @pytest.mark.parametrize("after", ["argparse", "numpy", "astropy.io.fits", "pipeline.cli.main"])
 def test_ctrl_c_is_heard_before_all_is_imported(night, command, after):
@@ -236,6 +240,7 @@ def size_of(command):
     return {name: len(content) for name, content in files("sized").items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0.1, 0.6, 0.97])
 @pytest.mark.parametrize("old", [True, False])
 def test_a_full_disk_costs_nothing(night, disk, capsys, room, old):
@@ -254,6 +259,7 @@ def test_a_full_disk_costs_nothing(night, disk, capsys, room, old):
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_a_report_without_room_leaves_the_old_product(night, disk, capsys):
     folder = disk("1m")
     command = ["reduce", "night.csv", "-o", str(folder / "out.fits")]
@@ -267,6 +273,7 @@ def test_a_report_without_room_leaves_the_old_product(night, disk, capsys):
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_read_only_is_told_of(night, disk, capsys):
     folder = disk("1m")
     command = ["reduce", "night.csv", "-o", str(folder / "out.fits"), "--overwrite"]
@@ -329,7 +336,6 @@ def test_an_old_product_that_vanishes_while_reducing_is_written_anew(night, monk
 
 
 # ---- inputs ----
-
 
 SPELLINGS = (
     "light1.fits",
@@ -452,6 +458,7 @@ def limited(command, **limits):
 LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "long", reason="takes long; HYPOTHESIS_PROFILE=long")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "most"), [(250, 32), pytest.param(1000, 64, marks=LONG)])
 def test_many_frames_need_few_open_files(night, frames, most):
     header = fits.PrimaryHDU(ramp(7, (8, 8))).header.tostring().encode()
@@ -464,6 +471,7 @@ def test_many_frames_need_few_open_files(night, frames, most):
     assert fits.getheader("reduced.fits")["NCOMBINE"] == frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "side", "most"), [(64, 2048, 360e6), pytest.param(60, 4096, 600e6, marks=LONG)])
 def test_a_stack_may_be_larger_than_memory(tmp_path, frames, side, most):
     """Files with holes: 0.5 GB in 0.36 GB of memory, 2 GB in 0.6."""
@@ -573,6 +581,7 @@ def test_what_comes_at_the_last_moment_stays_too(tmp_path):
     assert files(tmp_path) == {"a": b"another's"}
 
 
+@pytest.mark.slow
 def test_file_systems_without_locks_and_links_do_too(tmp_path, monkeypatch):
     """There, who is alive is told by number, and what came in the meantime is looked for once more."""
 

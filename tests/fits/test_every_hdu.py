@@ -41,6 +41,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["both", "bare"])
 def test_every_hdu_is_reduced_as_if_it_stood_alone(folder, tmp_path, way):
     out = tmp_path / "product.fits"
@@ -68,6 +69,7 @@ def test_every_hdu_is_reduced_as_if_it_stood_alone(folder, tmp_path, way):
     assert CCDData.read(out, hdu=called[0]).shape == (20, 30)
 
 
+@pytest.mark.slow
 def test_in_python_each_night_is_its_own_and_masters_serve_later_lists(folder, tmp_path):
     nights = read_every_hdu(folder / "both.csv")
     assert {name: frames.light[0].shape for name, frames in nights.items()} == {"RED": (20, 46), "BLUE": (24, 34)}

@@ -194,6 +194,7 @@ def test_one_amplifier_given_stands_for_every_hdu(tmp_path):
 # a night
 
 
+@pytest.mark.slow
 def test_a_night_in_piles_is_the_same_night_in_single_frames(tmp_path, capsys):
     night = simulate(seed=5, shape=(24, 48), counts=Counts(bias=3, dark=2, flat=3, light=3, arc=1))
     layout = Layout((0, 20, 48), (0, 24), ((False, False), (True, True)), (1, 0), overscan=16)

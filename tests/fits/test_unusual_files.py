@@ -16,7 +16,6 @@ from pipeline.cli.main import main
 from pipeline.errors import FileWarning, FrameError, PipelineError
 
 pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason="the unusual files are not beside the project")
-
 REFUSED = [
     # file, HDU, what the message says
     ("double_ext.fits", 0, r"holds no data; .* 1 ccd00 \(5×5\)"),
@@ -96,6 +95,7 @@ def test_no_hdu_of_a_refused_file_breaks_the_reader(name):
             assert open_frame(FILES / name, hdu).pixels.values.ndim == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "hdu", "shape", "exposure"), READ)
 def test_a_product_of_each_keeps_pixels_and_exposure(tmp_path, name, hdu, shape, exposure):
     """What is written is valid and says the same, whatever the first header was like."""
@@ -162,6 +162,7 @@ def quoted(name, hdu):
     return f'"{FILES / name}", {hdu}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "hdu", "shape", "exposure"), READ)
 def test_what_is_read_is_reduced_as_light_and_as_bias(reduced, name, hdu, shape, exposure):
     frame = open_frame(FILES / name, hdu)

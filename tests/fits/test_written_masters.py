@@ -44,6 +44,7 @@ def with_masters(frames, folder, kinds):
     return FrameSet([*open_frames(listed), *(frame for frame in frames if frame.kind not in kinds)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("bias",), ("bias", "dark"), ("bias", "dark", "flat")])
 @pytest.mark.parametrize(("dark", "overscan"), [(120.0, 0), (300.0, 16)])
 def test_a_reduction_from_written_masters_is_that_from_raw_frames(tmp_path, dark, overscan, kinds):

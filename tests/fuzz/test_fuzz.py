@@ -19,6 +19,7 @@ from pipeline.errors import FrameError
 from pipeline.fits.hdu_index import forward
 from pipeline.headers.cards import Cards
 
+pytestmark = pytest.mark.slow
 moves = st.lists(st.tuples(st.integers(0, MOVES - 1), st.integers(0, 2**40), st.integers(0, 2**20)), max_size=8)
 NAMES = ("filelist", "header", "plain", "gz", "bz2", "packed", "tiles", "product")
 

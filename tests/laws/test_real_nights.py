@@ -15,6 +15,8 @@ from pipeline import MasterDark, normalise_flat, open_frame, subtract_dark
 from pipeline.cli.main import main
 from pipeline.errors import CalibrationError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reduced(shared_data, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from pipeline import Recipe, make_masters, reduce
 from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 
 
+@pytest.mark.slow
 def test_real_frames_tell_the_gain_and_read_noise_of_their_detector(shared_data):
     """Kast blue has 1.2 e⁻/ADU and 3.7 e⁻."""
     from pipeline import read_night
@@ -31,6 +32,7 @@ def law():
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sky", "without", "lights", "frames", "method", "dark"),
     [
@@ -54,6 +56,7 @@ def test_pulls_are_those_of_a_true_variance(sky, without, lights, frames, method
     assert abs(pull.mean()) < shifted
 
 
+@pytest.mark.slow
 def test_a_bias_in_light_and_dark_cancels_in_the_variance_as_in_the_values():
     """3 biases, 3 darks as long as the 3 lights: counting the bias in each of them gives pulls of 0.71."""
     detector = Detector(read_noise=30, dark_current=0, hot_pixels=0, cosmic_rays=0, overscan=0, unevenness=0)

@@ -179,6 +179,7 @@ def test_a_record_of_0_1_is_repeated_to_the_bit(night, capsys, options, renamed)
     assert "out.fits: the same pixels, bit for bit\nout_arc.fits: the same pixels" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_both_real_nights_are_repeated_to_the_bit(shared_data, tmp_path, capsys):
     for night in ("lt_sprat", "kast_blue"):
         command = ["reduce", str(shared_data / night / "filelist.csv"), "-o", str(tmp_path / f"{night}.fits")]

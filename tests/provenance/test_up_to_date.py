@@ -64,6 +64,7 @@ def test_steps_count_with_their_settings():
     assert len({content_key(step) for step in [*steps, chain(*steps[2:])]}) == 6
 
 
+@pytest.mark.slow
 def test_a_key_is_the_same_in_another_process():
     imports = "from pipeline import Recipe; from pipeline.provenance.up_to_date import content_key; "
     code = imports + "print(content_key(Recipe(), 'bias', {'b': 1, 'a': 2}))"

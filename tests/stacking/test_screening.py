@@ -27,7 +27,10 @@ def wild(request, tmp_path_factory):
     return whole, paths
 
 
-@pytest.mark.parametrize("wild", [2, 3, 7, 9, 10, 20, 26, 61], indirect=True)
+MANY = [pytest.param(frames, marks=pytest.mark.slow) for frames in (10, 26, 61)]
+
+
+@pytest.mark.parametrize("wild", [2, 3, 7, 9, 20, *MANY], indirect=True)
 @pytest.mark.parametrize("method", ["mean", "median"])
 @pytest.mark.parametrize(
     "clip",

@@ -25,6 +25,7 @@ from pipeline import (
 )
 from pipeline.cli.main import main
 
+pytestmark = pytest.mark.slow
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'"
 )
