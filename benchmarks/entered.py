@@ -36,8 +36,8 @@ CACHE = type(functools.cache(lambda: None))
 
 def main():
     options = parsed()
-    command = imported("pipeline.cli.main.main", "pipeline.cli.main").main
-    imported("pipeline.simulation.simulate", "pipeline.simulation.simulate")
+    command = imported("pipeline.cli.main", "pipeline.cli").main
+    imported("pipeline.simulation.simulate", "pipeline.simulate")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is said of a small night is not what is counted
         for name, call in calls(Path(folder), command).items():
@@ -93,7 +93,7 @@ def bias_frames(folder):
 
 def simulated_night(folder):
     """Write a small night of every kind of frame; give the path of its list."""
-    simulation = imported("pipeline.simulation.simulate", "pipeline.simulation.simulate")
+    simulation = imported("pipeline.simulation.simulate", "pipeline.simulate")
     night = simulation.simulate(shape=(64, 128), counts=simulation.Counts(bias=5, dark=5, flat=5, light=3, arc=1))
     return simulation.write_night(night, folder / "night")
 
