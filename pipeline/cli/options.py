@@ -15,7 +15,7 @@ from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
 from pipeline.fits.read_night import paths_of, read_night
 from pipeline.night.recipe import Flagging, Recipe
-from pipeline.night.summary import counted
+from pipeline.night.summary import frame_words
 from pipeline.records.frames import KINDS, FrameSet
 from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask
@@ -87,7 +87,7 @@ def night_of(options: argparse.Namespace) -> FrameSet:
     """
     delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
     frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
-    counts = [counted(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
+    counts = [frame_words(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
     printer_of(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames
 

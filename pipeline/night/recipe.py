@@ -62,9 +62,6 @@ class Flagging:
     diagonals: bool = True
 
 
-Method: TypeAlias = Literal["mean", "median"]
-
-
 Variance: TypeAlias = Literal["noise", "scatter"]
 
 
@@ -103,7 +100,7 @@ class Recipe:
     :param healing: the last step, which interpolates over bad pixels.
     """
 
-    method: Method = "mean"
+    method: Literal["mean", "median"] = "mean"
     clip: Clip | None = Clip()  # noqa: RUF009 - frozen
     overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - frozen
     saturation: float | None = attrs.field(default=None, validator=_positive_level)

@@ -20,7 +20,7 @@ from pipeline.stages.linearity import linearise
 from pipeline.stages.orientation import orient
 from pipeline.stages.overscan import subtract_overscan
 
-TAKEN_OUT = (subtract_overscan, subtract_bias, subtract_dark, divide)
+CORE = (subtract_overscan, subtract_bias, subtract_dark, divide)
 """The core of a reduction: each is named by the field of the state that it fills."""
 
 AROUND: dict[Named, str] = {
@@ -35,7 +35,7 @@ LAST: dict[Named, str] = {to_electrons: "in electrons", orient: "dispersion alon
 """What is said at the end, wherever it was done."""
 
 
-def counted(frames: FrameSet) -> str:
+def frame_words(frames: FrameSet) -> str:
     """Count the frames of one kind, with their exposures."""
     seconds = sorted({frame.exposure for frame in frames if frame.exposure is not None})
     words = "/".join(f"{number:g}" for number in seconds) + " s" if seconds else "no exposure"
@@ -57,7 +57,7 @@ def step_words(product: ReducedImage) -> str:
     if _ran(history, subtract_overscan):
         words += [word for by, word in ((state.overscan, "overscan out"), (state.trimmed, "trimmed")) if by]
     for step in history:
-        if step.is_of(*TAKEN_OUT) and step.done_before:
+        if step.is_of(*CORE) and step.done_before:
             words.append(f"{step.does} not taken out again, done already ({step.done_before})")
         elif step.is_of(subtract_bias, subtract_dark, divide):
             words.append(f"{step.does} out" if step.masters else f"no {step.does}")

@@ -1,7 +1,4 @@
-"""Bad-pixel masks: the user's own, those of products, and flags grown over their neighbours.
-
-Hot and dead pixels, found where they stand out of their surroundings.
-"""
+"""Bad pixels: flagged by a mask, found where they stand out of a dark or a flat, and grown over their neighbours."""
 
 from __future__ import annotations
 
@@ -23,6 +20,15 @@ from pipeline.statistics.robust import MAD_TO_SIGMA
 
 TOO_MANY = 0.5
 """A mask with more of its pixels bad than this was perhaps meant the other way round."""
+
+HOT_SIGMA = 8.0
+DEAD_BELOW = 0.5
+
+WINDOW = 15
+"""The surroundings of a pixel: so many rows and columns about it.  Defects of up to half of that stand out."""
+
+ROWS_AT_ONCE = 16
+"""Rows whose running median is taken at a time: they fit the cache."""
 
 
 @attrs.frozen(repr=False)
@@ -77,7 +83,7 @@ class Mask:
 
     def grown(self, by: int = 1, *, diagonals: bool = True) -> Mask:
         """Give the mask grown by ``by`` pixels: see :func:`grow_flags`."""
-        return attrs.evolve(self, flags=spread(self.flags, by, diagonals=diagonals))
+        return attrs.evolve(self, flags=spread_flags(self.flags, by, diagonals=diagonals))
 
     def on_rows(self, start: int, stop: int) -> Mask:
         """Cut the mask to some rows."""
@@ -106,11 +112,11 @@ def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
     """
     if by == 0:
         return image
-    flags = spread(image.pixels.flags, by, diagonals=diagonals)
+    flags = spread_flags(image.pixels.flags, by, diagonals=diagonals)
     return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=flags))
 
 
-def spread(flags: Array, by: int, *, diagonals: bool) -> Array:
+def spread_flags(flags: Array, by: int, *, diagonals: bool) -> Array:
     """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint8.
 
     >>> spread(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
@@ -132,19 +138,6 @@ def _towards(grown: Array, before: Array, axis: int) -> None:
     ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
     grown[tuple(ahead)] |= before[tuple(behind)]
     grown[tuple(behind)] |= before[tuple(ahead)]
-
-
-WINDOW = 15
-"""The surroundings of a pixel: so many rows and columns about it.  Defects of up to half of that stand out."""
-
-
-ROWS_AT_ONCE = 16
-
-
-HOT_SIGMA = 8.0
-
-
-DEAD_BELOW = 0.5
 
 
 @stage

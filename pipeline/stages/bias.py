@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 
 from pipeline.compose.stage import stage
-from pipeline.errors import CalibrationError, StepError
+from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_image, check_units, taken_as
+from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
 
 
 @attrs.frozen(repr=False)
@@ -20,9 +20,7 @@ class MasterBias:
     image: Image
 
     def __attrs_post_init__(self) -> None:
-        check_image(self.image, "MasterBias")
-        if self.image.kind != "bias":
-            raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterBias is made of bias frames")
+        check_image(self.image, "MasterBias", "bias")
 
     @classmethod
     def of(cls, image: Image) -> MasterBias:
@@ -67,8 +65,7 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
     """
     if bias is None:
         return image
-    if image.state.flat:
-        raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the bias comes out before that")
+    check_before_flat(image, "bias")
     check_shapes([image, bias.image])
     check_units(image, bias.image)
     if bool(image.state.overscan) != bool(bias.image.state.overscan) and not force:

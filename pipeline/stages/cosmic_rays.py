@@ -21,15 +21,15 @@ from pipeline.records.pixels import Array, Flag, Pixels, sealed
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""
 
-WORDS = {
+CHOICES = {
     "cleantype": ("median", "medmask", "meanmask", "idw"),
     "fsmode": ("median", "convolve"),
     "psfmodel": ("gauss", "gaussx", "gaussy", "gaussxy", "gaussyx", "moffat"),
 }
-NEAR = 2
+REPLACED_FROM = 2
 """Values are replaced from the 5 × 5 pixels around them."""
 
-FRAME = 8
+MIRRORED = 8
 """Pixels by which an image is continued beyond its edges."""
 
 
@@ -62,7 +62,7 @@ class LACosmic:
     psfbeta: float = 4.765
 
     def __attrs_post_init__(self) -> None:
-        for name, known in WORDS.items():
+        for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise SettingError(f"LACosmic: {name}={getattr(self, name)!r}; expected one of {', '.join(known)}")
         for name in ("sigclip", "sigfrac", "objlim", "psffwhm", "psfbeta", "niter", "psfsize"):
@@ -195,7 +195,7 @@ def _filled(pixels: Pixels) -> Array:
 def _framed(plane: Array) -> Array:
     """Mirror a plane at its edges, within 2 pixels of which astroscrappy finds nothing; float32 unless a mask."""
     height, width = plane.shape
-    wide = [(min(FRAME, height - 1),) * 2, (min(FRAME, width - 1),) * 2]
+    wide = [(min(MIRRORED, height - 1),) * 2, (min(MIRRORED, width - 1),) * 2]
     return np.pad(plane if plane.dtype == bool else plane.astype(np.float32), wide, mode="reflect")
 
 
@@ -219,8 +219,8 @@ def _with_means(plane: Array, where: Array, good: Array) -> Array:
     y, x = np.nonzero(where)
     total, count = np.zeros(y.size), np.zeros(y.size)
     height, width = plane.shape
-    for dy in range(-NEAR, NEAR + 1):
-        for dx in range(-NEAR, NEAR + 1):
+    for dy in range(-REPLACED_FROM, REPLACED_FROM + 1):
+        for dx in range(-REPLACED_FROM, REPLACED_FROM + 1):
             row, column = (y + dy).clip(0, height - 1), (x + dx).clip(0, width - 1)
             counts = good[row, column] & (row == y + dy) & (column == x + dx)
             total += np.where(counts, plane[row, column], 0)

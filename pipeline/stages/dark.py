@@ -14,7 +14,7 @@ from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_image, check_units, taken_as
+from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
 
 MOST_RATIO = 1e4
 """Exposures further apart than this are thought to be of different units."""
@@ -49,9 +49,7 @@ class MasterDark:
     level: float = attrs.field(default=attrs.Factory(_typical_level, takes_self=True), eq=False)
 
     def __attrs_post_init__(self) -> None:
-        check_image(self.image, "MasterDark")
-        if self.image.kind != "dark":
-            raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterDark is made of dark frames")
+        check_image(self.image, "MasterDark", "dark")
         if not self.exposed > 0:
             raise CalibrationError(
                 f"{self.image.name}: a dark of {self.exposed:g} s cannot be scaled; give darks with an exposure"
@@ -165,8 +163,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     """
     if dark is None:
         return image
-    if image.state.flat:
-        raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the dark comes out before that")
+    check_before_flat(image, "dark")
     if image.state.bias and dark.has_bias is not False:
         raise StepError(
             f"{image.name}: its bias is out ({image.state.bias}), and {dark.image.name} may still hold it; "

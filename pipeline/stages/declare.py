@@ -14,7 +14,7 @@ from pipeline.stages.overscan import subtract_overscan
 
 Declared: TypeAlias = Literal["raw", "finished"]
 
-SAID = Done("as was said")
+AS_WAS_SAID = Done("as was said")
 FINISHED = {
     "bias": ("overscan",),
     "dark": ("overscan", "bias"),
@@ -24,7 +24,7 @@ FINISHED = {
 }
 """What has been done to a finished frame of each kind."""
 
-CARDS = {"overscan": "OVERSCAN", "bias": "ZEROCOR", "dark": "DARKCOR", "flat": "FLATCOR"}
+CARD_OF = {"overscan": "OVERSCAN", "bias": "ZEROCOR", "dark": "DARKCOR", "flat": "FLATCOR"}
 
 
 @stage
@@ -44,9 +44,9 @@ def declare(image: Image, *, state: Declared) -> Image:
         kept = State(gain=image.state.gain, turned=image.state.turned, unit=image.state.unit)
         return attrs.evolve(image, state=kept, header=without_states(image.header))
     steps = [step for step in FINISHED[image.kind] if step not in image.state.done]
-    said: dict[str, Any] = dict.fromkeys(steps, SAID)
+    said: dict[str, Any] = dict.fromkeys(steps, AS_WAS_SAID)
     return attrs.evolve(
         image,
         state=attrs.evolve(image.state, **said),
-        added=(*image.added, *((CARDS[step], f"Done before, {SAID}", "") for step in steps)),
+        added=(*image.added, *((CARD_OF[step], f"Done before, {AS_WAS_SAID}", "") for step in steps)),
     )

@@ -1,6 +1,7 @@
 """The flat field: how strongly each pixel responds to the same light.
 
-The colour of a flat's lamp: how its light changes along the dispersion, which is no response of the pixels.
+A flat is divided by its level, or, for spectra, by the light of its lamp along the dispersion: the colour of a lamp is
+no response of the pixels.
 """
 
 from __future__ import annotations
@@ -21,65 +22,17 @@ from pipeline.records.pixels import Array, Flag, Pixels, sealed
 from pipeline.stages.checks import check_image
 from pipeline.statistics.robust import fitted
 
-
-def lamp_spectrum(values: Array, good: Array, *, by: str, order: int, saxis: int) -> Array:
-    """Fit the lamp's light along the dispersion: (1, nx) for ``saxis`` 1, (ny, 1) for 0; always positive.
-
-    A curve is fitted to the logarithm of the mean over good pixels of each column (row), so that any lamp of a
-    colour that the curve can follow cancels, however steep.  Columns whose mean is not positive, or that lie
-    further than 5 σ from the curve, do not count.
-
-    :param by: "polynomial" of degree ``order``, or "spline", cubic, of ``order`` equal pieces.
-    :raises CalibrationError: too few columns can be used.
-    """
-    across = 0 if saxis == 1 else 1
-    count = good.sum(axis=across)
-    total = np.where(good, values, 0).sum(axis=across, dtype=np.float64)
-    mean = total / np.maximum(count, 1)
-    lit = mean > 0
-    terms = (polynomial if by == "polynomial" else spline)(mean.size, order)
-    if lit.sum() < terms.shape[1]:
-        raise CalibrationError(
-            f"{int(lit.sum())} lit columns along the dispersion (saxis={saxis}) are too few for a {by} of order {order}"
-        )
-    factors, _ = fitted(terms[lit], np.log(mean[lit]))
-    curve: Array = np.exp(terms @ factors)
-    return curve.reshape((1, -1) if saxis == 1 else (-1, 1))
-
-
-def polynomial(count: int, degree: int) -> Array:
-    """Give Legendre polynomials up to a degree at ``count`` equal steps: (count, degree + 1)."""
-    terms: Array = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), degree)
-    return terms
-
-
-def spline(count: int, pieces: int) -> Array:
-    """Give the cubic B-splines of equal pieces at ``count`` equal steps: (count, pieces + 3).
-
-    Source: de Boor 1978, A Practical Guide to Splines.
-    """
-    at = np.linspace(0, pieces, count)
-    piece = np.minimum(at.astype(int), pieces - 1)
-    f = at - piece
-    four = np.stack([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, -3 * f**3 + 3 * f**2 + 3 * f + 1, f**3]) / 6
-    terms = np.zeros((count, pieces + 3))
-    for number, weights in enumerate(four):
-        terms[np.arange(count), piece + number] = weights
-    return terms
-
-
 CURVES = ("polynomial", "spline")
-
+"""What the light of a lamp can be fitted by."""
 
 POSITIVE_SIGMA = 5.0
 """A response is positive when it is this many standard deviations above 0."""
 
-
 FAINTEST = 3.0
 """ADU on average of which no response can be made, and which finished flats have, of mean or maximum 1."""
 
-
-FINISHED = 1e-6
+OF_LEVEL_ONE = 1e-6
+"""A flat whose level is this near to 1 stays as it is, to the bit."""
 
 
 @attrs.frozen(repr=False)
@@ -94,10 +47,8 @@ class MasterFlat:
     part: bool = False
 
     def __attrs_post_init__(self) -> None:
-        check_image(self.image, "MasterFlat")
+        check_image(self.image, "MasterFlat", "flat")
         values = self.pixels.values
-        if self.image.kind != "flat":
-            raise StepError(f"{self.image.name} is a {self.image.kind}; a MasterFlat is made of flat frames")
         if self.part:
             return
         if self.image.state.unit or not (values > 0).all() or self.pixels.mask.all():
@@ -224,7 +175,7 @@ def _levelled(image: Image, good: Array, by: str | float, region: str, order: in
         exact = None if pixels.variance is None else np.zeros(pixels.shape)
         pixels = pixels.over(Pixels.of(np.broadcast_to(lamp, pixels.shape), variance=exact))
     level = float(by) if not isinstance(by, str) else _level(image, pixels.values, good, by, region)
-    return pixels if abs(level - 1) <= FINISHED else pixels.times(1 / level)
+    return pixels if abs(level - 1) <= OF_LEVEL_ONE else pixels.times(1 / level)
 
 
 def _level(image: Image, values: Array, good: Array, by: str, region: str) -> float:
@@ -299,3 +250,49 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
         state=attrs.evolve(image.state, flat=Done(by)),
         added=(*image.added, ("FLATCOR", by, "")),
     )
+
+
+def lamp_spectrum(values: Array, good: Array, *, by: str, order: int, saxis: int) -> Array:
+    """Fit the lamp's light along the dispersion: (1, nx) for ``saxis`` 1, (ny, 1) for 0; always positive.
+
+    A curve is fitted to the logarithm of the mean over good pixels of each column (row), so that any lamp of a
+    colour that the curve can follow cancels, however steep.  Columns whose mean is not positive, or that lie
+    further than 5 σ from the curve, do not count.
+
+    :param by: "polynomial" of degree ``order``, or "spline", cubic, of ``order`` equal pieces.
+    :raises CalibrationError: too few columns can be used.
+    """
+    across = 0 if saxis == 1 else 1
+    count = good.sum(axis=across)
+    total = np.where(good, values, 0).sum(axis=across, dtype=np.float64)
+    mean = total / np.maximum(count, 1)
+    lit = mean > 0
+    terms = (polynomial if by == "polynomial" else spline)(mean.size, order)
+    if lit.sum() < terms.shape[1]:
+        raise CalibrationError(
+            f"{int(lit.sum())} lit columns along the dispersion (saxis={saxis}) are too few for a {by} of order {order}"
+        )
+    factors, _ = fitted(terms[lit], np.log(mean[lit]))
+    curve: Array = np.exp(terms @ factors)
+    return curve.reshape((1, -1) if saxis == 1 else (-1, 1))
+
+
+def polynomial(count: int, degree: int) -> Array:
+    """Give Legendre polynomials up to a degree at ``count`` equal steps: (count, degree + 1)."""
+    terms: Array = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), degree)
+    return terms
+
+
+def spline(count: int, pieces: int) -> Array:
+    """Give the cubic B-splines of equal pieces at ``count`` equal steps: (count, pieces + 3).
+
+    Source: de Boor 1978, A Practical Guide to Splines.
+    """
+    at = np.linspace(0, pieces, count)
+    piece = np.minimum(at.astype(int), pieces - 1)
+    f = at - piece
+    four = np.stack([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, -3 * f**3 + 3 * f**2 + 3 * f + 1, f**3]) / 6
+    terms = np.zeros((count, pieces + 3))
+    for number, weights in enumerate(four):
+        terms[np.arange(count), piece + number] = weights
+    return terms

@@ -17,8 +17,8 @@ from pipeline.records.pixels import Array, Pixels, sealed
 from pipeline.stages.checks import check_image, check_units
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
-ROUNDS = 20
-KEPT = 3.0
+MOST_ROUNDS = 20
+KEPT_SIGMA = 3.0
 """Values further than this many σ from the fit are stars, spectra or cosmic rays, and left out of it."""
 
 
@@ -120,11 +120,11 @@ def fringe_strength(image: Image, fringe: MasterFringe) -> float:
             f"{image.name}: {y.size} good pixels and a fringe pattern of {np.ptp(columns[:, 3]) if y.size else 0:g}; "
             "its strength cannot be fitted: give the scale"
         )
-    kept = np.abs(values - np.median(values)) <= KEPT * _spread(values - np.median(values))
-    for _ in range(ROUNDS):
+    kept = np.abs(values - np.median(values)) <= KEPT_SIGMA * _spread(values - np.median(values))
+    for _ in range(MOST_ROUNDS):
         fitted = _solved(columns[kept], values[kept])
         rest = values - columns @ fitted
-        now = np.abs(rest) <= KEPT * _spread(rest[kept])
+        now = np.abs(rest) <= KEPT_SIGMA * _spread(rest[kept])
         if np.array_equal(now, kept):
             break
         kept = now

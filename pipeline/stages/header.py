@@ -1,6 +1,7 @@
-"""The science image with the header to be written, and the rules for every card in it.
+"""The product: the science image with the header to be written.
 
-The cards that scripts written for ASPIRED read: how frames and masters were combined, under its names.
+Its cards are those of the first frame that still hold, what the steps added, exposures and times, the names of all
+frames, and how frames and masters were combined, under the names that scripts written for ASPIRED read.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
     from astropy.nddata import CCDData
 
 
-LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
+ASPIRED_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 """What ASPIRED puts before COMTYPE, SIGCLIP, CLIPLOW, CLIPHIG and XPOSURE of each master."""
 
 
-def cards_of(image: Image) -> Iterator[tuple[str, Any, str]]:
+def combining_cards(image: Image) -> Iterator[tuple[str, Any, str]]:
     """Give the cards of an image that was combined, and of the masters that its steps used.
 
     Of a master that was read from a file nothing is known but its name, and nothing is said.
@@ -50,7 +51,7 @@ def cards_of(image: Image) -> Iterator[tuple[str, Any, str]]:
             yield "CLIPHIG", found.clip.high, "[sigma] as CLIPHIGH"
         yield "WEIGHT", _by_exposure(image.history), "whether frames were weighed by exposure"
     for lineage in masters_of(image.history):
-        letter = LETTERS.get(lineage.kind, "")
+        letter = ASPIRED_LETTERS.get(lineage.kind, "")
         if letter and lineage.combined is not None:
             yield from _of_master(letter, lineage.kind, lineage.combined)
 
@@ -170,7 +171,7 @@ def attach_header(image: Image) -> ReducedImage:
     for keyword, value, comment in image.added:
         said = printable(value) if isinstance(value, str) else value
         header[keyword] = (said, comment) if comment else said
-    for keyword, value, comment in (*_exposures(image), *_times(image), *cards_of(image)):
+    for keyword, value, comment in (*_exposures(image), *_times(image), *combining_cards(image)):
         header[keyword] = (value, comment)
     for kind, names in _names(image).items():
         _add_names(header, kind, names)

@@ -1,6 +1,7 @@
-"""The variance of a single frame, which shows no scatter: from gain and read noise.
+"""The noise of photons: the variance of a single frame, from gain and read noise, and the skewness of a median.
 
-The median of counts lies below their mean: counts are skewed, and a median follows the bulk of them.
+A single frame shows no scatter of its own.  And counts are skewed: a median follows the bulk of them, and lies below
+their mean.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from pipeline.statistics.medians import median_variance
 from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.statistics.photon_noise import in_unit_of
 
-Known: TypeAlias = Noise | tuple[Noise, ...] | None
+KnownNoise: TypeAlias = Noise | tuple[Noise, ...] | None
 
 
-def _one_noise(image: Image, *, noise: Known = None) -> bool:
+def _one_noise(image: Image, *, noise: KnownNoise = None) -> bool:
     return isinstance(noise, Noise) or not (noise or regions_of(image))
 
 
 @stage(rows=_one_noise)
-def estimate_variance(image: Image, *, noise: Known = None) -> Image:
+def estimate_variance(image: Image, *, noise: KnownNoise = None) -> Image:
     """Give a single frame the variance that read noise and photons leave it: a + b·level, level without the bias.
 
     An image that carries a variance keeps it.  Where it cannot be known the image stays as it is, with a word said.
@@ -80,7 +81,7 @@ def _noise(image: Image, per_adu: float | None, electrons: float | None) -> Nois
     return in_unit_of(image, Noise.of(gain=per_adu, read_noise=electrons))
 
 
-def _everywhere(image: Image, noise: Known) -> tuple[tuple[Section, Noise], ...]:
+def _everywhere(image: Image, noise: KnownNoise) -> tuple[tuple[Section, Noise], ...]:
     """Give the sections of an image with the noise of each; none where it is not known.
 
     :raises CalibrationError: there are more or fewer noises than amplifiers.
@@ -115,7 +116,7 @@ def _unknown(image: Image, noise: object) -> str:
     return ""
 
 
-MORE = 1.1
+LEAST_EXCESS = 1.1
 """Frames whose variance is not so many times that of their readout hold few photons, or none that count."""
 
 
@@ -152,4 +153,4 @@ def is_median_of_counts(image: Image, noise: Noise) -> bool:
     if found.noise is None or found.level is None or not (image.state.bias or image.state.overscan):
         return False
     readout = max(noise.a, noise.floor)
-    return float(found.noise.variance(np.array(found.level))) > MORE * readout + QUANTISATION
+    return float(found.noise.variance(np.array(found.level))) > LEAST_EXCESS * readout + QUANTISATION

@@ -1,5 +1,7 @@
 """The default reduction is the chain written out."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,23 +11,31 @@ from strategies import seeds
 
 from pipeline import (
     Clip,
+    Flagging,
     FrameSet,
     Image,
+    Mask,
     MasterBias,
     MasterDark,
+    MasterFringe,
     Recipe,
     chain,
     combine,
     divide,
+    heal,
+    linearise,
     make_masters,
     normalise_flat,
+    orient,
     pipe,
     reduce,
     reduce_each,
     subtract_bias,
     subtract_dark,
+    subtract_fringe,
+    to_electrons,
 )
-from pipeline.errors import StepError
+from pipeline.errors import AssumptionWarning, StepError
 from pipeline.simulation.simulate import Counts, Detector, simulate
 
 
@@ -44,6 +54,52 @@ def test_the_default_reduction_is_the_chain_written_out():
     flat = pipe(frames.flat, stack, subtract_bias(bias=bias), subtract_dark(dark=dark), normalise_flat)
     clean = chain(subtract_bias(bias=bias), subtract_dark(dark=dark), divide(flat=flat))
     assert reduce(frames).pixels == pipe(frames.light, stack, clean).pixels
+
+
+RAW = ["declare", "flag_saturated", "linearise", "flag_bad", "subtract_overscan", "combine"]
+LAST = ["grow_flags", "heal", "to_electrons", "orient", "attach_header", "reduce"]
+ORDER = {
+    "bias": RAW,
+    "dark": [*RAW, "subtract_bias"],
+    "flat": [*RAW, "subtract_bias", "subtract_dark", "normalise_flat"],
+    "light": [*RAW, "subtract_bias", "subtract_dark", "divide", "subtract_fringe", *LAST],
+    "arc": [*RAW, "subtract_bias", "subtract_dark", "divide", *LAST],
+}
+
+
+def test_every_step_has_its_place_from_linearity_to_orientation_and_masters_go_the_same_way():
+    rng = np.random.default_rng(8)
+    level = {"bias": 500, "dark": 560, "flat": 20_000, "light": 900, "arc": 900}
+    frames = FrameSet(
+        Image.of(
+            np.hstack([rng.poisson(level[kind], (12, 16)), rng.poisson(500, (12, 4))]).astype(np.float32),
+            kind=kind,
+            exposure=10,
+            header={"BIASSEC": "[17:20,1:12]", "DATASEC": "[1:16,1:12]"},
+        )
+        for kind in level
+        for _ in range(3)
+    )
+    bad = np.zeros((12, 20))
+    bad[5, 6] = 1
+    pattern = Image.of(rng.normal(size=(12, 16)).astype(np.float32))
+    recipe = Recipe(
+        declared=tuple((kind, "raw") for kind in level),
+        saturation=6e4,
+        linearity=linearise(coefficients=(1.0,)),
+        flagging=Flagging(mask=Mask.of(bad), grow=1),
+        fringe=subtract_fringe(fringe=MasterFringe.of(pattern), scale=0.0),
+        healing=heal(),
+        electrons=to_electrons(gain=1.5),
+        orient=orient(saxis=0),
+        clip=None,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        masters = make_masters(frames, recipe)
+        products = {kind: reduce(frames, recipe=recipe, kind=kind, masters=masters) for kind in ("light", "arc")}
+    made = {kind: getattr(masters, kind).image for kind in ("bias", "dark", "flat")} | products
+    assert {kind: [step.stage for step in image.history] for kind, image in made.items()} == ORDER
 
 
 def test_a_night_without_lights_is_refused():
