@@ -38,7 +38,7 @@ class Region:
 def regions_of(image: Image) -> tuple[Region, ...]:
     """Give what the header says of each amplifier, in the order of their names; none where one read the frame."""
     cards = image.header
-    names = {match[1] for card in cards if (match := _NAMED.fullmatch(card.keyword))}
+    names = {match[1] for keyword in cards.keywords if (match := _NAMED.fullmatch(keyword))}
     regions = []
     for name in sorted(names, key=lambda name: (len(name), name)):
         section = _section(cards, name, image.shape)

@@ -136,7 +136,7 @@ def detsec_of_all(cards: Cards) -> str:
 
 def _suffixes(cards: Cards) -> list[str]:
     """Give the letters or numbers of the amplifiers that have an overscan, or a place, of their own."""
-    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC([A-Z]|\d{1,4})", card.keyword) for card in cards)
+    found = (re.fullmatch(r"BIASSEC([A-Z]|\d{1,2})|[BP]SEC([A-Z]|\d{1,4})", keyword) for keyword in cards.keywords)
     named = {match[1] or match[2] for match in found if match}
     spoken = (name for name in named if any(_said(cards, key + name) for key in (*OVERSCAN_SECTIONS, PLACED_SECTION)))
     return sorted(spoken, key=lambda name: (len(name), name))

@@ -19,7 +19,11 @@ _WILD = re.compile(r"[*?]|\.\.\.")
 _OPENS_STRING = re.compile(r"[^=']*= *'")
 _CONTINUES = re.compile(r"CONTINUE  +'")
 _CLOSE = re.compile(r"([A-Z0-9_-]{1,8}) *= *", re.IGNORECASE)
+_WORD = re.compile(r"[!-\-/-~]+")  # of what is ASCII but a space or a point
 COMMENTARY = ("COMMENT", "HISTORY", "")
+
+VALUES, TEXTS = 2**10, 16
+"""So many values, and texts to look for them in, are remembered: each may keep the text of a header in memory."""
 
 
 @attrs.frozen
@@ -72,10 +76,10 @@ class Cards:
     @property
     def keywords(self) -> frozenset[str]:
         """The keywords of all cards, in capitals, whether or not their cards say something."""
-        return frozenset(_parsed(self.text))
+        return frozenset(map(keyword_of, self.images))
 
     def __contains__(self, keyword: str) -> bool:
-        return keyword in _parsed(self.text)
+        return keyword in _header(_about(self.text, keyword))
 
     def __iter__(self) -> Iterator[fits.Card]:
         return iter(self.to_header().cards)
@@ -94,7 +98,8 @@ class Cards:
     def comment(self, keyword: str) -> str:
         """Give the comment of a card; empty where there is none."""
         try:
-            return str(_parsed(self.text).comments[_first(self.text, keyword)])
+            header = _header(_about(self.text, keyword))
+            return str(header.comments[_first(header, keyword)])
         except (KeyError, IndexError, ValueError, fits.VerifyError):
             return ""
 
@@ -105,7 +110,9 @@ class Cards:
     def under(self, primary: Cards) -> Cards:
         """Put the primary header's cards before these; where both say something, these win."""
         mine, above = self.images, primary.images
-        own = {keyword_of(image) for image in mine if self.get(keyword_of(image)) is not None} - set(COMMENTARY)
+        header = _header(_readable(self.text))  # all of it at once: every card is asked for
+        named = {keyword_of(image) for image in mine} - set(COMMENTARY)
+        own = {keyword for keyword in named if not _silent(_value_in(header, self.text, keyword))}
         kept = [image for image in above if keyword_of(image) not in own]
         silent = {keyword_of(image) for image in kept} - set(COMMENTARY)
         return Cards("".join([*kept, *(image for image in mine if keyword_of(image) not in silent)]))
@@ -121,12 +128,18 @@ def keyword_of(image: str) -> str:
     return " ".join(head.split("=")[0].split())
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=VALUES)
 def _value(text: str, keyword: str) -> Any:
     """Give the value of a card, or None or what is empty; the same cards of the same frames are asked for often."""
+    about = _about(text, keyword)
+    return _value_in(_header(about), text, keyword) if about else None
+
+
+def _value_in(header: fits.Header, text: str, keyword: str) -> Any:
+    """Give the value of a card of a parsed header, or what is written there where astropy cannot read it."""
     try:
         wild = _WILD.search(keyword)  # to astropy a pattern
-        return _written(text, keyword) if wild else _parsed(text).get(_first(text, keyword))
+        return _written(text, keyword) if wild else header.get(_first(header, keyword))
     except (ValueError, fits.VerifyError):
         return _written(text, keyword)
 
@@ -141,9 +154,8 @@ def _written(text: str, keyword: str) -> str:
     return ""
 
 
-def _first(text: str, keyword: str) -> Any:
+def _first(header: fits.Header, keyword: str) -> Any:
     """Give what astropy finds the first card of a keyword by that says something; the keyword where none does."""
-    header = _parsed(text)
     if keyword in COMMENTARY or header.get(keyword, 0) not in (None, ""):
         return keyword
     places = ((keyword, number) for number in range(header.count(keyword)))
@@ -180,9 +192,38 @@ def _as_image(card: fits.Card) -> str:
         return f"COMMENT a card that cannot be read: {card.keyword}".ljust(CARD)[:CARD]
 
 
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> fits.Header:
-    return _header(_readable(text))
+def _about(text: str, keyword: str) -> str:
+    """Give only the cards that mention a keyword, readable: no other can be of it, and few of a header are asked for.
+
+    A parsed header takes ten times the memory of its text, and ten times as long as this: none is kept.
+    """
+    sought, capitals = _longest_word(keyword), _capitals(text)
+    if not sought:
+        return _readable(text)
+    parts = []
+    found = capitals.find(sought)
+    while found >= 0:
+        start = found // CARD * CARD
+        end = start + CARD
+        while text.startswith("CONTINUE", end):
+            end += CARD
+        if not text.startswith("CONTINUE", start):  # else it goes on with a card that does not mention it before
+            parts.append(text[start:end])
+        found = capitals.find(sought, end)
+    return _readable("".join(parts)) if parts else ""
+
+
+@lru_cache(maxsize=VALUES)
+def _longest_word(keyword: str) -> bytes:
+    """Give a word that cards of a keyword hold in capitals; none for what cards without it may be of."""
+    words = {word.upper() for word in _WORD.findall(keyword)} - {"HIERARCH", *COMMENTARY}
+    return max(words, key=len, default="").encode()
+
+
+@lru_cache(maxsize=TEXTS)
+def _capitals(text: str) -> bytes:
+    """Give a text in capitals, character for character: keywords may be written in small letters."""
+    return text.encode("latin-1", "replace").upper()
 
 
 def _header(text: str) -> fits.Header:

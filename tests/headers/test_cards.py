@@ -1,14 +1,20 @@
 """A header that cannot change: its cards verbatim, their values read when asked."""
 
+import gc
+import tracemalloc
+import warnings
+
 import pytest
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from header_text import headers_of
 from hypothesis import given
 from hypothesis import strategies as st
-from observatories import text
+from observatories import OBSERVATORIES, text
 
 from pipeline import Cards
 from pipeline.errors import HeaderError
-from pipeline.headers.cards import CARD, keyword_of
+from pipeline.headers.cards import CARD, _readable_image, _silent, _value_in, keyword_of
 
 keywords = st.from_regex(r"[A-Z][A-Z0-9]{0,4}", fullmatch=True).filter(lambda word: word not in ("END", "NAXIS"))
 long_keywords = st.from_regex(r"ESO( [A-Z]{3,8}){1,3}", fullmatch=True)
@@ -129,3 +135,90 @@ def test_cards_are_copied_and_fresh():
 def test_what_no_card_holds_is_refused_by_name():
     with pytest.raises(HeaderError, match=r"lst = \[1, 2\]: no card holds that"):
         Cards.of({"lst": [1, 2]})
+
+
+# ---- only the cards that mention a keyword are parsed, and little is remembered ----
+
+REAL = [Cards(text(part)) for row in OBSERVATORIES for part in row[1:3] if part]
+ASKED = ["EXPTIME", "exptime", "GAIN", "NOSUCH", "ESO DET OUT1 GAIN", "HIERARCH ESO DET OUT1 GAIN", "HIERARCH EXPTIME"]
+
+
+def whole(cards):
+    """Parse all cards at once, as astropy does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        return fits.Header.fromstring("".join(map(_readable_image, cards.images)))
+
+
+def check_alike(cards, keywords):
+    """See that what is asked of the few cards that mention a keyword is what the whole header says."""
+    header = whole(cards)
+    for keyword in keywords:
+        said = _value_in(header, cards.text, keyword)
+        default = object()
+        assert repr(cards.get(keyword, default)) == repr(default if _silent(said) else said)
+        assert (keyword in cards) == (keyword in header)
+
+
+@given(st.sampled_from(REAL))
+def test_a_value_is_that_of_the_whole_header(cards):
+    check_alike(cards, [*cards.keywords, *ASKED, "", "COMMENT", "HISTORY"])
+
+
+def test_a_value_is_that_of_the_whole_header_in_real_ones(shared_data):
+    paths = sorted((shared_data / "headers").glob("*.txt"))
+    assert len(paths) == 64
+    for path in paths:
+        for cards in headers_of(path.read_text(errors="replace")):
+            check_alike(cards, [*cards.keywords, *ASKED])
+
+
+words = st.text("ABT1_- .", min_size=1, max_size=9).map(str.strip)
+odd_lines = st.one_of(
+    st.builds("{:8}= {} / {}".format, st.sampled_from(["A", "AB", "AB1", "TAB"]), st.integers(0, 9), words),
+    st.builds("{:8}= '{}&'".format, st.sampled_from(["A", "AB"]), words),
+    st.builds("CONTINUE  '{}&'".format, words),
+    st.builds("{}= {}".format, st.sampled_from(["a", "AB", "Tab"]), st.integers(0, 9)),
+    st.builds("HIERARCH {} = {}".format, st.sampled_from(["A B T", "AB T1", "A"]), st.integers(0, 9)),
+    st.builds("COMMENT {}".format, words),
+    st.sampled_from(["AB      =", "AB", "", "DP1     = 'AB.1: 3'"]),
+)
+
+
+@given(st.lists(odd_lines, max_size=8).map(lambda lines: Cards("".join(line[:80].ljust(80) for line in lines))))
+def test_a_value_is_that_of_the_whole_header_however_strange(cards):
+    check_alike(
+        cards, ["A", "AB", "ab", "AB1", "TAB", "T", "A B T", "HIERARCH A B T", "HIERARCH AB", "DP1.AB.1", "DP1"]
+    )
+
+
+def test_headers_that_are_gone_leave_little_in_memory():
+    """Parsed and kept, as they once were, 300 of these took 40 MB."""
+    keywords = [f"KEY{number}" for number in range(40)]
+    long = fits.Header([(f"KEY{number}", number * 1.5, "some comment") for number in range(250)])
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            long["KEY0"] = number
+            cards = Cards.of(long)
+            assert cards.get("KEY0") == number
+            for keyword in keywords[1:]:
+                cards.get(keyword)
+        del cards
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 4e6
+
+
+@pytest.mark.parametrize("number", range(0, 180, 20))
+def test_a_keyword_that_a_long_string_mentions_somewhere_is_not_in_it(number):
+    long = "x" * number + " GAIN " + "x" * (180 - number)
+    cards = Cards.of(fits.Header([("GAIN", "high"), ("OTHER", long)]))
+    assert (cards.get("GAIN"), cards.get("OTHER")) == ("high", long)
+
+
+@pytest.mark.parametrize("keyword", ["GAIN*", "GA?N", "G...N"])
+def test_what_is_to_astropy_a_pattern_is_no_pattern(keyword):
+    assert Cards.of({"GAIN": 2.5}).get(keyword) is None
