@@ -104,7 +104,7 @@ def writer(tmp_path):
     code = """if True:
         import sys, time
         from pathlib import Path
-        from pipeline.fits.delivery import whole_file
+        from pipeline.fits.atomic import whole_file
         with whole_file(Path("a.fits.gz"), overwrite=True) as draft:
             draft.write_bytes(b"half a product")
             print(draft.name, flush=True)
