@@ -97,6 +97,8 @@ class Cards:
 
     def comment(self, keyword: str) -> str:
         """Give the comment of a card; empty where there is none."""
+        if _WILD.search(keyword):  # to astropy a pattern
+            return ""
         try:
             header = _header(_about(self.text, keyword))
             return str(header.comments[_first(header, keyword)])
