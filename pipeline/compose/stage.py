@@ -264,5 +264,5 @@ def is_number(value: object) -> bool:
 
 def words_of(hint: Any) -> str:
     """Say what type an annotation asks for."""
-    names = ["None" if option is types.NoneType else option.__name__ for option in _record_types(hint)]
-    return " or ".join(f"a {name}" if name != "None" else name for name in names) or str(hint)
+    options = _record_types(hint)
+    return " or ".join("None" if one is types.NoneType else f"a {one.__name__}" for one in options) or str(hint)

@@ -5,7 +5,8 @@ The order stands in :mod:`pipeline.night.reduce`.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Literal
 
 import attrs
 
@@ -21,19 +22,14 @@ from pipeline.stages.saturation import check_fraction
 from pipeline.statistics.noise import Noise
 
 
-def _fraction(_: object, __: object, fraction: float | None) -> None:
-    if fraction is not None:
-        check_fraction(fraction)
+def _if_given(check: Callable[[float], None]) -> Callable[[object, object, float | None], None]:
+    """Check a setting that may be None where it is not."""
 
+    def validate(_: object, __: object, value: float | None) -> None:
+        if value is not None:
+            check(value)
 
-def _sigma(_: object, __: object, hot: float | None) -> None:
-    if hot is not None:
-        check_sigma(hot)
-
-
-def _below(_: object, __: object, dead: float | None) -> None:
-    if dead is not None:
-        check_below(dead)
+    return validate
 
 
 def _pixels(_: object, __: object, grow: int) -> None:
@@ -54,19 +50,16 @@ class Flagging:
     :param diagonals: grow in squares, not along rows and columns only.
     """
 
-    fraction: float | None = attrs.field(default=None, validator=_fraction)
+    fraction: float | None = attrs.field(default=None, validator=_if_given(check_fraction))
     mask: Mask | None = None
-    hot: float | None = attrs.field(default=None, validator=_sigma)
-    dead: float | None = attrs.field(default=None, validator=_below)
+    hot: float | None = attrs.field(default=None, validator=_if_given(check_sigma))
+    dead: float | None = attrs.field(default=None, validator=_if_given(check_below))
     grow: int = attrs.field(default=0, validator=_pixels)
     diagonals: bool = True
 
 
-Variance: TypeAlias = Literal["noise", "scatter"]
-
-
-def _positive_level(_: object, __: object, level: float | None) -> None:
-    if level is not None and not level > 0:
+def _positive_level(level: float) -> None:
+    if not level > 0:
         raise SettingError(f"saturation={level}; expected a positive level in ADU")
 
 
@@ -103,14 +96,14 @@ class Recipe:
     method: Literal["mean", "median"] = "mean"
     clip: Clip | None = Clip()  # noqa: RUF009 - frozen
     overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - frozen
-    saturation: float | None = attrs.field(default=None, validator=_positive_level)
+    saturation: float | None = attrs.field(default=None, validator=_if_given(_positive_level))
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()
     declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
-    variance: Variance | Noise | None = "noise"
+    variance: Literal["noise", "scatter"] | Noise | None = "noise"
     noise: Noise | tuple[Noise, ...] | None = None
     linearity: Step[Image, Image] | None = None
     cosmics: Step[Image, Image] | None = None
