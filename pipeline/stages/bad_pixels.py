@@ -152,7 +152,7 @@ def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
     :raises StepError: the image is no dark, or holds no good pixel.
     :raises SettingError: sigma is not positive.
     """
-    _check(image, "dark", "flag_hot")
+    _check_kind(image, "dark", "flag_hot")
     check_sigma(sigma)
     pixels = image.pixels
     above = pixels.values - surroundings(pixels.values, pixels.mask)
@@ -173,7 +173,7 @@ def flag_dead(image: Image, *, below: float = DEAD_BELOW) -> Image:
     :raises StepError: the image is no flat, or holds no good pixel.
     :raises SettingError: the fraction does not lie between 0 and 1.
     """
-    _check(image, "flat", "flag_dead")
+    _check_kind(image, "flat", "flag_dead")
     check_below(below)
     pixels = image.pixels
     around = surroundings(pixels.values, pixels.mask)
@@ -199,7 +199,7 @@ def check_below(below: float) -> None:
         raise SettingError(f"dead pixels below {below} of their surroundings; expected a fraction between 0 and 1")
 
 
-def _check(image: Image, kind: str, name: str) -> None:
+def _check_kind(image: Image, kind: str, name: str) -> None:
     if image.kind != kind:
         raise StepError(f"{image.name} is a {image.kind}; {name} takes a {kind}")
     if image.pixels.mask.all():

@@ -105,33 +105,33 @@ def clean_cosmic_rays(
     :raises StepError: the image is no light.
     :raises CalibrationError: its unit is neither ADU nor electrons.
     """
-    gains, noise = _check(image, gain, read_noise)
+    gains, noise = _checked(image, gain, read_noise)
     scrappy = _astroscrappy()
     pixels, n = image.pixels, image.found.frames if image.found else 1
     electrons = gains * n  # the mean of n frames is as noisy as one of n times the gain, √n times the read noise
-    known = {} if background is None else {"inbkg": _framed(_filled(_fitting(background, image)) * electrons)}
+    known = {} if background is None else {"inbkg": _mirrored(_filled(_of_same_shape(background, image)) * electrons)}
     variance = pixels.total_variance
     if variance is not None:
-        known["invar"] = _framed(np.where(np.isfinite(variance), variance, 0) * electrons**2)
-    values, left_out = _framed(_filled(pixels) * electrons), _framed(pixels.mask)
+        known["invar"] = _mirrored(np.where(np.isfinite(variance), variance, 0) * electrons**2)
+    values, left_out = _mirrored(_filled(pixels) * electrons), _mirrored(pixels.mask)
     hit = np.zeros(values.shape, bool)
     for settings in by.passes:
         more, values = scrappy.detect_cosmics(
             values, inmask=left_out, gain=1.0, readnoise=noise * math.sqrt(n), **settings, **known
         )
         hit |= more
-    hit, values = _unframed(hit, pixels.shape) & ~pixels.mask, _unframed(values, pixels.shape)
+    hit, values = _cut_back(hit, pixels.shape) & ~pixels.mask, _cut_back(values, pixels.shape)
     return attrs.evolve(
         image,
         data=_replaced(pixels, hit, values / electrons),
         state=attrs.evolve(
-            image.state, cosmics=Done(f"L.A.Cosmic with gain={_said(gain)} and read noise={_said(read_noise)}")
+            image.state, cosmics=Done(f"L.A.Cosmic with gain={_written(gain)} and read noise={_written(read_noise)}")
         ),
         added=(*image.added, *_cards(gain, read_noise, by, int(hit.sum()))),
     )
 
 
-def _check(
+def _checked(
     image: Image, gain: float | tuple[float, ...], read_noise: float | tuple[float, ...]
 ) -> tuple[Array | float, float]:
     """Give e⁻/ADU, of each pixel where amplifiers differ, and the read noise to judge by."""
@@ -146,7 +146,7 @@ def _check(
     unit = image.state.unit
     if unit not in ("adu", "electron") or (unit == "electron" and gain != 1):
         raise CalibrationError(
-            f"{image.name}: in {unit or 'no unit'}, with gain={_said(gain)}; expected adu, or electron and 1"
+            f"{image.name}: in {unit or 'no unit'}, with gain={_written(gain)}; expected adu, or electron and 1"
         )
     if not (image.state.bias or image.state.overscan):
         advise(
@@ -159,11 +159,11 @@ def _check(
     return plane_of_numbers(number_of_each(image, (), "gain", gain), image.shape, float(np.mean(gain))), max(noises)
 
 
-def _value(number: float | tuple[float, ...]) -> float | str:
-    return _said(number) if isinstance(number, tuple) else float(number)
+def _card_value(number: float | tuple[float, ...]) -> float | str:
+    return _written(number) if isinstance(number, tuple) else float(number)
 
 
-def _said(number: float | tuple[float, ...]) -> str:
+def _written(number: float | tuple[float, ...]) -> str:
     return ", ".join(f"{one:g}" for one in number) if isinstance(number, tuple) else f"{number:g}"
 
 
@@ -178,7 +178,7 @@ def _astroscrappy() -> ModuleType:
     return module
 
 
-def _fitting(background: Image, image: Image) -> Pixels:
+def _of_same_shape(background: Image, image: Image) -> Pixels:
     check_shapes([image, background])
     return background.pixels
 
@@ -192,14 +192,14 @@ def _filled(pixels: Pixels) -> Array:
     return np.where(finite, pixels.values, middle).astype(np.float32)
 
 
-def _framed(plane: Array) -> Array:
+def _mirrored(plane: Array) -> Array:
     """Mirror a plane at its edges, within 2 pixels of which astroscrappy finds nothing; float32 unless a mask."""
     height, width = plane.shape
     wide = [(min(MIRRORED, height - 1),) * 2, (min(MIRRORED, width - 1),) * 2]
     return np.pad(plane if plane.dtype == bool else plane.astype(np.float32), wide, mode="reflect")
 
 
-def _unframed(plane: Array, shape: tuple[int, int]) -> Array:
+def _cut_back(plane: Array, shape: tuple[int, int]) -> Array:
     y, x = ((framed - own) // 2 for framed, own in zip(plane.shape, shape, strict=True))
     inside: Array = plane[y : y + shape[0], x : x + shape[1]]
     return inside
@@ -233,8 +233,8 @@ def _with_means(plane: Array, where: Array, good: Array) -> Array:
 def _cards(gain: Any, read_noise: Any, by: LACosmic, count: int) -> tuple[tuple[str, Any, str], ...]:
     return (
         ("CCLEANED", True, "cosmic rays were cleaned from single lights"),
-        ("CGAIN", _value(gain), "[e-/ADU] gain to find cosmic rays with"),
-        ("CRDNOISE", _value(read_noise), "[e-] read noise to find cosmic rays with"),
+        ("CGAIN", _card_value(gain), "[e-/ADU] gain to find cosmic rays with"),
+        ("CRDNOISE", _card_value(read_noise), "[e-] read noise to find cosmic rays with"),
         ("CFSMODE", by.fsmode, "fine structure mode of L.A.Cosmic"),
         ("CPSFMOD", by.psfmodel if by.fsmode == "convolve" else "none", "PSF model of L.A.Cosmic, in mode convolve"),
         ("NCOSMIC", count, "number of pixels hit by cosmic rays"),

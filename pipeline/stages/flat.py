@@ -94,7 +94,7 @@ def normalise_flat(
     :raises StepError: the image is no flat.
     :raises CalibrationError: no pixel is positive, or the flat is negative on average.
     """
-    _check(by, region, order, saxis)
+    _check_settings(by, region, order, saxis)
     if image.kind != "flat":
         raise StepError(f"{image.name} is a {image.kind}; normalise_flat takes a flat")
     pixels = image.pixels
@@ -104,12 +104,14 @@ def normalise_flat(
     average = float(_chosen(pixels.values, known).mean(dtype=np.float64))
     _check_lit(image, average)
     with np.errstate(invalid="ignore"):
-        dark = ~(pixels.values > POSITIVE_SIGMA * _sigma(image, average))
+        dark = ~(pixels.values > POSITIVE_SIGMA * _sigma_without_light(image, average))
     good = known & ~dark
     if not good.any():
         raise CalibrationError(f"{image.name}: no pixel of the flat is positive at {POSITIVE_SIGMA:g} σ")
     words = _words(by, region, order, saxis)
-    response = _unmade(image, words) if _finished(image) else _levelled(image, good, by, region, order, saxis)
+    response = (
+        _as_it_was_made(image, words) if _is_response(image) else _levelled(image, good, by, region, order, saxis)
+    )
     response = _with_one_where(dark, response)
     made = ((RESPONSE, True, "values without unit"), ("FLATNORM", words, "what the flat was divided by"))
     return MasterFlat(
@@ -117,7 +119,7 @@ def normalise_flat(
             image,
             data=response.as_shared(),
             state=attrs.evolve(image.state, unit=""),
-            added=(*image.added, *(() if _finished(image) else made)),
+            added=(*image.added, *(() if _is_response(image) else made)),
         )
     )
 
@@ -131,7 +133,7 @@ def _with_one_where(dark: Array, response: Pixels) -> Pixels:
     return attrs.evolve(response, values=sealed(values)).flagged(~usable, Flag.NO_FLAT)
 
 
-def _check(by: str | float, region: str, order: int, saxis: int) -> None:
+def _check_settings(by: str | float, region: str, order: int, saxis: int) -> None:
     number = isinstance(by, int | float) and not isinstance(by, bool) and 0 < by < math.inf
     if not number and by not in ("mean", "median", *CURVES):
         raise SettingError(
@@ -151,12 +153,12 @@ def _words(by: str | float, region: str, order: int, saxis: int) -> str:
     return f"{by} of {region}" if region else str(by)
 
 
-def _finished(image: Image) -> bool:
+def _is_response(image: Image) -> bool:
     """Tell whether normalise_flat made the image, here or in a file."""
     return image.header.get(RESPONSE) is True or image.went_through(normalise_flat)
 
 
-def _unmade(image: Image, words: str) -> Pixels:
+def _as_it_was_made(image: Image, words: str) -> Pixels:
     """Give a finished response as it is, and say so where it was made otherwise than asked for."""
     made = str(image.header.get("FLATNORM", "mean"))
     if words not in (made, "mean"):
@@ -222,7 +224,7 @@ def _taken_out(image: Image) -> str:
     return " and ".join(taken) or "nothing was taken out of it"
 
 
-def _sigma(image: Image, average: float) -> Array | float:
+def _sigma_without_light(image: Image, average: float) -> Array | float:
     """Give the standard deviation of a pixel that sees no light."""
     variance, found = image.pixels.total_variance, image.found
     if variance is not None:

@@ -74,11 +74,11 @@ def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Ima
         )
     number = float(number)
     by = f"Gain correction with {number:.8g} e-/ADU"
-    found = _found(image.found, number)
-    return _converted(image, image.pixels.times(number), _in_electrons(image.header, number), by, found)
+    found = _found_in_electrons(image.found, number)
+    return _in_electrons(image, image.pixels.times(number), _cards_in_electrons(image.header, number), by, found)
 
 
-def _converted(image: Image, pixels: Pixels, header: Cards, by: str, found: Any) -> Image:
+def _in_electrons(image: Image, pixels: Pixels, header: Cards, by: str, found: Any) -> Image:
     unit = "electron/s" if image.state.per_second else "electron"
     return attrs.evolve(
         image,
@@ -102,12 +102,12 @@ def _by_amplifier(image: Image, given: tuple[float, ...]) -> Image:
     gains = [number for _, number in numbers]
     mean = float(np.mean(gains))
     by = f"Gain correction with {', '.join(f'{gain:.6g}' for gain in gains)} e-/ADU"
-    found = _found(image.found, mean)  # what was measured on all amplifiers together, at their mean gain
+    found = _found_in_electrons(image.found, mean)  # what was measured on all amplifiers together, at their mean gain
     pixels = image.pixels.times(plane_of_numbers(numbers, image.shape, mean))
-    return _converted(image, pixels, _each_in_electrons(image.header, regions, gains), by, found)
+    return _in_electrons(image, pixels, _cards_of_each_in_electrons(image.header, regions, gains), by, found)
 
 
-def _each_in_electrons(cards: Cards, regions: Sequence[Region], gains: Sequence[float]) -> Cards:
+def _cards_of_each_in_electrons(cards: Cards, regions: Sequence[Region], gains: Sequence[float]) -> Cards:
     """Give cards that say what holds for electrons, of each amplifier; what was one for all becomes one for each."""
     header = cards.to_header()
     level, noise = keywords.saturation(cards), _noise_in_adu(cards)
@@ -138,7 +138,7 @@ def _noise_in_adu(cards: Cards) -> str | None:
     return next((keyword for keyword in said if _IN_ADU.search(cards.comment(keyword))), None)
 
 
-def _in_electrons(cards: Cards, gain: float) -> Cards:
+def _cards_in_electrons(cards: Cards, gain: float) -> Cards:
     """Give cards that say what holds for electrons."""
     header = cards.to_header()
     said = keywords.gain(cards)
@@ -164,7 +164,7 @@ def _number(cards: Cards, keyword: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _found(found: Any, gain: float) -> Any:
+def _found_in_electrons(found: Any, gain: float) -> Any:
     """Give what combining found in electrons."""
     if found is None:
         return None

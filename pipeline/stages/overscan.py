@@ -56,7 +56,7 @@ def subtract_overscan(
     :raises CalibrationError: the sections do not fit the frame, or an overscan holds too few good pixels.
     :raises HeaderError: a card is there and is no section.
     """
-    _check(method, order, amplifiers)
+    _check_settings(method, order, amplifiers)
     readouts = _readouts(image, amplifiers_of_every_hdu(image, amplifiers) or declared_amplifiers(image))
     if not readouts:
         return image
@@ -73,12 +73,15 @@ def _level_out(
     if not strips:
         return image
     image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
-    laid = [_laid(image, readout, section, method, order) for readout, section in _reach(image, strips, everywhere)]
+    laid = [
+        _measured(image, readout, section, method, order)
+        for readout, section in _sections_to_level(image, strips, everywhere)
+    ]
     means = [float(values.mean()) for (values, _), _ in laid][: len(strips)]
-    by = _words(strips, method, order)
+    by = _in_words(strips, method, order)
     return attrs.evolve(
         image,
-        data=image.pixels.minus(_plane(image.pixels, laid)),
+        data=image.pixels.minus(_laid_out(image.pixels, laid)),
         state=attrs.evolve(image.state, overscan=Done(by)),
         added=(
             *image.added,
@@ -107,7 +110,7 @@ def declares_sections(image: Image) -> bool:
     return bool(declared_amplifiers(image))
 
 
-def _check(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:
+def _check_settings(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:
     if method not in ("mean", "median"):
         raise SettingError(f"subtract_overscan: method={method!r}; expected 'mean' or 'median'")
     if order is not None and not (isinstance(order, int) and 0 <= order <= 20):
@@ -139,7 +142,7 @@ def _readouts(image: Image, amplifiers: Sequence[Amplifier]) -> list[Readout]:
     return readouts
 
 
-def _reach(image: Image, strips: list[Readout], everywhere: bool) -> list[tuple[Readout, Section]]:
+def _sections_to_level(image: Image, strips: list[Readout], everywhere: bool) -> list[tuple[Readout, Section]]:
     """Give the sections that each amplifier's level comes out of: its data, and first of all what is to stay."""
     data = [(readout, readout.data) for readout in strips]
     if not everywhere:
@@ -149,7 +152,7 @@ def _reach(image: Image, strips: list[Readout], everywhere: bool) -> list[tuple[
     return data + [(readout, readout.overscan) for readout in strips if readout.overscan]
 
 
-def _laid(
+def _measured(
     image: Image, readout: Readout, section: Section, method: LevelMethod, order: int | None
 ) -> tuple[tuple[Array, Array], Section]:
     """Measure an amplifier's level and its variance for a section: one a row, or one a column."""
@@ -176,7 +179,7 @@ def _beside(readout: Readout) -> bool:
     return not apart and strip.shape[0] >= strip.shape[1]  # within the data: along its longer side
 
 
-def _plane(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> Pixels:
+def _laid_out(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> Pixels:
     """Make an image of the levels, and of their variance where the pixels have one."""
     values = np.zeros(pixels.shape)
     variance = None if pixels.variance is None else np.zeros(pixels.shape, pixels.variance.dtype)
@@ -187,7 +190,7 @@ def _plane(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> P
     return Pixels.of(values, variance=variance)
 
 
-def _words(strips: list[Readout], method: str, order: int | None) -> str:
+def _in_words(strips: list[Readout], method: str, order: int | None) -> str:
     """Say, in IRAF's words, what was taken out."""
     how = {0: method, None: f"{method} of each row"}.get(order, f"{method} and a curve of order {order}")
     return f"Overscan section is {_listed([readout.overscan for readout in strips])} with {how}"
