@@ -308,22 +308,6 @@ def test_a_star_keeps_its_place_in_the_sky(tmp_path, order):
         open_frame(written(hdus, tmp_path), "*")
 
 
-def test_amplifiers_of_one_frame_go_where_detsec_says(tmp_path):
-    """Sections with letters, in one HDU, stored in the order in which they were read."""
-    sky = a_sky(4, (5, 8))
-    values = np.hstack([sky[:, 7:3:-1] + 10, sky[:, :4] + 20, np.full((5, 2), 10), np.full((5, 2), 20)]).astype("u2")
-    cards = {
-        "DATASECA": "[1:4,1:5]", "BIASSECA": "[9:10,1:5]", "DETSECA": "[16:9,1:10]", "CCDSUM": "2 2",
-        "DATASECB": "[5:8,1:5]", "BIASSECB": "[11:12,1:5]", "DETSECB": "[1:8,1:10]",
-    }  # fmt: skip
-    np.testing.assert_array_equal(subtract_overscan(Image.of(values, header=cards)).pixels.values, sky)
-    with pytest.warns(AssumptionWarning, match="side by side"):
-        crossed = subtract_overscan(Image.of(values, header={**cards, "DETSECB": "[9:16,1:10]"}))
-    np.testing.assert_array_equal(crossed.pixels.values, np.hstack([sky[:, 7:3:-1], sky[:, :4]]))
-    given = (Amplifier("[1:4,*]", "[9:10,*]", place="[8:5,1:5]"), Amplifier("[5:8,*]", "[11:12,*]", place="[1:4,1:5]"))
-    np.testing.assert_array_equal(subtract_overscan(Image.of(values), amplifiers=given).pixels.values, sky)
-
-
 def test_megacams_second_amplifier_lies_as_the_first_one_does(shared_data, tmp_path):
     """Its DETSECB tells how B was read; the file was spliced "as if read from A amplifier", and DETSEC says so."""
     text = (shared_data / "headers" / "lsst_fitsheader_megaprime.txt").read_text()

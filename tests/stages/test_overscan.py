@@ -175,11 +175,6 @@ def test_an_overscan_above_the_data_has_a_level_a_column():
     np.testing.assert_allclose(subtract_overscan(image, order=1).pixels.values, sky, atol=1e-6)
 
 
-def test_licks_clock_is_no_trim_section():
-    image = framed(np.ones((4, 6)), TSEC=1432097853, BSEC="5", DATASEC="[1:4,1:4]")
-    assert declared_amplifiers(image) == (Amplifier("[1:4,1:4]"),)
-
-
 def test_flags_and_variance_go_where_their_pixels_go():
     values = two_amplifiers(a_sky(5), 10, 20)
     flags = np.random.default_rng(5).choice(np.array([0, 0, 2, 64], np.uint8), values.shape)
@@ -206,21 +201,6 @@ def test_untrimmed_the_levels_are_out_of_data_and_overscan():
 # cards
 
 
-def test_the_wcs_is_that_of_the_amplifier_with_the_reference_pixel_where_a_gap_closes():
-    parts = (Amplifier("[1:8,*]"), Amplifier("[11:16,*]"))
-    for crpix, after in ((4.0, 4.0), (12.0, 10.0)):
-        with pytest.warns(AssumptionWarning, match=r"frame\.fits: columns or rows between the amplifiers"):
-            out = subtract_overscan(framed(a_sky(1), CRPIX1=crpix, CRPIX2=3.0), amplifiers=parts)
-        assert out.header.get("CRPIX1") == after
-
-
-def test_the_detector_section_follows_the_trim_and_the_binning():
-    cards = {"DATASEC": "[3:14,1:12]", "CCDSEC": "[101:124,201:224]", "DETSEC": "[201:101,1:12]", "CCDSUM": "2 2"}
-    out = subtract_overscan(framed(a_sky(1), cards, TRIMSEC="[5:10,2:12]"))
-    assert out.header.get("CCDSEC") == "[105:116,203:224]"
-    assert "DETSEC" not in out.header  # mirrored: what it becomes is not said
-
-
 def test_the_product_says_what_was_done_in_irafs_words():
     out = subtract_overscan(framed(two_amplifiers(a_sky(1), 1, 2)), amplifiers=KAST, method="median", order=1)
     said = {key: value for key, value, _ in out.added}
@@ -245,12 +225,6 @@ def test_the_product_says_what_was_done_in_irafs_words():
 def test_amplifiers_that_do_not_fit_are_refused(amplifiers, words):
     with pytest.raises(CalibrationError, match=words):
         subtract_overscan(framed(two_amplifiers(a_sky(1), 1, 2)), amplifiers=amplifiers)
-
-
-@pytest.mark.parametrize("text", ["1:8", "[0:8,*]", "[8:1,*]", "[1:8]", "", "[1:8,1:2,1:3]"])
-def test_a_text_that_is_no_section_is_refused_when_the_amplifier_is_made(text):
-    with pytest.raises(SettingError, match="expected a section"):
-        Amplifier(data=text)
 
 
 def test_an_overscan_without_good_pixels_or_rows_is_refused():
