@@ -30,13 +30,13 @@ def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
         before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
         after = lazy.on_rows(0, 0)(before)
         untouched = after.data is before.data
-        return attrs.evolve(after, data=image.data if untouched else Waiting(image, lazy, after.pixels.values.dtype))
+        return attrs.evolve(after, data=image.data if untouched else LazyRows(image, lazy, after.pixels.values.dtype))
 
     return wait
 
 
 @attrs.frozen
-class Waiting:
+class LazyRows:
     """A source whose rows are those of an image passed through a pixelwise step when they are asked for."""
 
     image: Image
@@ -74,6 +74,6 @@ class Waiting:
         """Refuse what the step waits for if that has changed."""
         self.image.source.check_unchanged()
 
-    def loaded(self) -> Waiting:
+    def loaded(self) -> LazyRows:
         """Give the same, over a source that is quick to read."""
         return attrs.evolve(self, image=attrs.evolve(self.image, data=self.image.source.loaded()))

@@ -73,7 +73,7 @@ def put(pieces: Iterable[Array]) -> tuple[Spool, int]:
 
 
 @attrs.frozen(eq=False)
-class Kept:
+class SpooledArray:
     """One array in the spool, read by rows."""
 
     spool: Spool
@@ -82,7 +82,7 @@ class Kept:
     dtype: np.dtype[Any]
 
     @classmethod
-    def of(cls, array: Array) -> Kept:
+    def of(cls, array: Array) -> SpooledArray:
         """Keep an array."""
         spool, place = put([array])
         return cls(spool, place, (array.shape[0], array.shape[1]), array.dtype)
@@ -98,19 +98,19 @@ class Kept:
 class Spooled:
     """Pixels in the spool: a source."""
 
-    values: Kept
-    flags: Kept
-    variance: Kept | None
-    shared: tuple[tuple[str, Kept], ...]
+    values: SpooledArray
+    flags: SpooledArray
+    variance: SpooledArray | None
+    shared: tuple[tuple[str, SpooledArray], ...]
 
     @classmethod
     def of(cls, pixels: Pixels) -> Spooled:
         """Keep pixels."""
         return cls(
-            Kept.of(pixels.values),
-            Kept.of(pixels.flags),
-            None if pixels.variance is None else Kept.of(pixels.variance),
-            tuple((key, Kept.of(sigma)) for key, sigma in pixels.shared),
+            SpooledArray.of(pixels.values),
+            SpooledArray.of(pixels.flags),
+            None if pixels.variance is None else SpooledArray.of(pixels.variance),
+            tuple((key, SpooledArray.of(sigma)) for key, sigma in pixels.shared),
         )
 
     @property

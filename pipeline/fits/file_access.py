@@ -50,20 +50,20 @@ _OTHERS = (
 """How what is no FITS begins, and what to do with it."""
 
 
-class Held:
+class OpenFile:
     """A file that stays open as long as this is referred to."""
 
     open_now = 0
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDONLY)
-        Held.open_now += 1
-        weakref.finalize(self, Held._close, self.descriptor)
+        OpenFile.open_now += 1
+        weakref.finalize(self, OpenFile._close, self.descriptor)
 
     @staticmethod
     def _close(descriptor: int) -> None:
         os.close(descriptor)
-        Held.open_now -= 1
+        OpenFile.open_now -= 1
 
     def read_into(self, memory: Any, place: int) -> int:
         """Fill memory with the bytes from a place on; give how many there were."""
@@ -73,7 +73,7 @@ class Held:
         return type(None), ()
 
 
-def hold(path: str) -> Held | None:
+def keep_open(path: str) -> OpenFile | None:
     """Keep a file open, if a share of the files that the system lets a process open is left for it."""
     if not hasattr(os, "preadv"):
         return None
@@ -81,7 +81,7 @@ def hold(path: str) -> Held | None:
         import resource
 
         share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
-        return Held(path) if Held.open_now < share else None
+        return OpenFile(path) if OpenFile.open_now < share else None
     except (ImportError, OSError):
         return None
 

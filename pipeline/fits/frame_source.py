@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.compose.spool import Spool
 from pipeline.errors import FrameError
-from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu_array import HduArray
 from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
 
 UNEQUAL = 1e-5
@@ -18,7 +18,7 @@ UNEQUAL = 1e-5
 
 
 class Readable(Protocol):
-    """The array of an HDU, or of several as one, read by rows: see :class:`~pipeline.fits.hdu_array.Plane`."""
+    """The array of an HDU, or of several as one, read by rows: see :class:`~pipeline.fits.hdu_array.HduArray`."""
 
     @property
     def path(self) -> str: ...  # noqa: D102 - as Plane's, all of them
@@ -56,9 +56,9 @@ class FitsSource:
     """
 
     values: Readable
-    flags: Plane | None = None
-    deviation: Plane | None = None
-    shared: tuple[tuple[str, Plane], ...] = ()
+    flags: HduArray | None = None
+    deviation: HduArray | None = None
+    shared: tuple[tuple[str, HduArray], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

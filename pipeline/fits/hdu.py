@@ -17,7 +17,7 @@ from astropy.io import fits
 from pipeline.compose.running import advise
 from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning, SettingError
 from pipeline.fits.file_access import opened, signature_of
-from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu_array import HduArray
 from pipeline.fits.hdu_index import axes_of, content_of, contents, how_to_name
 from pipeline.fits.integrity import ALL_ONES, BLOCK, TYPES, same, sum_of
 from pipeline.headers.cards import Cards
@@ -118,7 +118,7 @@ def plane_number(plane: int | None) -> int | None:
     return plane
 
 
-def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: int | None = None) -> Plane:
+def hdu_array_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: int | None = None) -> HduArray:
     """Give the array of an opened file's HDU.
 
     :param chosen: which image of a cube.
@@ -139,7 +139,7 @@ def plane_of(hdus: fits.HDUList, number: int, path: str, packing: str, chosen: i
     if compressed:
         tell_of_loss(Cards.read(raw), what)
     scaling = scaling_of(cards, what, stored)
-    return Plane(
+    return HduArray(
         path=path,
         hdu=number,
         shape=shape,

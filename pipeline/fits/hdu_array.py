@@ -15,7 +15,7 @@ from astropy.io import fits
 from pipeline.compose.running import advise
 from pipeline.compose.spool import Spool, put
 from pipeline.errors import FrameError, HeaderWarning
-from pipeline.fits.file_access import Held, hold, in_our_words, opened, read_fully, reading, signature_of
+from pipeline.fits.file_access import OpenFile, in_our_words, keep_open, opened, read_fully, reading, signature_of
 from pipeline.fits.integrity import BLOCK, same, sum_of_stream
 from pipeline.records.interop import UNSIGNED
 from pipeline.records.pixels import Array, working_dtype
@@ -25,7 +25,7 @@ UNPACKED = 4 * 2**20
 
 
 @attrs.frozen
-class Plane:
+class HduArray:
     """The array of one HDU, read when asked.
 
     Of a cube it is one ``plane``, counted from 0.  It remembers size, modification time and inode of its file, and
@@ -45,7 +45,7 @@ class Plane:
     plane: int | None = None
     datasum: int | None = None
     span: int = 0
-    held: Held | None = attrs.field(default=None, eq=False, repr=False)
+    held: OpenFile | None = attrs.field(default=None, eq=False, repr=False)
     spool: Spool | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
@@ -122,13 +122,13 @@ class Plane:
         where = f"{self.path}[{self.hdu}]"
         return FrameError(f"{where}: the file ends {missing} bytes short of row {row}; get a whole copy")
 
-    def loaded(self) -> Plane:
+    def loaded(self) -> HduArray:
         """Give the same array quick to read: a compressed one is unpacked once, the file of a plain one stays open."""
         if self.held is not None or self.spool is not None:
             return self
         self._check_sum()
         if not self.packing:
-            return attrs.evolve(self, held=hold(self.path))
+            return attrs.evolve(self, held=keep_open(self.path))
         stored = np.dtype(self.stored).newbyteorder(">")
         spool, place = put(rows.astype(stored, copy=False) for rows in self._pieces())
         return attrs.evolve(self, packing="", offset=place, spool=spool, plane=None)
@@ -187,7 +187,7 @@ class Plane:
         size = height * width * stored.itemsize
         place = self._place(start)
         data: Any
-        if isinstance(source, Held | Spool):
+        if isinstance(source, OpenFile | Spool):
             data = np.empty(size, np.uint8)
             found = source.read_into(data, place)
         else:

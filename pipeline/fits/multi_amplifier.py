@@ -21,10 +21,10 @@ from pipeline.detector.mosaic import Piece, moved_cards
 from pipeline.detector.multi_amplifier_header import AmplifierPart, multi_amplifier_cards, places_of_parts
 from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError
-from pipeline.fits.file_access import hold
+from pipeline.fits.file_access import keep_open
 from pipeline.fits.frame_source import FitsSource
-from pipeline.fits.hdu import cards_of, plane_of
-from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu import cards_of, hdu_array_of
+from pipeline.fits.hdu_array import HduArray
 from pipeline.fits.hdu_index import contents, forward
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
@@ -33,13 +33,13 @@ from pipeline.records.pixels import Array, working_dtype
 
 
 @attrs.frozen
-class Pile:
+class StackedHdus:
     """The arrays of several HDUs of a file, one above the other, read by rows; those that are narrower end in NaN.
 
-    It is read as a :class:`~pipeline.fits.hdu_array.Plane` is.
+    It is read as a :class:`~pipeline.fits.hdu_array.HduArray` is.
     """
 
-    parts: tuple[Plane, ...]
+    parts: tuple[HduArray, ...]
     hdu: str
 
     @property
@@ -118,13 +118,13 @@ class Pile:
         """Amplifiers are no planes of a cube."""
         return None
 
-    def loaded(self) -> Pile:
+    def loaded(self) -> StackedHdus:
         """Give the same quick to read: compressed HDUs are unpacked once, the file of plain ones stays open."""
-        held = None if self.packing else hold(self.path)
+        held = None if self.packing else keep_open(self.path)
         parts = (part.loaded() if held is None else attrs.evolve(part, held=held) for part in self.parts)
         return attrs.evolve(self, parts=tuple(parts)) if self.parts[0].held is None else self
 
-    def _within(self, start: int, stop: int) -> Iterator[tuple[Plane, int, int]]:
+    def _within(self, start: int, stop: int) -> Iterator[tuple[HduArray, int, int]]:
         """Give the parts that hold some rows, and which of their own rows those are."""
         before = 0
         for part in self.parts:
@@ -144,7 +144,9 @@ def is_pattern(hdu: int | str) -> bool:
     return isinstance(hdu, str) and ("*" in hdu or "?" in hdu)
 
 
-def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: bool) -> tuple[Pile, Cards]:
+def stacked_hdus_of(
+    hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: bool
+) -> tuple[StackedHdus, Cards]:
     """Give the amplifiers' HDUs of an opened file as one frame, and its cards, the primary header's among them.
 
     :param sky: say where one WCS cannot be right for all HDUs.
@@ -157,7 +159,7 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
             f"{path}: HDU {pattern!r} puts amplifiers together by DETSEC, and no image HDU of that name has it; it has "
             f"{contents(hdus, path)}; name one HDU"
         )
-    planes = [plane_of(hdus, number, path, packing) for number in numbers]
+    planes = [hdu_array_of(hdus, number, path, packing) for number in numbers]
     own = [cards_of(hdus[number], path, packing) for number in numbers]
     primary = cards_of(hdus[0], path, packing)
     name = f"{path}[{pattern}]"
@@ -173,10 +175,10 @@ def pile_of(hdus: fits.HDUList, pattern: str, path: str, packing: str, *, sky: b
     places, detector = places_of_parts([part for _, part in pairs], keywords.binning(header), name)
     if sky:
         _check_coordinates(pairs, places, name)
-    return Pile(tuple(planes), pattern), multi_amplifier_cards(header, own[1:], places, detector)
+    return StackedHdus(tuple(planes), pattern), multi_amplifier_cards(header, own[1:], places, detector)
 
 
-def piled(hdus: fits.HDUList) -> bool:
+def is_multi_amplifier(hdus: fits.HDUList) -> bool:
     """Tell whether a file without an image in its first HDU has several that DETSEC puts together."""
     return not _is_image(hdus[0]) and len(_matching(hdus, "*")) > 1
 
@@ -197,7 +199,7 @@ def _is_image(hdu: Any) -> bool:
     return isinstance(hdu, kinds) and not isinstance(hdu, fits.GroupsHDU) and int(hdu.header.get("NAXIS", 0)) >= 2
 
 
-def _parts(plane: Plane, cards: Cards, primary: Cards, row: int, called: str) -> list[AmplifierPart]:
+def _parts(plane: HduArray, cards: Cards, primary: Cards, row: int, called: str) -> list[AmplifierPart]:
     """Give what the amplifiers of one HDU add to the pile, of which it fills the rows from ``row`` on."""
     name = f"{plane.path}[{plane.hdu}]"
     image = Image("light", FitsSource(plane), header=cards, sources=(name,))

@@ -12,10 +12,10 @@ from pipeline.compose.running import advise
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
-from pipeline.fits.hdu import cards_of, plane_number, plane_of
-from pipeline.fits.hdu_array import Plane
+from pipeline.fits.hdu import cards_of, hdu_array_of, plane_number
+from pipeline.fits.hdu_array import HduArray
 from pipeline.fits.hdu_index import contents, forward, number_of
-from pipeline.fits.multi_amplifier import is_pattern, pile_of, piled
+from pipeline.fits.multi_amplifier import is_multi_amplifier, is_pattern, stacked_hdus_of
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, parse_exposure_key
 from pipeline.headers.status import state_of
@@ -85,15 +85,15 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         if is_pattern(where.hdu):
-            pile, header = pile_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
+            pile, header = stacked_hdus_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
             return FitsSource(pile), (header,)
         number = number_of(hdus, where.path, where.hdu)
-        if number == 0 and piled(hdus):
+        if number == 0 and is_multi_amplifier(hdus):
             raise FrameError(
                 f"{where}: holds no image, and several HDUs are parts of one by their DETSEC; give * as the HDU to "
                 f"read them as one frame, or name one; the file has {contents(hdus, where.path)}"
             )
-        plane = plane_of(hdus, number, where.path, packing, chosen)
+        plane = hdu_array_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
         if not ours or is_companion(str(hdus[number].name)):
@@ -101,12 +101,12 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
         return _with_companions(hdus, number, where, plane, packing), headers
 
 
-def _with_companions(hdus: fits.HDUList, number: int, where: Location, plane: Plane, packing: str) -> FitsSource:
+def _with_companions(hdus: fits.HDUList, number: int, where: Location, plane: HduArray, packing: str) -> FitsSource:
     """Open what stands beside the image of a product of ours: flags, standard deviation, and what it shares."""
     version = hdus[number].ver
     beside = {str(hdu.name): index for index, hdu in forward(hdus) if hdu.ver == version}
     named = {name: index for name, index in beside.items() if is_companion(name) and name != "MASK"}
-    planes = {name: plane_of(hdus, index, where.path, packing) for name, index in named.items()}
+    planes = {name: hdu_array_of(hdus, index, where.path, packing) for name, index in named.items()}
     for other in planes.values():
         if other.shape != plane.shape:
             raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")

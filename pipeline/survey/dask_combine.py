@@ -12,7 +12,7 @@ from uuid import uuid4
 import attrs
 import numpy as np
 
-from pipeline.compose.lazy import Waiting
+from pipeline.compose.lazy import LazyRows
 from pipeline.compose.running import how_to_run, running
 from pipeline.errors import StepError
 from pipeline.fits.frame_source import FitsSource
@@ -120,7 +120,7 @@ class SentRows:
 def _any_process_reads(image: Image) -> bool:
     """Tell whether any process can read an image: not one in memory, or unpacked into an anonymous file, here."""
     source = image.source
-    if isinstance(source, Waiting):
+    if isinstance(source, LazyRows):
         return _any_process_reads(source.image)
     if not isinstance(source, FitsSource):
         return False

@@ -43,7 +43,7 @@ from pipeline import (
     subtract_overscan,
     to_electrons,
 )
-from pipeline.compose.lazy import Waiting
+from pipeline.compose.lazy import LazyRows
 from pipeline.errors import SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
 
@@ -324,7 +324,7 @@ def test_a_pixelwise_step_over_frames_on_disk_reads_nothing_until_rows_are_asked
     frames = counted(NIGHT)
     lazy = each(chain(*STEPS[:4]))(frames)
     assert [frame.data.read for frame in frames] == [0, 0, 0]
-    assert all(isinstance(frame.data, Waiting) for frame in lazy)
+    assert all(isinstance(frame.data, LazyRows) for frame in lazy)
     assert {frame.data.dtype for frame in lazy} == {np.dtype("f4")}
     assert lazy.frames[1].rows(1, 3).pixels == pipe(NIGHT.frames[1], *STEPS[:4]).rows(1, 3).pixels
     assert [frame.data.read for frame in frames] == [0, 2, 0]
@@ -378,7 +378,7 @@ def test_every_record_equals_itself_after_pickle(tmp_path):
         assert pickle.loads(pickle.dumps(record)) == record
     kinds = {type(record).__name__ for record in records}
     assert kinds >= {"Image", "FrameSet", "MasterBias", "MasterDark", "MasterFlat", "ReducedImage", "Clip", "Noise",
-                     "Pixels", "Step", "Chain", "Each", "Stage", "Waiting"}  # fmt: skip
+                     "Pixels", "Step", "Chain", "Each", "Stage", "LazyRows"}  # fmt: skip
 
 
 def test_a_pickled_step_gives_the_same_image():

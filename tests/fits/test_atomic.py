@@ -26,7 +26,7 @@ from pipeline.cli.main import main
 from pipeline.compose.spool import put
 from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import Draft, together, whole_file
-from pipeline.fits.file_access import Held
+from pipeline.fits.file_access import OpenFile
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-m", "pipeline"]
@@ -432,7 +432,7 @@ def test_a_frame_of_many_nights_that_changes_is_told_of(night, monkeypatch, caps
 def test_a_frame_that_changes_while_it_is_read_is_told_of(night, fault):
     """After looking whether it has changed, and before reading."""
 
-    class Late(Held):
+    class Late(OpenFile):
         def read_into(self, memory, place):
             fault(Path("light1.fits"))
             return super().read_into(memory, place)

@@ -9,7 +9,7 @@ from numpy.polynomial import polynomial
 from strategies import quick, seeds
 
 from pipeline import Flag, Image, Pixels, attach_header, each, flag_saturated, linearise, pipe, reduce
-from pipeline.compose.lazy import Waiting
+from pipeline.compose.lazy import LazyRows
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, State
 from pipeline.records.frames import FrameSet
@@ -94,7 +94,7 @@ def test_it_waits_for_rows_on_disk(tmp_path):
 
     fits.writeto(tmp_path / "a.fits", np.full((3, 4), 2000, np.uint16))
     lazy = each(linearise(coefficients=(1.0, 1e-4)))(FrameSet([open_frame(tmp_path / "a.fits")]))
-    assert isinstance(lazy[0].data, Waiting)
+    assert isinstance(lazy[0].data, LazyRows)
     assert lazy[0].pixels.values.tolist() == [[2400.0] * 4] * 3
 
 
