@@ -84,14 +84,31 @@ class SpooledArray:
     @classmethod
     def of(cls, array: Array) -> SpooledArray:
         """Keep an array."""
-        spool, place = put([array])
-        return cls(spool, place, (array.shape[0], array.shape[1]), array.dtype)
+        return cls.of_pieces([array], (array.shape[0], array.shape[1]), array.dtype)
+
+    @classmethod
+    def of_pieces(cls, pieces: Iterable[Array], shape: tuple[int, int], dtype: np.dtype[Any]) -> SpooledArray:
+        """Keep an array that comes in pieces, some rows at a time."""
+        spool, place = put(pieces)
+        return cls(spool, place, shape, dtype)
 
     def read(self, start: int, stop: int) -> Array:
         """Read some rows."""
         rows: Array = np.empty((max(stop - start, 0), self.shape[1]), self.dtype)
-        self.spool.read_into(rows, self.place + start * self.shape[1] * self.dtype.itemsize)
+        self.read_into(start, stop, rows)
         return rows
+
+    def read_into(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows into memory.
+
+        :raises OutputError: they are not all there.
+        """
+        found = self.spool.read_into(into, self.place + start * self.shape[1] * self.dtype.itemsize)
+        if found < into.nbytes:
+            raise OutputError(f"{tempfile.gettempdir()}: rows {start} to {stop} of a frame kept there are gone")
+
+    def check_unchanged(self) -> None:
+        """Do nothing: nobody else sees the spool."""
 
 
 @attrs.frozen(eq=False)

@@ -69,9 +69,6 @@ class OpenFile:
         """Fill memory with the bytes from a place on; give how many there were."""
         return os.preadv(self.descriptor, [memory], place)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()
-
 
 def keep_open(path: str) -> OpenFile | None:
     """Keep a file open, if a share of the files that the system lets a process open is left for it."""

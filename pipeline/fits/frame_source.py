@@ -1,51 +1,20 @@
-"""Edge: the planes of a frame on disk: its values, and for our own products flags and standard deviation."""
+"""Edge: the pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 import numpy as np
 
-from pipeline.compose.spool import Spool
 from pipeline.errors import FrameError
-from pipeline.fits.hdu_array import HduArray
+from pipeline.fits.hdu_array import FrameArray, HduArray
+from pipeline.fits.stored_array import Origin
 from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
 
 UNEQUAL = 1e-5
 """Variances that differ by less than this fraction differ by rounding alone."""
-
-
-class Readable(Protocol):
-    """The array of an HDU, or of several as one, read by rows: see :class:`~pipeline.fits.hdu_array.HduArray`."""
-
-    @property
-    def path(self) -> str: ...  # noqa: D102 - as Plane's, all of them
-    @property
-    def hdu(self) -> int | str: ...  # noqa: D102
-    @property
-    def shape(self) -> tuple[int, int]: ...  # noqa: D102
-    @property
-    def stored(self) -> str: ...  # noqa: D102
-    @property
-    def bzero(self) -> float: ...  # noqa: D102
-    @property
-    def packing(self) -> str: ...  # noqa: D102
-    @property
-    def signature(self) -> tuple[int, int, int]: ...  # noqa: D102
-    @property
-    def exact(self) -> bool: ...  # noqa: D102
-    @property
-    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
-    @property
-    def spool(self) -> Spool | None: ...  # noqa: D102
-    def read(self, start: int, stop: int) -> Array: ...  # noqa: D102
-    @property
-    def plane(self) -> int | None: ...  # noqa: D102
-    def read_into(self, start: int, stop: int, into: Array) -> None: ...  # noqa: D102
-    def check_unchanged(self) -> None: ...  # noqa: D102
-    def loaded(self) -> Readable: ...  # noqa: D102
 
 
 @attrs.frozen
@@ -55,10 +24,15 @@ class FitsSource:
     ``shared`` is the part of the error that a master shares with others, by its keys.
     """
 
-    values: Readable
+    values: FrameArray
     flags: HduArray | None = None
     deviation: HduArray | None = None
     shared: tuple[tuple[str, HduArray], ...] = ()
+
+    @property
+    def origin(self) -> Origin:
+        """Where in which file its values stand."""
+        return self.values.origin
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,6 +43,12 @@ class FitsSource:
     def dtype(self) -> np.dtype[Any]:
         """The type of the values."""
         return working_dtype(self.values.dtype)
+
+    @property
+    def arrays(self) -> tuple[FrameArray, ...]:
+        """All arrays that pixels are made of."""
+        beside = (array for array in (self.flags, self.deviation) if array is not None)
+        return self.values, *beside, *(array for _, array in self.shared)
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows."""
@@ -86,12 +66,12 @@ class FitsSource:
 
         :raises FrameError: they are more than all of it.
         """
-        shared = tuple((key, plane.read(start, stop).astype(pixels.dtype)) for key, plane in self.shared)
+        shared = tuple((key, array.read(start, stop).astype(pixels.dtype)) for key, array in self.shared)
         whole = np.zeros(pixels.shape) if pixels.variance is None else pixels.variance
         own = whole - sum(sigma.astype(np.float64) ** 2 for _, sigma in shared)
         if (own < -UNEQUAL * whole).any():
             raise FrameError(
-                f"{self.values.path}: what it shares with other masters is more than its UNCERT, so that one of both "
+                f"{self.origin.path}: what it shares with other masters is more than its UNCERT, so that one of both "
                 "was changed; write the master again, or delete its SHARED HDUs"
             )
         left = np.where(own > UNEQUAL * whole, own, 0).astype(pixels.dtype)
@@ -100,9 +80,7 @@ class FitsSource:
     @property
     def stored(self) -> tuple[str, float] | None:
         """The type of whole numbers in which the values are stored and what to add to them; None for anything else."""
-        plane = self.values
-        small = plane.stored in ("u1", "i2") and plane.exact and not plane.packing
-        return (plane.stored, plane.bzero) if small and self.flags is None and self.deviation is None else None
+        return self.values.stored if self.flags is None and self.deviation is None else None
 
     @property
     def ceiling(self) -> float:
@@ -111,7 +89,7 @@ class FitsSource:
 
     def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored, big-endian."""
-        self.values.read_into(start, stop, into)
+        self.values.read_stored(start, stop, into)
 
     def check_unchanged(self) -> None:
         """Refuse a file that has changed since it was opened."""
@@ -119,8 +97,9 @@ class FitsSource:
 
     def loaded(self) -> FitsSource:
         """Give the same rows quick to read."""
-        values, flags, deviation = (
-            None if plane is None else plane.loaded() for plane in (self.values, self.flags, self.deviation)
+        return FitsSource(
+            self.values.loaded(),
+            self.flags and self.flags.loaded(),
+            self.deviation and self.deviation.loaded(),
+            tuple((key, array.loaded()) for key, array in self.shared),
         )
-        shared = tuple((key, plane.loaded()) for key, plane in self.shared)
-        return FitsSource(values, flags, deviation, shared)  # type: ignore[arg-type]

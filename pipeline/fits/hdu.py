@@ -1,6 +1,7 @@
-"""Edge: where the array of an HDU lies in its file, and its header.
+"""Edge: an HDU of an opened file: its header, and where and how its array is stored.
 
-What is said of a file that can be read all the same: scaling, checksums, padding.
+What cannot be an image is refused; what can be read all the same, and is odd, is said: floats that are scaled,
+rounding, checksums that do not fit, a last block that is not full.
 """
 
 from __future__ import annotations
@@ -10,30 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 from astropy.io import fits
 
 from pipeline.compose.running import advise
 from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning, SettingError
 from pipeline.fits.file_access import opened, signature_of
-from pipeline.fits.hdu_array import HduArray
+from pipeline.fits.hdu_array import Encoding, HduArray
 from pipeline.fits.hdu_index import axes_of, content_of, contents, how_to_name
 from pipeline.fits.integrity import ALL_ONES, BLOCK, TYPES, same, sum_of
+from pipeline.fits.stored_array import ArrayInFile, Origin
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
 
 
-@attrs.frozen
-class Scaling:
-    """What makes values of stored numbers: value = bscale · stored + bzero, and nothing of ``blank``."""
-
-    bscale: float = 1.0
-    bzero: float = 0.0
-    blank: int | None = None
-
-
-def scaling_of(cards: Cards, what: str, stored: str) -> Scaling:
+def encoding_of(cards: Cards, what: str, stored: str) -> Encoding:
     """Read BSCALE, BZERO and BLANK; say where floats are scaled, which leftover cards do too.
 
     :raises HeaderError: one of them is no number, or BSCALE is 0.
@@ -50,7 +42,7 @@ def scaling_of(cards: Cards, what: str, stored: str) -> Scaling:
     blank = _number(cards, "BLANK", math.nan, what) if stored[0] in "iu" else math.nan
     if not math.isnan(blank) and blank != int(blank):
         raise HeaderError(f"{what}: BLANK = {blank:g}; expected a whole number: mend the card")
-    return Scaling(bscale, bzero, None if math.isnan(blank) else int(blank))
+    return Encoding(stored, bscale, bzero, None if math.isnan(blank) else int(blank))
 
 
 def _number(cards: Cards, keyword: str, default: float, what: str) -> float:
@@ -106,6 +98,7 @@ def sum_of_data(raw: bytes, what: str) -> int | None:
 
 
 MOST_PIXELS = 2**31
+"""So many pixels no image has: a header that says so is damaged."""
 
 
 def plane_number(plane: int | None) -> int | None:
@@ -138,19 +131,15 @@ def hdu_array_of(hdus: fits.HDUList, number: int, path: str, packing: str, chose
     raw = raw_header(hdu, path, packing)
     if compressed:
         tell_of_loss(Cards.read(raw), what)
-    scaling = scaling_of(cards, what, stored)
     return HduArray(
-        path=path,
-        hdu=number,
-        shape=shape,
-        stored=stored,
-        offset=int(place["datLoc"]),
-        packing="tiles" if compressed else packing,
-        signature=signature_of(status),
-        bscale=scaling.bscale,
-        bzero=scaling.bzero,
-        blank=scaling.blank,
-        plane=chosen if count > 1 else None,
+        ArrayInFile(
+            Origin(path, number, signature_of(status), chosen if count > 1 else None),
+            shape,
+            stored,
+            offset=int(place["datLoc"]),
+            packing="tiles" if compressed else packing,
+        ),
+        encoding_of(cards, what, stored),
         datasum=sum_of_data(raw, what) if not (packing and compressed) else None,
         span=int(place["datSpan"]),
     )

@@ -1,6 +1,6 @@
-"""Edge: the HDUs of a file in which each amplifier has its own, read as one frame.
+"""Edge: files in which each amplifier has an HDU of its own, read as one frame: the HDUs stand one above the other.
 
-Edge: the arrays of several HDUs of a file, one above the other, read by rows when asked.
+How they lie in the image is for :mod:`~pipeline.detector.mosaic` to say, by DETSEC.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import cards_of, hdu_array_of
 from pipeline.fits.hdu_array import HduArray
 from pipeline.fits.hdu_index import contents, forward
+from pipeline.fits.stored_array import Origin
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import Image
@@ -34,23 +35,18 @@ from pipeline.records.pixels import Array, working_dtype
 
 @attrs.frozen
 class StackedHdus:
-    """The arrays of several HDUs of a file, one above the other, read by rows; those that are narrower end in NaN.
+    """The values of several HDUs of a file, one above the other: a :class:`~pipeline.fits.hdu_array.FrameArray`.
 
-    It is read as a :class:`~pipeline.fits.hdu_array.HduArray` is.
+    Rows of those that are narrower end in NaN.
     """
 
     parts: tuple[HduArray, ...]
-    hdu: str
+    pattern: str
 
     @property
-    def path(self) -> str:
-        """The file."""
-        return self.parts[0].path
-
-    @property
-    def signature(self) -> tuple[int, int, int]:
-        """What tells that the file has not changed."""
-        return self.parts[0].signature
+    def origin(self) -> Origin:
+        """The file, and the pattern that its HDUs fit."""
+        return attrs.evolve(self.parts[0].origin, hdu=self.pattern)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -58,37 +54,22 @@ class StackedHdus:
         return sum(part.shape[0] for part in self.parts), max(part.shape[1] for part in self.parts)
 
     @property
-    def exact(self) -> bool:
-        """Whether all values are stored as they are, in one type and with one BZERO."""
-        alike = len({(part.stored, part.bzero, part.shape[1]) for part in self.parts}) == 1
-        return alike and all(part.exact for part in self.parts)
-
-    @property
-    def stored(self) -> str:
-        """The type in which values are stored, where they are stored alike."""
-        return self.parts[0].stored
-
-    @property
-    def bzero(self) -> float:
-        """What is to be added to stored values, where they are stored alike."""
-        return self.parts[0].bzero
-
-    @property
-    def packing(self) -> str:
-        """How the file, or one of the HDUs, is compressed."""
-        return next((part.packing for part in self.parts if part.packing), "")
-
-    @property
-    def spool(self) -> Any:
-        """The anonymous file to which HDUs have been unpacked."""
-        return next((part.spool for part in self.parts if part.spool is not None), None)
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the values."""
         found = np.result_type(*(part.dtype for part in self.parts))
         narrower = len({part.shape[1] for part in self.parts}) > 1
         return working_dtype(found) if narrower else found
+
+    @property
+    def stored(self) -> tuple[str, float] | None:
+        """Whole numbers, where all HDUs are stored alike and are of one width."""
+        ways = {(part.stored, part.shape[1]) for part in self.parts}
+        return self.parts[0].stored if len(ways) == 1 else None
+
+    @property
+    def in_spool(self) -> bool:
+        """Whether an HDU has been unpacked into the anonymous file."""
+        return any(part.in_spool for part in self.parts)
 
     def read(self, start: int, stop: int) -> Array:
         """Read some rows, counted as slices count."""
@@ -100,29 +81,27 @@ class StackedHdus:
             rows.append(np.pad(values, ((0, 0), (0, missing)), constant_values=np.nan) if missing else values)
         return np.concatenate(rows)
 
-    def read_into(self, start: int, stop: int, into: Array) -> None:
-        """Read some rows as they are stored, big-endian, where they are stored alike, into ``into``."""
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Read some rows as they are stored."""
         place = 0
         for part, first, last in self._within(start, stop):
             size = (last - first) * self.shape[1]
-            part.read_into(first, last, into[place : place + size])
+            part.read_stored(first, last, into[place : place + size])
             place += size
 
     def check_unchanged(self) -> None:
-        """Refuse a file that is held open and has changed since it was opened."""
+        """Refuse a file that has changed."""
         for part in self.parts:
             part.check_unchanged()
 
-    @property
-    def plane(self) -> int | None:
-        """Amplifiers are no planes of a cube."""
-        return None
-
     def loaded(self) -> StackedHdus:
-        """Give the same quick to read: compressed HDUs are unpacked once, the file of plain ones stays open."""
-        held = None if self.packing else keep_open(self.path)
-        parts = (part.loaded() if held is None else attrs.evolve(part, held=held) for part in self.parts)
-        return attrs.evolve(self, parts=tuple(parts)) if self.parts[0].held is None else self
+        """Give the same quick to read: all HDUs of a plain file from one that stays open."""
+        if self.parts[0].quick is not None:
+            return self
+        packed = any(part.array.packing for part in self.parts)
+        file = None if packed else keep_open(self.origin.path)
+        parts = (part.loaded() if file is None else part.over(file) for part in self.parts)
+        return attrs.evolve(self, parts=tuple(parts))
 
     def _within(self, start: int, stop: int) -> Iterator[tuple[HduArray, int, int]]:
         """Give the parts that hold some rows, and which of their own rows those are."""
@@ -159,23 +138,23 @@ def stacked_hdus_of(
             f"{path}: HDU {pattern!r} puts amplifiers together by DETSEC, and no image HDU of that name has it; it has "
             f"{contents(hdus, path)}; name one HDU"
         )
-    planes = [hdu_array_of(hdus, number, path, packing) for number in numbers]
+    arrays = [hdu_array_of(hdus, number, path, packing) for number in numbers]
     own = [cards_of(hdus[number], path, packing) for number in numbers]
     primary = cards_of(hdus[0], path, packing)
     name = f"{path}[{pattern}]"
     pairs, row = list[tuple[Cards, AmplifierPart]](), 0
-    for number, plane, cards in zip(numbers, planes, own, strict=True):
+    for number, array, cards in zip(numbers, arrays, own, strict=True):
         called = f"HDU {number} {hdus[number].name}".strip()
         try:
-            pairs += [(cards, part) for part in _parts(plane, cards, primary, row, called)]
+            pairs += [(cards, part) for part in _parts(array, cards, primary, row, called)]
         except HeaderError as error:
             raise HeaderError(f"{path}[{number}]: {error}") from error
-        row += plane.shape[0]
+        row += array.shape[0]
     header = own[0] if numbers[0] == 0 else own[0].under(primary)
     places, detector = places_of_parts([part for _, part in pairs], keywords.binning(header), name)
     if sky:
         _check_coordinates(pairs, places, name)
-    return StackedHdus(tuple(planes), pattern), multi_amplifier_cards(header, own[1:], places, detector)
+    return StackedHdus(tuple(arrays), pattern), multi_amplifier_cards(header, own[1:], places, detector)
 
 
 def is_multi_amplifier(hdus: fits.HDUList) -> bool:
@@ -199,25 +178,25 @@ def _is_image(hdu: Any) -> bool:
     return isinstance(hdu, kinds) and not isinstance(hdu, fits.GroupsHDU) and int(hdu.header.get("NAXIS", 0)) >= 2
 
 
-def _parts(plane: HduArray, cards: Cards, primary: Cards, row: int, called: str) -> list[AmplifierPart]:
-    """Give what the amplifiers of one HDU add to the pile, of which it fills the rows from ``row`` on."""
-    name = f"{plane.path}[{plane.hdu}]"
-    image = Image("light", FitsSource(plane), header=cards, sources=(name,))
+def _parts(array: HduArray, cards: Cards, primary: Cards, row: int, called: str) -> list[AmplifierPart]:
+    """Give what the amplifiers of one HDU add to the stacked HDUs, of which it fills the rows from ``row`` on."""
+    name = str(array.origin)
+    image = Image("light", FitsSource(array), header=cards, sources=(name,))
     amplifiers = declared_amplifiers(image) or (Amplifier(),)
     known = {region.name: region for region in regions_of(image)} if len(amplifiers) > 1 else {}
     of_all = detsec_of_all(cards)
-    height, width = plane.shape
+    height, width = array.shape
     parts = []
     for one in amplifiers:
-        data = Section.of(one.data, plane.shape)
-        overscan = Section.of(one.overscan, plane.shape) if one.overscan else None
+        data = Section.of(one.data, array.shape)
+        overscan = Section.of(one.overscan, array.shape) if one.overscan else None
         region = known.get(one.name)
         parts.append(
             AmplifierPart(
                 what=f"{called} {one.name}".strip(),
                 area=Section(0, width, row, row + height),
                 data=data.moved(0, -row),
-                whole=_whole(cards, "" if of_all else one.name, data, plane.shape).moved(0, -row),
+                whole=_whole(cards, "" if of_all else one.name, data, array.shape).moved(0, -row),
                 overscan=overscan and overscan.moved(0, -row),
                 on_detector=of_all or str(cards.get(f"DETSEC{one.name}", "")),
                 gain=region.gain if region else keywords.gain(cards, primary),

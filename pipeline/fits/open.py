@@ -58,7 +58,7 @@ def open_frame(
     if said is not None:
         _tell_of(said, where, exposure_key)
     seconds = None if said is None else said.value
-    sources = frame.sources if source.values.plane is None else (f"{where}[plane {source.values.plane}]",)
+    sources = frame.sources if source.origin.plane is None else (f"{where}[plane {source.origin.plane}]",)
     return attrs.evolve(frame, data=source, exposure=seconds, header=cards, state=state, sources=sources)
 
 
@@ -85,33 +85,33 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
         fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         if is_pattern(where.hdu):
-            pile, header = stacked_hdus_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
-            return FitsSource(pile), (header,)
+            stacked, header = stacked_hdus_of(hdus, str(where.hdu), where.path, packing, sky=kind == "light")
+            return FitsSource(stacked), (header,)
         number = number_of(hdus, where.path, where.hdu)
         if number == 0 and is_multi_amplifier(hdus):
             raise FrameError(
                 f"{where}: holds no image, and several HDUs are parts of one by their DETSEC; give * as the HDU to "
                 f"read them as one frame, or name one; the file has {contents(hdus, where.path)}"
             )
-        plane = hdu_array_of(hdus, number, where.path, packing, chosen)
+        array = hdu_array_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
         ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
         if not ours or is_companion(str(hdus[number].name)):
-            return FitsSource(plane), headers
-        return _with_companions(hdus, number, where, plane, packing), headers
+            return FitsSource(array), headers
+        return _with_companions(hdus, number, where, array, packing), headers
 
 
-def _with_companions(hdus: fits.HDUList, number: int, where: Location, plane: HduArray, packing: str) -> FitsSource:
+def _with_companions(hdus: fits.HDUList, number: int, where: Location, array: HduArray, packing: str) -> FitsSource:
     """Open what stands beside the image of a product of ours: flags, standard deviation, and what it shares."""
     version = hdus[number].ver
     beside = {str(hdu.name): index for index, hdu in forward(hdus) if hdu.ver == version}
     named = {name: index for name, index in beside.items() if is_companion(name) and name != "MASK"}
-    planes = {name: hdu_array_of(hdus, index, where.path, packing) for name, index in named.items()}
-    for other in planes.values():
-        if other.shape != plane.shape:
-            raise FrameError(f"{where}: HDU {other.hdu} has the shape {other.shape}, its image {plane.shape}")
-    keys = {name: str(hdus[named[name]].header.get(SHARED_KEY, "")) for name in planes if name.startswith("SHARED")}
+    arrays = {name: hdu_array_of(hdus, index, where.path, packing) for name, index in named.items()}
+    for other in arrays.values():
+        if other.shape != array.shape:
+            raise FrameError(f"{where}: HDU {other.origin.hdu} has the shape {other.shape}, its image {array.shape}")
+    keys = {name: str(hdus[named[name]].header.get(SHARED_KEY, "")) for name in arrays if name.startswith("SHARED")}
     if "" in keys.values() or len(set(keys.values())) < len(keys):
         raise FrameError(f"{where}: its SHARED HDUs should each name its own error by {SHARED_KEY}; write it again")
-    shared = tuple(sorted((key, planes[name]) for name, key in keys.items()))
-    return FitsSource(plane, planes.get("FLAGS"), planes.get("UNCERT"), shared)
+    shared = tuple(sorted((key, arrays[name]) for name, key in keys.items()))
+    return FitsSource(array, arrays.get("FLAGS"), arrays.get("UNCERT"), shared)

@@ -148,8 +148,10 @@ def without_repeats(frames: Sequence[Image], lines: Sequence[int | None]) -> tup
 
 
 def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None] | None:
-    source = frame.data
-    return (source.values.signature, source.values.hdu, source.values.plane) if isinstance(source, FitsSource) else None
+    if not isinstance(frame.data, FitsSource):
+        return None
+    origin = frame.data.origin
+    return origin.signature, origin.hdu, origin.plane
 
 
 def read_night(
@@ -194,7 +196,7 @@ def _line(problem: str) -> int:
 
 def paths_of(frames: FrameSet) -> set[Path]:
     """Give the files that opened frames are read from."""
-    return {Path(frame.data.values.path) for frame in frames if isinstance(frame.data, FitsSource)}
+    return {Path(frame.data.origin.path) for frame in frames if isinstance(frame.data, FitsSource)}
 
 
 def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:

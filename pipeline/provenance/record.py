@@ -117,10 +117,10 @@ def _step(step: StepRecord) -> dict[str, Any]:
 
 
 def _input(kind: str, source: FitsSource, folder: Path) -> dict[str, Any]:
-    plane = source.values
-    if signature_of(Path(plane.path).stat()) != plane.signature:
-        raise FrameError(f"{plane.path}: changed since it was opened; reduce again")
-    return {"type": kind, "hdu": plane.hdu, **file_of(Path(plane.path), folder)}
+    path = Path(source.origin.path)
+    if signature_of(path.stat()) != source.origin.signature:
+        raise FrameError(f"{source.origin.path}: changed since it was opened; reduce again")
+    return {"type": kind, "hdu": source.origin.hdu, **file_of(path, folder)}
 
 
 def file_of(path: Path, folder: Path) -> dict[str, Any]:

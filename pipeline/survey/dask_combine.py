@@ -122,10 +122,7 @@ def _any_process_reads(image: Image) -> bool:
     source = image.source
     if isinstance(source, LazyRows):
         return _any_process_reads(source.image)
-    if not isinstance(source, FitsSource):
-        return False
-    planes = source.values, source.flags, source.deviation, *(plane for _, plane in source.shared)
-    return all(plane is None or plane.spool is None for plane in planes)
+    return isinstance(source, FitsSource) and not any(array.in_spool for array in source.arrays)
 
 
 def _without_memory(plan: Plan) -> Plan:

@@ -200,12 +200,12 @@ def _closed(frames: FrameSet) -> tuple[ListedFrame, ...]:
     """Close frames again, and remember their files: headers of all nights at once would fill the memory."""
     known = []
     for frame in frames:
-        plane = source_of(frame).values
-        place = Path(plane.path)
+        origin = source_of(frame).origin
+        place = Path(origin.path)
         path = str(place.parent.resolve() / place.name)  # the name stands in headers, so that of a link is its own
-        size, modified, _ = plane.signature
-        closed = Image(frame.kind, Location(plane.path, plane.hdu), sources=frame.sources)
-        known.append(ListedFrame(closed, plane.signature, InputFile(frame.kind, path, plane.hdu, size, modified)))
+        size, modified, _ = origin.signature
+        closed = Image(frame.kind, Location(origin.path, origin.hdu), sources=frame.sources)
+        known.append(ListedFrame(closed, origin.signature, InputFile(frame.kind, path, origin.hdu, size, modified)))
     return tuple(known)
 
 

@@ -90,7 +90,7 @@ def _opened(task: Task, survey: Survey) -> FrameSet:
     closed = FrameSet(known.frame for known in task.frames)
     frames = open_frames(closed, exposure_key=survey.exposure_key, plane=survey.plane)
     for known, frame in zip(task.frames, frames, strict=True):
-        if source_of(frame).values.signature != known.signature:
+        if source_of(frame).origin.signature != known.signature:
             raise FrameError(f"{frame.name}: changed since its list was read; start again")
     return frames
 

@@ -144,7 +144,7 @@ def test_an_unreadable_file_is_named(night, tmp_path):
 
 
 def test_all_problems_of_a_list_come_in_one_report_before_pixels_are_read(night, monkeypatch):
-    monkeypatch.setattr("pipeline.fits.hdu_array.HduArray.read_raw", lambda *_: pytest.fail("pixels are read"))
+    monkeypatch.setattr("pipeline.fits.stored_array.ArrayInFile.read", lambda *_: pytest.fail("pixels are read"))
     rows = [
         "light, l.fits",
         "ligth, l.fits",

@@ -437,9 +437,9 @@ def test_a_frame_that_changes_while_it_is_read_is_told_of(night, fault):
             fault(Path("light1.fits"))
             return super().read_into(memory, place)
 
-    plane = attrs.evolve(open_frame("light1.fits").source.values, held=Late("light1.fits"))
+    array = open_frame("light1.fits").source.values.over(Late("light1.fits"))
     with pytest.raises(FrameError, match=r"light1\.fits: changed since it was opened"):
-        plane.read(0, 40)
+        array.read(0, 40)
 
 
 # ---- limits ----
