@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -553,6 +554,70 @@ def test_a_file_given_up_is_not_put_in_its_place(tmp_path):
             with whole_file(tmp_path / "b", overwrite=False) as draft:
                 draft.write_text(text)
     assert files(tmp_path) == {"b": b"second"}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_written_is_on_the_disk_before_it_has_its_place_and_then_its_place_is(tmp_path, monkeypatch, overwrite):
+    """A power cut must not leave a name without its bytes, or bytes that a name was promised for."""
+    done = []
+
+    def recorded(call, what):
+        def wrapper(*args):
+            done.append(what(*args))
+            return call(*args)
+
+        return wrapper
+
+    def synced(descriptor):
+        status = os.fstat(descriptor)
+        return "on disk", status.st_ino, None if stat.S_ISDIR(status.st_mode) else status.st_size
+
+    def placed(draft, path):
+        return "placed", draft.stat().st_ino, os.fspath(path)
+
+    for name, what in (("fsync", synced), ("replace", placed), ("link", placed)):
+        monkeypatch.setattr(os, name, recorded(getattr(os, name), what))
+    with together():
+        for name in ("product", "record"):
+            with whole_file(tmp_path / name, overwrite=overwrite) as draft:
+                draft.write_text(name)
+    product, record = ((tmp_path / name).stat().st_ino for name in ("product", "record"))
+    assert done == [
+        ("on disk", product, len("product")),
+        ("on disk", record, len("record")),
+        ("placed", record, str(tmp_path / "record")),
+        ("placed", product, str(tmp_path / "product")),
+        ("on disk", tmp_path.stat().st_ino, None),
+    ]
+
+
+def test_what_comes_between_looking_and_renaming_stays(tmp_path, monkeypatch):
+    """Whichever way a file takes its place, another's may be there just before."""
+
+    def after_another(call):
+        def wrapper(draft, path):
+            Path(path).write_text("another's")
+            return call(draft, path)
+
+        return wrapper
+
+    for name in ("link", "replace"):
+        monkeypatch.setattr(os, name, after_another(getattr(os, name)))
+    with (
+        pytest.raises(OutputError, match="a: is there already"),
+        whole_file(tmp_path / "a", overwrite=False) as draft,
+    ):
+        draft.write_text("mine")
+    assert files(tmp_path) == {"a": b"another's"}
+
+
+def test_what_comes_in_one_place_meanwhile_keeps_all_from_theirs(tmp_path):
+    with pytest.raises(OutputError, match="product: is there already"), together():  # noqa: PT012
+        for name in ("product", "record"):
+            with whole_file(tmp_path / name, overwrite=False) as draft:
+                draft.write_text(name)
+        (tmp_path / "product").write_text("another's")
+    assert files(tmp_path) == {"product": b"another's"}
 
 
 def test_what_came_first_stays(tmp_path):
