@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from pipeline import errors, reduce
 from pipeline.cli.main import main
 
 
@@ -119,3 +120,33 @@ def test_each_light_has_a_product_named_after_it(night, capsys):
     assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1  # nothing is written over
     assert main(["reduce", "night.csv", "--each"]) == 0
     assert len(os.listdir("reduced")) == 4
+
+
+def failing_at(number, reduce=reduce):
+    """Give a reduction that fails when it is called for so many times."""
+    calls = []
+
+    def reduce_or_fail(*arguments, **settings):
+        calls.append(settings)
+        if len(calls) == number:
+            raise errors.StepError("no more")
+        return reduce(*arguments, **settings)
+
+    return reduce_or_fail
+
+
+def test_each_light_is_written_when_it_is_done_and_all_else_together_at_the_end(night, monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.cli.reduce.reduce", failing_at(3))
+    assert main(["reduce", "night.csv", "--each", "-o", "out", "--masters", "m", "--record"]) == 1
+    assert sorted(os.listdir("out")) == ["light1.fits", "light2.fits"]
+    assert os.listdir("m") == []
+    assert capsys.readouterr().out.count("wrote") == 2
+
+
+def test_one_light_is_written_with_its_arc_or_not_at_all(night, monkeypatch, capsys):
+    before = sorted(os.listdir())
+    monkeypatch.setattr("pipeline.cli.reduce.reduce", failing_at(2))
+    assert main(["reduce", "night.csv", "--masters", "m", "--record"]) == 1
+    assert sorted(os.listdir()) == sorted([*before, "m"])
+    assert os.listdir("m") == []
+    assert "wrote" not in capsys.readouterr().out
