@@ -30,9 +30,9 @@ from pipeline.cli.outputs import (
 from pipeline.cli.step_options import add_core_steps, add_other_steps
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import OutputError, SettingError, StepError
-from pipeline.fits.quality_file import quality_of, write_quality
-from pipeline.fits.write import write
+from pipeline.fits.write import write, write_table
 from pipeline.night.masters import Masters, make_masters
+from pipeline.night.quality import quality_of, quality_table
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.steps import raw_steps
@@ -183,7 +183,7 @@ def _write_beside(
 
         write_drawings(images, masters, frames, measured, options, say)
     if files.quality:
-        write_quality(measured, files.quality, overwrite=options.overwrite)
+        write_table(files.quality, quality_table(measured), overwrite=options.overwrite)
         say(f"wrote {files.quality}: quality numbers of {len(measured)} images")
     record_command(files.record, "reduce", options, frames, products, say)
 

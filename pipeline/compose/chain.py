@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import attrs
 import toolz
 
-from pipeline.compose.lazy import _lazy
+from pipeline.compose.lazy import lazily
 from pipeline.compose.spool import within_budget
 from pipeline.compose.stage import In_contra, Out_co, Stage
 from pipeline.errors import StepError
@@ -177,4 +177,4 @@ def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Im
 def _parts(step: Callable[[Image], Image]) -> list[Callable[[Image], Image]]:
     """Split a chain into its steps, each made lazy where it can be."""
     steps = step.steps if isinstance(step, Chain) else (step,)
-    return [_lazy(part() if isinstance(part, Stage) else part) for part in steps]
+    return [lazily(part() if isinstance(part, Stage) else part) for part in steps]

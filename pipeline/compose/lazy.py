@@ -15,7 +15,8 @@ from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels
 
 
-def _lazy(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
+def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
+    """Let a pixelwise step over an image on disk wait until rows are asked for; any other runs as it is."""
     if not isinstance(step, Step) or not step.stage.rows:
         return step
 

@@ -54,7 +54,7 @@ _spools: weakref.WeakValueDictionary[int, Spool] = weakref.WeakValueDictionary()
 _spools_lock = threading.Lock()
 
 
-def put(pieces: Iterable[Array]) -> tuple[Spool, int]:
+def add_to_spool(pieces: Iterable[Array]) -> tuple[Spool, int]:
     """Add the pieces of an array, as their bytes are; give the spool of this process, and their place in it.
 
     :raises OutputError: there is no room for it.
@@ -89,7 +89,7 @@ class SpooledArray:
     @classmethod
     def of_pieces(cls, pieces: Iterable[Array], shape: tuple[int, int], dtype: np.dtype[Any]) -> SpooledArray:
         """Keep an array that comes in pieces, some rows at a time."""
-        spool, place = put(pieces)
+        spool, place = add_to_spool(pieces)
         return cls(spool, place, shape, dtype)
 
     def read(self, start: int, stop: int) -> Array:
@@ -112,7 +112,7 @@ class SpooledArray:
 
 
 @attrs.frozen(eq=False)
-class Spooled:
+class SpooledPixels:
     """Pixels in the spool: a source."""
 
     values: SpooledArray
@@ -121,7 +121,7 @@ class Spooled:
     shared: tuple[tuple[str, SpooledArray], ...]
 
     @classmethod
-    def of(cls, pixels: Pixels) -> Spooled:
+    def of(cls, pixels: Pixels) -> SpooledPixels:
         """Keep pixels."""
         return cls(
             SpooledArray.of(pixels.values),
@@ -163,7 +163,7 @@ class Spooled:
     def check_unchanged(self) -> None:
         """Do nothing: nobody else sees the spool."""
 
-    def loaded(self) -> Spooled:
+    def loaded(self) -> SpooledPixels:
         """Give itself: it is quick to read."""
         return self
 
@@ -175,4 +175,4 @@ def within_budget(image: Image, frames: int) -> Image:
     pixels = image.pixels
     planes = [pixels.values, pixels.flags, pixels.variance, *(pixels.values for _ in pixels.shared_keys)]
     size = sum(plane.nbytes for plane in planes if plane is not None)
-    return attrs.evolve(image, data=Spooled.of(pixels)) if size * frames > how_to_run().memory else image
+    return attrs.evolve(image, data=SpooledPixels.of(pixels)) if size * frames > how_to_run().memory else image

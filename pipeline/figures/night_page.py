@@ -21,10 +21,9 @@ from pipeline.figures.figure import CONFIG
 from pipeline.figures.html_page import PlotlyJs, page_text, panel, whole_page
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.view import View, view_of
-from pipeline.fits.quality_file import quality_of
 from pipeline.fits.write import write_whole
 from pipeline.night.masters import Masters
-from pipeline.night.quality import Quality
+from pipeline.night.quality import Quality, quality_of
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Flag, Pixels

@@ -1,9 +1,9 @@
-"""Edge: files that are being written, and what they may take the place of.
+"""Edge: files that take their places whole or not at all, one by one or several together.
 
-A file is written as a draft beside its place, ``.PROCESS-TOKEN.tmp-NAME``.  A lock that goes with the process tells the
-draft of a living one from what a dead one left, in whatever container or on whichever machine it lives.
-
-Edge: files that take their places whole or not at all, one by one or several together.
+A file is written as a draft beside its place, ``.PROCESS-TOKEN.tmp-NAME``, put on the disk, and renamed
+(:func:`whole_file`); drafts of files that belong together are renamed when all are there (:func:`together`).  A lock
+that goes with the process tells the draft of a living one from what a dead one left, in whatever container or on
+whichever machine it lives: the next who writes the same file removes that.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pipeline.errors import FileListError, FrameError, PipelineError, SettingErr
 from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
 from pipeline.fits.open import open_frame
-from pipeline.fits.read_night import in_order, opened_frames, parsed_list
+from pipeline.fits.read_night import opened_frames, parsed_list, problems_by_line
 from pipeline.fits.write import hdus_of_product, write_hdus
 from pipeline.records.frames import FrameSet, Image, Location
 from pipeline.records.interop import is_companion
@@ -62,7 +62,7 @@ def read_every_hdu(
     opened = {name: opened_frames(FrameSet(night), exposure_key) for name, night in nights.items()}
     problems += [problem for _, some in opened.values() for problem in some]
     if problems:
-        raise FileListError(str(path), in_order(dict.fromkeys(problems)))
+        raise FileListError(str(path), problems_by_line(dict.fromkeys(problems)))
     return {name: frames for name, (frames, _) in opened.items()}
 
 

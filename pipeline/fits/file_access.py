@@ -1,4 +1,8 @@
-"""Edge: files that are open, and what goes wrong with them in our own words."""
+"""Edge: opening files: what a file is, by its first bytes; how it is packed; and what goes wrong, in our own words.
+
+What is no FITS is told with what to do about it.  Whatever astropy or a codec raises of a broken file becomes a
+:class:`~pipeline.errors.FrameError` that names the file and the card to blame.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +25,10 @@ from astropy.utils.exceptions import AstropyWarning
 from pipeline.errors import FrameError, PipelineError, PipelineWarning
 from pipeline.fits.integrity import BLOCK, CARD, first_fault
 
-PIECE = 2**24
+READ_AT_ONCE = 2**24
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2"}
-_OTHERS = (
+_NO_FITS = (
     (b"\x1f\x9d", "is packed by compress (.Z), unpack it first"),
     (b"PK\x03\x04", "is packed by zip, unpack it first"),
     (b"\xfd7zXZ", "is packed by xz, unpack it first"),
@@ -189,7 +193,7 @@ def packing_of(path: str) -> str:
         raise FrameError(f"{path}: the file is empty; expected FITS")
     packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
     if not packing and not start.startswith(b"SIMPLE"):
-        other = next((words for magic, words in _OTHERS if start.startswith(magic)), f"begins with {start[:6]!r}")
+        other = next((words for magic, words in _NO_FITS if start.startswith(magic)), f"begins with {start[:6]!r}")
         raise FrameError(f"{path}: {other}; expected FITS (plain, .gz, .bz2 or tile-compressed)")
     return packing
 
@@ -197,7 +201,7 @@ def packing_of(path: str) -> str:
 def read_fully(stream: Any, size: int) -> bytes:
     """Read so many bytes, or as many as there are: memory is taken as they come, whatever a header promises."""
     pieces, left = [], size
-    while left > 0 and (piece := stream.read(min(left, PIECE))):
+    while left > 0 and (piece := stream.read(min(left, READ_AT_ONCE))):
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)

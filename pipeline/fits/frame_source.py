@@ -1,4 +1,8 @@
-"""Edge: the pixels of a frame on disk: its values, and for our own products flags and standard deviation."""
+"""Edge: the pixels of a frame on disk, read by rows: a source made of the arrays of its HDUs.
+
+A raw frame has values alone; one of our products has flags and a standard deviation in HDUs beside them, and a master
+the errors that it shares with others.
+"""
 
 from __future__ import annotations
 

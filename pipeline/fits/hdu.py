@@ -19,7 +19,7 @@ from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning,
 from pipeline.fits.file_access import opened, signature_of
 from pipeline.fits.hdu_array import Encoding, HduArray
 from pipeline.fits.hdu_index import axes_of, content_of, contents, how_to_name
-from pipeline.fits.integrity import ALL_ONES, BLOCK, TYPES, same, sum_of
+from pipeline.fits.integrity import ALL_ONES, BLOCK, TYPES, same_sum, sum_of
 from pipeline.fits.stored_array import ArrayInFile, Origin
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
@@ -89,7 +89,7 @@ def sum_of_data(raw: bytes, what: str) -> int | None:
     header = sum_of(raw)
     if datasum is None:
         return ALL_ONES - header
-    if not same(sum_of(raw, datasum), ALL_ONES):
+    if not same_sum(sum_of(raw, datasum), ALL_ONES):
         advise(
             f"{what}: its CHECKSUM is false: a card was changed by what knows no checksums, or the file is damaged",
             HeaderWarning,

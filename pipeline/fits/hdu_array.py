@@ -1,4 +1,8 @@
-"""Edge: the values of one HDU, read by rows when asked."""
+"""Edge: the values of one HDU, read by rows when asked: stored numbers, and how values are made of them.
+
+:class:`FrameArray` is what is asked of values on disk, :class:`HduArray` those of one HDU; several HDUs that make one
+frame are in :mod:`~pipeline.fits.multi_amplifier`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,9 @@ from pipeline.compose.running import advise
 from pipeline.compose.spool import SpooledArray
 from pipeline.errors import HeaderWarning
 from pipeline.fits.file_access import OpenFile, keep_open
-from pipeline.fits.integrity import same
+from pipeline.fits.integrity import same_sum
 from pipeline.fits.stored_array import ArrayInFile, ArrayInOpenFile, Origin, StoredArray
-from pipeline.records.interop import UNSIGNED
+from pipeline.records.interop import UNSIGNED_BZERO
 from pipeline.records.pixels import Array, working_dtype
 
 
@@ -71,14 +75,14 @@ class Encoding:
     @property
     def exact(self) -> bool:
         """Whether values are stored as they are, or shifted by the one number that makes them unsigned."""
-        shifted = self.bzero != 0 and (self.stored, self.bzero) not in UNSIGNED
+        shifted = self.bzero != 0 and (self.stored, self.bzero) not in UNSIGNED_BZERO
         return self.bscale == 1 and not shifted and self.blank is None
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the values once BSCALE, BZERO and BLANK are applied."""
         if self.exact:
-            return np.dtype(UNSIGNED.get((self.stored, self.bzero), self.stored))
+            return np.dtype(UNSIGNED_BZERO.get((self.stored, self.bzero), self.stored))
         return working_dtype(self.stored)
 
     def values(self, numbers: Array) -> Array:
@@ -170,7 +174,7 @@ class HduArray:
 
     def _check_sum(self) -> None:
         found = None if self.datasum is None else self.array.sum(self.span)
-        if found is not None and self.datasum is not None and not same(found, self.datasum):
+        if found is not None and self.datasum is not None and not same_sum(found, self.datasum):
             advise(
                 f"{self.origin}: its data sum up to {found}, and to {self.datasum} by its header (DATASUM, "
                 "CHECKSUM): the file is damaged, or was changed by what knows no checksums",

@@ -1,6 +1,8 @@
-"""What is wrong with the headers of a FITS file, card by card: astropy stumbles on it, or counts for ever.
+"""Whether a FITS file is whole: the layout that its headers give, looked at card by card, and its checksums.
 
-The checksums of FITS: sums of 32-bit words, with what overflows added again.
+Astropy stumbles over a header without END, or with a BITPIX or NAXISn that is none, or counts for ever; here it is told
+which HDU has what wrong, before any pixel is read.  The checksums of FITS are sums of 32-bit words, with what overflows
+added again.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 CARD, BLOCK = 80, 2880
 
 
-LONGEST = 2**22
+LONGEST_HEADER = 2**22
 """Bytes in which a header ends: 50,000 cards."""
 
 
@@ -56,7 +58,7 @@ def first_fault(stream: Any, last: int | None = None) -> tuple[int, str]:
 def _header(stream: Any) -> bytes:
     """Read a header as far as its END, or as far as it goes."""
     head = b""
-    while len(head) < LONGEST:
+    while len(head) < LONGEST_HEADER:
         block = stream.read(BLOCK)
         head += block
         if len(block) < BLOCK or _end_of(block) >= 0:
@@ -143,7 +145,7 @@ def _data_size(head: bytes) -> int:
 ALL_ONES = 0xFFFFFFFF
 
 
-PIECE = 2**20
+SUMMED_AT_ONCE = 2**20
 
 
 def sum_of(data: bytes, start: int = 0) -> int:
@@ -163,13 +165,13 @@ def sum_of_stream(stream: Any, place: int, size: int) -> int:
     stream.seek(place)
     total, left = 0, size
     while left > 0:
-        piece = stream.read(min(left, PIECE))
+        piece = stream.read(min(left, SUMMED_AT_ONCE))
         if not piece:
             break
         total, left = sum_of(piece, total), left - len(piece)
     return total
 
 
-def same(one: int, other: int) -> bool:
+def same_sum(one: int, other: int) -> bool:
     """Compare two sums; 0 has two forms."""
     return one % ALL_ONES == other % ALL_ONES

@@ -1,4 +1,4 @@
-"""Edge: bad-pixel masks in files."""
+"""Edge: bad-pixel masks in files: those of others, where what is not 0 is bad, and ours, which say why."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:
     return Mask(sealed(values.astype(np.uint8)), name) if ours and where == "FLAGS" else Mask.of(values, name=name)
 
 
-def hdus_of(mask: Mask) -> fits.HDUList:
+def hdus_of_mask(mask: Mask) -> fits.HDUList:
     """Give what a mask is written as: 0 where good and 1 where bad, and FLAGS with the reasons."""
     primary = fits.PrimaryHDU((mask.flags != 0).astype(np.uint8))
     primary.header["COMMENT"] = "0 is good; 1 is bad, for a reason that FLAGS gives"

@@ -1,4 +1,7 @@
-"""Edge: opening the frames of a file list, and single FITS files."""
+"""Edge: opening one frame: its header, exposure and state are read now, its pixels when asked.
+
+Beside the image of one of our products its flags and errors are found; HDUs of single amplifiers become one frame.
+"""
 
 from __future__ import annotations
 

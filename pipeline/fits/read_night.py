@@ -1,12 +1,14 @@
-"""Edge: the text of a file list, or what else was found in its place; and why a path in it leads nowhere.
+"""Edge: a night from its file list: the list is read, its frames are opened, and all problems are told at once.
 
-Edge: frames that a list names more than once.
+:func:`read_night` does it all; in the order of the file: the text of the list, or what else was found in its place; why
+a path in it leads nowhere; frames that it names more than once; and opening what it names.
 """
 
 from __future__ import annotations
 
 import codecs
 import difflib
+import logging
 import re
 import sys
 import unicodedata
@@ -21,16 +23,18 @@ from pipeline.compose.running import advise
 from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineError, PipelineWarning
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import plane_number
-from pipeline.fits.open import _log, open_frame
+from pipeline.fits.open import open_frame
 from pipeline.headers.exposure import parse_exposure_key
 from pipeline.night.filelist import Parsed, parse_rows
 from pipeline.records.frames import FrameSet, Image, Location
 
-LONGEST = 2**26
+_log = logging.getLogger("pipeline")
+
+LONGEST_LIST = 2**26
 """Bytes of a list: a million rows. What is longer is no list."""
 
 
-_OTHERS = (
+_NO_LIST = (
     (b"SIMPLE  =", "is a FITS file; expected a list of them: a CSV file of type, path, hdu"),
     (b"PK\x03\x04", "is a spreadsheet or zip archive; save the sheet as CSV (UTF-8)"),
     (b"\xd0\xcf\x11\xe0", "is a spreadsheet; save the sheet as CSV (UTF-8)"),
@@ -49,12 +53,12 @@ def read_list(path: Path) -> str:
     """
     try:
         with path.open("rb") as stream:
-            content = stream.read(LONGEST + 1)
+            content = stream.read(LONGEST_LIST + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         why = f"cannot be read: {getattr(error, 'strerror', None) or error}; expected a CSV file of type, path, hdu"
         mend = "; of a folder of frames, ccd-pipeline scan writes one" if isinstance(error, IsADirectoryError) else ""
         raise FileListError(str(path), (why + mend,)) from error
-    problem = next((words for start, words in _OTHERS if content.startswith(start)), "") or _no_text(content)
+    problem = next((words for start, words in _NO_LIST if content.startswith(start)), "") or _no_text(content)
     if problem:
         raise FileListError(str(path), (problem,))
     return content.decode("utf-8-sig", "surrogateescape")
@@ -64,8 +68,8 @@ def _no_text(content: bytes) -> str:
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         return f"line {line}: holds a byte 0, and so is no text (or UTF-16); expected a CSV file list, saved as UTF-8"
-    too_long = f"is longer than {LONGEST >> 20} MB; expected a CSV file of type, path, hdu"
-    return too_long if len(content) > LONGEST else ""
+    too_long = f"is longer than {LONGEST_LIST >> 20} MB; expected a CSV file of type, path, hdu"
+    return too_long if len(content) > LONGEST_LIST else ""
 
 
 def why_not_there(path: str) -> str:
@@ -169,7 +173,7 @@ def read_night(
     frames, problems = opened_frames(parsed.frames, exposure_key, plane_number(plane))
     _log.info("%s: %r", path, frames)
     if parsed.problems or problems:
-        raise FileListError(str(path), in_order([*parsed.problems, *problems]))
+        raise FileListError(str(path), problems_by_line([*parsed.problems, *problems]))
     return frames
 
 
@@ -183,7 +187,7 @@ def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Pars
     return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
 
 
-def in_order(problems: Iterable[str]) -> tuple[str, ...]:
+def problems_by_line(problems: Iterable[str]) -> tuple[str, ...]:
     """Sort problems of a list by the lines that they name."""
     return tuple(sorted(problems, key=_line))
 

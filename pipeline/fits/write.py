@@ -1,4 +1,8 @@
-"""Edge: writing products, whole or not at all."""
+"""Edge: writing products, and what is told beside them, whole or not at all.
+
+A product is FITS with checksums and the time; records are JSON, tables CSV.  How a file takes its place is for
+:mod:`~pipeline.fits.atomic`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,13 @@ import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
 from pipeline.errors import StepError
 from pipeline.fits.atomic import whole_file
-from pipeline.fits.mask_file import hdus_of
+from pipeline.fits.mask_file import hdus_of_mask
 from pipeline.records.interop import shared_hdus
 from pipeline.records.pixels import Array
 from pipeline.stages.bad_pixels import Mask
@@ -20,6 +24,9 @@ from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage, attach_header
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _log = logging.getLogger("pipeline")
 
@@ -34,7 +41,7 @@ def write(
 
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    write_hdus(hdus_of(record) if isinstance(record, Mask) else hdus_of_product(record), Path(path), overwrite)
+    write_hdus(hdus_of_mask(record) if isinstance(record, Mask) else hdus_of_product(record), Path(path), overwrite)
 
 
 def write_hdus(hdus: fits.HDUList, path: Path, overwrite: bool) -> None:
@@ -82,6 +89,15 @@ def write_json(path: Path, record: Any, *, overwrite: bool = False) -> None:
     """
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text.encode(errors="backslashreplace"), overwrite=overwrite)
+
+
+def write_table(path: Path, table: Table, *, overwrite: bool = False) -> None:
+    """Write a table as CSV, whole or not at all.
+
+    :raises OutputError: the file is there and may not be overwritten, or cannot be written.
+    """
+    with whole_file(path, overwrite) as temporary:
+        table.write(temporary, format="ascii.csv", overwrite=True)
 
 
 def _product_of(record: ReducedImage | MasterBias | MasterDark | MasterFlat) -> ReducedImage:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from pipeline.records.frames import Image
+from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Flag
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
@@ -91,6 +91,13 @@ def rejected_from(products: Sequence[Image | ReducedImage]) -> dict[str, int]:
         if product.found is not None and len(product.found.rejected) == len(product.sources)
         for name, count in zip(product.sources, product.found.rejected, strict=True)
     }
+
+
+def quality_of(frames: FrameSet, products: Sequence[ReducedImage]) -> list[Quality]:
+    """Measure prepared frames, read one by one, and the products made of them."""
+    rejected = rejected_from(products)
+    rows = [measure_quality(frame, rejected=rejected.get(frame.name)) for frame in frames]
+    return [*rows, *map(measure_quality, products)]
 
 
 def _noise(values: Array, good: Array) -> float:

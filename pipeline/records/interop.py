@@ -1,8 +1,7 @@
-"""The HDUs that stand beside an image in a product: its MASK, UNCERT and FLAGS, and of a master what it SHARED.
+"""Pixels to and from what others understand: arrays, masked arrays, astropy HDUs, CCDData.
 
-BSCALE, BZERO and BLANK of an astropy HDU that was opened without them, or whose BLANK astropy passes over.
-
-Pixels of what is not ours: an array, a masked array, an astropy HDU or a CCDData.
+In: values, mask and standard deviation are taken, and BSCALE, BZERO and BLANK are applied where astropy has not.  Out:
+the HDUs that stand beside an image in a product, its MASK, UNCERT and FLAGS, and of a master what it SHARED.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
 from pipeline.records.pixels import Array, Flag, Pixels, working_dtype
 
-UNSIGNED = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
+UNSIGNED_BZERO = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 """Types of whole numbers with the BZERO that makes another of them."""
 
 
@@ -36,7 +35,7 @@ def values_of(thing: Any) -> Any:
     bscale, bzero = (number(cards.get(keyword, default)).value for keyword, default in (("BSCALE", 1), ("BZERO", 0)))
     blank = cards.get("BLANK")
     shifted = bscale == 1 and values.dtype.newbyteorder("=").str[1:] in [
-        to for (_, by), to in UNSIGNED.items() if by == bzero
+        to for (_, by), to in UNSIGNED_BZERO.items() if by == bzero
     ]
     if (shifted or (bscale, bzero) == (1, 0)) and not isinstance(blank, int):
         return values

@@ -184,7 +184,7 @@ def test_a_good_list(night, content):
 
 def test_a_list_longer_than_any_list_is_refused(night, monkeypatch):
     content = "light, l.fits"
-    monkeypatch.setattr("pipeline.fits.read_night.LONGEST", len(content))
+    monkeypatch.setattr("pipeline.fits.read_night.LONGEST_LIST", len(content))
     status, error = night(content + "\n")
     assert (status, "is longer than" in error) == (1, True)
     assert night(content)[0] == 0

@@ -58,7 +58,7 @@ def test_a_name_imports_what_it_needs():
 
 OTHERS = {
     *("cli.reduce", "cli.reduce_many", "cli.every_hdu", "cli.inspect", "cli.demo", "cli.scan", "cli.replay"),
-    *("fits.every_hdu", "fits.quality_file"),
+    *("fits.every_hdu", "night.quality"),
     *("survey", "figures", "simulation", "library"),
 }
 """Files and folders that the command ``combine`` has no use for."""

@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 from strategies import pixels, quick
 
 from pipeline import FrameSet, Image, Pixels, chain, combine, each, flag_saturated, open_frame, running, stage
-from pipeline.compose.spool import Spooled, put, within_budget
+from pipeline.compose.spool import SpooledPixels, add_to_spool, within_budget
 from pipeline.errors import OutputError, StepError
 
 
 @quick
 @given(pixels(shape=(6, 4)), st.integers(-7, 7), st.integers(-7, 7))
 def test_rows_kept_in_the_spool_are_those_of_the_pixels(pixels, start, stop):
-    kept, before = Spooled.of(pixels).rows(start, stop), Image(kind="light", data=pixels).rows(start, stop).pixels
+    kept, before = SpooledPixels.of(pixels).rows(start, stop), Image(kind="light", data=pixels).rows(start, stop).pixels
     assert kept == before
 
 
 def test_errors_of_masters_are_kept_too():
     shared = (("bias", np.full((3, 4), 0.5)), ("dark", np.full((3, 4), -0.25)))
     pixels = Pixels(np.ones((3, 4)), np.zeros((3, 4), np.uint8), np.ones((3, 4)), shared)
-    assert Spooled.of(pixels).rows(0, 3) == pixels
+    assert SpooledPixels.of(pixels).rows(0, 3) == pixels
 
 
 @stage
@@ -46,7 +46,7 @@ def test_a_budget_decides_where_frames_are_kept_and_nothing_else(tmp_path):
         there = step(frames)
         combined = combine(there)
     assert {type(frame.data) for frame in here} == {Pixels}
-    assert {type(frame.data) for frame in there} == {Spooled}
+    assert {type(frame.data) for frame in there} == {SpooledPixels}
     assert combined.pixels == combine(here).pixels
     assert combine(frames).pixels == combine(FrameSet(Image.of(f.pixels, kind="bias") for f in frames)).pixels
 
@@ -55,7 +55,7 @@ def test_pixels_stay_in_memory_while_there_is_room():
     image = Image.of(np.ones((4, 4), np.float32))
     with running(memory=2**10):
         assert within_budget(image, 12) is image
-        assert isinstance(within_budget(image, 13).data, Spooled)
+        assert isinstance(within_budget(image, 13).data, SpooledPixels)
 
 
 def test_a_full_disk_is_said(monkeypatch):
@@ -64,9 +64,9 @@ def test_a_full_disk_is_said(monkeypatch):
 
     monkeypatch.setattr("pipeline.compose.spool.Spool.add", full)
     with pytest.raises(OutputError, match=r"no room for frames .*set TMPDIR"):
-        put([np.ones(2)])
+        add_to_spool([np.ones(2)])
 
 
 def test_what_is_kept_cannot_be_pickled():
     with pytest.raises(StepError, match="anonymous file cannot be pickled"):
-        pickle.dumps(Spooled.of(Pixels.of(np.ones((2, 2)))))
+        pickle.dumps(SpooledPixels.of(Pixels.of(np.ones((2, 2)))))

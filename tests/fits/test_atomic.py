@@ -24,7 +24,7 @@ from astropy.io import fits
 
 from pipeline import Image, attach_header, open_frame, write
 from pipeline.cli.main import main
-from pipeline.compose.spool import put
+from pipeline.compose.spool import add_to_spool
 from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import Draft, together, whole_file
 from pipeline.fits.file_access import OpenFile
@@ -499,7 +499,7 @@ def test_memory_that_is_not_there_is_told_of(night, monkeypatch, capsys):
 
 def test_frames_beyond_memory_are_kept_in_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    spool, _ = put([ramp(1)])
+    spool, _ = add_to_spool([ramp(1)])
     assert spool.read_into(np.empty(10, np.uint8), 0) == 10
     assert files(tmp_path) == {}
 

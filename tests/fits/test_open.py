@@ -425,7 +425,7 @@ def test_rows_of_a_product_bring_their_flags_and_variance(tmp_path, name):
 
 
 def test_what_is_summed_piece_by_piece_is_summed_whole():
-    data = np.random.default_rng(1).bytes(2 * checksums.PIECE + 1000)
+    data = np.random.default_rng(1).bytes(2 * checksums.SUMMED_AT_ONCE + 1000)
     assert checksums.sum_of_stream(io.BytesIO(data), 40, len(data)) == checksums.sum_of(data[40:])
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import FrameSet, Image, MasterBias, Pixels, each, flag_saturated, open_frame, subtract_bias
-from pipeline.compose.spool import Spooled
+from pipeline.compose.spool import SpooledPixels
 from pipeline.errors import StepError
 from pipeline.records.source import Source
 
@@ -36,7 +36,7 @@ def sources(tmp_path_factory):
         "file, kept open": (frame.source.loaded(), True),
         "flagging step": (waiting(frame, flag_saturated(level=1e6)), True),
         "other step": (waiting(frame, subtract_bias(bias=NOTHING)), False),
-        "spool": (Spooled.of(PLAIN), False),
+        "spool": (SpooledPixels.of(PLAIN), False),
     }
 
 
