@@ -682,3 +682,43 @@ def test_what_has_its_place_already_is_told_of(tmp_path, monkeypatch):
             with whole_file(tmp_path / name, overwrite=True) as draft:
                 draft.write_text(name)
     assert files(tmp_path) == {"arc": b"arc"}
+
+
+def test_where_one_of_several_files_is_there_meanwhile_none_takes_its_place(tmp_path):
+    """What was written last would go first, and be there without the others."""
+
+    @together()
+    def write_both():
+        for name in "ab":
+            with whole_file(tmp_path / name, overwrite=False) as draft:
+                draft.write_text("ours")
+        (tmp_path / "a").write_text("another's")
+
+    with pytest.raises(OutputError, match="a: is there already"):
+        write_both()
+    assert files(tmp_path) == {"a": b"another's"}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_files_are_on_the_disk_before_they_take_their_places_and_their_folder_after(tmp_path, monkeypatch, overwrite):
+    """Else a power cut could leave an empty file where an old one was."""
+    done, place, sync = [], Draft.place, os.fsync
+
+    def placing(draft):
+        done.append(("placed", draft.temporary.stat().st_ino, draft.temporary.stat().st_size))
+        place(draft)
+
+    def syncing(descriptor):
+        status = os.fstat(descriptor)
+        done.append(("on disk", status.st_ino, status.st_size if status.st_ino != tmp_path.stat().st_ino else None))
+        sync(descriptor)
+
+    monkeypatch.setattr(Draft, "place", placing)
+    monkeypatch.setattr(os, "fsync", syncing)
+    with together():
+        for name, size in (("a", 3), ("b", 5)):
+            with whole_file(tmp_path / name, overwrite) as draft:
+                draft.write_bytes(b"x" * size)
+    one, two = ((tmp_path / name).stat().st_ino for name in "ab")
+    assert done[:4] == [("on disk", one, 3), ("on disk", two, 5), ("placed", two, 5), ("placed", one, 3)]
+    assert done[4:] == [("on disk", tmp_path.stat().st_ino, None)]
