@@ -2,12 +2,14 @@
 
 import os
 
+import numpy as np
 import pytest
 from astropy.io import fits
+from fits_files import NOISE, save, shown
 from made_masters import full
 
-from pipeline import read_night
-from pipeline.errors import AssumptionWarning, FileListError
+from pipeline import FrameSet, open_frame, open_frames, read_night
+from pipeline.errors import MOST, AssumptionWarning, FileListError
 
 
 @pytest.fixture
@@ -44,3 +46,69 @@ def test_every_repeat_that_cannot_be_is_named_by_its_line(listed):
     with pytest.raises(FileListError) as caught:
         read("light, a.fits", "bias, b.fits", "bias, a.fits", "dark, b.fits", "flat, gone.fits")
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["line 3", "line 4", "line 5"]
+
+
+def test_a_night_is_read_relative_to_its_list(tmp_path):
+    save(tmp_path / "b.fits", NOISE)
+    save(tmp_path / "a.fits", NOISE, EXPTIME=5.0)
+    (tmp_path / "night.csv").write_bytes(b"\xef\xbb\xbftype;path\r\nLight;a.fits\r\nbias;b.fits # \xc3\xa4\r\n")
+    for path in (tmp_path / "night.csv", str(tmp_path / "night.csv")):
+        night = read_night(path, delimiter=";")
+        assert repr(night) == "FrameSet(1 bias, 1 light)"
+        assert night.light.frames[0].exposure == 5.0
+        np.testing.assert_array_equal(shown(night.bias.frames[0]), NOISE)
+
+
+def test_problems_of_the_list_and_of_its_files_come_together_in_order(mixed):
+    save(mixed.parent / "good.fits", NOISE)
+    save(mixed.parent / "bad.fits", NOISE, EXPTIME="1,5")
+    rows = ["light,good.fits", "bias,none.fits", "ligth,good.fits", "dark,mixed.fits", "flat,good.fits,-1"]
+    path = mixed.parent / "night.csv"
+    path.write_text("\n".join([*rows, "arc,bad.fits", *(["#"] * 5), "light,none.fits"]))
+    with pytest.raises(FileListError) as caught:
+        read_night(path)
+    words = ["No such file", "unknown type", "holds no data", "whole number", "EXPTIME = '1,5'", "No such file"]
+    assert caught.value.where == str(path)
+    for problem, line, word in zip(caught.value.problems, [2, 3, 4, 5, 6, 12], words, strict=True):
+        assert problem.startswith(f"line {line}: ")
+        assert word in problem
+
+
+def test_folders_are_searched_for_no_more_than_the_problems_that_are_shown(tmp_path):
+    (tmp_path / "night.csv").write_text("".join(f"light,none{number}.fits\n" for number in range(MOST + 2)))
+    with pytest.raises(FileListError) as caught:
+        read_night(tmp_path / "night.csv")
+    told = ["relative paths are relative to the file list" in problem for problem in caught.value.problems]
+    assert told == [True] * MOST + [False] * 2
+
+
+def test_frames_of_one_kind_that_differ_in_shape_are_refused_last(tmp_path):
+    save(tmp_path / "a.fits", NOISE)
+    save(tmp_path / "line 1.fits", NOISE[1:])
+    (tmp_path / "night.csv").write_text("light,a.fits\nlight,line 1.fits\nbias,none.fits\n")
+    with pytest.raises(FileListError) as caught:
+        read_night(tmp_path / "night.csv")
+    missing, shapes = caught.value.problems
+    assert missing.startswith("line 3: ")
+    assert "40 rows × 50 columns" in shapes
+    assert "39 rows × 50 columns" in shapes
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"light,\xff.fits", "line 1: byte 0xFF is not UTF-8"),
+        (b"SIMPLE  =", "is a FITS file"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "night.csv").write_bytes(content)
+    with pytest.raises(FileListError, match=words):
+        read_night(tmp_path / "night.csv")
+
+
+def test_opening_frames_twice_changes_nothing(tmp_path):
+    frames = open_frames(FrameSet([open_frame(save(tmp_path / "a.fits", NOISE))]))
+    assert open_frames(frames) == frames

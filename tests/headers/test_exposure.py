@@ -15,7 +15,7 @@ from observatories import text
 from pipeline import Cards, open_frame
 from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
-from pipeline.headers.exposure import begin, exposure, exposure_reading
+from pipeline.headers.exposure import begin, end, exposure, exposure_reading
 from pipeline.headers.keyword_tables import EXPOSURE, SECONDS
 
 
@@ -160,3 +160,10 @@ def test_a_disagreement_is_said_with_the_file(tmp_path):
 )
 def test_times_are_in_utc_with_zones_and_leap_seconds(date, began):
     assert begin(Cards.of({"DATE-OBS": date})) == began
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ended"), [(60.0, datetime(2018, 8, 10, 0, 1)), (None, datetime(2018, 8, 10)), (1e300, None)]
+)
+def test_an_exposure_ends_in_the_calendar_or_at_no_time(seconds, ended):
+    assert end(Cards.of({"DATE-OBS": "2018-08-10T00:00:00"}), seconds) == ended
