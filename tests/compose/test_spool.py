@@ -1,9 +1,12 @@
 """Pixels beyond the memory's budget: the same numbers, kept in an anonymous file."""
 
 import pickle
+import tempfile
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from folders import files, ramp
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import pixels, quick
@@ -34,7 +37,6 @@ def turned(image: Image) -> Image:
 
 
 def test_a_budget_decides_where_frames_are_kept_and_nothing_else(tmp_path):
-    from astropy.io import fits
 
     rng = np.random.default_rng(1)
     for number in range(3):
@@ -70,3 +72,10 @@ def test_a_full_disk_is_said(monkeypatch):
 def test_what_is_kept_cannot_be_pickled():
     with pytest.raises(StepError, match="anonymous file cannot be pickled"):
         pickle.dumps(SpooledPixels.of(Pixels.of(np.ones((2, 2)))))
+
+
+def test_frames_beyond_memory_are_kept_in_a_file_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spool, _ = add_to_spool([ramp(1)])
+    assert spool.read_into(np.empty(10, np.uint8), 0) == 10
+    assert files(tmp_path) == {}
