@@ -1,8 +1,10 @@
-"""A night for the tests of the command."""
+"""Nights for the tests of the command."""
 
 import numpy as np
 import pytest
 from astropy.io import fits
+
+from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
 
 @pytest.fixture
@@ -19,3 +21,24 @@ def night(tmp_path, monkeypatch):
             rows.append(f"{kind}, {name}")
     (tmp_path / "night.csv").write_text("\n".join(rows))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """A night of stars with one light that many cosmic rays have hit."""
+    detector = Detector(cosmic_rays=2000, overscan=0)
+    return simulate(shape=(64, 80), scene="stars", counts=Counts(light=1), detector=detector)
+
+
+@pytest.fixture(scope="module")
+def folder(simulated, tmp_path_factory):
+    """The folder to which it is written, once for all tests of a file."""
+    folder = tmp_path_factory.mktemp("night")
+    write_night(simulated, folder)
+    return folder
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    """The working directory is that folder."""
+    monkeypatch.chdir(folder)

@@ -5,21 +5,8 @@ import pytest
 from astropy.io import fits
 
 from pipeline.cli.main import main
-from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
-DETECTOR = Detector(cosmic_rays=2000, overscan=0)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("night")
-    write_night(simulate(shape=(64, 80), scene="stars", counts=Counts(light=1), detector=DETECTOR), folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def run(*words):

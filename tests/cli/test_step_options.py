@@ -8,39 +8,23 @@ from astropy.table import Table
 from pipeline import Clip, Noise, Recipe, clean_cosmic_rays, heal, linearise, read_night, reduce
 from pipeline.cli.main import main
 from pipeline.cli.step_options import NO_OTHER_STEPS
-from pipeline.simulation.simulate import Counts, Detector, simulate, write_night
 
-DETECTOR = Detector(cosmic_rays=2000, overscan=0)
-
-
+pytestmark = pytest.mark.usefixtures("here")
 GAIN = ["--gain", "1.5", "--read-noise", "4"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("night")
-    write_night(simulate(shape=(64, 80), scene="stars", counts=Counts(light=1), detector=DETECTOR), folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
 
 
 def run(*words):
     return main(["reduce", "night.csv", "--overwrite", *words])
 
 
-def test_cosmic_rays_are_cleaned_from_a_single_light_once_bias_and_dark_are_out():
+def test_cosmic_rays_are_cleaned_from_a_single_light_once_bias_and_dark_are_out(simulated):
     assert run("-o", "dirty.fits") == 0
     settings = ["psfmodel=gauss", "psffwhm=4", "niter=3", "sepmed=false"]
     words = [word for setting in settings for word in ("--cosmic", setting)]
     assert run("-o", "clean.fits", "--cosmic-rays", "convolve", *GAIN, *words) == 0
-    night = simulate(shape=(64, 80), scene="stars", counts=Counts(light=1), detector=DETECTOR)
     wild = {}
     for name in ("dirty", "clean"):
-        pull = (fits.getdata(f"{name}.fits") - night.light) / night.sigma
+        pull = (fits.getdata(f"{name}.fits") - simulated.light) / simulated.sigma
         wild[name] = int(np.count_nonzero(pull > 10))
     header = fits.getheader("clean.fits")
     assert wild["dirty"] > 30
