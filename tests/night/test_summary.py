@@ -72,6 +72,12 @@ def test_a_step_that_was_done_before_is_told_with_who_says_so():
     assert words == "bias not taken out again, done already (ZEROCOR = T)"
 
 
+def test_of_a_step_that_found_nothing_to_do_nothing_is_told():
+    assert words_of(heal(), image=Image.of(full(10))) == "nothing else done"
+    with pytest.warns(SkippedWarning):
+        assert words_of(to_electrons(gain=2.0), image=framed(full(10), BUNIT="electron")) == "nothing else done"
+
+
 @pytest.mark.parametrize(
     ("cards", "words"),
     [
