@@ -1,25 +1,56 @@
-"""What a recipe asks for, and what it says of a header that it believes."""
+"""A recipe is settings: a value, which refuses what makes no sense when it is made."""
 
-import warnings
+import pickle
 
 import attrs
 import pytest
 
-from pipeline import Cards, FrameSet, reduce
-from pipeline.simulation.simulate import Counts, Detector, simulate
+from pipeline import Amplifier, Flagging, Mask, Noise, Recipe, clean_cosmic_rays, heal, subtract_overscan, to_electrons
+from pipeline.errors import SettingError
+
+RECIPES = (
+    Recipe(),
+    Recipe(method="median", clip=None, variance=None, overscan=None),
+    Recipe(
+        noise=Noise(a=9.0, b=0.5), declared=(("flat", "finished"),), cosmics=clean_cosmic_rays(gain=1.5, read_noise=4.0)
+    ),
+    Recipe(
+        flagging=Flagging(mask=Mask.of([[0, 1]]), hot=8.0, grow=1), healing=heal(), electrons=to_electrons(gain=2.0)
+    ),
+)
 
 
-@pytest.mark.parametrize(("gain", "said"), [(1.5, False), (3.0, True), (0.75, True)])
-def test_a_gain_in_the_header_that_bias_and_flat_do_not_bear_out_is_said(gain, said):
-    night = simulate(shape=(48, 256), counts=Counts(light=2), detector=Detector(cosmic_rays=0))
-    frames = []
-    for frame in night.frames:
-        header = frame.header.to_header()
-        header["GAIN"] = gain
-        frames.append(attrs.evolve(frame, header=Cards.of(header)))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        reduce(FrameSet(frames))
-    words = [str(one.message) for one in caught if "bias and flat frames show" in str(one.message)]
-    assert len(words) == said
-    assert all(f"says a gain of {gain:g} e-/ADU" in word for word in words)
+@pytest.mark.parametrize("recipe", RECIPES, ids=["default", "plain", "noise", "flags"])
+def test_a_recipe_is_a_value(recipe):
+    """It goes to other processes, and into the key of what is made by it."""
+    again = pickle.loads(pickle.dumps(recipe))
+    assert again == recipe
+    assert [other == recipe for other in RECIPES].count(True) == 1
+    assert repr(again) == repr(recipe)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        recipe.method = "mean"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Recipe(saturation=0), "expected a positive level in ADU"),
+        (lambda: Recipe(declared=(("flat", "reduced"),)), "as 'raw' or 'finished'"),
+        (lambda: Recipe(declared=(("flats", "raw"),)), "expected bias"),
+        (lambda: Flagging(fraction=1.5), "expected a fraction above 0"),
+        (lambda: Flagging(hot=0), "expected a positive number"),
+        (lambda: Flagging(dead=1), "expected a fraction between 0 and 1"),
+        (lambda: Flagging(grow=0.5), "expected a whole number of pixels from 0"),
+        (lambda: Flagging(grow=-1), "expected a whole number of pixels from 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, words):
+    with pytest.raises(SettingError, match=words):
+        make()
+
+
+def test_what_a_recipe_says_of_amplifiers():
+    one = subtract_overscan(amplifiers=(Amplifier("[1:2,*]", "[3:4,*]"),))
+    assert [Recipe(overscan=step).reads_amplifiers for step in (None, subtract_overscan(), one)] == [False, False, True]
+    steps = (None, to_electrons(), to_electrons(gain=2.0), to_electrons(gain=(1.0, 2.0)))
+    assert [Recipe(electrons=step).gains_given for step in steps] == [None, None, False, True]
