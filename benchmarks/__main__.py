@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks [TABLE ...] [--short] [--runs N] [--folder DIR]``; exit status 1: a run failed."""
+"""The command ``python -m benchmarks [TABLE ...] [options]``; exit status 1: a run failed."""
 
 import argparse
 import os
@@ -32,6 +32,7 @@ def main():
     scale = SHORT if options.short else FULL
     if options.runs:
         scale = replace(scale, runs=options.runs)
+    scale = replace(scale, against=options.against)
     start = time.perf_counter()
     print(
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
@@ -58,6 +59,7 @@ def parsed():
     parser.add_argument("--short", action="store_true", help="smaller and fewer: ends within two minutes")
     parser.add_argument("--runs", type=int, metavar="N", help="runs of each, in turn (default: 5; short: 2)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where the frames go (default: the system's)")
+    parser.add_argument("--against", metavar="PYTHON", help="floor: that of another checkout, whose package to compare")
     options = parser.parse_args()
     if unknown := set(options.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")

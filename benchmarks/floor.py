@@ -1,26 +1,32 @@
 """(b) Combining in one process, beside the floor: one pass that reads the same pixels and swaps their bytes.
 
-Each contender has a process of its own, and they are measured in turn.
+Each contender has a process of its own, and they are measured in turn.  ``--against PYTHON`` compares ours with that of
+another checkout instead, whose Python that is: run by run, each way of combining in one, then in the other.
 """
 
 import importlib.util
-import time
+import os
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache, partial
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from astropy.io import fits
 from astropy.stats import sigma_clip
 
+from benchmarks.shared import ours as ways
+from benchmarks.shared.ours import WAYS, ours, seconds
 from benchmarks.shared.rounds import heading, interleave, ratios, spread
 from benchmarks.shared.stacks import first, make_stack
-from pipeline import Clip, FrameSet, combine, open_frame
 from pipeline.errors import ClipWarning
 
+ROOT = Path(__file__).resolve().parents[1]
 HEADER = 2880  # bytes: our frames have one block of it
 ROWS = 64  # read at a time
 
@@ -28,7 +34,39 @@ ROWS = 64  # read at a time
 def table(scale, folder):
     most = make_stack(folder / "floor", max(scale.counts), scale.size)
     for count in scale.counts:
-        compare(first(most, count), scale.runs)
+        stack = first(most, count)
+        if scale.against:
+            compare_with(scale.against, stack, scale.runs)
+        else:
+            compare(stack, scale.runs)
+
+
+def compare_with(python, stack, runs):
+    heading(f"(b) {stack.name}, ours and that of {python}; median (range) of {runs} runs in turn")
+    with ExitStack() as processes:
+        mine, theirs = (processes.enter_context(process(path, stack.paths)) for path in (sys.executable, python))
+        jobs = {(who, way): partial(ask, who, way) for way in WAYS for who in (mine, theirs)}
+        costs, _ = interleave(jobs, runs + 1, measure=lambda job: job())
+        for one in (mine, theirs):
+            one.stdin.close()
+    print(f"{'':28}{'seconds':>22}{'theirs':>22}{'ours over theirs':>26}")
+    for way in WAYS:
+        own, other = costs[mine, way][1:], costs[theirs, way][1:]  # the first loads modules
+        print(f"{way:28}{spread(own, '.3f'):>22}{spread(other, '.3f'):>22}{spread(ratios(own, other), '.2f'):>26}")
+
+
+def process(python, paths):
+    """Start a process that times ways of combining when asked to, with the package that a Python finds."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if python == sys.executable:
+        environment["PYTHONPATH"] = str(ROOT)
+    command = [python, "-P", ways.__file__, *map(str, paths)]
+    return subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def ask(one, way):
+    print(way, file=one.stdin, flush=True)
+    return float(one.stdout.readline())
 
 
 def compare(stack, runs):
@@ -57,30 +95,15 @@ def ready(paths, size):
     return contenders(SimpleNamespace(paths=paths, size=size))
 
 
-def seconds(function):
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def contenders(stack):
-    frames = opened(stack)
     peers = {"astropy.stats.sigma_clip": lambda: astropy_mean(stack.paths)}
     if importlib.util.find_spec("ccdproc"):
         peers["ccdproc.Combiner"] = lambda: ccdproc_mean(stack.paths)
     return {
         "floor": floor(stack),
-        "ours, mean, noise clip": lambda: combine(frames).pixels.values.sum(),
-        "ours, median, noise clip": lambda: combine(frames, method="median").pixels.values.sum(),
-        "ours, mean, std clip": lambda: combine(frames, clip=Clip("std")).pixels.values.sum(),
-        "ours, mean, no clip": lambda: combine(frames, clip=None).pixels.values.sum(),
+        **ours(stack.paths),
         **peers,
     }
-
-
-def opened(stack, kind="bias"):
-    """Open the frames of a stack as ours."""
-    return FrameSet(open_frame(path, kind=kind) for path in stack.paths)
 
 
 def floor(stack):

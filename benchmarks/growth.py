@@ -4,7 +4,8 @@ import math
 import shutil
 import statistics
 
-from benchmarks.floor import floor, opened, seconds
+from benchmarks.floor import floor
+from benchmarks.shared.ours import opened, seconds
 from benchmarks.shared.rounds import heading, interleave
 from benchmarks.shared.stacks import first, make_stack
 from pipeline import combine
@@ -26,7 +27,7 @@ def compare(stacks, runs, bounds, law):
     """Measure nanoseconds per raw pixel, ours and the floor's, and how ours grows from the first on."""
     jobs = {}
     for number, stack in enumerate(stacks):
-        jobs["ours", number] = combining(opened(stack))
+        jobs["ours", number] = combining(opened(stack.paths))
         jobs["floor", number] = floor(stack)
     costs, _ = interleave(jobs, runs, measure=seconds)
     print(f"{'':34}{'ours, ns a raw pixel':>22}{'floor':>9}{'times floor':>13}{'grown':>9}{law:>16}")

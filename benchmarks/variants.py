@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 
-from benchmarks.floor import opened
 from benchmarks.shared.judge import HEADINGS, Verdict
+from benchmarks.shared.ours import opened
 from benchmarks.shared.rounds import heading
 from benchmarks.shared.stacks import first, make_stack
 from pipeline import combine
@@ -51,7 +51,7 @@ def exposed(level):
 def show(name, kind, stack):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is assumed of frames without an exposure is no matter here
-        master = combine(opened(stack, kind))
+        master = combine(opened(stack.paths, kind))
     result = master.pixels.values.astype(float)
     frames = len(stack.paths)
     if name == HALVES:

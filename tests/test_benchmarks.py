@@ -61,12 +61,12 @@ def test_what_a_mean_left_out_is_seen_in_the_mean(benchmarks, lows, highs):
 
 @pytest.mark.parametrize("frames", [2, 3, 10])
 def test_the_judge_sees_what_combine_says_it_rejected(benchmarks, tmp_path, frames):
-    from benchmarks.floor import opened
     from benchmarks.shared.judge import Verdict
+    from benchmarks.shared.ours import opened
     from benchmarks.shared.stacks import make_stack
 
     stack = make_stack(tmp_path / "stack", frames, 128)
-    master = combine(opened(stack))
+    master = combine(opened(stack.paths))
     verdict = Verdict(stack, master.pixels.values.astype(float))
     np.testing.assert_array_equal(verdict.gone.sum(axis=1), master.found.rejected)
     assert verdict.found == 1

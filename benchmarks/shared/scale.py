@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Numbers of runs, frames and pixels a side, table by table."""
+    """Numbers of runs, frames and pixels a side, table by table; the Python of a checkout to compare with."""
 
     runs: int
     size: int
@@ -20,6 +20,7 @@ class Scale:
     memory_counts: tuple[int, ...]
     memory_size: int
     figure_size: int
+    against: str | None = None
 
 
 FULL = Scale(

@@ -1,15 +1,19 @@
-"""Arrays that cannot change, and the types that hold values exactly."""
+"""Arrays: names for what they hold, those that cannot change, types that hold values exactly, memory used again."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ShapeError
 
 Array: TypeAlias = npt.NDArray[Any]
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Shared: TypeAlias = tuple[tuple[str, Array], ...]
 
 
@@ -48,3 +52,30 @@ def same_array(a: Array | None, b: Array | None) -> bool:
     if a is None or b is None:
         return a is b
     return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+PAGE = 4096
+
+
+@attrs.define
+class Scratch:
+    """Memory that is worked in again and again, as large as it has to be: what it gave last is then overwritten."""
+
+    memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
+
+    def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike, beside: Array | None = None) -> Array:
+        """Give an array in this memory, of whatever values, half a page off one that is to be read ``beside`` it.
+
+        At nearly the same place in a page a processor takes what it reads for what it has just written, and waits:
+        whole operations then take twice as long.
+        """
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if self.memory.size < size + PAGE:
+            self.memory = np.empty(size + PAGE, np.uint8)
+        first = 0 if beside is None else (_address(beside) - _address(self.memory) + PAGE // 2) % PAGE
+        return self.memory[first : first + size].view(dtype).reshape(shape)
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address

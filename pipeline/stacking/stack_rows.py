@@ -1,19 +1,25 @@
-"""The rows of a stack: how it is to be combined, and what its frames hold there."""
+"""The rows of a stack: read from every frame as they are stored, and pixels chosen of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import attrs
 import numpy as np
 
+from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch
 from pipeline.records.frames import Image
-from pipeline.records.pixels import STICKY, Array, Flag, Pixels
+from pipeline.records.pixels import STICKY, Flag, Pixels
 from pipeline.records.source import Source
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import sampled
 
 UNTRUSTED = np.uint8(0xFF & ~STICKY)
+
+VALUES_AT_ONCE = 2**17
+"""So many values are looked at together where they are few: enough to be worth a call, and they stay in the cache."""
 
 
 @attrs.frozen
@@ -21,12 +27,14 @@ class Rows:
     """Rows of every frame in the type in which they are stored, (frames, pixels), and what is flagged in them.
 
     A value is ``stored + zero``.  ``flags`` holds those of each frame, None where there are none; ``ceilings`` are
-    the stored values from which up those of each frame are saturated: see :meth:`flagged`.
+    the stored values from which up those of each frame are saturated: see :meth:`flagged`.  ``first_place`` is that
+    of the first pixel in the flattened image.
     """
 
     stored: Array
     zero: float
-    flags: tuple[Array | None, ...]
+    first_place: int
+    flags: tuple[IntArray | None, ...]
     parts: tuple[Pixels, ...] | None = None
     ceilings: tuple[float, ...] = ()
 
@@ -36,21 +44,22 @@ class Rows:
             return self
         return attrs.evolve(self, flags=tuple(map(_saturated, self.stored, self.ceilings)), ceilings=())
 
-    def columns(self, which: Array | slice) -> Array:
-        """Give the values of some pixels: float64 (frames, pixels), NaN where a value is not to be used.
+    @property
+    def place(self) -> IntArray:
+        """The place of each pixel in the flattened image."""
+        return np.arange(self.first_place, self.first_place + self.stored.shape[1])
 
-        A flagged value is used only where all frames are flagged.
-        """
-        stored = self.stored[:, which] if isinstance(which, slice) else self.stored.take(which, axis=1)
-        values = as_values(stored, self.zero)
+    def only(self, which: IntArray) -> Batch:
+        """Choose some pixels; a flagged value is used only where all frames are flagged."""
+        unusable = None
         if any(flags is not None for flags in self.flags):
-            none = np.zeros(values.shape[1], np.uint8)
+            none = np.zeros(which.size, np.uint8)
             bad = np.stack([none if flags is None else flags[which] for flags in self.flags]) & UNTRUSTED != 0
-            values[bad & ~bad.all(axis=0)] = np.nan
-        return values
+            unusable = bad & ~bad.all(axis=0)
+        return Batch(which + self.first_place, self.stored.take(which, axis=1), self.zero, unusable)
 
     @property
-    def combined_flags(self) -> tuple[Array | None, Array | None]:
+    def combined_flags(self) -> tuple[IntArray | None, BoolArray | None]:
         """Give the flags of the combination, and where a frame has a value that is not to be used."""
         known = [flags for flags in self.flags if flags is not None]
         if not known:
@@ -63,13 +72,65 @@ class Rows:
         return np.where(everywhere, any_frame, sticky), any_frame & UNTRUSTED != 0
 
 
-def as_values(stored: Array, zero: float) -> Array:
-    """Give what is stored as values: float64, NaN where one is not finite."""
-    values = stored.astype(np.float64)
-    values += zero
-    if values.size and stored.dtype.kind == "f":
-        values[~np.isfinite(values)] = np.nan
-    return values
+@attrs.frozen
+class Batch:
+    """Pixels of a stack: where they are in the flattened image, and what is stored of them, (frames, pixels).
+
+    A value is ``stored + zero``; ``unusable`` ones are not to be used, None where all are.  ``carried`` is the variance
+    that each value carries, scaled as the values are to be, where they are judged by it, and ``steps`` the largest
+    step of each pixel to a neighbour, where its noise asks for that.
+    """
+
+    place: IntArray
+    stored: Array
+    zero: float
+    unusable: BoolArray | None = None
+    carried: FloatArray | None = None
+    steps: FloatArray | None = None
+
+    @property
+    def values(self) -> FloatArray:
+        """The values: float64, NaN where one is not finite or not to be used."""
+        values = self.stored.astype(np.float64)
+        values += self.zero
+        if self.stored.dtype.kind == "f":
+            values[~np.isfinite(values)] = np.nan
+        if self.unusable is not None:
+            values[self.unusable] = np.nan
+        return values
+
+    def only(self, which: IntArray | slice) -> Batch:
+        """Choose some of them; the same where that is all."""
+
+        def some(plane: Any) -> Any:
+            if plane is None:
+                return None
+            return plane[..., which] if isinstance(which, slice) else plane.take(which, axis=-1)
+
+        if isinstance(which, np.ndarray) and which.size == self.place.size:
+            return self
+        planes = self.unusable, self.carried, self.steps
+        return Batch(some(self.place), some(self.stored), self.zero, *map(some, planes))
+
+    def in_parts(self) -> Iterator[tuple[slice, Batch]]:
+        """Cut into as many pixels as are quick to work on together."""
+        pixels = max(1, VALUES_AT_ONCE // len(self.stored))
+        for first in range(0, self.place.size, pixels):
+            part = slice(first, first + pixels)
+            yield part, self.only(part)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """Put pixels of several rows together."""
+        if len(parts) == 1:
+            return parts[0]
+        unusable = None
+        if any(part.unusable is not None for part in parts):
+            all_usable = (np.zeros(part.stored.shape, bool) for part in parts)
+            masks = (no if p.unusable is None else p.unusable for p, no in zip(parts, all_usable, strict=True))
+            unusable = np.concatenate(list(masks), axis=1)
+        place, stored = (np.concatenate(p, axis=-1) for p in zip(*((b.place, b.stored) for b in parts), strict=True))
+        return cls(place, stored, parts[0].zero, unusable)
 
 
 @attrs.define
@@ -77,7 +138,7 @@ class Reader:
     """Reads rows of every frame again and again into the same memory: what it gave last is then overwritten."""
 
     frames: tuple[Image, ...]
-    memory: Array = attrs.field(factory=lambda: np.empty(0, np.uint8))
+    scratch: Scratch = attrs.field(factory=Scratch)
     _sources: list[Source] = attrs.field(init=False)
     _store: tuple[str, float] | None = attrs.field(init=False)
     _ceilings: tuple[float, ...] = attrs.field(init=False, default=())
@@ -104,22 +165,20 @@ class Reader:
 
         What is saturated in what is stored is not flagged yet.
         """
+        first_place = start * self.frames[0].shape[1]
         if self._store is None:
             parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
             stored = np.stack([part.values.reshape(-1) for part in parts])
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
-            return Rows(stored, self.zero, flags, parts)
+            return Rows(stored, self.zero, first_place, flags, parts)
         dtype = np.dtype(self._store[0])
         shape = len(self._sources), (stop - start) * self.frames[0].shape[1]
-        size = shape[0] * shape[1] * dtype.itemsize
-        if self.memory.size < size:
-            self.memory = np.empty(size, np.uint8)
-        stored = self.memory[:size].view(dtype).reshape(shape)
+        stored = self.scratch.array(shape, dtype)
         for row, source in zip(stored, self._sources, strict=True):
             as_read = row.view(dtype.newbyteorder(">"))
             source.read_stored(start, stop, as_read)
             np.copyto(row, as_read)  # its bytes swapped in place
-        return Rows(stored, self.zero, (None,) * len(self.frames), ceilings=self._ceilings)
+        return Rows(stored, self.zero, first_place, (None,) * len(self.frames), ceilings=self._ceilings)
 
     def check_unchanged(self) -> None:
         """Refuse what has been read if a file has changed since it was opened.
@@ -130,7 +189,7 @@ class Reader:
             source.check_unchanged()
 
 
-def _saturated(stored: Array, ceiling: float) -> Array | None:
+def _saturated(stored: Array, ceiling: float) -> IntArray | None:
     """Flag values from a ceiling up; None where all lie below."""
     if ceiling == math.inf or not stored.size or stored.max() < ceiling:
         return None
@@ -145,7 +204,7 @@ def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
     return rows
 
 
-def sample_rows(frames: tuple[Image, ...], scale: Array) -> Sampled:
+def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:
     """Read the pixels on which noise is measured: scaled, NaN where a value is bad."""
     height, width = frames[0].shape
     rows, thin = sampled(height, width, frames[0].kind, len(frames))
@@ -153,6 +212,6 @@ def sample_rows(frames: tuple[Image, ...], scale: Array) -> Sampled:
     blocks = []
     for start, stop in rows:
         places = (np.arange(stop - start)[:, None] * width + columns).reshape(-1)
-        values = read_rows(frames, start, stop).columns(places) * scale[:, None]
+        values = read_rows(frames, start, stop).only(places).values * scale[:, None]
         blocks.append(values.reshape(len(frames), stop - start, columns.size))
     return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns)

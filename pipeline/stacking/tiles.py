@@ -1,4 +1,7 @@
-"""Combining the rows of a stack, tile by tile: read, combine the bulk at once, look closer at the rest."""
+"""Combining the rows of a stack, tile by tile: all pixels at once, and the few that may lose values once more.
+
+An image is cut into bands of rows, which threads share, or workers; and a band into tiles.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,31 @@ import contextvars
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import chain, pairwise
 
 import attrs
 import numpy as np
 
 from pipeline.compose.running import how_to_run
-from pipeline.records.pixels import Array, Pixels, Shared, sealed
-from pipeline.stacking.judge import LOOK_BYTES, Looked, Settling, moving
+from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, sealed
+from pipeline.records.pixels import Flag, Pixels
+from pipeline.stacking.averages import average_of_all, average_of_kept
+from pipeline.stacking.judge import judge, moving
 from pipeline.stacking.plan import Plan
-from pipeline.stacking.propagation import Followed, combine_with_errors, in_full, joined
-from pipeline.stacking.screening import Bulk, can_tell
-from pipeline.stacking.stack_rows import Reader, Rows
-from pipeline.statistics.pixel_summary import VALUES
+from pipeline.stacking.propagation import (
+    Errors,
+    carried_variance,
+    errors_of,
+    from_noise,
+    in_full,
+    join_errors,
+    share,
+    with_own_errors,
+)
+from pipeline.stacking.screening import asked_of, can_tell, untouched
+from pipeline.stacking.stack_rows import Batch, Reader, Rows
+from pipeline.statistics.order_statistics import true_in_each
+from pipeline.statistics.pixel_summary import summarise
 
 TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
@@ -31,143 +45,181 @@ PIXEL_BYTES = 6
 BANDS = 4
 """Into so many bands of rows an image is cut, for threads to share."""
 
+JUDGED_VALUES, JUDGED_BYTES = 2**20, 24
+"""So many values are judged together, if memory allows, and what that takes for each: short operations in one thread
+keep another waiting."""
 
-def combine_rows(plan: Plan) -> tuple[Pixels, Array, Array | None]:
-    """Combine all rows; give the image, the number of values left out of each frame, and of each pixel where asked."""
-    how = how_to_run()
-    height, width = plan.shape
-    if how.combine_with:
-        combined: tuple[Pixels, Array, Array | None] = how.combine_with(plan)
-        return combined
-    values, flags = np.empty((height, width), plan.dtype), np.zeros((height, width), np.uint8)
-    edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int))
-    bands = [(int(start), int(stop)) for start, stop in pairwise(edges)]
-    context = contextvars.copy_context()
-    followed = Followed.of(plan)
-
-    def work(band: tuple[int, int]) -> _Done:
-        return context.copy().run(_combine_band, followed, *band, values, flags)
-
-    done: list[_Done] = []
-    with ThreadPoolExecutor(how.threads) as pool:
-        for (_, stop), part in zip(bands, pool.map(work, bands), strict=True):
-            done.append(part)
-            if how.progress:
-                how.progress(stop, height)
-    return _together(plan, values, flags, followed.shares, followed.left_out, done)
-
-
-@attrs.frozen
-class _Done:
-    """What a band found besides its values: values left out of each frame, and the errors of tiles that carry some."""
-
-    rejected: Array
-    errors: list[tuple[Array | None, Shared]]
+VARIANCE_PIXELS = 2**17
+"""So many pixels are given their variance together."""
 
 
 @attrs.frozen
 class Band:
-    """Some rows of a stack, combined on their own."""
+    """Some rows of an image that is being combined, flattened: from a place in the image on.
 
-    values: Array
-    flags: Array
-    variance: Array | None
-    left_out: Array | None
-    done: _Done
+    ``shares`` is each pixel's share of the noise of one frame, and in the end its variance; ``left_out`` the number of
+    values left out of it: None where nobody asks.  ``rejected`` is that of each frame, and ``errors`` are those of
+    tiles where every value has its own.
+    """
+
+    first_place: int
+    values: FloatArray
+    flags: IntArray
+    shares: FloatArray | None
+    left_out: IntArray | None
+    rejected: IntArray
+    errors: list[Errors]
+
+    @classmethod
+    def of(cls, plan: Plan, start: int, stop: int) -> Band:
+        """Begin with all values of all pixels kept."""
+        pixels, frames, shares = (stop - start) * plan.shape[1], len(plan.frames), None
+        if plan.errors is not None and plan.errors.rule == "noise":
+            shares = np.full(pixels, share(plan, keep=np.ones((frames, 1), bool))[0], plan.dtype)
+        values, flags = np.empty(pixels, plan.dtype), np.zeros(pixels, np.uint8)
+        left_out = np.zeros(pixels, np.uint16) if plan.counts else None
+        return cls(start * plan.shape[1], values, flags, shares, left_out, np.zeros(frames, int), [])
+
+    @property
+    def planes(self) -> tuple[Array | None, ...]:
+        """What is known of each pixel."""
+        return self.values, self.flags, self.shares, self.left_out
+
+    def only(self, first_place: int, pixels: int) -> Band:
+        """Give some of its pixels, to be combined in place, with counts of their own."""
+        part = slice(first_place - self.first_place, first_place - self.first_place + pixels)
+        shares = None if self.shares is None else self.shares[part]
+        left_out = None if self.left_out is None else self.left_out[part]
+        return Band(first_place, self.values[part], self.flags[part], shares, left_out, self.rejected * 0, [])
+
+    def put(self, plan: Plan, judged: Batch, *, keep: BoolArray) -> None:
+        """Set pixels that were judged to the average of those of their values that are kept."""
+        for which, part in judged.in_parts():
+            here, values, kept = part.place - self.first_place, part.values * plan.scale[:, None], keep[:, which]
+            self.values[here] = average = average_of_kept(plan, values, keep=kept)
+            nonfinite = ~np.isfinite(average)
+            if nonfinite.any():
+                self.flags[here[nonfinite]] |= np.uint8(Flag.NONFINITE)
+            out = np.isfinite(values) & ~kept
+            self.rejected[:] += [np.count_nonzero(row) for row in out]
+            if self.shares is not None:
+                self.shares[here] = share(plan, keep=kept)
+            if self.left_out is not None:
+                self.left_out[here] = true_in_each(out)
+
+    def give_variance(self, plan: Plan) -> None:
+        """Turn the shares of all pixels into their variance."""
+        if self.shares is not None:
+            for first in range(0, self.values.size, VARIANCE_PIXELS):
+                part = slice(first, first + VARIANCE_PIXELS)
+                self.shares[part] = from_noise(plan, self.values[part], self.first_place + first, self.shares[part])
+
+
+def combine_rows(plan: Plan) -> tuple[Pixels, IntArray, IntArray | None]:
+    """Combine all rows; give the image, the number of values left out of each frame, and of each pixel where asked."""
+    how = how_to_run()
+    height, width = plan.shape
+    if how.combine_with:
+        combined: tuple[Pixels, IntArray, IntArray | None] = how.combine_with(plan)
+        return combined
+    edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int)).tolist()
+    context, whole = contextvars.copy_context(), Band.of(plan, 0, height)
+    bands = [whole.only(start * width, (stop - start) * width) for start, stop in pairwise(edges)]
+
+    def work(band: Band) -> None:
+        context.copy().run(_combine, plan, band)
+
+    with ThreadPoolExecutor(how.threads) as pool:
+        for stop, _ in zip(edges[1:], pool.map(work, bands), strict=True):
+            if how.progress:
+                how.progress(stop, height)
+    return _image_of(plan, whole.planes, bands)
 
 
 def combine_band(plan: Plan, start: int, stop: int) -> Band:
     """Combine some rows only, for :func:`join_bands` to put together."""
-    values, flags = np.empty(plan.shape, plan.dtype), np.zeros(plan.shape, np.uint8)  # other rows take no memory
-    followed = Followed.of(plan)
-    done = _combine_band(followed, start, stop, values, flags)
-    variance, left_out = (
-        None if plane is None else plane.reshape(plan.shape)[start:stop].copy()
-        for plane in (followed.shares, followed.left_out)
-    )
-    return Band(values[start:stop].copy(), flags[start:stop].copy(), variance, left_out, done)
+    band = Band.of(plan, start, stop)
+    _combine(plan, band)
+    return band
 
 
-def join_bands(plan: Plan, bands: Sequence[Band]) -> tuple[Pixels, Array, Array | None]:
+def join_bands(plan: Plan, bands: Sequence[Band]) -> tuple[Pixels, IntArray, IntArray | None]:
     """Put bands that cover all rows, in order, together; give what :func:`combine_rows` gives."""
-    values, flags = (np.concatenate(planes) for planes in zip(*((b.values, b.flags) for b in bands), strict=True))
-    variance, left_out = (
-        None if planes[0] is None else np.concatenate(planes)
-        for planes in zip(*((band.variance, band.left_out) for band in bands), strict=True)
-    )
-    return _together(plan, values, flags, variance, left_out, [band.done for band in bands])
+    planes = zip(*(band.planes for band in bands), strict=True)
+    return _image_of(plan, tuple(None if part[0] is None else np.concatenate(part) for part in planes), bands)
 
 
-def _together(
-    plan: Plan,
-    values: Array,
-    flags: Array,
-    variance: Array | None,
-    left_out: Array | None,
-    done: Sequence[_Done],
-) -> tuple[Pixels, Array, Array | None]:
-    errors = list(chain.from_iterable(part.errors for part in done))
-    variance, left_out = (
-        None if plane is None else sealed(plane).reshape(plan.shape) for plane in (variance, left_out)
-    )
-    pixels = Pixels(sealed(values), sealed(flags), *(joined(errors, plan) if errors else (variance, ())))
-    return pixels, np.sum([part.rejected for part in done], axis=0), left_out
+def _image_of(
+    plan: Plan, planes: tuple[Array | None, ...], bands: Sequence[Band]
+) -> tuple[Pixels, IntArray, IntArray | None]:
+    values, flags, variance, left_out = (p if p is None else sealed(p).reshape(plan.shape) for p in planes)
+    errors = list(chain.from_iterable(band.errors for band in bands))
+    pixels = Pixels(values, flags, *(join_errors(errors, plan) if errors else (variance, ())))
+    return pixels, np.sum([band.rejected for band in bands], axis=0), left_out
 
 
-def _combine_band(followed: Followed, start: int, stop: int, values: Array, flags: Array) -> _Done:
-    """Combine a band of rows into ``values`` and ``flags``."""
-    how, plan = how_to_run(), followed.plan
-    errors: list[tuple[Array | None, Shared]] = []
-    at_once = max(1, min(VALUES, how.memory // (LOOK_BYTES * how.threads)))
-    rejected = np.zeros(len(plan.frames), int)
-    looked = Looked(plan, values.reshape(-1), flags.reshape(-1), rejected, at_once, followed.tell)
-    width = plan.shape[1]
-    reader = Reader(plan.frames)
-    bulk = Bulk(plan, reader.whole)
-    settling = Settling(bulk, looked, reader.zero)
-    for first, last in _tiles(plan, start, stop, _bytes_a_value(plan, reader.whole)):
-        rows = reader.read(first, last)
-        full = in_full(plan, rows)
-        out = values[first:last].reshape(-1)
-        doubtful = None if full else bulk.combine(rows.stored, rows.zero, first, out)
-        rows = rows.flagged(math.inf if doubtful is None else doubtful.highest)
-        tile_flags, untrusted = rows.combined_flags
-        if tile_flags is not None:
-            flags[first:last] = tile_flags.reshape(-1, width)
+def _combine(plan: Plan, band: Band) -> None:
+    """Combine the rows of a band."""
+    reader, scratch, asked, waiting = Reader(plan.frames), Scratch(), asked_of(plan), list[Batch]()
+    start, width = band.first_place // plan.shape[1], plan.shape[1]
+    stop = start + band.values.size // width
+    for first, last in _tiles(plan, start, stop, whole=reader.whole):
+        rows, highest = reader.read(first, last), math.inf
+        tile = band.only(first * width, (last - first) * width)
+        doubtful: BoolArray = np.ones(tile.values.size, bool)
+        if full := in_full(plan, rows):
+            rows = with_own_errors(rows)
+        elif can_tell(plan):
+            with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not untouched
+                found = summarise(rows.stored, asked, scratch)
+                average_of_all(plan, rows.stored, rows.zero, found, tile.values)
+                doubtful = ~untouched(found, rows, plan)
+                highest = float(found.high.max()) + max(0, int(asked.shifts.max()))
+        rows = rows.flagged(highest)
+        flags, untrusted = rows.combined_flags
+        if flags is not None and untrusted is not None:
+            tile.flags[:] = flags
+            doubtful |= untrusted
+        batch = rows.only(np.flatnonzero(doubtful))
         if full:
-            errors.append(combine_with_errors(followed, rows, first, last, values, rejected))
+            band.errors.append(_combine_with_errors(plan, band, rows, batch))
             continue
-        if doubtful is None:
-            look = np.arange(rows.stored.shape[1])
-            looked.add(look + first * width, rows.columns, first, last)
-        elif untrusted is None:
-            settling.add(doubtful, first, last)
-        else:
-            untrusted[doubtful.where - first * width] = True
-            look = np.flatnonzero(untrusted)
-            looked.add(look + first * width, partial(_columns_of, rows, look), first, last)
-    settling.settle(start, stop)
+        waiting.append(batch)
+        for some in _full(plan, waiting, at_end=last == stop):
+            judged, keep = judge(some, plan)
+            band.put(plan, judged, keep=keep)
     reader.check_unchanged()
-    looked.look()
-    if not errors:
-        followed.give_variance(values, start, stop)
-    return _Done(rejected, errors)
+    if not band.errors:
+        band.give_variance(plan)
 
 
-def _columns_of(rows: Rows, look: Array, part: slice) -> Array:
-    return rows.columns(look[part])
+def _full(plan: Plan, waiting: list[Batch], *, at_end: bool) -> Iterator[Batch]:
+    """Give pixels that wait to be judged once there are enough of them; at once where their neighbours matter too."""
+    how = how_to_run()
+    at_once = max(1, min(JUDGED_VALUES, how.memory // (JUDGED_BYTES * how.threads)) // len(plan.frames))
+    if at_end or moving(plan) or sum(batch.place.size for batch in waiting) >= at_once:
+        together = Batch.joined(waiting)
+        waiting.clear()
+        for first in range(0, together.place.size, at_once):
+            yield together.only(np.arange(first, min(first + at_once, together.place.size)))
 
 
-def _bytes_a_value(plan: Plan, whole: bool) -> int:
-    """Tell what a tile takes for each of its values, with what is made of it."""
-    if not (whole and can_tell(plan)):
-        return 32  # values, kept or not, and their order: in double precision
-    return 18 if moving(plan) else 6
+def _combine_with_errors(plan: Plan, band: Band, rows: Rows, batch: Batch) -> Errors:
+    """Combine all pixels of rows of which every value has its own error."""
+    batch = attrs.evolve(batch, carried=carried_variance(plan, rows))
+    judged, kept = judge(batch, plan)
+    keep = np.ones(batch.stored.shape, bool)
+    keep[:, judged.place - rows.first_place] = kept
+    band.put(plan, batch, keep=keep)
+    return errors_of(plan, rows, batch, keep=keep)
 
 
-def _tiles(plan: Plan, start: int, stop: int, each: int) -> Iterator[tuple[int, int]]:
+def _tiles(plan: Plan, start: int, stop: int, *, whole: bool) -> Iterator[tuple[int, int]]:
     """Cut a band into tiles that fit, with what is made of them, the memory."""
     how = how_to_run()
+    each = 32  # bytes a value: values, kept or not, and their order, in double precision
+    if whole and can_tell(plan):
+        each = 18 if moving(plan) else 6
     most = how.memory // (how.threads * (each * len(plan.frames) + PIXEL_BYTES))
     rows = max(1, min(TILE_PIXELS, most) // plan.shape[1])
     for first in range(start, stop, rows):

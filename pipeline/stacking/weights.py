@@ -58,7 +58,7 @@ def scattered_variances(samples: Sampled | None, shifts: Shifts) -> Array:
     if samples is None or count < 3:
         return np.ones(count)
     stack = np.concatenate([block.reshape(count, -1) for block in samples.blocks], axis=1)
-    even = (stack - shifts.offsets[:, None]) / shifts.factors[:, None]
+    even = shifts.taken_from(stack)
     even = even[:, np.isfinite(even).all(axis=0)]
     if not even.size:
         return np.ones(count)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.statistics.frame_levels import Shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import Sample, measure_stack_noise, sample_of
@@ -113,7 +113,12 @@ def cut_to(sampled: Sampled, rows: tuple[int, int], columns: tuple[int, int]) ->
     return [block for block in blocks if block.size]
 
 
-def which_of(amplifiers: Sequence[AmplifierNoise], place: Array, width: int) -> Array:
+def without_motion(amplifiers: Sequence[AmplifierNoise]) -> tuple[AmplifierNoise, ...]:
+    """Give amplifiers with read and photon noise alone."""
+    return tuple(attrs.evolve(one, noise=one.noise.counted) for one in amplifiers)
+
+
+def which_of(amplifiers: Sequence[AmplifierNoise], place: IntArray, width: int) -> IntArray:
     """Give the number of the amplifier that reads each pixel, counted through the flattened image."""
     which = np.zeros(place.shape, np.uint8)
     if len(amplifiers) > 1:
@@ -125,12 +130,12 @@ def which_of(amplifiers: Sequence[AmplifierNoise], place: Array, width: int) -> 
 
 
 def variance_of(
-    amplifiers: Sequence[AmplifierNoise], which: Array, step: Array | float
-) -> Callable[[Array, Array | slice], Array]:
+    amplifiers: Sequence[AmplifierNoise], which: IntArray, steps: FloatArray | None = None
+) -> Callable[[FloatArray, IntArray | slice], FloatArray]:
     """Give the function that tells σ² of pixels at a level: ``which`` amplifier reads each, and its largest step."""
 
-    def variance(level: Array, columns: Array | slice) -> Array:
-        there = step[columns] if isinstance(step, np.ndarray) else step
+    def variance(level: FloatArray, columns: IntArray | slice) -> FloatArray:
+        there = 0.0 if steps is None else steps[columns]
         known = amplifiers[0].noise.variance(level, there)
         for number, one in enumerate(amplifiers[1:], 1):
             known = np.where(which[columns] == number, one.noise.variance(level, there), known)

@@ -43,6 +43,12 @@ class Shifts:
         """Expect the same of every frame."""
         return cls(np.zeros(frames), np.ones(frames))
 
+    def taken_from(self, stack: Array) -> Array:
+        """Give values, (frames, ...), as they would be did frames not differ."""
+        ends = (-1,) + (1,) * (stack.ndim - 1)
+        even: Array = (stack - self.offsets.reshape(ends)) / self.factors.reshape(ends)
+        return even
+
 
 def sampled(height: int, width: int, kind: str, frames: int) -> tuple[list[tuple[int, int]], slice]:
     """Choose rows to measure the noise on, in blocks of three so that neighbours are known, and columns of them.

@@ -1,33 +1,30 @@
-"""The middle values of a stack, pixel by pixel, in the quickest way for its size and type."""
+"""The median of each pixel of a stack: its middle values, bounds of these that are quick to find, and its variance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
-from pipeline.statistics.amplifier_noise import AmplifierNoise
-from pipeline.statistics.order_statistics import network_middles, ranked
+from pipeline.records.arrays import Array, FloatArray, IntArray
+from pipeline.statistics.order_statistics import ranked
 
-FEW_FRAMES = 8
+ALWAYS_COMPARED = 8
 """The middle of so few frames is found at once by comparing them with each other."""
 
 
-QUICK_NETWORK = 32
-"""Of so many whole numbers comparing is quicker than looking for the middle."""
-
-
-COMPARED_FRAMES = {1: 1000, 2: 1000, 4: 100, 8: 50}
+MOST_COMPARED = {1: 1000, 2: 1000, 4: 100, 8: 50}
 """Values of so many bytes are compared with each other up to so many frames; those of more frames are sorted."""
 
 
-BLOCK = 2**17
+FEWEST_COMPARED = 4096
+"""Fewer pixels than these are sorted, which is quicker then."""
 
 
-FEW_PIXELS = 4096
-"""Frames are compared in blocks that stay in the cache; fewer pixels are sorted, which is quicker then."""
+IN_CACHE = 2**17
+"""Frames are compared in blocks of so many pixels, which stay in the cache."""
+
+
+COMPARED_IN_FULL = 32
+"""Bounds are sought among all values of so many frames, and of more among the smaller and the larger of each two."""
 
 
 def middles(stack: Array) -> tuple[Array, Array]:
@@ -38,23 +35,17 @@ def middles(stack: Array) -> tuple[Array, Array]:
     >>> [int(value) for value in np.concatenate(middles(np.array([[5], [1], [9], [7]])))]
     [5, 7]
     """
-    flat = stack.reshape(len(stack), -1)
-    if len(stack) <= FEW_FRAMES:
-        lower, upper = network_middles(flat)
-    elif len(stack) > COMPARED_FRAMES[stack.itemsize] or flat.shape[1] < FEW_PIXELS:
-        lower, upper = middles_by_sorting(flat)
+    flat, frames = stack.reshape(len(stack), -1), len(stack)
+    ranks, pixels = ((frames - 1) // 2, frames // 2), flat.shape[1]
+    if frames > ALWAYS_COMPARED and (frames > MOST_COMPARED[stack.itemsize] or pixels < FEWEST_COMPARED):
+        ordered = np.sort(np.ascontiguousarray(flat.T), axis=1)
+        if ordered.dtype.kind == "f":
+            ordered[np.isnan(ordered[:, -1])] = np.nan
+        lower, upper = (ordered[:, rank] for rank in ranks)
     else:
-        parts = [network_middles(flat[:, at : at + BLOCK]) for at in range(0, flat.shape[1], BLOCK)]
-        lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
+        blocks = [ranked(flat[:, at : at + IN_CACHE], ranks) for at in range(0, max(pixels, 1), IN_CACHE)]
+        lower, upper = (np.concatenate(block) for block in zip(*blocks, strict=True))
     return lower.reshape(stack.shape[1:]), upper.reshape(stack.shape[1:])
-
-
-def middles_by_sorting(stack: Array) -> tuple[Array, Array]:
-    """Give the same of a few pixels, (frames, pixels), or of many frames."""
-    ordered = np.sort(np.ascontiguousarray(stack.T), axis=1)
-    if ordered.dtype.kind == "f":
-        ordered[np.isnan(ordered[:, -1])] = np.nan
-    return ordered[:, (len(stack) - 1) // 2], ordered[:, len(stack) // 2]
 
 
 def bounds_by_pairs(stack: Array) -> tuple[Array, Array]:
@@ -77,7 +68,7 @@ def bounds_of_middles(stack: Array, out: int) -> tuple[Array, Array]:
     """
     count = len(stack)
     above = count - (count - out - 1) // 2  # so many values are no less than the lower one
-    if count <= QUICK_NETWORK:
+    if count <= COMPARED_IN_FULL:
         least, most = ranked(stack, (count - above, above - 1))
         return least, most
     pairs = count // 2
@@ -87,17 +78,12 @@ def bounds_of_middles(stack: Array, out: int) -> tuple[Array, Array]:
     return least, most
 
 
-def median_variance(count: Array) -> Array:
+def median_variance(count: IntArray) -> FloatArray:
     """Give the variance of the median of ``count`` normal values, relative to that of their mean.
 
     π/2 for many (Kenney and Keeping 1951); the small-sample terms are fitted to the exact values, within 0.3 %.
     """
-    counted = np.maximum(count, 1)
-    few = np.where(counted % 2, 0.44 + 0.18 / counted, 1.40 - 0.52 / counted)
-    many: Array = np.pi / 2 * counted / (counted + few)
+    values = np.maximum(count, 1)
+    few = np.where(values % 2, 0.44 + 0.18 / values, 1.40 - 0.52 / values)
+    many = np.pi / 2 * values / (values + few)
     return np.where(count > 2, many, 1.0)
-
-
-def counted(amplifiers: Sequence[AmplifierNoise]) -> tuple[AmplifierNoise, ...]:
-    """Give amplifiers with read and photon noise alone."""
-    return tuple(attrs.evolve(one, noise=one.noise.counted) for one in amplifiers)

@@ -52,7 +52,7 @@ class Sample:
 def sample_of(stacks: Sequence[Array], shifts: Shifts) -> Sample:
     """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
     sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
-    window = Window.of((sample - shifts.offsets[:, None]) / shifts.factors[:, None])
+    window = Window.of(shifts.taken_from(sample))
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
     ends = np.cumsum([stack[0].size for stack in stacks])[:-1]

@@ -1,6 +1,6 @@
-"""The values of each pixel of a stack in order of size, and windows of them.
+"""The values of each pixel of a stack in order of size, and windows of what is left of them.
 
-Order in a stack, pixel by pixel, by comparing whole frames with each other.
+Values are put in order by comparing whole frames with each other, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -11,21 +11,7 @@ from functools import lru_cache
 import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
-
-
-def network_middles(stack: Array) -> tuple[Array, Array]:
-    """Give the lower and the upper middle value over the first axis: the same for an odd number of frames.
-
-    NaN in any frame gives NaN.
-    """
-    lower, upper = ranked(stack, ((len(stack) - 1) // 2, len(stack) // 2))
-    return lower, upper
-
-
-def network_sorted(stack: Array) -> Array:
-    """Give the values of each pixel in order of size; what a NaN does to them is not told."""
-    return np.stack(ranked(stack, tuple(range(len(stack)))))
+from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray
 
 
 def ranked(stack: Array, ranks: tuple[int, ...], *, used_up: bool = False) -> list[Array]:
@@ -75,47 +61,52 @@ def _merge_sort(count: int) -> Iterator[tuple[int, int]]:
         p >>= 1
 
 
-FEW_FRAMES = {"i": 32, "u": 32, "f": 12}
-"""So few values of each pixel are put in order more quickly by comparing whole frames than by sorting."""
+SORTED_BY_COMPARING = {"i": 32, "u": 32, "f": 12}
+"""Up to so many values of each pixel are put in order more quickly by comparing whole frames than by sorting."""
 
 
 EQUALLY_NEAR = 1e-9
 """Distances from the centre that differ by less than this fraction are equal: the two values around a median are."""
 
 
-def in_order(stack: Array) -> Array:
-    """Put the values of each pixel, (frames, pixels), in order of size, NaN last."""
-    ordered: Array = network_sorted(stack) if 1 < len(stack) <= FEW_FRAMES[stack.dtype.kind] else np.sort(stack, axis=0)
-    return ordered
-
-
 @attrs.frozen
 class Window:
     """What is left of each pixel: its values from the ``first`` to before the ``stop``, in order of size.
 
-    ``ordered`` is (frames, pixels), NaN last.
+    ``ordered`` is (frames, pixels), infinite behind the values that are finite.
     """
 
     ordered: Array
-    first: Array
-    stop: Array
+    first: IntArray
+    stop: IntArray
 
     @classmethod
     def of(cls, stack: Array) -> Window:
         """Put the finite values of each pixel in order."""
-        ordered = in_order(stack)
-        pixels = stack.shape[1]
-        if np.isfinite(ordered[0]).all() and np.isfinite(ordered[-1]).all():
-            return cls(ordered, np.zeros(pixels, np.intp), np.full(pixels, len(stack)))
-        finite = np.isfinite(stack)
-        ordered = np.sort(np.where(finite, stack, np.nan), axis=0)
-        return cls(ordered, np.zeros(pixels, np.intp), finite.sum(axis=0))
+        return cls.among(stack, keep=np.isfinite(stack))
+
+    @classmethod
+    def among(cls, stack: Array, *, keep: BoolArray) -> Window:
+        """Put those values of each pixel in order that are kept, which are finite."""
+        (frames, pixels), whole = stack.shape, bool(keep.all())
+        stack = stack if whole else np.where(keep, stack, np.inf)
+        if 1 < frames <= SORTED_BY_COMPARING[stack.dtype.kind]:
+            ordered = np.stack(ranked(stack, tuple(range(frames))))
+        else:
+            ordered = np.sort(stack, axis=0)
+        return cls(ordered, np.zeros(pixels, np.intp), np.full(pixels, frames) if whole else true_in_each(keep))
 
     @property
-    def size(self) -> Array:
+    def size(self) -> IntArray:
         """The number of values left of each pixel."""
-        size: Array = self.stop - self.first
-        return size
+        return self.stop - self.first
+
+    @property
+    def inside(self) -> BoolArray:
+        """Where in the ordered values what is left of each pixel is."""
+        rank = np.arange(len(self.ordered))[:, None]
+        inside: BoolArray = (self.first <= rank) & (rank < self.stop)
+        return inside
 
     @property
     def lowest(self) -> Array:
@@ -128,18 +119,18 @@ class Window:
         return self._at(self.stop - 1)
 
     @property
-    def median(self) -> Array:
+    def median(self) -> FloatArray:
         """The median of what is left; NaN where nothing is."""
         lower, upper = self._at((self.first + self.stop - 1) // 2), self._at((self.first + self.stop) // 2)
         middle: Array = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
         return np.where(self.size > 0, middle, np.nan)
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> FloatArray:
         """The mean of what is left; NaN where nothing is."""
         return self.mean_of(self.ordered)
 
-    def mean_of(self, values: Array) -> Array:
+    def mean_of(self, values: FloatArray) -> FloatArray:
         """Give the mean of what stands in the places of what is left, added frame by frame.
 
         numpy's own sum would change the order of its additions with the number of pixels.
@@ -150,34 +141,31 @@ class Window:
             total += row if whole else np.where((self.first <= number) & (number < self.stop), row, 0.0)
         return total / np.where(self.size > 0, self.size, np.nan)
 
-    def of_columns(self, columns: Array) -> Window:
+    def of_columns(self, columns: IntArray) -> Window:
         """Give the windows of some pixels, in order; the same where that is all."""
         if columns.size == self.first.size:
             return self
         return Window(self.ordered.take(columns, axis=1), self.first[columns], self.stop[columns])
 
-    def within(self, low: Array, high: Array) -> Window:
+    def within(self, *, low: FloatArray, high: FloatArray) -> Window:
         """Leave out what lies below ``low`` or above ``high``."""
-        below, not_above = counted(self.ordered < low), counted(self.ordered <= high)
+        below, not_above = true_in_each(self.ordered < low), true_in_each(self.ordered <= high)
         return Window(self.ordered, np.maximum(self.first, below), np.minimum(self.stop, not_above))
 
-    def nearest_to(self, middle: Array) -> Window:
+    def nearest_to(self, middle: FloatArray) -> Window:
         """Leave only the values that are nearest to ``middle``."""
-        place = np.arange(len(self.ordered))[:, None]
-        left = (self.first <= place) & (place < self.stop)
-        distance = np.where(left, np.abs(self.ordered - middle), np.inf)
+        distance = np.where(self.inside, np.abs(self.ordered - middle), np.inf)
         near = distance <= distance.min(axis=0) * (1 + EQUALLY_NEAR)
         return Window(self.ordered, near.argmax(axis=0), len(near) - near[::-1].argmax(axis=0))
 
-    def _at(self, place: Array) -> Array:
+    def _at(self, place: IntArray) -> Array:
         pixels = self.ordered.shape[1]
         inside = place.clip(0, len(self.ordered) - 1)
         found: Array = self.ordered.reshape(-1)[inside * pixels + np.arange(pixels)]
         return found
 
 
-def counted(true: Array) -> Array:
-    """Count along the first axis; up to 255 in single bytes, many at a time."""
-    few = len(true) <= 255
-    count: Array = np.add.reduce(true.view(np.uint8), axis=0, dtype=np.uint8 if few else np.intp)
-    return count.astype(np.intp)
+def true_in_each(true: BoolArray) -> IntArray:
+    """Count what is true of each pixel, along the first axis; up to 255 in single bytes, many at a time."""
+    count = np.add.reduce(true.view(np.uint8), axis=0, dtype=np.uint8 if len(true) <= 255 else np.intp)
+    return np.asarray(count, np.intp)

@@ -136,7 +136,7 @@ def _moved(sample: Sample, expected: Array) -> bool:
 
 def _measured(block: Array, shifts: Shifts) -> Array:
     """Give level, neighbours' level, variance, step and height of a block's pixels: (5, pixels)."""
-    even = (block - shifts.offsets[:, None, None]) / shifts.factors[:, None, None]
+    even = shifts.taken_from(block)
     level, variance = even.mean(axis=0), even.var(axis=0, ddof=1)
     highest = np.maximum(level[:, :-2], level[:, 2:])
     highest[1:] = np.maximum(highest[1:], level[:-1, 1:-1])

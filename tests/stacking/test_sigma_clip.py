@@ -14,7 +14,7 @@ from strategies import GIVEN_NOISE, frames_of, quick, seeds
 from pipeline import Clip, Noise, combine
 from pipeline.errors import ClipWarning, SettingError
 from pipeline.stacking.clip import frames_needed
-from pipeline.stacking.sigma_clip import by_noise, by_own_spread, kept_values
+from pipeline.stacking.sigma_clip import ByOwnSpread, by_variance, kept_values
 
 limits = st.floats(0.3, 6.0)
 clips = st.builds(
@@ -39,10 +39,10 @@ def columns(draw):
 
 
 def kept_by(clip, stack):
-    judge = (
-        by_noise(clip, lambda level, _: clip.noise.variance(level)) if clip.spread == "noise" else by_own_spread(clip)
-    )
-    return kept_values(np.asarray(stack, float), clip, judge)
+    stack = np.asarray(stack, float)
+    if clip.spread != "noise":
+        return ByOwnSpread(clip).kept(None, stack)
+    return kept_values(stack, clip, by_variance(clip, lambda level, _: clip.noise.variance(level)))
 
 
 def kept_by_astropy(clip, stack):

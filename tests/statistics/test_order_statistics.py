@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.statistics.medians import middles
 from pipeline.statistics.order_statistics import selection
-from pipeline.statistics.pixel_summary import Sweep, difference
+from pipeline.statistics.pixel_summary import Asked, difference, summarise
 
 stacks = st.integers(1, 24).flatmap(lambda n: arrays(np.int16, (n, 6)))
 
@@ -37,10 +37,10 @@ def test_twenty_frames_take_no_more_comparisons_than_a_known_network():
 
 @given(stacks)
 def test_the_bounds_hold_the_median(stack):
-    found = Sweep(np.zeros(len(stack), int)).over(stack)
+    found = summarise(stack, Asked(np.zeros(len(stack), int)))
     ordered = np.sort(stack, axis=0)
     np.testing.assert_array_equal(found.low, ordered[0])
     np.testing.assert_array_equal(found.high, ordered[-1])
     assert (found.median_low <= ordered[(len(stack) - 1) // 2]).all()
     assert (found.median_high >= ordered[len(stack) // 2]).all()
-    np.testing.assert_array_equal(difference(found.high, found.low), found.high.astype(int) - found.low)
+    np.testing.assert_array_equal(difference(high=found.high, low=found.low), found.high.astype(int) - found.low)
