@@ -1,6 +1,7 @@
 """The benchmarks run, and judge results as they should."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,13 @@ def test_every_table_runs(benchmarks, tiny, tmp_path, capsys, monkeypatch, name)
     printed = capsys.readouterr().out
     assert "failed" not in printed
     assert len(printed.splitlines()) > 3
+
+
+def test_ours_is_measured_against_that_of_another_checkout(benchmarks, tiny, tmp_path, capsys):
+    benchmarks.floor.table(replace(tiny, against=sys.executable), tmp_path)
+    printed = capsys.readouterr().out
+    assert "ours over theirs" in printed
+    assert printed.count("ours, ") == 4 * len(tiny.counts)
 
 
 def test_a_process_that_fails_is_said(benchmarks, tmp_path):
