@@ -61,7 +61,7 @@ from .fits.every_hdu import write_every_hdu as write_every_hdu
 # look
 from .figures.figure import figure as figure
 from .figures.export import export_figure as export_figure, FigureFile as FigureFile
-from .figures.night_page import write_report as write_report
+from .figures.night_report import write_report as write_report
 from .figures.colour import Appearance as Appearance
 from .night.quality import measure_quality as measure_quality, quality_table as quality_table, Quality as Quality
 

@@ -11,7 +11,7 @@ from pipeline.cli.options import FIGURE_NAMES, add_appearance_options
 from pipeline.cli.outputs import check_outputs
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import FigureFile, check_name, export_figure
-from pipeline.figures.night_page import write_report
+from pipeline.figures.night_report import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
 from pipeline.night.masters import Masters

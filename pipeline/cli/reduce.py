@@ -34,8 +34,8 @@ from pipeline.fits.write import write, write_table
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.quality import quality_of, quality_table
 from pipeline.night.recipe import Recipe
+from pipeline.night.recipe_steps import raw_steps
 from pipeline.night.reduce import reduce
-from pipeline.night.steps import raw_steps
 from pipeline.night.summary import combined_words, flag_words
 from pipeline.records.frames import FrameSet
 from pipeline.stages.bias import MasterBias

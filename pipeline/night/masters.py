@@ -10,10 +10,10 @@ import numpy as np
 
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.running import advise
-from pipeline.detector.setup import check_alike
+from pipeline.detector.same_setup import check_alike
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.night.recipe import Recipe
-from pipeline.night.steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
+from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import went_through
 from pipeline.stacking.combine import combine

@@ -83,14 +83,14 @@ class Recipe:
     :param normalise: the step that makes the flat a response.
     :param electrons: the step that turns the calibrated image into electrons, or each frame, where amplifiers have
         gains of their own; None to leave it in ADU.
-    :param orient: the last step, which lays the dispersion along x; None to leave the image as it lies.
+    :param orient: the last step before the header, which lays the dispersion along x; None to leave it as it lies.
     :param variance: where the variance comes from, as in combine; None to follow none.
     :param noise: what gain and read noise say of a single frame, as ``Noise.of(gain=..., read_noise=...)``, or of each
         amplifier of it, in a tuple; by default what its header says, or else what the bias and flat frames show.
     :param linearity: the step that straightens raw values; None to take them as they are.
     :param cosmics: the step that cleans each light, once bias and dark are out; None to leave that to the clip.
     :param fringe: the step that takes fringes out of the flat-fielded light.
-    :param healing: the last step, which interpolates over bad pixels.
+    :param healing: what interpolates over bad pixels, once flags are grown.
     """
 
     method: Literal["mean", "median"] = "mean"

@@ -5,7 +5,7 @@
 - the image: fringes out, flags grown, bad pixels healed, in electrons, turned, its header attached.
 
 Masters are made in the same order, as far as each goes, in :mod:`~pipeline.night.masters`; steps that depend on the
-recipe and on the frames at hand stand in :mod:`~pipeline.night.steps`.
+recipe and on the frames at hand stand in :mod:`~pipeline.night.recipe_steps`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Literal
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
-from pipeline.detector.setup import check_alike, check_target
+from pipeline.detector.same_setup import check_alike, check_target
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
-from pipeline.night.steps import (
+from pipeline.night.recipe_steps import (
     AS_IT_IS,
     combined,
     combined_and_calibrated,

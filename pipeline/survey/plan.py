@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from pipeline.compose.running import advise
-from pipeline.detector.setup import check_alike
+from pipeline.detector.same_setup import check_alike
 from pipeline.errors import (
     AssumptionWarning,
     FileWarning,

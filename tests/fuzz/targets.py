@@ -32,7 +32,7 @@ from pipeline import (
     write,
 )
 from pipeline.compose.running import running
-from pipeline.detector.setup import check_alike, check_target
+from pipeline.detector.same_setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers import exposure as dates
 from pipeline.headers import keywords

@@ -27,7 +27,7 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.errors import StepError
-from pipeline.night.steps import (
+from pipeline.night.recipe_steps import (
     combined_and_calibrated,
     flags_grown,
     in_electrons,
