@@ -96,7 +96,9 @@ class Encoding:
             return bits.view(self.dtype)
         scaled = numbers.astype(np.float64) * self.bscale + self.bzero
         if self.blank is not None and numbers.dtype.kind in "iu":
-            scaled[numbers == self.blank] = np.nan
+            ends = np.iinfo(numbers.dtype)
+            if ends.min <= self.blank <= ends.max:  # numpy 2.0 crashes on what the type cannot hold
+                scaled[numbers == self.blank] = np.nan
         return scaled.astype(self.dtype)
 
 
