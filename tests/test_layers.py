@@ -6,6 +6,7 @@ import pydoc
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
@@ -153,6 +154,32 @@ def test_only_the_edge_touches_files_and_clocks(path):
     assert outside == ({"os", "tempfile"} if path == SPOOL else set())
     touched = r"\b(open|print|input|exec|eval)\(|\bPath\(|\.(now|utcnow|today|writeto|tofile|fromfile|memmap)\("
     assert re.findall(touched, text) == []
+
+
+# ---- sizes and names: what a newcomer can hold in mind ----
+
+
+def test_a_folder_holds_at_most_18_files_and_the_package_145():
+    files = [path.parent.name for path in PACKAGE.rglob("*.py")]
+    assert len(files) <= 145
+    assert {folder: files.count(folder) for folder in FOLDERS if files.count(folder) > 18} == {}
+
+
+def test_a_module_is_a_subject_and_no_fragment():
+    """Three may be shorter than 40 lines, where a subject is so small."""
+    sizes = {str(path): len((PACKAGE / path).read_text().splitlines()) for path in FILES if path.stem != "__init__"}
+    assert len({path: size for path, size in sizes.items() if size < 40}) <= 3
+
+
+def test_one_name_is_one_thing():
+    """Six public functions or classes may have namesakes, as ``main`` has."""
+    homes = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].add(str(path.relative_to(PACKAGE)))
+    shared = {name: sorted(paths) for name, paths in homes.items() if len(paths) > 1}
+    assert len(shared) <= 6, shared
 
 
 # ---- public names ----
