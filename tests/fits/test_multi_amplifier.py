@@ -9,10 +9,10 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from header_text import headers_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from multi_amplifier_files import Layout, hdus_of, layouts
-from strategies import seeds
+from strategies import examples, seeds
 
 from pipeline import (
     Amplifier,
@@ -35,7 +35,7 @@ from pipeline.detector.amplifier_values import regions_of
 from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
 from pipeline.simulation.simulate import Counts, simulate
 
-on_disk = settings(max_examples=25, deadline=None)
+on_disk = examples(25)
 """Each example writes a file."""
 
 FOUR = Layout((0, 5, 9), (0, 4, 7), ((False, False), (True, False), (False, True), (True, True)), (2, 0, 3, 1))

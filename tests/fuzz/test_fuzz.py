@@ -8,8 +8,9 @@ from itertools import islice
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 
 from fuzz.__main__ import guarded
 from fuzz.mutation import MOVES, mutated
@@ -35,7 +36,7 @@ def doors(folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15)
+@examples(15)
 @given(st.data())
 def test_mutated_files_get_our_own_errors_or_are_read(doors, folder, name, data):
     target = doors[name]
@@ -44,7 +45,7 @@ def test_mutated_files_get_our_own_errors_or_are_read(doors, folder, name, data)
 
 
 @given(data=st.binary(max_size=400))
-@settings(max_examples=30)
+@examples(30)
 def test_any_bytes_get_our_own_errors_or_are_read(doors, folder, data):
     for name in ("filelist", "header", "plain"):
         guarded(doors[name], data, folder)

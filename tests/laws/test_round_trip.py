@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 
 from pipeline import FrameSet, Recipe, reduce
 from pipeline.errors import AssumptionWarning
@@ -17,7 +18,7 @@ def pulls(night, recipe=Recipe()):
     return ((image.pixels.values - night.light) / night.sigma)[~image.pixels.mask]
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(
     seed=st.integers(0, 10_000),
     sky=st.floats(50, 5000),

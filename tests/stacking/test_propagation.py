@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_frames import GIVEN, SIZE, carrying, even_frames, variance_of, without_bias
 from made_masters import full
-from strategies import frames_of, quick, stacks
+from strategies import examples, frames_of, quick, stacks
 
 from pipeline import (
     Clip,
@@ -84,7 +84,7 @@ def test_nothing_asked_nothing_followed():
     assert reduce(even_frames(9, 9), recipe=Recipe(variance=None)).pixels.variance is None
 
 
-@settings(quick, max_examples=30)
+@examples(30)
 @given(stacks(), st.sampled_from(["mean", "median"]), st.sampled_from([None, Clip(), Clip("mad")]))
 def test_order_tiles_and_threads_change_no_variance(stack, method, clip):
     frames = frames_of(stack)

@@ -6,9 +6,9 @@ import warnings
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds
+from strategies import examples, seeds
 
 from pipeline import Flag, FrameSet, Image, LACosmic, Pixels, attach_header, clean_cosmic_rays, combine, each, pipe
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
@@ -90,7 +90,7 @@ def test_cosmic_rays_are_found_and_stars_and_lines_are_not(scene, by, least, mos
     assert np.mean(replaced) < 3  # of the 15 to 200 σ that were there
 
 
-@settings(max_examples=4, deadline=None)
+@examples(4)
 @given(seeds, st.sampled_from(["adu", "electron"]))
 def test_units_stay_and_what_is_not_hit_keeps_its_bits(seed, unit):
     rng = np.random.default_rng(seed)

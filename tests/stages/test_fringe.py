@@ -3,9 +3,9 @@
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds
+from strategies import examples, seeds
 
 from pipeline import Flag, Image, MasterFringe, Pixels, attach_header, pipe, subtract_fringe
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, ShapeError, StepError
@@ -39,7 +39,7 @@ def a_light(rng, strength, objects=30):
 FRINGE = MasterFringe.of(image(pattern() + 55.0, name="fringe.fits"))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seeds, st.floats(-1.0, 6.0))
 def test_fringes_come_out_as_strong_as_they_were_put_in(seed, strength):
     without, fringed = a_light(np.random.default_rng(seed), strength)

@@ -22,6 +22,7 @@ from pipeline import (
 from pipeline.cli.main import main
 from pipeline.survey.dask_client import size_of
 
+pytestmark = pytest.mark.slow
 dask = pytest.importorskip("dask")
 
 

@@ -23,6 +23,7 @@ from pipeline import (
     subtract_bias,
 )
 
+pytestmark = pytest.mark.slow
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'"
 )
