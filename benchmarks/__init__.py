@@ -12,6 +12,7 @@ One table, one file::
     figures      (g) pages and pictures of a frame: bytes, processor time here and in the browser
     variance     whether uncertainties are true; on its own, ``python benchmarks/variance.py``
     entered      how many files of the package a call enters; on its own, ``python benchmarks/entered.py``
+    identical/   whether two checkouts give the same bits; on its own, ``python -m benchmarks.identical``
     ------------
     shared/      frames with hits, whole processes timed, a browser, interleaved runs, judging a result
     peers/       how each peer is driven, one file each

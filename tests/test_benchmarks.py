@@ -1,5 +1,6 @@
 """The benchmarks run, and judge results as they should."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -127,3 +128,48 @@ def test_files_that_a_call_enters_are_counted_and_imports_are_not(benchmarks):
     own = Path(sys.modules[Pixels.__module__].__file__)
     assert str(own.relative_to(PACKAGE)) in entered(lambda: Pixels.of(np.ones((8, 8))))
     assert entered(lambda: exec(compile("x = 1", own, "exec"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "parent", "this", "says"),
+    [
+        ("values", [1.0, np.nan], [1.0, np.nan], ""),
+        ("values", [0.0, 1.0], [-0.0, 1.0], "1 of 2 values, first at (0,): 0.0 -> -0.0"),
+        ("values", np.ones(2, "f4"), np.ones(2), "type float32 -> float64"),
+        ("values", np.ones(2, ">f4"), np.ones(2, "<f4"), ""),
+        ("values", np.ones(2), np.ones(3), "shape (2,) -> (3,)"),
+        ("light.flags", np.array([3, 4], "u1"), np.array([3, 4], "u2"), ""),
+        ("found.left_out", np.array([3], "u1"), np.array([2], "u2"), "1 of 1 values, first at (0,): 3 -> 2"),
+    ],
+)
+def test_arrays_are_compared_to_the_bit_and_flags_by_value(benchmarks, key, parent, this, says):
+    from benchmarks.identical.compare import arrays_differ
+
+    assert arrays_differ(key, np.asarray(parent), np.asarray(this)) == says
+
+
+def test_stages_that_are_renamed_are_the_same_in_history_records_and_notes(benchmarks):
+    from benchmarks.identical.compare import texts_differ
+
+    assert not texts_differ("HISTORY", "combine()take_as(state='raw')\n", "combine()\ndeclare(state= 'raw')\n")
+    assert not texts_differ("out.json.steps[2].stage", "spare_saturated", "drop_rare_saturation")
+    assert not texts_differ(
+        "error", "StepError: add: there are no frames", "StepError: add_images: there are no frames"
+    )
+    assert not texts_differ("stdout", "ccd-pipeline 0.1.0", "ccd-pipeline 0.2.0")
+    assert texts_differ("product.OBJECT", "to add", "to add_images")
+
+
+def test_a_difference_that_is_meant_is_told_from_one_that_is_not(benchmarks):
+    from benchmarks.identical.compare import differences
+
+    sides = [({"found.left_out": np.array([count])}, {"warnings": ""}) for count in (1999, 1)]
+    assert all(reason for *_, reason in differences("combine 5 map_left_out, carried, std", *sides))
+    assert not any(reason for *_, reason in differences("combine 5 map_left_out, std, mean", *sides))
+
+
+def test_a_checkout_is_identical_to_itself(benchmarks, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.identical", "--parent", sys.executable, "--data", str(tmp_path)]
+    done = subprocess.run([*command, "--every", "150"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " identical" in done.stdout.splitlines()[-1]
