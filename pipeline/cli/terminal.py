@@ -61,7 +61,7 @@ _COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 def terminal_text(text: str) -> str:
     r"""Give text as it may be shown on a terminal: names of files and values of cards may hold anything.
 
-    >>> shown("\x1b[2J: is gone")
+    >>> terminal_text("\x1b[2J: is gone")
     '\\x1b[2J: is gone'
     """
     return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -70,7 +70,7 @@ _PER_SECOND = re.compile(
 def unit_of(text: str) -> str:
     """Give a unit in one spelling: adu, electron, either per second, or what else the text says.
 
-    >>> unit("Counts"), unit("e-/sec"), unit("ADU s**-1"), unit("Jy")
+    >>> unit_of("Counts"), unit_of("e-/sec"), unit_of("ADU s**-1"), unit_of("Jy")
     ('adu', 'electron/s', 'adu/s', 'Jy')
     """
     rate = _PER_SECOND.fullmatch(text.strip())

@@ -28,7 +28,7 @@ def content_key(*things: Any) -> str:
     Records count by their class and the fields that their equality counts, arrays by type, shape and bytes, functions
     and stages by where they are defined.
 
-    >>> key_of("bias", 1) == key_of("bias", 1), key_of("bias", 1) == key_of("bias", 1.0)
+    >>> content_key("bias", 1) == content_key("bias", 1), content_key("bias", 1) == content_key("bias", 1.0)
     (True, False)
 
     :raises SettingError: a thing has no content that could be addressed, such as a function made on the fly.

@@ -119,7 +119,7 @@ def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
 def spread_flags(flags: Array, by: int, *, diagonals: bool) -> Array:
     """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint8.
 
-    >>> spread(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
+    >>> spread_flags(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
     array([[1, 1, 1]], dtype=uint8)
     """
     if not isinstance(by, int | np.integer) or by < 0:
