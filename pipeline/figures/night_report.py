@@ -27,7 +27,7 @@ from pipeline.night.quality import Quality, quality_of
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Array, Flag, Pixels
-from pipeline.stacking.result import Found
+from pipeline.stacking.result import CombineResult
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.amplifier_noise import AmplifierNoise
@@ -194,7 +194,7 @@ def _rejections(images: Iterable[tuple[str, Image | ReducedImage]]) -> list[str]
 
 def _frame_rows(kind: str, image: Image | ReducedImage) -> Iterable[str]:
     found = image.found
-    if not isinstance(found, Found) or len(image.sources) != found.frames:
+    if not isinstance(found, CombineResult) or len(image.sources) != found.frames:
         return
     size = image.pixels.values.size
     for name, rejected, seconds in zip(image.sources, found.rejected, found.exposures, strict=True):

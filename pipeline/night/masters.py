@@ -17,7 +17,7 @@ from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibra
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import went_through
 from pipeline.stacking.combine import combine
-from pipeline.stacking.result import Found
+from pipeline.stacking.result import CombineResult
 from pipeline.stages.bad_pixels import flag_dead, flag_hot
 from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import MasterDark, subtract_dark
@@ -155,7 +155,7 @@ def _expected(frames: FrameSet) -> FrameSet:
     return frames
 
 
-def pair_noise(bias: Found | None, flat: Found | None) -> Noise | None:
+def pair_noise(bias: CombineResult | None, flat: CombineResult | None) -> Noise | None:
     """Give the noise of values whose bias is out, from raw stacks of bias and flat frames.
 
     Read noise from the bias; gain from what the flat's noise exceeds it by, over its level without the bias (Janesick

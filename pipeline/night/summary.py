@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import Named, StepRecord
 from pipeline.records.pixels import Flag
-from pipeline.stacking.result import Found
+from pipeline.stacking.result import CombineResult
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
 from pipeline.stages.dark import subtract_dark
@@ -42,7 +42,7 @@ def frame_words(frames: FrameSet) -> str:
     return f"{len(frames)} {frames.frames[0].kind} ({words})"
 
 
-def combined_words(found: Found | None) -> str:
+def combined_words(found: CombineResult | None) -> str:
     """Say how frames were combined."""
     if found is None or found.frames == 1:
         return "1 frame"

@@ -12,7 +12,7 @@ from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.compatibility import check_alike_reduced, exposures_differ
-from pipeline.stacking.result import Found
+from pipeline.stacking.result import CombineResult, MeasuredNoise
 
 
 def lamps(image: Image) -> tuple[Any, ...]:
@@ -73,18 +73,18 @@ def add_images(frames: FrameSet) -> Image:
     )
 
 
-def _found(frames: FrameSet) -> Found | None:
+def _found(frames: FrameSet) -> CombineResult | None:
     """Put together what combining found of each image."""
     found = [frame.found for frame in frames if frame.found]
     if len(found) < len(frames):
         return None
-    return Found(
+    return CombineResult(
         method="sum",
         clip=found[0].clip,
         rejected=tuple(concat(part.rejected for part in found)),
         offsets=tuple(concat(part.offsets for part in found)),
         factors=tuple(concat(part.factors for part in found)),
-        amplifiers=(),
+        measured=MeasuredNoise(),
         level=None,
         exposures=tuple(concat(part.exposures for part in found)),
         begin=min((part.begin for part in found if part.begin), default=None),

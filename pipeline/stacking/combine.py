@@ -1,4 +1,4 @@
-"""Combining the frames of one kind into one image."""
+"""Combining the frames of one kind into one image, with the first one's header and what combining found."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
+from pipeline.headers.exposure import begin, end
+from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Array
+from pipeline.records.pixels import Pixels
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
-from pipeline.stacking.plan import Wanted, gain_of, plan_of
-from pipeline.stacking.result import described
+from pipeline.stacking.plan import CombineSettings, Plan, plan_of
+from pipeline.stacking.result import CombineResult
 from pipeline.stacking.stack_rows import sample_rows
 from pipeline.stacking.tiles import combine_rows
 from pipeline.stacking.weights import NOISE_POWER
@@ -58,12 +60,12 @@ def combine(
     ready = loaded(frames).frames
     factors = _scales(ready, scale)
     noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
-    wanted = Wanted(method, clip, rule, map_left_out, noise)
-    plan, told = plan_of(ready, factors, _weights(ready, weights, scale, 1 / factors), wanted)
-    told = attrs.evolve(told, sampled=None, gain=gain_of(told, plan.errors.amplifiers) if plan.errors else None)
+    settings = CombineSettings(method, clip, rule, map_left_out, noise)
+    plan = plan_of(ready, settings, scale=factors, weighing=_weights(ready, weights, scale, 1 / factors))
     if len(frames) == 1:
-        return described(frames, plan, told, plan.frames[0].pixels, np.zeros(1, int))
-    return described(frames, plan, told, *combine_rows(plan))
+        return _image_of(frames, plan, plan.frames[0].pixels, rejected=np.zeros(1, int))
+    pixels, rejected, left_out = combine_rows(plan)
+    return _image_of(frames, plan, pixels, rejected=rejected, left_out=left_out)
 
 
 def measure_noise(frames: FrameSet) -> Noise:
@@ -109,7 +111,7 @@ def levels(frames: FrameSet) -> tuple[float, ...]:
     return tuple(float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames)))
 
 
-def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
+def _scales(frames: tuple[Image, ...], scale: str | None) -> FloatArray:
     """Give the factor that brings each frame to the mean exposure or level."""
     if scale is None:
         return np.ones(len(frames))
@@ -120,7 +122,7 @@ def _scales(frames: tuple[Image, ...], scale: str | None) -> Array:
     return math.fsum(sizes) / len(sizes) / np.array(sizes)
 
 
-def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, sizes: Array) -> Array | None:
+def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, sizes: FloatArray) -> FloatArray | None:
     """Weigh frames as asked for, and scaled ones by the inverse of the variance that scaling gives them.
 
     None where the variance that they carry or show is to weigh them.
@@ -133,3 +135,72 @@ def _weights(frames: tuple[Image, ...], weights: str | None, scale: str | None, 
     if not (seconds > 0).all():
         raise StepError(f"combine: {frames[int(seconds.argmin())].name} has 0 s; it cannot be weighed by exposure")
     return seconds / seconds[0] if np.ptp(seconds) == 0 else seconds
+
+
+def _image_of(
+    frames: FrameSet, plan: Plan, pixels: Pixels, *, rejected: IntArray, left_out: IntArray | None = None
+) -> Image:
+    """Make the image of combined pixels: the first frame's header, and what combining found."""
+    first = frames.frames[0]
+    back = np.argsort(plan.order)
+    begins = [begin(frame.header) for frame in frames]
+    ends = [end(frame.header, frame.exposure) for frame in frames]
+    exposures = tuple(frame.exposure for frame in frames)
+    found = CombineResult(
+        method=plan.method,
+        clip=plan.clip,
+        rejected=tuple(rejected[back].tolist()),
+        offsets=tuple(plan.shifts.offsets[back].tolist()),
+        factors=tuple(plan.shifts.factors[back].tolist()),
+        measured=plan.noise,
+        level=_mean_level(pixels),
+        exposures=exposures,
+        begin=min((time for time in begins if time), default=None),
+        end=max((time for time in ends if time), default=None),
+        kind=first.kind,
+        left_out=left_out,
+    )
+    return Image(
+        kind=first.kind,
+        data=pixels,
+        exposure=None if set(exposures) == {None} else math.fsum(map(seconds_of, frames)) / len(frames),
+        header=first.header,
+        sources=tuple(name for frame in frames for name in frame.sources),
+        history=frames.history,
+        state=first.state,
+        added=(*_shared_cards(frames), *_cards(found)),
+        found=found,
+    )
+
+
+def _shared_cards(frames: FrameSet) -> tuple[tuple[str, object, str], ...]:
+    """Give the cards that the steps of all frames ask for: sentences in the first one's words, numbers that agree."""
+    agreed = []
+    for card in frames[0].added:
+        theirs = [[other for other in frame.added if other[0] == card[0]] for frame in frames]
+        if all(theirs) and (isinstance(card[1], str) or all(card in other for other in theirs)):
+            agreed.append(card)
+    return tuple(agreed)
+
+
+def _mean_level(pixels: Pixels) -> float | None:
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite and very large values are told by the result
+        mean = float(pixels.values.mean(axis=1).mean(dtype=np.float64))  # row by row: twice as quick as at once
+        if not math.isfinite(mean):
+            good = pixels.values[np.isfinite(pixels.values)]
+            mean = float(good.mean(dtype=np.float64)) if good.size else math.nan
+    return mean if math.isfinite(mean) else None
+
+
+def _cards(found: CombineResult) -> tuple[tuple[str, object, str], ...]:
+    cards: list[tuple[str, object, str]] = [
+        ("COMBTYPE", found.method, "how frames were combined"),
+        ("CLIPTYPE", found.clip.spread if found.clip else "none", "spread by which outliers were left out"),
+        ("NREJECT", sum(found.rejected), "number of values left out"),
+    ]
+    if found.clip:
+        cards += [
+            ("CLIPLOW", found.clip.low, "[sigma] values further below were left out"),
+            ("CLIPHIGH", found.clip.high, "[sigma] values further above were left out"),
+        ]
+    return tuple(cards)

@@ -1,4 +1,4 @@
-"""Which values of some pixels a clip keeps: plain hits are told first, and the rest by the rounds of the exact clip.
+"""Which values of some pixels a clip keeps, and their average: plain hits are told first, the rest by exact rounds.
 
 Most pixels that lose anything were hit in one frame, by far: what they lose lies far beyond the limits, wherever their
 median moves meanwhile.  Which of their values a clip keeps, by noise or by their own standard deviation, is told from
@@ -25,10 +25,18 @@ from pipeline.stacking.screening import (
 )
 from pipeline.stacking.sigma_clip import ByCarriedVariance, ByNoise, ByOwnSpread
 from pipeline.stacking.stack_rows import Batch, read_rows
-from pipeline.statistics.medians import ALWAYS_COMPARED, bounds_by_pairs, bounds_of_middles, middles
+from pipeline.statistics.medians import ALWAYS_COMPARED, middles
 from pipeline.statistics.noise import Noise, neighbours_of, typical_level
-from pipeline.statistics.order_statistics import true_in_each
-from pipeline.statistics.pixel_summary import NOT_SUMMED, PixelSummary, difference, shifted, total_of
+from pipeline.statistics.order_statistics import Window, true_in_each
+from pipeline.statistics.pixel_summary import (
+    NOT_SUMMED,
+    PixelSummary,
+    bounds_by_pairs,
+    bounds_of_middles,
+    difference,
+    shifted,
+    total_of,
+)
 
 
 def judge(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
@@ -53,6 +61,35 @@ def judge(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
         values = part.values * plan.scale[:, None]
         keep[:, left[which] if hits else which] = rule.kept(part, values) if rule else np.isfinite(values)
     return batch, keep
+
+
+def average_of_kept(plan: Plan, values: FloatArray, *, keep: BoolArray) -> FloatArray:
+    """Give the median, or the weighted mean, of what is kept: the mean as it would be had nothing been left out.
+
+    With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
+    frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
+    """
+    if plan.method == "median":
+        return Window.among(values, keep=keep).median
+    weights, offsets, factors = plan.weights, plan.weights * plan.shifts.offsets, plan.weights * plan.shifts.factors
+    total = sum_of_rows(np.where(keep, values, 0.0), weights)
+    (frame, pixel), whole = np.divmod(np.flatnonzero(~keep), max(total.size, 1)), np.sum(weights)
+    lost = np.bincount(pixel, minlength=total.size)
+    offset = np.sum(offsets) - np.bincount(pixel, offsets[frame], total.size)
+    factor = np.sum(factors) - np.bincount(pixel, factors[frame], total.size)
+    factor[lost == len(weights)] = 0  # not what rounding leaves of it
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = (total - offset) / factor
+    mean: FloatArray = np.where(lost, np.sum(offsets) / whole + np.sum(factors) / whole * level, total / whole)
+    return mean
+
+
+def sum_of_rows(rows: Array, factors: FloatArray) -> FloatArray:
+    """Add rows times their factors, row by row: numpy's own sum changes its order with the number of columns."""
+    total = np.zeros(rows.shape[1])
+    for row, factor in zip(rows, factors.tolist(), strict=True):
+        total += row * factor if factor != 1 else row
+    return total
 
 
 def rule_of(plan: Plan) -> ByCarriedVariance | ByNoise | ByOwnSpread | None:

@@ -13,7 +13,7 @@ from toolz import unique
 
 from pipeline.records.arrays import Array, BoolArray, FloatArray, Shared, sealed
 from pipeline.records.pixels import on_their_own
-from pipeline.stacking.averages import average_of_kept, sum_of_rows
+from pipeline.stacking.judge import average_of_kept, sum_of_rows
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import Batch, Rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of, without_motion
@@ -49,7 +49,7 @@ def spread_of(plan: Plan, *, keep: BoolArray) -> FloatArray | float:
 
 def share(plan: Plan, *, keep: BoolArray) -> FloatArray:
     """Give the variance of pixels over the noise of one frame, from which of their values are kept."""
-    relative = np.ones(len(plan.frames)) if plan.errors is None else plan.errors.relative
+    relative = np.ones(len(plan.frames)) if plan.relative is None else plan.relative
     return sum_of_rows(portions(plan, keep=keep) ** 2, plan.shifts.factors**2 * relative) * spread_of(plan, keep=keep)
 
 
@@ -58,15 +58,14 @@ def from_noise(plan: Plan, values: FloatArray, first_place: int, shares: FloatAr
 
     The median of whole numbers is what was in the middle, rounded: that does not average out, as a mean's rounding.
     """
-    assert plan.errors is not None  # noqa: S101 - for the type checker
     weights = plan.weights / np.sum(plan.weights)
     offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
     level = (values - values.dtype.type(offset)) / values.dtype.type(factor)
-    amplifiers = plan.errors.amplifiers
+    amplifiers = plan.noise.photons
     place = np.arange(first_place, first_place + values.size) if len(amplifiers) > 1 else np.empty(0, int)
     one_frame = variance_of(without_motion(amplifiers), which_of(amplifiers, place, plan.shape[1]))
     variance: FloatArray = one_frame(level, slice(None)) * shares
-    if plan.errors.whole and plan.method == "median" and len(plan.frames) > 2:
+    if plan.whole and plan.method == "median" and len(plan.frames) > 2:
         variance += QUANTISATION * (LEFT_OF_ROUNDING[len(plan.frames) % 2] - shares)
     return variance
 
@@ -81,19 +80,6 @@ def join_errors(errors: list[Errors], plan: Plan) -> Errors:
     return sealed(variance), tuple((key, sealed(sigma.astype(plan.dtype))) for key, sigma in shared)
 
 
-def carry_variance(rows: Rows) -> bool:
-    """Tell whether all frames carry variance."""
-    return rows.parts is not None and all(part.variance is not None for part in rows.parts)
-
-
-def in_full(plan: Plan, rows: Rows) -> bool:
-    """Tell whether errors need every value of every pixel: they do but where the noise of the stack tells all."""
-    if plan.errors is None:
-        return carry_variance(rows)
-    shared = rows.parts is not None and any(part.shared_keys for part in rows.parts)
-    return carry_variance(rows) or shared or plan.errors.rule == "scatter"
-
-
 def with_own_errors(rows: Rows) -> Rows:
     """Give rows with the errors that one frame alone has counted as its own."""
     return attrs.evolve(rows, parts=rows.parts and on_their_own(rows.parts))
@@ -101,7 +87,7 @@ def with_own_errors(rows: Rows) -> Rows:
 
 def carried_variance(plan: Plan, rows: Rows) -> FloatArray | None:
     """Give the variance that each value carries, scaled as the values are: (frames, pixels)."""
-    if rows.parts is None or not carry_variance(rows):
+    if rows.parts is None or not rows.carry_variance:
         return None
     own = np.stack([part.variance.reshape(-1) for part in rows.parts if part.variance is not None])
     scaled: FloatArray = own.astype(np.float64) * plan.scale[:, None] ** 2
@@ -113,7 +99,7 @@ def errors_of(plan: Plan, rows: Rows, batch: Batch, *, keep: BoolArray) -> Error
     own: FloatArray
     portion, each, shape = portions(plan, keep=keep), np.ones(len(keep)), (-1, plan.shape[1])
     values = batch.values * plan.scale[:, None]
-    if plan.errors is not None and plan.errors.rule == "scatter":
+    if plan.variance == "scatter":
         own = _scatter(plan, values=values, keep=keep) * share(plan, keep=keep)
     elif batch.carried is not None:
         own = sum_of_rows(portion**2 * np.where(keep, batch.carried, 0.0), each) * spread_of(plan, keep=keep)

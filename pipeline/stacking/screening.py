@@ -1,7 +1,7 @@
 """Which pixels of a stack a clip certainly leaves untouched: nearly all, told from what a summary finds of them.
 
 A pixel loses nothing if its largest and smallest value lie within the limits about its median; bounds of the median
-are enough for that.
+are enough for that.  What such pixels combine to is the average of all their values.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import VALUES_AT_ONCE, Batch, Rows
 from pipeline.statistics.amplifier_noise import which_of
+from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.pixel_summary import Asked, PixelSummary, difference, mean_and_error
 
@@ -58,6 +59,29 @@ def can_tell(plan: Plan) -> bool:
 
 def _keeps_all(plan: Plan) -> bool:
     return plan.clip is None or (plan.clip.spread == "std" and frames_needed(plan.clip) > len(plan.frames))
+
+
+def average_of_all(plan: Plan, stored: Array, zero: float, found: PixelSummary, out: FloatArray) -> None:
+    """Write the mean or the median of all values, ``stored + zero``, from what a summary found: rounded once.
+
+    The mean of whole numbers is so in whichever precision, and their median is exact in between.
+    """
+    whole, shifts = stored.dtype.kind in "iu", plan.whole_shifts
+    if plan.method == "mean":
+        real = found.total.dtype.type
+        less = real(len(stored) * zero + int(shifts.sum())) if whole else real(0)
+        total = np.add(found.total, less, out=out if out.dtype == real else None)
+        np.divide(total, real(len(stored)), out=out, casting="same_kind")
+        return
+    lower, upper = middles(stored) if shifts.any() else (found.median_low, found.median_high)
+    if not whole:  # the mean of two infinities is not a number
+        half = np.multiply(lower, 0.5, dtype=np.float64)
+        out[:] = np.where(lower == upper, lower, half + np.multiply(upper, 0.5, dtype=np.float64))
+        return
+    exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 else np.float64)
+    total = np.add(lower, upper, dtype=exact, out=out if out.dtype == exact else None)
+    total *= 0.5
+    np.add(total, zero, out=out, casting="same_kind")
 
 
 def untouched(found: PixelSummary, pixels: Rows | Batch, plan: Plan) -> BoolArray:

@@ -38,6 +38,11 @@ class Rows:
     parts: tuple[Pixels, ...] | None = None
     ceilings: tuple[float, ...] = ()
 
+    @property
+    def carry_variance(self) -> bool:
+        """Whether all frames carry variance."""
+        return self.parts is not None and all(part.variance is not None for part in self.parts)
+
     def flagged(self, highest: float = math.inf) -> Rows:
         """Flag what is saturated; nothing is where the ``highest`` value stored lies below all ceilings."""
         if not self.ceilings or highest < min(self.ceilings) or min(self.ceilings) == math.inf:
@@ -202,6 +207,16 @@ def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
     rows = reader.read(start, stop).flagged()
     reader.check_unchanged()
     return rows
+
+
+def frames_carry_variance(frames: Sequence[Image]) -> bool:
+    """Tell whether every frame carries a variance, before any pixel is read."""
+    return all(_carries(frame) for frame in frames)
+
+
+def _carries(frame: Image) -> bool:
+    source = frame.source
+    return source.stored is None and source.rows(0, 0).variance is not None
 
 
 def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:

@@ -17,20 +17,18 @@ import numpy as np
 from pipeline.compose.running import how_to_run
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, sealed
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.stacking.averages import average_of_all, average_of_kept
-from pipeline.stacking.judge import judge, moving
+from pipeline.stacking.judge import average_of_kept, judge, moving
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import (
     Errors,
     carried_variance,
     errors_of,
     from_noise,
-    in_full,
     join_errors,
     share,
     with_own_errors,
 )
-from pipeline.stacking.screening import asked_of, can_tell, untouched
+from pipeline.stacking.screening import asked_of, average_of_all, can_tell, untouched
 from pipeline.stacking.stack_rows import Batch, Reader, Rows
 from pipeline.statistics.order_statistics import true_in_each
 from pipeline.statistics.pixel_summary import summarise
@@ -74,10 +72,10 @@ class Band:
     def of(cls, plan: Plan, start: int, stop: int) -> Band:
         """Begin with all values of all pixels kept."""
         pixels, frames, shares = (stop - start) * plan.shape[1], len(plan.frames), None
-        if plan.errors is not None and plan.errors.rule == "noise":
+        if plan.variance == "noise":
             shares = np.full(pixels, share(plan, keep=np.ones((frames, 1), bool))[0], plan.dtype)
         values, flags = np.empty(pixels, plan.dtype), np.zeros(pixels, np.uint8)
-        left_out = np.zeros(pixels, np.uint16) if plan.counts else None
+        left_out = np.zeros(pixels, np.uint16) if plan.settings.map_left_out else None
         return cls(start * plan.shape[1], values, flags, shares, left_out, np.zeros(frames, int), [])
 
     @property
@@ -167,7 +165,7 @@ def _combine(plan: Plan, band: Band) -> None:
         rows, highest = reader.read(first, last), math.inf
         tile = band.only(first * width, (last - first) * width)
         doubtful: BoolArray = np.ones(tile.values.size, bool)
-        if full := in_full(plan, rows):
+        if full := _in_full(plan, rows):
             rows = with_own_errors(rows)
         elif can_tell(plan):
             with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not untouched
@@ -202,6 +200,13 @@ def _full(plan: Plan, waiting: list[Batch], *, at_end: bool) -> Iterator[Batch]:
         waiting.clear()
         for first in range(0, together.place.size, at_once):
             yield together.only(np.arange(first, min(first + at_once, together.place.size)))
+
+
+def _in_full(plan: Plan, rows: Rows) -> bool:
+    """Tell whether errors need every value of every pixel: they do but where the noise of the stack tells all."""
+    if plan.variance is None or rows.carry_variance:
+        return rows.carry_variance
+    return plan.variance == "scatter" or any(part.shared_keys for part in rows.parts or ())
 
 
 def _combine_with_errors(plan: Plan, band: Band, rows: Rows, batch: Batch) -> Errors:

@@ -20,16 +20,6 @@ QUIETEST = 0.02
 """No frame is taken for quieter than this fraction of the others: what says so is chance."""
 
 
-def frames_carry_variance(frames: Sequence[Image]) -> bool:
-    """Tell whether every frame carries a variance, before any pixel is read."""
-    return all(_carries(frame) for frame in frames)
-
-
-def _carries(frame: Image) -> bool:
-    source = frame.source
-    return source.stored is None and source.rows(0, 0).variance is not None
-
-
 def carried_variances(frames: Sequence[Image], scale: Array) -> Array:
     """Give the typical variance that each frame carries, scaled as it is, over the mean of all."""
     height, width = frames[0].shape

@@ -170,7 +170,7 @@ def _found_in_electrons(found: Any, gain: float) -> Any:
         return None
     return attrs.evolve(
         found,
-        amplifiers=tuple(attrs.evolve(one, noise=one.noise.scaled(gain)) for one in found.amplifiers),
+        measured=found.measured.scaled(gain),
         level=None if found.level is None else found.level * gain,
         offsets=tuple(offset * gain for offset in found.offsets),
     )

@@ -11,12 +11,12 @@ import numpy as np
 from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.statistics.frame_levels import Shifts
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.noise_fit import Sample, measure_stack_noise, sample_of
+from pipeline.statistics.noise_fit import NoiseSample, measure_stack_noise, sample_of
 
 CONTRAST = 1.3
 """Parts whose variances differ by less than this factor are one."""
 
-SIGNIFICANT = 8.0
+SIGNIFICANT_CHANGE = 8.0
 """A step of the noise counts from so many of its standard errors."""
 
 FEW_LINES = 4
@@ -65,7 +65,7 @@ def amplifiers_of(
     )
 
 
-def _relative(sampled: Sampled, sample: Sample, noise: Noise) -> Array:
+def _relative(sampled: Sampled, sample: NoiseSample, noise: Noise) -> Array:
     """Give the variance over frames of each sampled pixel, (rows, columns), over what is expected of its level."""
     relative = (sample.variance / noise.variance(sample.level, sample.step)).reshape(-1, sampled.columns.size)
     return np.where(np.isfinite(relative), relative, 1.0)
@@ -98,7 +98,7 @@ def _split(logs: Array, start: int, stop: int, parts: int) -> list[int]:
     strength = np.where((before >= FEW_LINES) & (count - before >= FEW_LINES), np.abs(gap) * weight / scatter, 0)
     cut = start + int(strength.argmax()) + 1
     contrast = abs(float(np.median(logs[start:cut]) - np.median(logs[cut:stop])))
-    if strength.max() < SIGNIFICANT or contrast < np.log(CONTRAST):
+    if strength.max() < SIGNIFICANT_CHANGE or contrast < np.log(CONTRAST):
         return []
     return [*_split(logs, start, cut, parts // 2), cut, *_split(logs, cut, stop, parts // 2)]
 

@@ -29,7 +29,7 @@ FIT_ROUNDS = 6
 
 
 @attrs.frozen(eq=False, repr=False)
-class Sample:
+class NoiseSample:
     """Sampled pixels: their level, largest step to a neighbour, variance over frames, and its degrees of freedom."""
 
     level: Array
@@ -43,13 +43,13 @@ class Sample:
         return int(np.median(self.freedom)) if self.freedom.size else 0
 
     @property
-    def telling(self) -> Sample:
+    def telling(self) -> NoiseSample:
         """The pixels that have two values or more."""
         enough = self.freedom > 0
-        return self if enough.all() else Sample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
+        return self if enough.all() else NoiseSample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
 
 
-def sample_of(stacks: Sequence[Array], shifts: Shifts) -> Sample:
+def sample_of(stacks: Sequence[Array], shifts: Shifts) -> NoiseSample:
     """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
     sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
     window = Window.of(shifts.taken_from(sample))
@@ -61,7 +61,7 @@ def sample_of(stacks: Sequence[Array], shifts: Shifts) -> Sample:
     ]
     steps = np.concatenate([largest_step(level).reshape(-1) for level in levels])
     shown = map(_beside, levels) if len(sample) == 2 else levels
-    return Sample(np.concatenate([level.reshape(-1) for level in shown]), steps, variance, window.size - 1)
+    return NoiseSample(np.concatenate([level.reshape(-1) for level in shown]), steps, variance, window.size - 1)
 
 
 def _beside(level: Array) -> Array:
@@ -72,7 +72,7 @@ def _beside(level: Array) -> Array:
 
 
 def measure_stack_noise(
-    stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None, sample: Sample | None = None
+    stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None, sample: NoiseSample | None = None
 ) -> Noise:
     """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
 
@@ -91,7 +91,7 @@ def measure_stack_noise(
     return _with_motion(noise, sample, fit_counting=counting is None) if kind in MOVING else noise
 
 
-def _above_pedestal(counting: Noise, sample: Sample) -> Noise:
+def _above_pedestal(counting: Noise, sample: NoiseSample) -> Noise:
     """Fit the one thing that gain and read noise leave open: how much of the level is a bias, which has no noise."""
     calm = sample.step <= np.quantile(sample.step, 0.5)
     typical = _typical(sample.variance[calm], sample.degrees)
@@ -99,11 +99,11 @@ def _above_pedestal(counting: Noise, sample: Sample) -> Noise:
     return Noise(a=a, b=counting.b, floor=max(QUANTISATION, counting.a))
 
 
-def _pooled(sample: Sample) -> float:
+def _pooled(sample: NoiseSample) -> float:
     return max(float(np.median(sample.variance)), QUANTISATION) if sample.variance.size else QUANTISATION
 
 
-def _counting_noise(sample: Sample, kind: str) -> Noise:
+def _counting_noise(sample: NoiseSample, kind: str) -> Noise:
     """Fit a + b·level; of lights and arcs to the calmer half of the pixels only.
 
     Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
@@ -142,7 +142,7 @@ def _seen_from_above(stacks: Sequence[Array]) -> float:
     return float(((middle[1] - middle[0]) / (normal.inv_cdf(1 - above[1]) - normal.inv_cdf(1 - above[0]))) ** 2)
 
 
-def _with_motion(noise: Noise, sample: Sample, fit_counting: bool) -> Noise:
+def _with_motion(noise: Noise, sample: NoiseSample, fit_counting: bool) -> Noise:
     """Add what shifts and changes of flux or seeing do at steep and bright places, where it can be told from 0.
 
     All terms are fitted together, lest the photon noise of a bright trace be taken for motion.  Motion that shows is

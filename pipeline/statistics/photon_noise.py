@@ -18,7 +18,7 @@ ROUNDS = 8
 MAY_MOVE = 0.5
 """By so many pixels exposures may have moved against each other: what that does counts as noise of the fit."""
 
-TELLING = 25.0
+STEEP = 25.0
 """Motion would show where a step to a neighbour, squared, is so many times the noise."""
 
 MOVED = 1.25
@@ -29,7 +29,7 @@ PEAK = 5.0
 
 
 @attrs.frozen(eq=False, repr=False)
-class Sample:
+class PhotonSample:
     """Sampled pixels with all their values and neighbours, over the frames of a stack.
 
     Their level, the mean level of the neighbours left and right, the variance over frames with its degrees of freedom,
@@ -44,7 +44,7 @@ class Sample:
     degrees: int
 
     @classmethod
-    def of(cls, blocks: Sequence[Array], shifts: Shifts) -> Sample | None:
+    def of(cls, blocks: Sequence[Array], shifts: Shifts) -> PhotonSample | None:
         """Measure sampled blocks of rows, (frames, rows, columns); None where there are too few pixels."""
         parts = [_measured(block, shifts) for block in blocks if block.shape[2] > 2]
         if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
@@ -82,7 +82,7 @@ def in_unit_of(image: Image, noise: Noise) -> Noise | None:
     return noise.scaled(factor / image.exposure) if image.exposure else None
 
 
-def photon_noise(sample: Sample | None, judged: Noise, slope: float | None = None) -> Noise:
+def photon_noise(sample: PhotonSample | None, judged: Noise, slope: float | None = None) -> Noise:
     """Fit a + b·level to the variances of sampled pixels.
 
     Where frames have moved, steep and bright places say more of that than of photons.  A known slope does not mind;
@@ -99,7 +99,7 @@ def photon_noise(sample: Sample | None, judged: Noise, slope: float | None = Non
     return found
 
 
-def _fitted(sample: Sample, judged: Noise, may_move: float, slope: float | None = None) -> tuple[float, float]:
+def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float | None = None) -> tuple[float, float]:
     """Fit a and, unless it is given, b, the neighbours' level standing in for the pixels' own.
 
     A faint pixel's level is as noisy as its variance is small, which flattens the slope of an ordinary fit; the mean
@@ -124,9 +124,9 @@ def _fitted(sample: Sample, judged: Noise, may_move: float, slope: float | None 
     return a, b
 
 
-def _moved(sample: Sample, expected: Array) -> bool:
+def _moved(sample: PhotonSample, expected: Array) -> bool:
     """Tell whether steep places vary more than photons explain."""
-    steep = sample.step**2 > TELLING * expected
+    steep = sample.step**2 > STEEP * expected
     count, degrees = int(steep.sum()), sample.degrees
     if count < FEW_PIXELS:
         return False

@@ -137,6 +137,40 @@ def bounds_of(lows: Array, highs: Array) -> tuple[Array, Array, Array, Array]:
     return low, high, median_low, median_high
 
 
+COMPARED_IN_FULL = 32
+"""Bounds are sought among all values of so many frames, and of more among the smaller and the larger of each two."""
+
+
+def bounds_by_pairs(stack: Array) -> tuple[Array, Array]:
+    """Give what is no more than the lower and no less than the upper middle value, by two operations on all frames.
+
+    Half of all values are no less than the least of the greater values of pairs of frames, and one more is no less
+    than the greatest of the lesser ones: so the smaller of these two is no more than the lower middle value.  The same
+    holds upside down.
+    """
+    pairs = len(stack) // 2
+    most = np.maximum.reduce(np.minimum(stack[:pairs], stack[pairs : 2 * pairs]))
+    least = np.minimum.reduce(np.maximum(stack[:pairs], stack[pairs : 2 * pairs]))
+    return np.minimum(least, most), np.maximum(least, most)
+
+
+def bounds_of_middles(stack: Array, out: int) -> tuple[Array, Array]:
+    """Give what is no more than the lower and no less than the upper middle value, up to ``out`` values left out.
+
+    Of many frames that is told by the smaller and the larger of each two.
+    """
+    count = len(stack)
+    above = count - (count - out - 1) // 2  # so many values are no less than the lower one
+    if count <= COMPARED_IN_FULL:
+        least, most = ranked(stack, (count - above, above - 1))
+        return least, most
+    pairs = count // 2
+    few = -(-above // 2)
+    (least,) = ranked(np.minimum(stack[:pairs], stack[pairs : 2 * pairs]), (pairs - few,), used_up=True)
+    (most,) = ranked(np.maximum(stack[:pairs], stack[pairs : 2 * pairs]), (few - 1,), used_up=True)
+    return least, most
+
+
 def least_squares(extremes: tuple[Array, ...], mean: FloatArray, error: Array | float, frames: int) -> FloatArray:
     """Give what is no more than the sum of the squares of how far all values of a pixel lie from their mean.
 

@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 from pipeline import Image
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import ENOUGH_FRAMES, MOST_OUT, judge, plain_hits, rule_of
-from pipeline.stacking.plan import Wanted, plan_of
+from pipeline.stacking.plan import CombineSettings, plan_of
 from pipeline.stacking.screening import NO_SHIFT, ResidualShift, safe_from_noise, safe_from_squares
 from pipeline.stacking.sigma_clip import ByOwnSpread, by_variance, kept_values
 from pipeline.stacking.stack_rows import Batch
-from pipeline.statistics.medians import bounds_by_pairs, bounds_of_middles
 from pipeline.statistics.noise import Noise
-from pipeline.statistics.pixel_summary import Asked, bounds_of, extremes_of, fine_groups_of, groups_of, summarise
+from pipeline.statistics.pixel_summary import (
+    Asked,
+    bounds_by_pairs,
+    bounds_of,
+    bounds_of_middles,
+    extremes_of,
+    fine_groups_of,
+    groups_of,
+    summarise,
+)
 from pipeline.statistics.robust import robust_mean, robust_means
 
 PIXELS = 400
@@ -214,7 +222,7 @@ def test_judging_is_going_through_the_rounds(seed, frames, dtype, clip, share, m
     stack = stack.astype(dtype) if np.dtype(dtype).kind == "f" else np.rint(stack).astype(dtype)
     frames = tuple(Image.of(plane.reshape(20, -1), kind=kind, exposure=1) for plane in stack)
     ones = np.ones(len(frames))
-    plan, _ = plan_of(frames, ones, ones, Wanted(method, clip, None, map_left_out=False))
+    plan = plan_of(frames, CombineSettings(method, clip, None, map_left_out=False), scale=ones, weighing=ones)
     which = np.flatnonzero(random.random(PIXELS) < 0.7)
     order = [next(i for i, frame in enumerate(frames) if frame is one) for one in plan.frames]
     unusable = (random.random((len(frames), which.size)) < share) if share else None

@@ -14,7 +14,7 @@ from strategies import CLIPS, flags_of, frames_of, kinds, methods, quick, stacks
 
 from pipeline import Clip, FrameSet, Image, Noise, combine, open_frame, running
 from pipeline.stacking.judge import steps_of
-from pipeline.stacking.plan import Wanted, plan_of
+from pipeline.stacking.plan import CombineSettings, plan_of
 from pipeline.statistics.noise import largest_step, typical_level
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
@@ -77,8 +77,11 @@ def test_the_steps_of_some_pixels_are_those_of_the_whole_image(stack, stored, ra
 
 
 def assert_steps(frames, stack, random):
-    wanted, ones = Wanted("mean", Clip(noise=Noise(a=1.0, d=0.1)), None, map_left_out=False), np.ones(len(stack))
-    plan, _ = plan_of(frames.frames, ones, ones, wanted)
+    settings, ones = (
+        CombineSettings("mean", Clip(noise=Noise(a=1.0, d=0.1)), None, map_left_out=False),
+        np.ones(len(stack)),
+    )
+    plan = plan_of(frames.frames, settings, scale=ones, weighing=ones)
     height, width = stack.shape[1:]
     first = random.randrange(height)
     last = random.randrange(first, height) + 1
