@@ -1,12 +1,19 @@
 """The screen may only pass pixels that lose nothing: with and without it the results are the same."""
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
+from hit_stacks import PIXELS, stack_of
+from hypothesis import given
+from hypothesis import strategies as st
 from made_frames import on_disk
-from strategies import frames_of
+from strategies import examples, frames_of, seeds
 
 from pipeline import Clip, FrameSet, Image, Noise, combine, open_frame
+from pipeline.stacking.screening import NO_SHIFT, ResidualShift, safe_from_noise, safe_from_squares
+from pipeline.stacking.sigma_clip import ByOwnSpread, by_variance, kept_values
+from pipeline.statistics.pixel_summary import Asked, summarise
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -155,3 +162,103 @@ def test_looking_closer_at_floats_that_differ_in_level_changes_nothing(monkeypat
     exact = combine(frames_of(stack, kind="bias"))
     assert screened.pixels == exact.pixels
     assert screened.found.rejected == exact.found.rejected
+
+
+@examples(300)
+@given(
+    seeds,
+    st.integers(2, 30),
+    st.sampled_from([0.0, 0.3, 2.0]),
+    st.sampled_from([0.0, 0.02, 0.15]),
+    st.sampled_from([0.0, 0.02, 0.5]),
+    st.sampled_from([Clip(), Clip(low=3, high=4), Clip(low=1, high=1), Clip(high=np.inf)]),
+    st.booleans(),
+)
+def test_what_is_safe_by_the_noise_loses_nothing(seed, frames, blur, tilt, b, clip, whole):
+    """Of a scene of all levels, most of them alike, frames shifted as above."""
+    random = np.random.default_rng(seed)
+    noise, base = Noise(a=9.0, b=b, floor=0.1), 500.0
+    level = np.where(random.random(PIXELS) < 0.8, 500, 10 ** random.uniform(2, 4, PIXELS))
+    factors, at_base = 1 + random.uniform(-tilt, tilt, frames), random.uniform(-blur, blur, frames)
+    offsets = at_base - (factors - 1) * base
+    even = random.normal(level, np.sqrt(noise.variance(level)), (frames, PIXELS))
+    stack = even * factors[:, None] + offsets[:, None]
+    stack = np.rint(stack).astype(np.int16) if whole else stack
+    found = summarise(stack, Asked(np.zeros(frames, int)))
+    residual = ResidualShift(zero=0.0, base=base, blur=np.abs(at_base).max(), apart=np.ptp(at_base), tilt=tilt)
+    even = (stack - offsets[:, None]) / factors[:, None]
+    keep = kept_values(even, clip, by_variance(clip, lambda level, _: noise.variance(level)))
+    assert not (safe_from_noise(found, clip, noise, residual) & ~keep.all(axis=0)).any()
+
+
+@pytest.mark.parametrize(("power", "b", "variance"), [(15, 10.0, 0.12), (16, 2.0, 0.1), (20, 10.0, 2.0)])
+def test_levels_that_single_precision_rounds_have_less_noise_perhaps(power, b, variance):
+    """Read noise that nearly cancels the level's, where shifting values rounds them up."""
+    low = np.float32(2**power - 2.0 ** (power - 24))
+    noise, shifts = Noise(a=variance - b * (float(low) + 1), b=b), np.full(5, -1)
+    for height in 5 * np.sqrt(variance) * (1 + np.linspace(1e-3, 0.3, 60)):
+        stack = np.full((5, 64), low)
+        stack[2] += np.float32(height)
+        found = summarise(stack, Asked(shifts))
+        even = stack.astype(float) + 1
+        keep = kept_values(even, Clip(), by_variance(Clip(), lambda level, _: noise.variance(level)))
+        safe = safe_from_noise(found, Clip(), noise, attrs.evolve(NO_SHIFT, base=float(low)))
+        assert not (safe & ~keep.all(axis=0)).any()
+
+
+def assert_not_safe(stack, offsets, factors, noise, residual):
+    """The last pixel loses a value, and all others are alike."""
+    even = (stack - offsets[:, None]) / factors[:, None]
+    keep = kept_values(even, Clip(), by_variance(Clip(), lambda level, _: noise.variance(level)))
+    assert not keep[:, -1].all()
+    found = summarise(stack.astype(np.int16), Asked(np.zeros(len(stack), int)))
+    assert safe_from_noise(found, Clip(), noise, residual)[:-1].all()
+    assert not safe_from_noise(found, Clip(), noise, residual)[-1]
+
+
+def test_limits_are_those_of_the_level_that_shifts_leave():
+    """Frames 1 ADU high, at a level whose noise grows by ten of its variances with each ADU."""
+    stack = np.full((5, 200), 1001)
+    stack[2, -1] += 6
+    residual = attrs.evolve(NO_SHIFT, base=1000.0, blur=1.0)
+    assert_not_safe(stack, np.ones(5), np.ones(5), Noise(a=1 - 10 * 1000, b=10.0), residual)
+
+
+def test_limits_of_usual_levels_hold_for_no_others():
+    """A fainter pixel has less noise, a brighter one is shifted by more."""
+    stack, alike = np.full((5, 200), 5000), np.ones(5)
+    stack[:, -1], stack[2, -1] = 100, 150
+    noise, residual = Noise(a=9.0, b=0.5), attrs.evolve(NO_SHIFT, base=5000.0)
+    assert_not_safe(stack, 0 * alike, alike, noise, residual)
+    factors = np.array([1, 1, 1, 1, 1.1])
+    stack[:, -1] = 20_000  # of which the last frame shows 1,500 more, or so it should
+    assert_not_safe(stack, (1 - factors) * 5000, factors, noise, attrs.evolve(residual, tilt=0.1))
+
+
+def test_most_pixels_of_a_scene_are_safe_whatever_its_brightest_ones_are():
+    random = np.random.default_rng(3)
+    noise = Noise(a=9.0, b=0.5)
+    level = np.where(random.random(PIXELS) < 0.02, 30_000, 500)
+    stack = np.rint(random.normal(level, np.sqrt(noise.variance(level)), (3, PIXELS))).astype(np.int16)
+    residual = attrs.evolve(NO_SHIFT, base=500.0, tilt=0.01)
+    found = summarise(stack, Asked(np.zeros(3, int)))
+    assert safe_from_noise(found, Clip(), noise, residual)[level == 500].mean() > 0.95
+
+
+@given(seeds, st.integers(9, 80), st.sampled_from([0.0, 0.7, 5.0, 300.0]), st.sampled_from([0.0, 0.02]), st.booleans())
+def test_a_standard_deviation_is_never_overrated(seed, frames, sigma, hits, whole):
+    stack = stack_of(np.random.default_rng(seed), frames, sigma, 300, hits)
+    stack = stack if whole else stack * 1.1
+    found = summarise(stack, Asked(np.zeros(frames, int), spread=True))
+    assert (found.squares <= (np.var(stack.astype(float), axis=0) * frames) * (1 + 1e-5)).all()
+    for clip in (Clip("std", low=2, high=2), Clip("std", low=3, high=4)):
+        safe = safe_from_squares(found, frames, clip)
+        keep = ByOwnSpread(clip).kept(None, stack.astype(float))
+        assert keep[:, safe].all()
+
+
+@pytest.mark.parametrize("frames", [27, 50, 200])
+def test_most_pixels_are_safe_by_their_own_spread(frames):
+    stack = stack_of(np.random.default_rng(1), frames, 5.0, 300, 0.0)
+    found = summarise(stack, Asked(np.zeros(frames, int), spread=True))
+    assert safe_from_squares(found, frames, Clip("std")).mean() > 0.85

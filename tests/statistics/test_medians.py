@@ -2,11 +2,31 @@
 
 import numpy as np
 import pytest
+from hit_stacks import any_stacks
+from hypothesis import given
 
-from pipeline.statistics.medians import median_variance
+from pipeline.statistics.medians import median_variance, middles
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 8, 9, 25])
 def test_the_factors_of_the_median_are_those_of_normal_values(count):
     drawn = np.median(np.random.default_rng(1).normal(size=(200_000, count)), axis=1)
     assert float(median_variance(np.array(count))) == pytest.approx(count * drawn.var(), rel=0.012)
+
+
+@given(any_stacks)
+def test_the_middle_values_are_those_of_sorting(stack):
+    lower, upper = middles(stack)
+    ordered = np.sort(stack, axis=0)
+    np.testing.assert_array_equal(lower, ordered[(len(stack) - 1) // 2])
+    np.testing.assert_array_equal(upper, ordered[len(stack) // 2])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize(("count", "pixels"), [(2, 500), (9, 500), (20, 5000), (60, 5000), (101, 5000), (300, 5000)])
+def test_the_middle_of_many(count, pixels, dtype):
+    """Of few and of many pixels and frames, which are compared with each other or sorted."""
+    stack = np.random.default_rng(count).normal(120, 20, (count, pixels)).astype(dtype)
+    before, ordered = stack.copy(), np.sort(stack, axis=0)
+    np.testing.assert_array_equal(middles(stack), ordered[[(count - 1) // 2, count // 2]])
+    np.testing.assert_array_equal(stack, before)

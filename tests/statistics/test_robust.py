@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
 
-from pipeline.statistics.robust import fitted, kept, robust_mean
+from pipeline.statistics.robust import fitted, kept, robust_mean, robust_means
 
 
 def scattered(seed, size=200, sigma=2.0):
@@ -53,3 +53,13 @@ def test_a_fit_finds_the_curve_beneath_wild_values(seed, degree, wild):
     np.testing.assert_allclose(factors, truth, atol=1e-6)
     assert not good[off].any()
     assert good.sum() > 40
+
+
+@given(seeds, st.sampled_from([0.0, 0.3, 5.0]), st.sampled_from([1, 2, 7, 100]), st.booleans(), st.booleans())
+def test_robust_means_are_those_of_each_row(seed, sigma, size, whole, bad):
+    random = np.random.default_rng(seed)
+    rows = random.normal(100, sigma, (4, size))
+    rows[random.random(rows.shape) < 0.05] += 1000
+    rows = np.rint(rows) if whole else rows
+    rows[random.random(rows.shape) < 0.05 * bad] = np.nan
+    np.testing.assert_allclose(robust_means(rows), [robust_mean(row) for row in rows], rtol=1e-13)
