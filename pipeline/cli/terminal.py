@@ -53,7 +53,6 @@ WARNING_KINDS = {
 }
 """What the summary calls each kind of warning."""
 
-
 _COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What a terminal would obey, or what would change the order of what it shows; but for the line feed."""
 

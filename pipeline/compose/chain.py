@@ -9,32 +9,19 @@ import attrs
 import toolz
 
 from pipeline.compose.lazy import lazily
-from pipeline.compose.spool import within_budget
+from pipeline.compose.running import how_to_run
+from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
 
 A = TypeVar("A")
-
-
 B = TypeVar("B")
-
-
 C = TypeVar("C")
-
-
 D = TypeVar("D")
-
-
 E = TypeVar("E")
-
-
 F = TypeVar("F")
-
-
 G = TypeVar("G")
-
-
 H = TypeVar("H")
 
 
@@ -171,10 +158,20 @@ def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Im
     """Run steps on one of so many frames: what was read from disk and needed its whole image may go back to disk."""
     result: Image = toolz.pipe(frame, *parts)
     fresh = isinstance(result, Image) and not frame.in_memory
-    return within_budget(result, frames) if fresh else result
+    return _within_budget(result, frames) if fresh else result
 
 
 def _parts(step: Callable[[Image], Image]) -> list[Callable[[Image], Image]]:
     """Split a chain into its steps, each made lazy where it can be."""
     steps = step.steps if isinstance(step, Chain) else (step,)
     return [lazily(part() if isinstance(part, Stage) else part) for part in steps]
+
+
+def _within_budget(image: Image, frames: int) -> Image:
+    """Keep the pixels of an image in memory if those of so many frames have room in the budget, else in the spool."""
+    if not image.in_memory:
+        return image
+    pixels = image.pixels
+    planes = [pixels.values, pixels.flags, pixels.variance, *(pixels.values for _ in pixels.shared_keys)]
+    size = sum(plane.nbytes for plane in planes if plane is not None)
+    return attrs.evolve(image, data=SpooledPixels.of(pixels)) if size * frames > how_to_run().memory else image

@@ -13,9 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.compose.running import how_to_run
 from pipeline.errors import OutputError, StepError
-from pipeline.records.frames import Image
 from pipeline.records.pixels import Array, Pixels, Shared
 
 
@@ -166,13 +164,3 @@ class SpooledPixels:
     def loaded(self) -> SpooledPixels:
         """Give itself: it is quick to read."""
         return self
-
-
-def within_budget(image: Image, frames: int) -> Image:
-    """Keep the pixels of an image in memory if those of so many frames have room in the budget, else in the spool."""
-    if not image.in_memory:
-        return image
-    pixels = image.pixels
-    planes = [pixels.values, pixels.flags, pixels.variance, *(pixels.values for _ in pixels.shared_keys)]
-    size = sum(plane.nbytes for plane in planes if plane is not None)
-    return attrs.evolve(image, data=SpooledPixels.of(pixels)) if size * frames > how_to_run().memory else image

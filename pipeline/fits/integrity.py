@@ -16,22 +16,16 @@ import numpy as np
 
 CARD, BLOCK = 80, 2880
 
-
 LONGEST_HEADER = 2**22
 """Bytes in which a header ends: 50,000 cards."""
-
 
 TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 """What BITPIX may be, and numpy's names for it."""
 
-
 LARGEST = 2**60
 """Bytes that a file may have."""
 
-
 _END = re.compile(rb"END(?:[ \0]|=|$)")
-
-
 _WHOLE = re.compile(r"\s*([-+]?\d{1,40})\s*(?:/.*)?")
 
 
@@ -143,8 +137,6 @@ def _data_size(head: bytes) -> int:
 
 
 ALL_ONES = 0xFFFFFFFF
-
-
 SUMMED_AT_ONCE = 2**20
 
 

@@ -33,7 +33,6 @@ _log = logging.getLogger("pipeline")
 LONGEST_LIST = 2**26
 """Bytes of a list: a million rows. What is longer is no list."""
 
-
 _NO_LIST = (
     (b"SIMPLE  =", "is a FITS file; expected a list of them: a CSV file of type, path, hdu"),
     (b"PK\x03\x04", "is a spreadsheet or zip archive; save the sheet as CSV (UTF-8)"),

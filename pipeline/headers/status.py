@@ -61,7 +61,6 @@ UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fr
     ("electron", "electrons", "e-", "e"), "electron"
 )
 
-
 _PER_SECOND = re.compile(
     r"(.+?)\s*(?:(?:/|\bper\b)\s*(?:s|secs?|seconds?)|[\s.*](?:s|secs?)\s*(?:\^|\*\*)?\s*\(?-1\)?)", re.IGNORECASE
 )
@@ -93,18 +92,13 @@ STEP_CARDS = {
 """Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
 are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
 
-
 CALSTAT_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 """The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
-
 
 RESPONSE = "RESPONSE"
 """Our own card for a finished flat: values without unit, of mean 1."""
 
-
 _FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
-
-
 _NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
 
 

@@ -77,7 +77,6 @@ def pixels_of(thing: Any) -> Pixels:
 SHARED_KEY = "SHAREKEY"
 """The card that names the error in a SHARED HDU: errors of one key are one error, in whatever file they stand."""
 
-
 _NAMES = re.compile(r"MASK|UNCERT|FLAGS|SHARED\d+")
 
 

@@ -114,10 +114,8 @@ def _untouched_by_medians(batch: Batch, plan: Plan) -> BoolArray:
 Ends: TypeAlias = tuple[FloatArray, FloatArray]
 """What a number lies between."""
 
-
 MOST_OUT = 4
 """Pixels that lose more values than these are not plain."""
-
 
 ENOUGH_FRAMES = 8
 """Of fewer frames so few would be left that each moves the median by much."""

@@ -24,7 +24,6 @@ from pipeline.statistics.order_statistics import true_in_each
 Errors: TypeAlias = tuple[FloatArray | None, Shared]
 """The own variance of some rows, and what they share with other images."""
 
-
 LEFT_OF_ROUNDING = (0.6, 1.0)
 """The variance of rounding that is left in the median of an even and an odd number of whole numbers, over that of one:
 of an even number two are in the middle, and most often they are rounded apart."""

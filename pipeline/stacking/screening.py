@@ -23,18 +23,14 @@ from pipeline.statistics.pixel_summary import Asked, PixelSummary, difference, m
 OFF_IN_SINGLE, OFF_IN_DOUBLE = 2e-7, 1e-9
 """More than what is computed in either precision may be off, of itself and in units of pixel values."""
 
-
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
-
 
 SAMPLED_LEVELS, UNUSUAL = 1000, 50
 """Of so many pixels one in so many lies above, and one below, the usual levels."""
 
-
 ULPS = 4
 """Differences of floats, shifted perhaps, are off by no more than so many units in the last place of the values."""
-
 
 TINY_VARIANCE = 1e-30
 """Of a variance below this single precision holds but a few digits, or none."""

@@ -29,8 +29,6 @@ from pipeline.records.pixels import Pixels
 SAME_GAIN = 1e-3
 
 _IN_ADU = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
-
-
 Gain: TypeAlias = float | tuple[float, ...] | None
 
 

@@ -57,7 +57,8 @@ def subtract_overscan(
     :raises HeaderError: a card is there and is no section.
     """
     _check_settings(method, order, amplifiers)
-    readouts = _readouts(image, amplifiers_of_every_hdu(image, amplifiers) or declared_amplifiers(image))
+    told = amplifiers_of_every_hdu(image, amplifiers) if amplifiers else declared_amplifiers(image)
+    readouts = _readouts(image, told)
     if not readouts:
         return image
     mosaic = Mosaic.of(readouts, image.name)

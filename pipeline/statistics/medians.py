@@ -10,14 +10,11 @@ from pipeline.statistics.order_statistics import ranked
 ALWAYS_COMPARED = 8
 """The middle of so few frames is found at once by comparing them with each other."""
 
-
 MOST_COMPARED = {1: 1000, 2: 1000, 4: 100, 8: 50}
 """Values of so many bytes are compared with each other up to so many frames; those of more frames are sorted."""
 
-
 FEWEST_COMPARED = 4096
 """Fewer pixels than these are sorted, which is quicker then."""
-
 
 IN_CACHE = 2**17
 """Frames are compared in blocks of so many pixels, which stay in the cache."""

@@ -64,7 +64,6 @@ def _merge_sort(count: int) -> Iterator[tuple[int, int]]:
 SORTED_BY_COMPARING = {"i": 32, "u": 32, "f": 12}
 """Up to so many values of each pixel are put in order more quickly by comparing whole frames than by sorting."""
 
-
 EQUALLY_NEAR = 1e-9
 """Distances from the centre that differ by less than this fraction are equal: the two values around a median are."""
 

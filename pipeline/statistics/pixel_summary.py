@@ -189,14 +189,11 @@ def least_squares(extremes: tuple[Array, ...], mean: FloatArray, error: Array | 
 
 MOST_IN_16_BITS = 2**16 - 1
 
-
 FAR_PIXELS = 256
 """One base serves all pixels if no more than one in so many lie too far above it."""
 
-
 ROUNDED_MEAN = 2.0**-7
 """Single precision holds the mean of numbers of 16 bits to better than this."""
-
 
 EXACT_IN_SINGLE = 128
 """Sums of so many numbers of 16 bits, shifted or not, are exact in single precision."""

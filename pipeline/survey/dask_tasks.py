@@ -23,7 +23,6 @@ from pipeline.survey.tasks import run_own_tasks, run_task
 
 Item = TypeVar("Item")
 
-
 TASKS_AHEAD = 2
 """For each thread of the workers one task that it does, and one that is ready when that is done."""
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from strategies import pixels, quick
 
 from pipeline import FrameSet, Image, Pixels, chain, combine, each, flag_saturated, open_frame, running, stage
-from pipeline.compose.spool import SpooledPixels, add_to_spool, within_budget
+from pipeline.compose.chain import _within_budget as within_budget
+from pipeline.compose.spool import SpooledPixels, add_to_spool
 from pipeline.errors import OutputError, StepError
 
 
