@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from benchmarks.identical.tolerance import CARDS_LEFT_OUT, JSON_LEFT_OUT, STORED_AS, TOLD, api, state_words
+from benchmarks.identical.tolerance import CARDS_LEFT_OUT, HELD, JSON_LEFT_OUT, STORED_AS, TOLD, api, state_words
 
 WRAPPED = 70
 """A line of HISTORY from this length on goes on in the next: 72 characters, less blanks at its end."""
@@ -28,7 +28,8 @@ def described(value, key=""):
     """Give (name, array or text) of everything that a value holds; of a record, field by field."""
     if attrs.has(type(value)):
         for field in attrs.fields(type(value)):
-            yield from described(getattr(value, field.name), inside(key, field.name.lstrip("_")))
+            for name in HELD.get(field.name, (field.name,)):
+                yield from described(getattr(value, name), inside(key, name.lstrip("_")))
         for name in TOLD.get(key.rpartition(".")[2], ()):
             if hasattr(type(value), name):
                 yield from _property(value, name, inside(key, name))

@@ -26,6 +26,9 @@ MODULES = {
 KEYS: dict[str, str] = {}
 """Names of what a record holds by their former ones, dotted as in ``found.rejected``."""
 
+HELD = {"measured": ("amplifiers", "gain")}
+"""What a record holds in a field of this name today, and told by fields of its own before."""
+
 TOLD = {"found": ("frames", "noise", "read_noise")}
 """What a record tells beside its fields, by what it is called; a checkout that has no such property is silent."""
 
