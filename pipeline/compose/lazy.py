@@ -11,8 +11,9 @@ import numpy as np
 from pipeline.compose.running import running
 from pipeline.compose.stage import Step
 from pipeline.errors import StepError
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.pixels import Pixels
 
 
 def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:

@@ -14,7 +14,8 @@ import attrs
 import numpy as np
 
 from pipeline.errors import OutputError, StepError
-from pipeline.records.pixels import Array, Pixels, Shared
+from pipeline.records.arrays import Array, Shared
+from pipeline.records.pixels import Pixels
 
 
 class Spool:

@@ -17,8 +17,8 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.keyword_tables import Key
 from pipeline.headers.keywords import gain_from
 from pipeline.headers.values import number
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array
 
 _NAMED = re.compile(r"(?:DATASEC|TRIMSEC|[DT]SEC)([A-Z]|\d{1,4})")
 _IN_ADU = re.compile(r"\b(adu|dn)\b", re.IGNORECASE)

@@ -16,8 +16,9 @@ from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.headers.cards import Cards
 from pipeline.headers.wcs import cropped, mirrored
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.pixels import Flag, Pixels
 
 _SECTION = re.compile(
     r"(BIAS|DATA|TRIM|CCD|DET|AMP|PRE|POST)SEC([A-Z]|\d{0,2})|[ABCDPT]SEC([A-Z]|\d{1,4})|PILED|[AD]TV[12]|[AD]TM[12]_[12]"

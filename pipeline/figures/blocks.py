@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 STANDS_OUT = 5.0

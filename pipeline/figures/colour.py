@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 Stretch: TypeAlias = Literal["linear", "asinh", "log"]
 Limits: TypeAlias = Literal["zscale", "percentile", "minmax"]

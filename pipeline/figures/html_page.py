@@ -23,7 +23,8 @@ from pipeline.figures.layout import figure_layout, limit_choices, stretch_choice
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.tile_codec import FRACTION, TILE, Tile, deflated, encode_tiles
 from pipeline.figures.view import View
-from pipeline.records.pixels import Array, Flag
+from pipeline.records.arrays import Array
+from pipeline.records.pixels import Flag
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.figures.colour import STRETCHES, Appearance, Limits, Range, colour_scale
 from pipeline.figures.view import View
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 LIMIT_WORDS: dict[Limits, str] = {"zscale": "ZScale", "percentile": "99.5 %", "minmax": "min–max"}
 """What the buttons call the rules of limits."""

@@ -25,8 +25,9 @@ from pipeline.fits.write import write_whole
 from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality, quality_of
 from pipeline.night.summary import combined_words, step_words
+from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Array, Flag, Pixels
+from pipeline.records.pixels import Flag, Pixels
 from pipeline.stacking.result import CombineResult
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import ReducedImage

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 _COMPACT = {"float32": "f4", "float64": "f8", "int64": "i4", "int32": "i4", "uint8": "u1"}
 

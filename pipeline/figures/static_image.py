@@ -14,7 +14,7 @@ from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance, Range, colours, stretched, unstretched
 from pipeline.figures.figure import limits_of
 from pipeline.figures.view import View
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

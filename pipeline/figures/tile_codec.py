@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from pipeline.figures.blocks import CELL
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 TILE = 256
 """The side of a tile: a multiple of every block that is made of tiles."""

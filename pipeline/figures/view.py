@@ -13,8 +13,9 @@ from pipeline.errors import HeaderError, ShapeError
 from pipeline.figures.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.headers.cards import Cards
 from pipeline.headers.status import State
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.pixels import Pixels
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat

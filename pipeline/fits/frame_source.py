@@ -15,7 +15,8 @@ import numpy as np
 from pipeline.errors import FrameError
 from pipeline.fits.hdu_array import FrameArray, HduArray
 from pipeline.fits.stored_array import Origin
-from pipeline.records.pixels import Array, Pixels, sealed, working_dtype
+from pipeline.records.arrays import Array, sealed, working_dtype
+from pipeline.records.pixels import Pixels
 
 UNEQUAL = 1e-5
 """Variances that differ by less than this fraction differ by rounding alone."""

@@ -17,8 +17,8 @@ from pipeline.errors import HeaderWarning
 from pipeline.fits.file_access import OpenFile, keep_open
 from pipeline.fits.integrity import same_sum
 from pipeline.fits.stored_array import ArrayInFile, ArrayInOpenFile, Origin, StoredArray
+from pipeline.records.arrays import Array, working_dtype
 from pipeline.records.interop import UNSIGNED_BZERO
-from pipeline.records.pixels import Array, working_dtype
 
 
 class FrameArray(Protocol):

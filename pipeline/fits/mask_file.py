@@ -10,8 +10,8 @@ from astropy.io import fits
 from pipeline.fits.file_access import opened, packing_of, reading
 from pipeline.fits.hdu_index import forward
 from pipeline.fits.open import open_frame
+from pipeline.records.arrays import sealed
 from pipeline.records.interop import flags_hdu
-from pipeline.records.pixels import sealed
 from pipeline.stages.bad_pixels import Mask
 from pipeline.version import CREATOR
 

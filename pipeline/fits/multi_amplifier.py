@@ -29,8 +29,8 @@ from pipeline.fits.hdu_index import contents, forward
 from pipeline.fits.stored_array import Origin
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
+from pipeline.records.arrays import Array, working_dtype
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, working_dtype
 
 
 @attrs.frozen

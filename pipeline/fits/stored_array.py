@@ -22,7 +22,7 @@ from pipeline.compose.spool import SpooledArray
 from pipeline.errors import FrameError
 from pipeline.fits.file_access import OpenFile, in_our_words, opened, read_fully, reading, signature_of
 from pipeline.fits.integrity import BLOCK, sum_of_stream
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 UNPACKED = 4 * 2**20
 """So many bytes of a compressed file are unpacked at a time."""

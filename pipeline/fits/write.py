@@ -17,8 +17,8 @@ from astropy.io import fits
 from pipeline.errors import StepError
 from pipeline.fits.atomic import whole_file
 from pipeline.fits.mask_file import hdus_of_mask
+from pipeline.records.arrays import Array
 from pipeline.records.interop import shared_hdus
-from pipeline.records.pixels import Array
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark

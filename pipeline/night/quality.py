@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Array, Flag
+from pipeline.records.pixels import Flag
 from pipeline.stages.header import ReducedImage
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 

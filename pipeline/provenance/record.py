@@ -18,9 +18,9 @@ from pipeline.fits.atomic import whereabouts
 from pipeline.fits.file_access import signature_of
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.write import write_json
+from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import StepRecord
-from pipeline.records.pixels import Array
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 

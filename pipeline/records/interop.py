@@ -16,7 +16,8 @@ from astropy.io import fits
 from pipeline.errors import ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
-from pipeline.records.pixels import Array, Flag, Pixels, working_dtype
+from pipeline.records.arrays import Array, working_dtype
+from pipeline.records.pixels import Flag, Pixels
 
 UNSIGNED_BZERO = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 """Types of whole numbers with the BZERO that makes another of them."""

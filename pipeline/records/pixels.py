@@ -15,8 +15,6 @@ from pipeline.errors import ShapeError, StepError
 from pipeline.records.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
 from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
-__all__ = ["STICKY", "Array", "Flag", "Pixels", "Shared", "same_array", "seal", "sealed", "working_dtype"]
-
 
 class Flag(IntFlag):
     """Why a pixel should not be trusted: one bit a reason, 0 is good."""

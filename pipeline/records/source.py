@@ -6,7 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.arrays import Array
+from pipeline.records.pixels import Pixels
 
 
 @runtime_checkable

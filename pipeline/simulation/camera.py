@@ -6,8 +6,8 @@ import attrs
 import numpy as np
 
 from pipeline.headers.cards import Cards
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array
 
 
 def spectrum(rng: np.random.Generator, shape: tuple[int, int]) -> Array:

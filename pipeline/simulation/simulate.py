@@ -10,8 +10,8 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.errors import OutputError
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import FrameSet, Image
-from pipeline.records.pixels import Array, sealed
 from pipeline.simulation.camera import Chip, Detector, arc_lines, chip_of, expose, spectrum, stars
 
 

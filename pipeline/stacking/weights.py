@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Pixels, on_their_own
+from pipeline.records.pixels import Pixels, on_their_own
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import Shifts, sampled
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD

@@ -12,8 +12,9 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
+from pipeline.records.arrays import Array, same_array, seal, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Flag, Pixels, same_array, seal, sealed
+from pipeline.records.pixels import Flag, Pixels
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import QUANTISATION
 from pipeline.statistics.robust import MAD_TO_SIGMA

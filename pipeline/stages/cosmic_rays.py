@@ -15,8 +15,9 @@ from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image, check_shapes
-from pipeline.records.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.pixels import Flag, Pixels
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""

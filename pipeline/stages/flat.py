@@ -16,9 +16,10 @@ from pipeline.compose.stage import stage
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE, Done
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
-from pipeline.records.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.pixels import Flag, Pixels
 from pipeline.stages.checks import check_image
 from pipeline.statistics.robust import fitted
 

@@ -11,9 +11,10 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
-from pipeline.records.pixels import Array, Pixels, sealed
+from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_image, check_units
 from pipeline.statistics.robust import MAD_TO_SIGMA
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Flag, Pixels, sealed
+from pipeline.records.pixels import Flag, Pixels
 
 By: TypeAlias = Literal["nearest", "along", "across"]
 

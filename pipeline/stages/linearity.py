@@ -12,8 +12,9 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Pixels, sealed
+from pipeline.records.pixels import Pixels
 
 AFTERWARDS = ("overscan", "bias", "dark", "flat", "fringe")
 """What may be done to an image once it is linear, and not before."""

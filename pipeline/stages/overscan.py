@@ -18,8 +18,9 @@ from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.pixels import Pixels
 from pipeline.statistics.robust import fitted, kept
 
 LevelMethod: TypeAlias = Literal["mean", "median"]

@@ -14,9 +14,10 @@ from pipeline.detector.amplifier_values import plane_of_numbers, regions_of, sev
 from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import StepRecord
-from pipeline.records.pixels import Array, Flag, sealed
+from pipeline.records.pixels import Flag
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.overscan import subtract_overscan

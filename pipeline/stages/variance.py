@@ -17,8 +17,8 @@ from pipeline.detector.amplifier_values import regions_of
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.headers.keywords import gain, of_frame, read_noise
+from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array, sealed
 from pipeline.statistics.medians import median_variance
 from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.statistics.photon_noise import in_unit_of

@@ -8,7 +8,7 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 from pipeline.statistics.noise import MOVING, typical_level
 from pipeline.statistics.robust import MAD_TO_SIGMA, robust_mean, robust_means
 

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from pipeline.errors import SettingError
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 from pipeline.statistics.order_statistics import Window
 
 QUANTISATION = 1 / 12

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import attrs
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of
 from pipeline.statistics.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
 from pipeline.statistics.order_statistics import Window

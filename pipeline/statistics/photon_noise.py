@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from pipeline.headers.keywords import gain, of_frame
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Array
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
 from pipeline.statistics.noise import QUANTISATION, Noise, largest_step
 

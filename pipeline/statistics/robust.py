@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.records.pixels import Array
+from pipeline.records.arrays import Array
 
 MAD_TO_SIGMA = 1.482602218505602
 """1/Φ⁻¹(3/4): the standard deviation of a normal distribution over its median absolute deviation."""

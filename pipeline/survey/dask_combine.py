@@ -16,8 +16,9 @@ from pipeline.compose.lazy import LazyRows
 from pipeline.compose.running import how_to_run, running
 from pipeline.errors import StepError
 from pipeline.fits.frame_source import FitsSource
+from pipeline.records.arrays import Array
 from pipeline.records.frames import Image, Location
-from pipeline.records.pixels import Array, Pixels
+from pipeline.records.pixels import Pixels
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
 from pipeline.survey.dask_client import pass_through, result_of
