@@ -11,6 +11,9 @@ One table, one file::
     memory       (f) peak memory
     figures      (g) pages and pictures of a frame: bytes, processor time here and in the browser
     variance     whether uncertainties are true; on its own, ``python benchmarks/variance.py``
+    recovery     what the steps around the core find of what was put in; on its own, ``python -m benchmarks.recovery``
+    scaling      memory and time of large stacks on workers
+    survey       many nights on workers; on its own, ``python benchmarks/survey.py``
     entered      how many files of the package a call enters; on its own, ``python benchmarks/entered.py``
     identical/   whether two checkouts give the same bits; on its own, ``python -m benchmarks.identical``
     ------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from pipeline.cli.options import recipe_of
+from pipeline.cli.options import delimiter_of, recipe_of
 from pipeline.cli.outputs import check_outputs, master_paths, planned_products
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, read_every_hdu, write_every_hdu
@@ -29,8 +29,7 @@ def refuse_options_of_one_image(options: argparse.Namespace) -> None:
 
 def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Reduce a night HDU by HDU, and write the products of all into one file."""
-    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
-    nights = read_every_hdu(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key)
+    nights = read_every_hdu(options.filelist, delimiter=delimiter_of(options), exposure_key=options.exposure_key)
     first = next(iter(nights.values()))
     if not first.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")

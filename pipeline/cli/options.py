@@ -80,13 +80,20 @@ def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None)
     )
 
 
+def delimiter_of(options: argparse.Namespace) -> str:
+    """Give what stands between the cells of the list, a tab by its name."""
+    delimiter: str = options.delimiter
+    return "\t" if delimiter in ("tab", "\\t") else delimiter
+
+
 def night_of(options: argparse.Namespace) -> FrameSet:
     """Read the file list, and tell what it holds.
 
     :raises FileListError: with every problem of the list and of the files it names.
     """
-    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
-    frames = read_night(options.filelist, delimiter=delimiter, exposure_key=options.exposure_key, plane=options.plane)
+    frames = read_night(
+        options.filelist, delimiter=delimiter_of(options), exposure_key=options.exposure_key, plane=options.plane
+    )
     counts = [frame_words(frames.of_kind(kind)) for kind in KINDS if frames.of_kind(kind).frames]
     printer_of(options)(f"{options.filelist}: {', '.join(counts)}")
     return frames

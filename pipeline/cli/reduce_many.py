@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable
 
-from pipeline.cli.options import client_of
+from pipeline.cli.options import client_of, delimiter_of
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
 from pipeline.night.recipe import Recipe
@@ -30,7 +30,7 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
     survey = Survey(
         recipe=recipe,
         output_dir=options.output_dir,
-        delimiter="\t" if options.delimiter in ("tab", "\\t") else options.delimiter,
+        delimiter=delimiter_of(options),
         exposure_key=options.exposure_key,
         plane=options.plane,
         strict=options.strict,

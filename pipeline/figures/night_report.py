@@ -205,7 +205,7 @@ def _frame_rows(kind: str, image: Image | ReducedImage) -> Iterable[str]:
 
 
 def _history(product: ReducedImage) -> list[str]:
-    items = "".join(f"<li><code>{_safe(ran)}</code></li>" for ran in product.history)
+    items = "".join(f"<li><code>{_safe(step)}</code></li>" for step in product.history)
     return ["<h2>History</h2>", f"<ol>{items}</ol>"]
 
 

@@ -21,7 +21,7 @@ from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
-from pipeline.version import CREATOR
+from pipeline.version import made_by_us
 
 _OF_ONE_IMAGE = re.compile(
     r"|COMMENT|HISTORY|SIMPLE|BITPIX|EXTEND|NAXIS\d*|BUNIT|WCS.*|LONGSTRN"
@@ -74,7 +74,7 @@ def _image_hdus(where: Location) -> dict[int | str, int | str]:
         open_frame(where.path)  # which says what is wrong
     packing = packing_of(where.path)
     with reading(where.path, 0), opened(where.path, packing) as stream, fits.open(stream, memmap=False) as hdus:
-        ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
+        ours = made_by_us(hdus[0].header.get("CREATOR"))
         every = list(forward(hdus))
         called = [str(hdu.name) if number else "" for number, hdu in every]
         images = [

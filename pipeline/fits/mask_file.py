@@ -13,7 +13,7 @@ from pipeline.fits.open import open_frame
 from pipeline.records.arrays import sealed
 from pipeline.records.interop import flags_hdu
 from pipeline.stages.bad_pixels import Mask
-from pipeline.version import CREATOR
+from pipeline.version import CREATOR, made_by_us
 
 
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:
@@ -43,6 +43,6 @@ def _named(path: str | Path) -> tuple[bool, str | None]:
         return False, None  # open_frame says what is wrong
     packing = packing_of(str(path))
     with reading(str(path), 0), opened(str(path), packing) as stream, fits.open(stream, memmap=False) as hdus:
-        ours = str(hdus[0].header.get("CREATOR", "")).startswith(CREATOR.split()[0])
+        ours = made_by_us(hdus[0].header.get("CREATOR"))
         names = [str(hdu.name) for _, hdu in forward(hdus)]
     return ours, next((name for name in (("FLAGS", "MASK") if ours else ("MASK",)) if name in names), None)

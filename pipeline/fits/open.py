@@ -24,7 +24,7 @@ from pipeline.headers.exposure import Reading, exposure_reading, parse_exposure_
 from pipeline.headers.status import state_of
 from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
-from pipeline.version import CREATOR
+from pipeline.version import made_by_us
 
 _log = logging.getLogger("pipeline")
 
@@ -98,7 +98,7 @@ def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[Fits
             )
         array = hdu_array_of(hdus, number, where.path, packing, chosen)
         headers = tuple(cards_of(hdus[index], where.path, packing) for index in ((number, 0) if number else (0,)))
-        ours = str(headers[-1].get("CREATOR", "")).startswith(CREATOR.split()[0])
+        ours = made_by_us(headers[-1].get("CREATOR"))
         if not ours or is_companion(str(hdus[number].name)):
             return FitsSource(array), headers
         return _with_companions(hdus, number, where, array, packing), headers

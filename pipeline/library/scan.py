@@ -18,7 +18,7 @@ from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.records.frames import KINDS, Image
 from pipeline.stacking.compatibility import EQUAL_EXPOSURES
-from pipeline.version import CREATOR
+from pipeline.version import made_by_us
 
 FRAME_NAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
@@ -118,7 +118,7 @@ def frame_in(path: Path, shown: Path) -> FoundFrame:
 def frame_of(image: Image, path: str, hdu: int | str = 0) -> FoundFrame:
     """Make a row of an opened image."""
     cards = image.header
-    if str(cards.get("CREATOR", "")).startswith(CREATOR.split()[0]):
+    if made_by_us(cards.get("CREATOR")):
         return FoundFrame(path, hdu, note="a product of ccd-pipeline")
     kind = kind_of(cards)
     return FoundFrame(

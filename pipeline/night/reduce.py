@@ -1,7 +1,9 @@
 """The order of a reduction: one chain, from linearity to orientation, to use as it is or to copy and change.
 
-- each raw frame: saturation flagged, made linear, bad pixels flagged, overscan out, trimmed;
-- put together: combined, bias out, photons counted, dark out, cosmic rays cleaned, divided by the flat;
+- each raw frame: taken as raw or finished where that was said, saturation flagged, made linear, bad pixels flagged,
+  overscan out, trimmed, amplifiers of several gains brought to electrons (``raw_steps``);
+- put together (frames that differ are calibrated each, and then combined): combined, bias out, photons counted, dark
+  out, cosmic rays cleaned, divided by the flat;
 - the image: fringes out, flags grown, bad pixels healed, in electrons, turned, its header attached.
 
 Masters are made in the same order, as far as each goes, in :mod:`~pipeline.night.masters`; steps that depend on the

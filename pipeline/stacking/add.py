@@ -49,7 +49,7 @@ def add_images(frames: FrameSet) -> Image:
     :raises ShapeError: the frames differ in shape.
     """
     if not frames.frames:
-        raise StepError("add: there are no frames; give at least one")
+        raise StepError("add_images: there are no frames; give at least one")
     check_alike_reduced(frames)
     first, *others = frames.frames
     total: Pixels = first.pixels

@@ -1,4 +1,4 @@
-"""What every master checks of the image that it is made of, and of the image that it corrects."""
+"""What is checked of the image that a master is made of, and of the image that a master corrects."""
 
 from __future__ import annotations
 

@@ -34,11 +34,10 @@ from pipeline import (
 from pipeline.compose.running import running
 from pipeline.detector.same_setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
-from pipeline.headers import exposure as dates
 from pipeline.headers import keywords
-from pipeline.headers import status as corrections
 from pipeline.headers.cards import Cards
-from pipeline.headers.exposure import exposure
+from pipeline.headers.exposure import begin, end, exposure
+from pipeline.headers.status import state_of, without_states
 from pipeline.library.scan import filelists_of, frame_in, frame_of
 from pipeline.stages.saturation import flag_saturated
 
@@ -102,7 +101,7 @@ def cards(data: bytes, _: Path) -> None:
     image = Image("light", Pixels.of(np.ones(SHAPE)), 30.0, made, ("a.fits",))
     readers: list[Callable[[], object]] = [
         *(lambda of=of: of(made) for of in READERS),
-        lambda: dates.end(made, 30.0),
+        lambda: end(made, 30.0),
         lambda: exposure(made, made, keyword="EXPTIME [ms]"),
         lambda: made.under(made).to_header(),
         lambda: Image.of(np.ones(SHAPE), header=made),
@@ -117,9 +116,9 @@ def cards(data: bytes, _: Path) -> None:
             reader()
 
 
-READERS = (exposure, corrections.state_of, keywords.gain, keywords.read_noise, keywords.saturation,
+READERS = (exposure, state_of, keywords.gain, keywords.read_noise, keywords.saturation,
            keywords.unknown_saturation, keywords.dispersion_axis,
-           keywords.filter_name, keywords.image_type, keywords.binning, dates.begin, corrections.without_states,
+           keywords.filter_name, keywords.image_type, keywords.binning, begin, without_states,
            Cards.to_header)  # fmt: skip
 STEPS = (
     lambda image: image,
