@@ -182,7 +182,7 @@ def test_one_name_is_one_thing():
     assert len(shared) <= 6, shared
 
 
-@pytest.mark.parametrize("path", [path for path in PURE if path.stem != "__init__"], ids=str)
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "__init__"], ids=str)
 def test_whoever_changes_a_file_finds_its_test(path):
     assert (Path(__file__).parent / path.parent / f"test_{path.name}").exists()
 

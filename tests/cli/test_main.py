@@ -1,14 +1,10 @@
 """The command, as its users meet it: what it writes, what it prints, its exit status."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
-import numpy as np
 import pytest
-from astropy.io import fits
 
 from pipeline.cli.main import main
 
@@ -50,39 +46,6 @@ def test_a_bug_of_ours_is_status_70_and_asks_for_a_report(night, monkeypatch, ca
     monkeypatch.setattr("pipeline.cli.reduce.make_masters", lambda *_: 1 / 0)
     assert main(["reduce", "night.csv"]) == 70
     assert "please report" in capsys.readouterr().err
-
-
-def test_ctrl_c_that_breaks_a_lock_of_python_is_no_bug_of_ours(night, monkeypatch, capsys):
-    def interrupted(*_):
-        try:
-            raise KeyboardInterrupt
-        finally:
-            raise RuntimeError("release unlocked lock")  # as threading does, interrupted at the wrong moment
-
-    monkeypatch.setattr("pipeline.cli.reduce.make_masters", interrupted)
-    assert main(["reduce", "night.csv"]) == 130
-    assert capsys.readouterr().err == "ccd-pipeline: interrupted; nothing half-written is left\n"
-
-
-@pytest.mark.slow
-def test_ctrl_c_is_status_130_and_leaves_nothing(tmp_path):
-    """A real interrupt of a real process, in the middle of combining."""
-    rng = np.random.default_rng(1)
-    for number in range(12):
-        fits.writeto(tmp_path / f"{number}.fits", rng.poisson(1000, (1500, 1500)).astype(np.uint16))
-    (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(12)))
-    command = [sys.executable, "-m", "pipeline", "reduce", "n.csv"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    hearing = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a shell's background hears none
-    process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=hearing, **pipes)
-    process.stdout.readline()  # the list is read
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
-    assert "interrupted" in error
-    assert "Traceback" not in error
-    assert not [name for name in os.listdir(tmp_path) if "reduced" in name]
 
 
 @pytest.mark.slow

@@ -8,11 +8,9 @@ import os
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -84,65 +82,6 @@ def test_a_reduction_that_is_stopped_leaves_whole_files(switch):
     done = subprocess.run([*command, *switch], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 times all files whole" in done.stdout
-
-
-def hearing():
-    """Hear Ctrl-C, which a shell keeps from what runs in its background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def gone(group, seconds):
-    """Tell whether the processes of a group end within some time."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_the_workers_too(night):
-    """Interrupted as a terminal does it: every process of the group gets the signal."""
-    rng = np.random.default_rng(1)
-    for number in range(6):
-        fits.writeto(f"big{number}.fits", rng.poisson(1000, (1200, 1200)).astype(np.uint16))
-    Path("big.csv").write_text("\n".join(f"light, big{number}.fits" for number in range(6)))
-    command = [*PYTHON, "reduce", "big.csv", "night.csv", "--output-dir", "out", "--workers", "2"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, start_new_session=True, preexec_fn=hearing, **pipes)
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not Path("out").exists() and process.poll() is None:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
-    assert error == "ccd-pipeline: interrupted; nothing half-written is left\n"
-    assert not [name for name in files("out") if name.startswith(".")]
-    assert gone(process.pid, 30)
-
-
-SCRIPT = Path(sys.executable).with_name("ccd-pipeline")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", [PYTHON[1:], [str(SCRIPT)]], ids=["module", "script"])
-@pytest.mark.parametrize("after", ["argparse", "numpy", "astropy.io.fits", "pipeline.cli.main"])
-def test_ctrl_c_is_heard_before_all_is_imported(night, command, after):
-    """Interrupted when a module has been imported, which Python tells of by itself."""
-    if command == [str(SCRIPT)] and not SCRIPT.exists():
-        pytest.skip("ccd-pipeline is not installed beside this Python")
-    telling = [sys.executable, "-X", "importtime", *command, "reduce", "night.csv"]
-    with subprocess.Popen(telling, preexec_fn=hearing, stderr=subprocess.PIPE, text=True) as process:
-        before = next(line for line in process.stderr if line.split("|")[-1].strip() == after)
-        process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
-    assert process.returncode == 130, before + error
-    lines = [line for line in error.splitlines() if not line.startswith("import time:")]
-    assert lines == ["ccd-pipeline: interrupted; nothing half-written is left"]
-    assert not Path("reduced.fits").exists()
 
 
 def size_of(command):

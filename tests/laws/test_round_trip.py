@@ -80,12 +80,6 @@ def test_cosmic_rays_are_left_out_and_counted():
     assert wild[sky].mean() < 1e-3  # three of five long darks hit in one pixel
 
 
-def test_the_same_seed_gives_the_same_night():
-    one, two = simulate(seed=3, shape=(8, 9)), simulate(seed=3, shape=(8, 9))
-    assert one.frames == two.frames
-    assert simulate(seed=4, shape=(8, 9)).frames != one.frames
-
-
 def test_saturation_is_in_the_frames_and_flagged_in_the_result():
     night = simulate(shape=(32, 48), sky=120_000.0, detector=Detector(gain=1.0))
     image = reduce(night.frames)
