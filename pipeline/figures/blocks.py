@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 STANDS_OUT = 5.0
@@ -27,12 +27,12 @@ class Blocks:
     """
 
     size: int
-    mean: Array
-    extreme: Array
-    masked: Array | None
+    mean: FloatArray
+    extreme: FloatArray
+    masked: FloatArray | None
 
     @property
-    def shown(self) -> Array:
+    def shown(self) -> FloatArray:
         """The mean, and the extreme over it."""
         return np.where(np.isnan(self.extreme), self.mean, self.extreme)
 
@@ -49,7 +49,7 @@ def block_size(shape: tuple[int, int], cells: int) -> int:
     return size
 
 
-def noise_map(values: Array) -> Array:
+def noise_map(values: FloatArray) -> FloatArray:
     """Give the noise, as σ, in each square of 64×64 pixels, from how much neighbours in a row differ.
 
     The median of |v₋₁ − 2 v₀ + v₊₁|/√6 of every fourth row, which a slope does not move; 0 where it cannot be told.
@@ -69,11 +69,11 @@ def noise_map(values: Array) -> Array:
     return noise
 
 
-def _median(values: Array) -> float:
+def _median(values: FloatArray) -> float:
     return float(np.partition(values, values.size // 2)[values.size // 2]) if values.size else 0.0
 
 
-def in_blocks(values: Array, masked: Array | None, noise: Array, size: int) -> Blocks:
+def in_blocks(values: FloatArray, size: int, *, masked: BoolArray | None, noise: FloatArray) -> Blocks:
     """Bring an image to blocks.
 
     :param masked: True where a pixel is flagged; None for nowhere.
@@ -83,7 +83,7 @@ def in_blocks(values: Array, masked: Array | None, noise: Array, size: int) -> B
         fraction = None if masked is None else masked.astype(np.float64)
         known = np.where(np.isfinite(values), values, np.nan)
         return Blocks(1, known, np.full(values.shape, np.nan, values.dtype), fraction)
-    mean = _means(values, masked, size)
+    mean = _means(values, size, masked=masked)
     finite = np.isfinite(values).all()
     high = _folded(np.fmax, values if finite else np.where(np.isfinite(values), values, -np.inf), size)
     low = _folded(np.fmin, values if finite else np.where(np.isfinite(values), values, np.inf), size)
@@ -95,7 +95,7 @@ def in_blocks(values: Array, masked: Array | None, noise: Array, size: int) -> B
     return Blocks(size, mean, np.where(stands_out, extreme, np.nan), fraction)
 
 
-def _means(values: Array, masked: Array | None, size: int) -> Array:
+def _means(values: FloatArray, size: int, *, masked: BoolArray | None) -> FloatArray:
     finite = np.isfinite(values)
     if masked is None and finite.all():
         return _summed(values, size) / _counts(values.shape, size)
@@ -106,11 +106,11 @@ def _means(values: Array, masked: Array | None, size: int) -> Array:
     return np.where(np.isnan(mean), rest, mean)
 
 
-def _cell_of(length: int, size: int) -> Array:
+def _cell_of(length: int, size: int) -> IntArray:
     return np.minimum(np.arange(0, length, size) + size // 2, length - 1) // CELL
 
 
-def _counts(shape: tuple[int, int], size: int) -> Array:
+def _counts(shape: tuple[int, int], size: int) -> IntArray:
     rows, columns = (np.minimum(size, n - np.arange(0, n, size)) for n in shape)
     return np.outer(rows, columns)
 

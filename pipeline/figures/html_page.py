@@ -23,7 +23,7 @@ from pipeline.figures.layout import figure_layout, limit_choices, stretch_choice
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.tile_codec import FRACTION, TILE, Tile, deflated, encode_tiles
 from pipeline.figures.view import View
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.pixels import Flag
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
@@ -85,7 +85,7 @@ def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = Tru
     :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
     """
     blocks = view.blocks(OVERVIEW if whole else FIRST_VIEW_CELLS)
-    tiles = encode_tiles(view.values, view.noise) if whole or blocks.size == 1 else None
+    tiles = encode_tiles(view.values, noise=view.noise) if whole or blocks.size == 1 else None
     content = {**_settings(view, look), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
     data = in_html(content)
     note = html.escape(_note(view, tiles))
@@ -143,17 +143,17 @@ def _overview(view: View, blocks: Blocks) -> dict[str, Any]:
     cells = tuple(-(-n // CELL) for n in blocks.mean.shape)
     noise = np.full(cells, np.median(positive) if positive.size else 0.0)
     return {
-        "mean": _lists(blocks.mean, noise_map(blocks.mean)),
-        "excess": _lists(excess, noise) if excess.any() else None,
-        "masked": None if blocks.masked is None else _lists(blocks.masked.astype(np.float32), np.zeros(cells)),
+        "mean": _lists(blocks.mean, noise=noise_map(blocks.mean)),
+        "excess": _lists(excess, noise=noise) if excess.any() else None,
+        "masked": None if blocks.masked is None else _lists(blocks.masked.astype(np.float32), noise=np.zeros(cells)),
     }
 
 
-def _lists(values: Array, noise: Array) -> list[list[Any]]:
-    return [tile.as_list for tile in encode_tiles(values, noise)]
+def _lists(values: FloatArray, *, noise: FloatArray) -> list[list[Any]]:
+    return [tile.as_list for tile in encode_tiles(values, noise=noise)]
 
 
-def _flag_tiles(flags: Array) -> list[str]:
+def _flag_tiles(flags: IntArray) -> list[str]:
     side = TILE
     tiles = (
         flags[y : y + side, x : x + side]

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from pipeline.figures.blocks import CELL
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import Array, FloatArray, IntArray
 
 TILE = 256
 """The side of a tile: a multiple of every block that is made of tiles."""
@@ -50,17 +50,17 @@ class Tile:
         return [self.offset, self.step, self.noise, self.rule, self.planes, self.data, self.odd]
 
 
-def encode_tiles(values: Array, noise: Array) -> list[Tile]:
+def encode_tiles(values: FloatArray, *, noise: FloatArray) -> list[Tile]:
     """Encode an image (ny, nx) in tiles, row by row; ``noise`` is its noise_map."""
     cells = TILE // CELL
     return [
-        _tile(values[y : y + TILE, x : x + TILE], noise[i : i + cells, j : j + cells])
+        _tile(values[y : y + TILE, x : x + TILE], noise=noise[i : i + cells, j : j + cells])
         for i, y in zip(range(0, 10**9, cells), range(0, values.shape[0], TILE), strict=False)
         for j, x in zip(range(0, 10**9, cells), range(0, values.shape[1], TILE), strict=False)
     ]
 
 
-def _tile(values: Array, noise: Array) -> Tile:
+def _tile(values: FloatArray, *, noise: FloatArray) -> Tile:
     finite = np.isfinite(values)
     odd = ""
     if not finite.all():
@@ -88,13 +88,13 @@ def _tile(values: Array, noise: Array) -> Tile:
     return Tile(offset, step, sigma, rule, planes, deflated(_planes(folded, planes)), odd)
 
 
-def _middle(values: Array) -> float:
+def _middle(values: FloatArray) -> float:
     """Give a value of the tile near its median: whole where values are whole."""
     sample = values.ravel()[::7]
     return float(np.partition(sample, sample.size // 2)[sample.size // 2])
 
 
-def _rest(numbers: Array, rule: int) -> Array:
+def _rest(numbers: IntArray, rule: int) -> IntArray:
     """Give what a rule leaves of the numbers to be told; where neighbours are missing they count as 0."""
     if rule == 0:
         return numbers
@@ -107,7 +107,7 @@ def _rest(numbers: Array, rule: int) -> Array:
     return rest
 
 
-def _planes(numbers: Array, planes: int) -> Array:
+def _planes(numbers: IntArray, planes: int) -> IntArray:
     return np.stack([(numbers >> (8 * plane)).astype(np.uint8) for plane in range(planes)])
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import HeaderError, ShapeError
 from pipeline.figures.blocks import Blocks, block_size, in_blocks, noise_map
 from pipeline.headers.cards import Cards
 from pipeline.headers.status import State
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
 from pipeline.stages.bias import MasterBias
@@ -26,8 +26,8 @@ from pipeline.stages.header import ReducedImage
 class View:
     """Values (ny, nx), the flags of their pixels, their unit, a title and a line below it."""
 
-    values: Array
-    flags: Array
+    values: FloatArray
+    flags: IntArray
     unit: str
     title: str
     subtitle: str
@@ -39,26 +39,26 @@ class View:
         return height, width
 
     @cached_property
-    def masked(self) -> Array | None:
+    def masked(self) -> BoolArray | None:
         """True where a pixel is flagged; None where none is."""
         mask = self.flags != 0
         return mask if mask.any() else None
 
     @cached_property
-    def good(self) -> Array:
+    def good(self) -> FloatArray:
         """The values of the pixels that are not flagged, or of all finite ones where all are."""
         values = self.values if self.masked is None else self.values[~self.masked]
         good = values[np.isfinite(values)] if not np.isfinite(values).all() else values.ravel()
         return good if good.size else self.values[np.isfinite(self.values)]
 
     @cached_property
-    def noise(self) -> Array:
+    def noise(self) -> FloatArray:
         """The noise in squares of the image."""
         return noise_map(self.values)
 
     def blocks(self, cells: int) -> Blocks:
         """Give the view in at most ``cells``² blocks."""
-        return in_blocks(self.values, self.masked, self.noise, block_size(self.shape, cells))
+        return in_blocks(self.values, block_size(self.shape, cells), masked=self.masked, noise=self.noise)
 
 
 def view_of(record: Any, name: str = "") -> View:

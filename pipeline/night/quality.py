@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import BoolArray, FloatArray
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stages.header import ReducedImage
@@ -53,7 +53,7 @@ def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None)
     pixels, found = image.pixels, image.found
     good = ~pixels.mask & np.isfinite(pixels.values)
     values = pixels.values.astype(np.float64)
-    x, y = _gradient(values, good)
+    x, y = _gradient(values, good=good)
     exposure = image.exposure if isinstance(image, Image) else image.header.get("EXPTIME")
     return Quality(
         name=image.name if isinstance(image, Image) else f"product of {len(image.sources)} {image.kind}",
@@ -61,7 +61,7 @@ def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None)
         exposure=None if exposure is None else float(exposure),
         unit=image.state.unit,
         level=float(np.median(values[good])) if good.any() else float("nan"),
-        noise=_noise(values, good),
+        noise=_noise(values, good=good),
         gradient_x=x,
         gradient_y=y,
         saturated=int(np.count_nonzero(pixels.flags & Flag.SATURATED)),
@@ -101,7 +101,7 @@ def quality_of(frames: FrameSet, products: Sequence[ReducedImage]) -> list[Quali
     return [*rows, *map(measure_quality, products)]
 
 
-def _noise(values: Array, good: Array) -> float:
+def _noise(values: FloatArray, *, good: BoolArray) -> float:
     """Give the scatter of the differences of neighbours in rows, over √2, without the wild ones."""
     both = good[:, 1:] & good[:, :-1]
     steps = (values[:, 1:] - values[:, :-1])[both]
@@ -114,7 +114,7 @@ def _noise(values: Array, good: Array) -> float:
     return float(off[np.abs(off) <= WILD * sigma].std() / np.sqrt(2))
 
 
-def _gradient(values: Array, good: Array) -> tuple[float, float]:
+def _gradient(values: FloatArray, *, good: BoolArray) -> tuple[float, float]:
     """Fit a plane to the medians of blocks; give how much it rises over the image along x and y."""
     height, width = values.shape
     rows, columns = (np.linspace(0, size, min(BLOCKS, size) + 1).astype(int) for size in (height, width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -14,10 +14,12 @@ Array: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
-Shared: TypeAlias = tuple[tuple[str, Array], ...]
+Shared: TypeAlias = tuple[tuple[str, FloatArray], ...]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def sealed(array: Array) -> Array:
+def sealed(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """Adopt an array that nobody else holds: a read-only view of read-only memory, without a copy."""
     array.flags.writeable = False
     return array.view()
@@ -31,7 +33,7 @@ def seal(array: Any) -> Array:
     return given if own_memory and not given.flags.writeable else sealed(np.array(given))
 
 
-def seal_values(values: Any) -> Array:
+def seal_values(values: Any) -> FloatArray:
     """Seal values in the float type that holds them exactly."""
     given: Array = np.asarray(values)
     dtype = working_dtype(given.dtype)

@@ -12,7 +12,18 @@ import attrs
 import numpy as np
 
 from pipeline.errors import ShapeError, StepError
-from pipeline.records.arrays import Array, Shared, same_array, seal, seal_values, sealed, working_dtype
+from pipeline.records.arrays import (
+    Array,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Shared,
+    same_array,
+    seal,
+    seal_values,
+    sealed,
+    working_dtype,
+)
 from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
 
@@ -37,12 +48,12 @@ def _same_shares(a: tuple[Share, ...], b: tuple[Share, ...]) -> bool:
     return len(a) == len(b) and all(x.key == y.key and same_array(x.sigma, y.sigma) for x, y in zip(a, b, strict=True))
 
 
-def _seal_flags(flags: Any) -> Array:
+def _seal_flags(flags: Any) -> IntArray:
     flags = np.asarray(flags)
     return seal(flags if flags.dtype == np.uint8 else sealed(flags.astype(np.uint8)))
 
 
-def _seal_optional(variance: Any) -> Array | None:
+def _seal_optional(variance: Any) -> FloatArray | None:
     return None if variance is None else seal_values(variance)
 
 
@@ -67,9 +78,9 @@ class Pixels:
     they lie.
     """
 
-    values: Array = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))
-    flags: Array = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
-    variance: Array | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
+    values: FloatArray = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))
+    flags: IntArray = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
+    variance: FloatArray | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
     _shares: tuple[Share, ...] = attrs.field(
         default=(), alias="shared", converter=_sealed_shares, eq=attrs.cmp_using(eq=_same_shares)
     )
@@ -145,9 +156,9 @@ class Pixels:
         return self
 
     @property
-    def mask(self) -> Array:
+    def mask(self) -> BoolArray:
         """True where a pixel is flagged for whatever reason."""
-        mask: Array = self.flags != 0
+        mask: BoolArray = self.flags != 0
         return mask
 
     @property
@@ -161,7 +172,7 @@ class Pixels:
         return tuple(share.key for share in self._shares)
 
     @property
-    def total_variance(self) -> Array | None:
+    def total_variance(self) -> FloatArray | None:
         """The variance with the shared errors added in; None where variance is not followed."""
         if self.variance is None or not self._shares:
             return self.variance
@@ -187,7 +198,7 @@ class Pixels:
             return attrs.evolve(
                 self,
                 values=values,
-                flags=_with_nonfinite(self.flags, values),
+                flags=_with_nonfinite(self.flags, values=values),
                 variance=None if self.variance is None else sealed(scaled_variance(self.variance, factor)),
                 shared=sum_of_shares(self._shares, (), factor, 1.0, self.dtype),
             )
@@ -200,17 +211,17 @@ class Pixels:
             by_other = ratio * inverse
             return self._with(other, ratio, inverse, np.negative(by_other, out=by_other))
 
-    def _with(self, other: Pixels, values: Array, by_self: Factor, by_other: Factor) -> Pixels:
+    def _with(self, other: Pixels, values: FloatArray, by_self: Factor, by_other: Factor) -> Pixels:
         """Give what ``values`` make of two images, whose derivatives by each of them are these."""
         values = _rounded(values, self.values.dtype)
         return Pixels(
             values=values,
-            flags=_with_nonfinite(self.flags | other.flags, values),
+            flags=_with_nonfinite(self.flags | other.flags, values=values),
             variance=sum_of_variances(self.variance, other.variance, by_self, by_other),
             shared=sum_of_shares(self._shares, other._shares, by_self, by_other, self.dtype),
         )
 
-    def flagged(self, where: Array, reason: Flag) -> Pixels:
+    def flagged(self, where: BoolArray, reason: Flag) -> Pixels:
         """Add a reason where the boolean array ``where`` is true."""
         bits = np.where(where, np.uint8(reason), np.uint8(0))
         return attrs.evolve(self, flags=sealed(self.flags | bits))
@@ -263,11 +274,11 @@ def _in_double(compute: Callable[..., Array], *planes: Array) -> Array:
     return rounded
 
 
-def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
+def _rounded(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
     return sealed(values.astype(dtype, copy=False))
 
 
-def _with_nonfinite(flags: Array, values: Array) -> Array:
+def _with_nonfinite(flags: IntArray, *, values: FloatArray) -> IntArray:
     """Flag values that are not finite, or no longer: too large for their type."""
     finite = np.isfinite(values)
     return sealed(flags if finite.all() else flags | np.where(finite, np.uint8(0), np.uint8(Flag.NONFINITE)))

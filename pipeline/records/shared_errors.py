@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array, seal_values, sealed
+from pipeline.records.arrays import Array, FloatArray, seal_values, sealed
 
 Factor: TypeAlias = float | Array
 """By what a result changes with each pixel of an image: the same for all, or of each its own."""
@@ -22,7 +22,7 @@ class Share:
     """
 
     key: str
-    plane: Array = attrs.field(converter=seal_values)
+    plane: FloatArray = attrs.field(converter=seal_values)
     factor: float = 1.0
 
     @classmethod
@@ -30,15 +30,15 @@ class Share:
         """Take a key and a plane as well."""
         return share if isinstance(share, Share) else cls(*share)
 
-    def __reduce__(self) -> tuple[type[Share], tuple[str, Array, float]]:
+    def __reduce__(self) -> tuple[type[Share], tuple[str, FloatArray, float]]:
         return Share, (self.key, self.plane, self.factor)  # sealed again when it arrives
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> FloatArray:
         """The plane, times the factor."""
         return sealed(scaled(self.plane, self.factor))
 
-    def variance(self, out: Array) -> Array:
+    def variance(self, out: FloatArray) -> FloatArray:
         """Give its square, in memory that is at hand."""
         np.multiply(self.plane, self.plane, out=out)
         with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, stays unknown, here and below
@@ -59,7 +59,7 @@ class Share:
         total += other._made(by_other, dtype)
         return Share(self.key, sealed(total))
 
-    def _made(self, by: Factor, dtype: Any) -> Array:
+    def _made(self, by: Factor, dtype: Any) -> FloatArray:
         """Make a new plane of it, times a factor."""
         if not isinstance(by, np.ndarray):
             return np.multiply(self.plane, by * self.factor, dtype=dtype)
@@ -80,7 +80,7 @@ def sum_of_shares(
     return tuple(sorted(total, key=lambda share: share.key))
 
 
-def sum_of_variances(a: Array | None, b: Array | None, by_a: Factor, by_b: Factor) -> Array | None:
+def sum_of_variances(a: FloatArray | None, b: FloatArray | None, by_a: Factor, by_b: Factor) -> FloatArray | None:
     """Add variances, each times the square of a factor: half of an error is none."""
     if a is None or b is None:
         return None
@@ -90,7 +90,7 @@ def sum_of_variances(a: Array | None, b: Array | None, by_a: Factor, by_b: Facto
     return sealed(total)
 
 
-def scaled_variance(variance: Array, factor: Factor) -> Array:
+def scaled_variance(variance: FloatArray, factor: Factor) -> FloatArray:
     """Multiply by the square of a factor: rounded alike, be it a number or a plane of them."""
     square = np.square(factor)
     if not (isinstance(square, np.ndarray) and square.dtype == variance.dtype):
@@ -99,12 +99,12 @@ def scaled_variance(variance: Array, factor: Factor) -> Array:
         return np.multiply(variance, square, out=square)
 
 
-def scaled(plane: Array, factor: Factor) -> Array:
+def scaled(plane: FloatArray, factor: Factor) -> FloatArray:
     """Multiply in the plane's own precision."""
     if not isinstance(factor, np.ndarray) and factor == 1:
         return plane
     with np.errstate(invalid="ignore"):
-        product: Array = plane * np.asarray(factor, plane.dtype)
+        product: FloatArray = plane * np.asarray(factor, plane.dtype)
     return product
 
 

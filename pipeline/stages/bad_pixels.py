@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
-from pipeline.records.arrays import Array, same_array, seal, sealed
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, seal, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.statistics.medians import middles
@@ -36,7 +36,7 @@ ROWS_AT_ONCE = 16
 class Mask:
     """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint8 of Flag bits, 0 is good."""
 
-    flags: Array = attrs.field(converter=seal, eq=attrs.cmp_using(eq=same_array))
+    flags: IntArray = attrs.field(converter=seal, eq=attrs.cmp_using(eq=same_array))
     name: str = "array"
 
     @classmethod
@@ -117,7 +117,7 @@ def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
     return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=flags))
 
 
-def spread_flags(flags: Array, by: int, *, diagonals: bool) -> Array:
+def spread_flags(flags: IntArray, by: int, *, diagonals: bool) -> IntArray:
     """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint8.
 
     >>> spread_flags(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
@@ -128,12 +128,12 @@ def spread_flags(flags: Array, by: int, *, diagonals: bool) -> Array:
     grown = np.array(flags)
     for _ in range(by):
         before = grown.copy()
-        _towards(grown, before, axis=1)
-        _towards(grown, grown.copy() if diagonals else before, axis=0)
+        _add_neighbours(grown, before=before, axis=1)
+        _add_neighbours(grown, before=grown.copy() if diagonals else before, axis=0)
     return sealed(grown)
 
 
-def _towards(grown: Array, before: Array, axis: int) -> None:
+def _add_neighbours(grown: IntArray, *, before: IntArray, axis: int) -> None:
     """Add to each pixel the flags of its two neighbours along an axis."""
     ahead, behind = [slice(None)] * 2, [slice(None)] * 2
     ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
@@ -156,7 +156,7 @@ def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
     _check_kind(image, "dark", "flag_hot")
     check_sigma(sigma)
     pixels = image.pixels
-    above = pixels.values - surroundings(pixels.values, pixels.mask)
+    above = pixels.values - surroundings(pixels.values, mask=pixels.mask)
     good = np.abs(above[~pixels.mask])
     frames = image.found.frames if image.found else 1
     deviation = max(MAD_TO_SIGMA * float(np.median(good)), math.sqrt(QUANTISATION / frames))
@@ -177,7 +177,7 @@ def flag_dead(image: Image, *, below: float = DEAD_BELOW) -> Image:
     _check_kind(image, "flat", "flag_dead")
     check_below(below)
     pixels = image.pixels
-    around = surroundings(pixels.values, pixels.mask)
+    around = surroundings(pixels.values, mask=pixels.mask)
     with np.errstate(invalid="ignore"):
         return attrs.evolve(image, data=pixels.flagged((around > 0) & (pixels.values < below * around), Flag.DEAD))
 
@@ -207,7 +207,7 @@ def _check_kind(image: Image, kind: str, name: str) -> None:
         raise StepError(f"{image.name}: {name} finds no good pixel in it")
 
 
-def surroundings(values: Array, mask: Array) -> Array:
+def surroundings(values: FloatArray, *, mask: BoolArray) -> FloatArray:
     """Give the median of each pixel's row within the window, and of that the median along the column; float64.
 
     Bad pixels stand in as the median of the good ones.  Unlike a mean or one square window, medians along the axes
@@ -218,7 +218,7 @@ def surroundings(values: Array, mask: Array) -> Array:
     return _running_median(along_rows.T).T
 
 
-def _running_median(values: Array) -> Array:
+def _running_median(values: FloatArray) -> FloatArray:
     """Give the running median along rows; at the ends the values are mirrored.  A few rows at a time fit the cache."""
     half = min(WINDOW // 2, values.shape[1] - 1)
     result = np.empty_like(values)

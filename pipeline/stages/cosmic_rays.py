@@ -15,7 +15,7 @@ from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
-from pipeline.records.arrays import Array, sealed
+from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Flag, Pixels
 
@@ -124,7 +124,7 @@ def clean_cosmic_rays(
     hit, values = _cut_back(hit, pixels.shape) & ~pixels.mask, _cut_back(values, pixels.shape)
     return attrs.evolve(
         image,
-        data=_replaced(pixels, hit, values / electrons),
+        data=_replaced(pixels, hit=hit, values=values / electrons),
         state=attrs.evolve(
             image.state, cosmics=Done(f"L.A.Cosmic with gain={_written(gain)} and read noise={_written(read_noise)}")
         ),
@@ -184,7 +184,7 @@ def _of_same_shape(background: Image, image: Image) -> Pixels:
     return background.pixels
 
 
-def _filled(pixels: Pixels) -> Array:
+def _filled(pixels: Pixels) -> FloatArray:
     """Give float32 values with the median where there are none: NaN would spread."""
     finite = np.isfinite(pixels.values)
     if finite.all():
@@ -206,16 +206,16 @@ def _cut_back(plane: Array, shape: tuple[int, int]) -> Array:
     return inside
 
 
-def _replaced(pixels: Pixels, hit: Array, values: Array) -> Pixels:
+def _replaced(pixels: Pixels, *, hit: BoolArray, values: FloatArray) -> Pixels:
     """Put new values where pixels are hit, with the variance of what they were made of."""
     put = np.where(hit, values, pixels.values).astype(pixels.values.dtype)
     variance = pixels.variance
     if variance is not None and hit.any():
-        variance = sealed(_with_means(variance, hit, ~(pixels.mask | hit)))
+        variance = sealed(_with_means(variance, where=hit, good=~(pixels.mask | hit)))
     return attrs.evolve(pixels, values=sealed(put), variance=variance).flagged(hit, Flag.COSMIC_RAY | Flag.HEALED)
 
 
-def _with_means(plane: Array, where: Array, good: Array) -> Array:
+def _with_means(plane: FloatArray, *, where: BoolArray, good: BoolArray) -> FloatArray:
     """Give a plane with the mean of the good pixels around it in each place of ``where`` that has any."""
     y, x = np.nonzero(where)
     total, count = np.zeros(y.size), np.zeros(y.size)

@@ -16,7 +16,7 @@ from pipeline.compose.stage import stage
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE, Done
-from pipeline.records.arrays import Array, sealed
+from pipeline.records.arrays import BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Flag, Pixels
@@ -102,7 +102,7 @@ def normalise_flat(
     known = ~pixels.mask
     if not known.any():
         raise CalibrationError(f"{image.name}: the flat has no good pixel")
-    average = float(_chosen(pixels.values, known).mean(dtype=np.float64))
+    average = float(_chosen(pixels.values, where=known).mean(dtype=np.float64))
     _check_lit(image, average)
     with np.errstate(invalid="ignore"):
         dark = ~(pixels.values > POSITIVE_SIGMA * _sigma_without_light(image, average))
@@ -125,7 +125,7 @@ def normalise_flat(
     )
 
 
-def _with_one_where(dark: Array, response: Pixels) -> Pixels:
+def _with_one_where(dark: BoolArray, response: Pixels) -> Pixels:
     """Put the response 1 where a flat is dark or its response makes no sense."""
     usable = np.isfinite(response.values) & (response.values > 0) & ~dark
     if usable.all():
@@ -167,31 +167,31 @@ def _as_it_was_made(image: Image, words: str) -> Pixels:
     return image.pixels
 
 
-def _levelled(image: Image, good: Array, by: str | float, region: str, order: int, saxis: int) -> Pixels:
+def _levelled(image: Image, good: BoolArray, by: str | float, region: str, order: int, saxis: int) -> Pixels:
     """Divide a flat's pixels by what normalises it."""
     pixels = image.pixels
     if by in CURVES:
         try:
-            lamp = lamp_spectrum(pixels.values, good, by=str(by), order=order, saxis=saxis)
+            lamp = lamp_spectrum(pixels.values, good=good, by=str(by), order=order, saxis=saxis)
         except CalibrationError as error:
             raise CalibrationError(f"{image.name}: {error}") from error
         exact = None if pixels.variance is None else np.zeros(pixels.shape)
         pixels = pixels.over(Pixels.of(np.broadcast_to(lamp, pixels.shape), variance=exact))
-    level = float(by) if not isinstance(by, str) else _level(image, pixels.values, good, by, region)
+    level = float(by) if not isinstance(by, str) else _level(image, by, region, values=pixels.values, good=good)
     return pixels if abs(level - 1) <= OF_LEVEL_ONE else pixels.times(1 / level)
 
 
-def _level(image: Image, values: Array, good: Array, by: str, region: str) -> float:
+def _level(image: Image, by: str, region: str, *, values: FloatArray, good: BoolArray) -> float:
     if region:
         window = _window(image, region)
         values, good = values[window], good[window]
     if not good.any():
         raise CalibrationError(f"{image.name}: no good pixel of the flat lies in the region {region}")
-    values = _chosen(values, good)
+    values = _chosen(values, where=good)
     return float(np.median(values)) if by == "median" else float(values.mean(dtype=np.float64))
 
 
-def _chosen(values: Array, where: Array) -> Array:
+def _chosen(values: FloatArray, *, where: BoolArray) -> FloatArray:
     return values if where.all() else values[where]
 
 
@@ -225,7 +225,7 @@ def _taken_out(image: Image) -> str:
     return " and ".join(taken) or "nothing was taken out of it"
 
 
-def _sigma_without_light(image: Image, average: float) -> Array | float:
+def _sigma_without_light(image: Image, average: float) -> FloatArray | float:
     """Give the standard deviation of a pixel that sees no light."""
     variance, found = image.pixels.total_variance, image.found
     if variance is not None:
@@ -255,7 +255,7 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     )
 
 
-def lamp_spectrum(values: Array, good: Array, *, by: str, order: int, saxis: int) -> Array:
+def lamp_spectrum(values: FloatArray, *, good: BoolArray, by: str, order: int, saxis: int) -> FloatArray:
     """Fit the lamp's light along the dispersion: (1, nx) for ``saxis`` 1, (ny, 1) for 0; always positive.
 
     A curve is fitted to the logarithm of the mean over good pixels of each column (row), so that any lamp of a
@@ -276,17 +276,17 @@ def lamp_spectrum(values: Array, good: Array, *, by: str, order: int, saxis: int
             f"{int(lit.sum())} lit columns along the dispersion (saxis={saxis}) are too few for a {by} of order {order}"
         )
     factors, _ = fitted(terms[lit], np.log(mean[lit]))
-    curve: Array = np.exp(terms @ factors)
+    curve: FloatArray = np.exp(terms @ factors)
     return curve.reshape((1, -1) if saxis == 1 else (-1, 1))
 
 
-def polynomial(count: int, degree: int) -> Array:
+def polynomial(count: int, degree: int) -> FloatArray:
     """Give Legendre polynomials up to a degree at ``count`` equal steps: (count, degree + 1)."""
-    terms: Array = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), degree)
+    terms: FloatArray = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), degree)
     return terms
 
 
-def spline(count: int, pieces: int) -> Array:
+def spline(count: int, pieces: int) -> FloatArray:
     """Give the cubic B-splines of equal pieces at ``count`` equal steps: (count, pieces + 3).
 
     Source: de Boor 1978, A Practical Guide to Splines.

@@ -11,7 +11,7 @@ from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
 from pipeline.headers.status import Done
-from pipeline.records.arrays import Array, sealed
+from pipeline.records.arrays import FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.pixels import Pixels
@@ -123,7 +123,7 @@ def fringe_strength(image: Image, fringe: MasterFringe) -> float:
         )
     kept = np.abs(values - np.median(values)) <= KEPT_SIGMA * _spread(values - np.median(values))
     for _ in range(MOST_ROUNDS):
-        fitted = _solved(columns[kept], values[kept])
+        fitted = _solved(columns[kept], values=values[kept])
         rest = values - columns @ fitted
         now = np.abs(rest) <= KEPT_SIGMA * _spread(rest[kept])
         if np.array_equal(now, kept):
@@ -132,12 +132,12 @@ def fringe_strength(image: Image, fringe: MasterFringe) -> float:
     return float(fitted[3])
 
 
-def _spread(rest: Array) -> float:
+def _spread(rest: FloatArray) -> float:
     """Give the standard deviation by the median; a little above 0 where most values are equal."""
     scale = MAD_TO_SIGMA * float(np.median(np.abs(rest)))
     return max(scale, 1e-9 * float(np.abs(rest).max(initial=0.0)), 1e-12)
 
 
-def _solved(columns: Array, values: Array) -> Array:
-    solution: Array = np.linalg.lstsq(columns, values, rcond=None)[0]
+def _solved(columns: FloatArray, *, values: FloatArray) -> FloatArray:
+    solution: FloatArray = np.linalg.lstsq(columns, values, rcond=None)[0]
     return solution

@@ -9,11 +9,13 @@ import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError
-from pipeline.records.arrays import Array, sealed
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, Pixels
 
 By: TypeAlias = Literal["nearest", "along", "across"]
+Places: TypeAlias = tuple[IntArray, IntArray]
+"""Rows and columns of pixels."""
 
 REASONS = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad")
 """All but saturated: a saturated pixel is brighter than its neighbours, and says so better than they would."""
@@ -51,7 +53,7 @@ def heal(
     for _ in range(2 if by == "nearest" else 1):  # the second time for where a bad row and a bad column cross
         if not bad.any():
             break
-        pixels, done = _healed(pixels, good, bad, axes, reach)
+        pixels, done = _healed(pixels, axes, reach, good=good, bad=bad)
         good, bad, count = good | done, bad & ~done, count + int(done.sum())
     if not count:
         return image
@@ -72,10 +74,12 @@ def _wanted(by: str, saxis: int, reach: int | None, reasons: tuple[str, ...]) ->
     return sum({known[reason] for reason in reasons})
 
 
-def _healed(pixels: Pixels, good: Array, bad: Array, axes: tuple[int, ...], reach: int | None) -> tuple[Pixels, Array]:
+def _healed(
+    pixels: Pixels, axes: tuple[int, ...], reach: int | None, *, good: BoolArray, bad: BoolArray
+) -> tuple[Pixels, BoolArray]:
     """Interpolate the bad pixels once; give them, and where that could be done."""
-    where: tuple[Array, Array] = np.nonzero(bad)[0], np.nonzero(bad)[1]
-    ends = [end for axis in axes for end in _ends(good, where, axis, reach)]
+    where: Places = np.nonzero(bad)[0], np.nonzero(bad)[1]
+    ends = [end for axis in axes for end in _ends(where, axis, reach, good=good)]
     weights = _weights(ends)
     reached = weights.sum(axis=0) > 0
     weights = weights[:, reached] / weights[:, reached].sum(axis=0)
@@ -84,7 +88,7 @@ def _healed(pixels: Pixels, good: Array, bad: Array, axes: tuple[int, ...], reac
     done = np.zeros(bad.shape, bool)
     done[y, x] = True
 
-    def put(plane: Array, power: int = 1) -> Array:
+    def put(plane: FloatArray, power: int = 1) -> FloatArray:
         mixed = plane.copy()
         taken = (w**power * np.where(w > 0, plane[place], 0) for w, place in zip(weights, places, strict=True))
         mixed[y, x] = sum(taken, start=np.zeros(y.size)).astype(plane.dtype)
@@ -103,12 +107,12 @@ def _healed(pixels: Pixels, good: Array, bad: Array, axes: tuple[int, ...], reac
 class _End:
     """The nearest good pixel from each bad one on one side of one axis; 0 is the distance where there is none."""
 
-    y: Array
-    x: Array
-    distance: Array
+    y: IntArray
+    x: IntArray
+    distance: IntArray
 
 
-def _ends(good: Array, where: tuple[Array, Array], axis: int, reach: int | None) -> tuple[_End, _End]:
+def _ends(where: Places, axis: int, reach: int | None, *, good: BoolArray) -> tuple[_End, _End]:
     """Find the nearest good pixels before and behind each bad one along an axis."""
     length = good.shape[axis]
     places = np.arange(length).reshape((-1, 1) if axis == 0 else (1, -1))
@@ -116,19 +120,20 @@ def _ends(good: Array, where: tuple[Array, Array], axis: int, reach: int | None)
     flipped = np.flip(np.where(good, places, length), axis)
     behind = np.flip(np.minimum.accumulate(flipped, axis=axis), axis)[where]
     here = where[axis]
-    return _end(where, axis, before, here - before, before >= 0, reach), _end(
-        where, axis, behind, behind - here, behind < length, reach
+    return (
+        _end(where, axis, reach, place=before, distance=here - before, there=before >= 0),
+        _end(where, axis, reach, place=behind, distance=behind - here, there=behind < length),
     )
 
 
-def _end(where: tuple[Array, Array], axis: int, place: Array, distance: Array, there: Array, reach: int | None) -> _End:
+def _end(where: Places, axis: int, reach: int | None, *, place: IntArray, distance: IntArray, there: BoolArray) -> _End:
     usable = there if reach is None else there & (distance <= reach)
     place = np.where(usable, place, where[axis])
     y, x = (place, where[1]) if axis == 0 else (where[0], place)
     return _End(y, x, np.where(usable, distance, 0))
 
 
-def _weights(ends: list[_End]) -> Array:
+def _weights(ends: list[_End]) -> FloatArray:
     """Weigh the ends by the inverse of their distance: (ends, bad pixels).
 
     Along one axis that is linear interpolation.  Where one axis has both ends, an axis with one is left out.

@@ -18,7 +18,7 @@ from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
 from pipeline.statistics.robust import fitted, kept
@@ -156,7 +156,7 @@ def _sections_to_level(image: Image, strips: list[Readout], everywhere: bool) ->
 
 def _measured(
     image: Image, readout: Readout, section: Section, method: LevelMethod, order: int | None
-) -> tuple[tuple[Array, Array], Section]:
+) -> tuple[tuple[FloatArray, FloatArray], Section]:
     """Measure an amplifier's level and its variance for a section: one a row, or one a column."""
     strip = readout.overscan or section
     pixels, beside = image.pixels.cut(*strip.window), _beside(readout)
@@ -181,7 +181,7 @@ def _beside(readout: Readout) -> bool:
     return not apart and strip.shape[0] >= strip.shape[1]  # within the data: along its longer side
 
 
-def _laid_out(pixels: Pixels, laid: list[tuple[tuple[Array, Array], Section]]) -> Pixels:
+def _laid_out(pixels: Pixels, laid: list[tuple[tuple[FloatArray, FloatArray], Section]]) -> Pixels:
     """Make an image of the levels, and of their variance where the pixels have one."""
     values = np.zeros(pixels.shape)
     variance = None if pixels.variance is None else np.zeros(pixels.shape, pixels.variance.dtype)
@@ -214,8 +214,8 @@ def _listed(sections: Sequence[Section | None]) -> str:
 class Levels:
     """One level a row, (ny, 1), and its variance."""
 
-    values: Array
-    variance: Array
+    values: FloatArray
+    variance: FloatArray
 
 
 def measure_levels(strip: Pixels, *, method: LevelMethod, order: int | None, rows: tuple[int, int]) -> Levels:
@@ -234,20 +234,20 @@ def measure_levels(strip: Pixels, *, method: LevelMethod, order: int | None, row
     known = np.flatnonzero(np.isfinite(values).any(axis=1))
     own = values[known]
     own[~kept(own - np.nanmedian(own, axis=1, keepdims=True))] = np.nan
-    levels: Array = np.nanmean(own, axis=1) if method == "mean" else np.nanmedian(own, axis=1)
+    levels: FloatArray = np.nanmean(own, axis=1) if method == "mean" else np.nanmedian(own, axis=1)
     if order is None:
-        return _own(own, levels, known, rows, worse)
-    return _curve(levels, known, order, rows)
+        return _own(rows, worse, values=own, levels=levels, known=known)
+    return _curve(rows, order, levels=levels, known=known)
 
 
-def _one(good: Array, method: LevelMethod, worse: float, count: int) -> Levels:
+def _one(good: FloatArray, method: LevelMethod, worse: float, count: int) -> Levels:
     if not good.size:
         raise CalibrationError("holds no good pixel")
     level = good.mean() if method == "mean" else np.median(good)
     return Levels(np.full((count, 1), level), np.full((count, 1), worse * good.var() / good.size))
 
 
-def _own(values: Array, levels: Array, known: Array, rows: tuple[int, int], worse: float) -> Levels:
+def _own(rows: tuple[int, int], worse: float, *, values: FloatArray, levels: FloatArray, known: IntArray) -> Levels:
     wanted = np.arange(*rows)
     missing = np.setdiff1d(wanted, known)
     if missing.size:
@@ -263,11 +263,11 @@ def _own(values: Array, levels: Array, known: Array, rows: tuple[int, int], wors
     return Levels(levels[at, None], variance[at, None])
 
 
-def _curve(levels: Array, known: Array, order: int, rows: tuple[int, int]) -> Levels:
+def _curve(rows: tuple[int, int], order: int, *, levels: FloatArray, known: IntArray) -> Levels:
     """Fit Legendre polynomials by least squares, leaving out rows further than 5 σ from the curve."""
     low, high = min(rows[0], 0), max(rows[1], int(known[-1]) + 1 if known.size else 0)
 
-    def terms(at: Array) -> Array:
+    def terms(at: IntArray) -> FloatArray:
         return np.polynomial.legendre.legvander(2 * (at - low) / max(high - low - 1, 1) - 1, order)
 
     if known.size <= order + 1:

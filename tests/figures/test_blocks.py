@@ -24,7 +24,7 @@ def test_blocks_are_the_means_of_good_pixels_and_what_stands_out(shape, size, da
     values = data.draw(hnp.arrays(np.float64, shape, elements=st.one_of(st.floats(-100, 100), st.just(np.nan))))
     masked = data.draw(hnp.arrays(bool, shape))
     noise = np.full((1, 1), 3.0)
-    blocks = in_blocks(values, masked, noise, size)
+    blocks = in_blocks(values, size, masked=masked, noise=noise)
     for (i, j), mean in np.ndenumerate(blocks.mean):
         window = np.s_[i * size : (i + 1) * size, j * size : (j + 1) * size]
         block, bad = values[window], masked[window]

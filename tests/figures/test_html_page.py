@@ -83,7 +83,7 @@ def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
     )
     from pipeline.figures.blocks import in_blocks
 
-    blocks = in_blocks(view.values, None, view.noise, 4)
+    blocks = in_blocks(view.values, 4, masked=None, noise=view.noise)
     np.testing.assert_allclose(np.reshape(shown["mean"], blocks.mean.shape), blocks.mean, atol=SIGMA / 16)
     extreme = np.reshape(np.array(shown["extreme"], float), blocks.mean.shape)
     certain = np.abs(np.nan_to_num(blocks.extreme - blocks.mean)) > 7 * SIGMA

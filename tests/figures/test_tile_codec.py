@@ -56,13 +56,13 @@ def slope(step):
 )
 def test_tiles_give_values_back_to_a_sixteenth_of_the_noise(values, rule):
     noise = noise_map(values)
-    tiles = encode_tiles(values, noise)
+    tiles = encode_tiles(values, noise=noise)
     assert rule in {tile.rule for tile in tiles}
     assert np.abs(decoded(tiles, values.shape) - values).max() <= noise.max() / 16
 
 
 def test_noise_costs_what_it_must():
-    (tile, *_) = encode_tiles(NOISY[:256, :256], noise_map(NOISY[:256, :256]))
+    (tile, *_) = encode_tiles(NOISY[:256, :256], noise=noise_map(NOISY[:256, :256]))
     assert len(tile.data) * 6 / 256**2 < 5.05 + 0.25  # log2(8 √(2πe)) bits, and little more
 
 
@@ -75,7 +75,7 @@ def test_noise_costs_what_it_must():
 )
 def test_tiles_give_anything_back(values):
     noise = noise_map(values)
-    back = decoded(encode_tiles(values, noise), values.shape)
+    back = decoded(encode_tiles(values, noise=noise), values.shape)
     finite = np.isfinite(values)
     np.testing.assert_array_equal(back[~finite], values[~finite])
     wanted = values[finite].astype(float)
@@ -85,5 +85,5 @@ def test_tiles_give_anything_back(values):
 @given(hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_quiet_whole_numbers_come_back_exactly(values):
     values = values.astype(np.float32)
-    tiles = encode_tiles(values, np.full((1, 1), 3.0))
+    tiles = encode_tiles(values, noise=np.full((1, 1), 3.0))
     np.testing.assert_array_equal(decoded(tiles, values.shape), values)
