@@ -192,6 +192,7 @@ def test_a_value_is_that_of_the_whole_header_however_strange(cards):
     )
 
 
+@pytest.mark.slow
 def test_headers_that_are_gone_leave_little_in_memory():
     """Parsed and kept, as they once were, 300 of these took 40 MB."""
     keywords = [f"KEY{number}" for number in range(40)]
