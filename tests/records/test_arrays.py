@@ -7,6 +7,7 @@ import pytest
 from made_pixels import GRID, arrays_of
 
 from pipeline import Flag, Pixels
+from pipeline.records.arrays import Scratch
 
 
 def made_in_every_way():
@@ -82,3 +83,14 @@ def test_values_are_float32_where_that_is_exact_and_else_float64(given_as):
 @pytest.mark.parametrize("value", [2**16 - 1, -(2**15)])
 def test_every_16_bit_count_is_kept_exactly(value):
     assert Pixels.of(np.array([[value]], "u2" if value > 0 else "i2")).values[0, 0] == value
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
+def test_scratch_memory_gives_whatever_is_asked_for_half_a_page_off(dtype):
+    scratch, other = Scratch(), np.empty(5000, np.int16)
+    for size in (10, 1000, 997, 1003, 3000, 5, 3300):
+        array = scratch.array((2, size), dtype, beside=other[size % 7 :])
+        assert (array.shape, array.dtype) == ((2, size), dtype)
+        apart = array.__array_interface__["data"][0] - other[size % 7 :].__array_interface__["data"][0]
+        assert apart % 4096 == 2048
+        array[:] = 1

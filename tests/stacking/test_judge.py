@@ -5,9 +5,10 @@ import pytest
 from hit_stacks import PIXELS, stack_of
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import examples, seeds
+from made_frames import without_bias
+from strategies import examples, frames_of, seeds
 
-from pipeline import Image
+from pipeline import Flag, Image, combine
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import ENOUGH_FRAMES, judge, plain_hits, rule_of
 from pipeline.stacking.plan import CombineSettings, plan_of
@@ -149,3 +150,39 @@ def test_nothing_is_told_of_noise_that_depends_on_neighbours():
         assert plain_hits(stack, Clip(), noise, NO_SHIFT) is None
     assert plain_hits(stack, Clip(centre="mean"), Noise(a=25.0), NO_SHIFT) is None
     assert plain_hits(stack[: ENOUGH_FRAMES - 1], Clip(), Noise(a=25.0), NO_SHIFT) is None
+
+
+def test_pixels_that_lose_more_than_the_bounds_of_their_median_allow_are_no_plain_hits():
+    """Of 20 values seven are hit: the median of what is left lies below all that it might be with four left out."""
+    stack = np.arange(20, dtype=np.int16)[:, None] + 1000
+    stack[13:] += 3000
+    assert not plain_hits(stack, Clip(), Noise(a=400.0), NO_SHIFT).plain.any()
+    assert plain_hits(stack[:17], Clip(), Noise(a=400.0), NO_SHIFT).plain.all()
+
+
+def test_scaled_frames_are_judged_as_they_are_scaled():
+    frames = without_bias([100.0, 200.0, 400.0, 300.0], [10.0, 20.0, 40.0, 10.0])
+    image = combine(frames, scale="exposure", clip=Clip(noise=Noise(a=4.0)))
+    assert image.found.rejected == (0, 0, 0, image.pixels.values.size)
+    np.testing.assert_allclose(image.pixels.values, 200.0)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 9, 17, 30, 40])
+def test_of_a_pixel_that_has_no_value_in_any_frame_nothing_is_known_whatever_frames_weigh(frames):
+    random = np.random.default_rng(frames)
+    scene = random.uniform(0.5, 1.5, (frames, 1, 1)) * (1000 + 500 * np.arange(30)) + random.normal(
+        0, 500, (frames, 1, 1)
+    )
+    stack = random.normal(scene, 30, (frames, 20, 30))
+    stack[:, 3, 4] = np.nan
+    image = combine(frames_of(stack, kind="flat"), clip=Clip())
+    assert np.argwhere(~np.isfinite(image.pixels.values)).tolist() == [[3, 4]]
+    assert image.pixels.flags[3, 4] == Flag.NONFINITE
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_an_average_that_is_too_large_for_its_type_is_flagged():
+    stack = np.full((2, 4, 5), 100.0)
+    stack[:, 1, 2] = 1.5e308
+    pixels = combine(frames_of(stack, kind="bias"), clip=None).pixels
+    assert np.argwhere(pixels.flags == Flag.NONFINITE).tolist() == [[1, 2]]

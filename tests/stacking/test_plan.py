@@ -5,7 +5,7 @@ import pytest
 from made_frames import carrying, photons, variance_of
 from strategies import frames_of
 
-from pipeline import Clip, FrameSet, Image, Noise, combine
+from pipeline import Clip, FrameSet, Image, Noise, Pixels, combine
 
 
 def test_given_gain_and_read_noise_clip_although_the_bias_is_in():
@@ -34,6 +34,18 @@ def test_each_frame_is_judged_by_its_own_variance():
     quiet = combine(carrying([100, 100, 100, 140, 100], [1, 1, 1, 1, 100]))
     assert noisy.found.rejected == (0, 0, 0, 0, 0)
     assert quiet.found.rejected == (0, 0, 0, 25, 0)
+
+
+def test_values_that_carry_variance_may_move_as_far_as_the_stack_shows():
+    """A trace that wanders by a fifth of a pixel: its flanks differ by far more than they carry."""
+    random = np.random.default_rng(7)
+    rows, moved = np.arange(60.0)[:, None], random.uniform(-0.2, 0.2, (8, 1, 1))
+    scene = 20_000 * np.exp(-0.5 * ((rows - 30 - moved) / 3) ** 2) + np.zeros((1, 100))
+    frames = FrameSet(
+        Image.of(Pixels.of(random.normal(plane, 5), variance=np.full(plane.shape, 25.0)), kind="light", exposure=1)
+        for plane in scene
+    )
+    assert sum(combine(frames).found.rejected) < 1e-3 * scene.size
 
 
 def test_a_given_noise_comes_before_what_frames_carry():

@@ -7,7 +7,7 @@ from hypothesis import given
 from made_frames import on_disk
 from strategies import clips, frames_of, kinds, methods, quick, stacks
 
-from pipeline import Clip, FrameSet, Image, Noise, combine, each, open_frame, subtract_bias
+from pipeline import Clip, Flag, FrameSet, Image, Noise, combine, each, flag_saturated, open_frame, pipe, subtract_bias
 from pipeline.errors import AssumptionWarning, FrameError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
@@ -58,3 +58,16 @@ def test_a_frame_deleted_since_it_was_opened_is_named(tmp_path):
     (tmp_path / "1.fits").unlink()
     with pytest.raises(FrameError, match=r"1\.fits: is gone since it was opened"):
         combine(frames)
+
+
+def test_what_is_saturated_is_flagged_in_frames_that_lie_above_the_others(tmp_path):
+    """Frames 0, 50 and 200 ADU high, the last one cut off at 1300: less its 200 that is no more than 1100."""
+    rng = np.random.default_rng(2)
+    for number, high in enumerate((0, 50, 200)):
+        values = np.minimum(rng.normal(1000 + high, 5, (40, 50)).round(), 1300)
+        values[3, 4] = 1300 if high == 200 else 1090 + high
+        header = fits.Header({"EXPTIME": 0.0, "SATURATE": 1300})
+        fits.writeto(tmp_path / f"{number}.fits", values.astype(np.uint16), header)
+    frames = FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(3))
+    image = pipe(frames, each(flag_saturated()), combine)
+    assert np.argwhere(image.pixels.flags == Flag.SATURATED).tolist() == [[3, 4]]

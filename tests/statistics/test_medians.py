@@ -30,3 +30,11 @@ def test_the_middle_of_many(count, pixels, dtype):
     before, ordered = stack.copy(), np.sort(stack, axis=0)
     np.testing.assert_array_equal(middles(stack), ordered[[(count - 1) // 2, count // 2]])
     np.testing.assert_array_equal(stack, before)
+
+
+@pytest.mark.parametrize(("frames", "pixels"), [(5, 9), (20, 9), (20, 5000), (130, 5000)])
+def test_a_value_that_is_no_number_leaves_no_middle(frames, pixels):
+    stack = np.random.default_rng(1).normal(100, 5, (frames, pixels))
+    stack[frames // 2, 3] = np.nan
+    for middle in middles(stack):
+        assert np.flatnonzero(np.isnan(middle)).tolist() == [3]
