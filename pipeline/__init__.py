@@ -4,7 +4,7 @@ Public names by task; each has its home in a folder below, and is loaded when it
 
     Read            read_night, open_frames, open_frame, parse_filelist, read_mask, read_every_hdu,
                     propose_filelists
-    Records         Image, FrameSet, Pixels, Flag, Mask, Cards
+    Records         Image, FrameSet, Pixels, Flag, Mask, Cards, Note
     Combine         combine, measure_noise, add_images, Clip, Noise
     Calibrate       MasterBias, MasterDark, MasterFlat, MasterFringe, subtract_overscan, subtract_bias,
                     scale_dark, subtract_dark, normalise_flat, divide, subtract_fringe, linearise, to_electrons,
@@ -16,7 +16,7 @@ Public names by task; each has its home in a folder below, and is loaded when it
     Look            figure, export_figure, write_report, Appearance, FigureFile, measure_quality, quality_table,
                     Quality
     Many nights     reduce_many, Survey, Outcome, workers, combine_on, running
-    Your own stages stage, Stage, Step, chain, each, pipe
+    Your own stages stage, Stage, Step, chain, each, pipe, advise
 
 What can go wrong is drawn in :mod:`pipeline.errors`.  The folders, in the order of the data and of the physics; the
 face of each says what to open first, and a file imports from folders above its own, and from its own::
@@ -25,6 +25,7 @@ face of each says what to open first, and a file imports from folders above its 
     records     what flows through a reduction: immutable images with values, flags, variance
     compose     how stages are made and put together
     statistics  the numbers of a stack: noise, medians, order
+    checks      whether frames are what they should be: set alike, of the level of their kind, not at a ceiling
     stacking    combining frames
     detector    the chip and its amplifiers
     stages      the physical steps, one a file: overscan, bias, dark, flat, cosmic rays, ...

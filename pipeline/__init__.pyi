@@ -15,6 +15,7 @@ from .records.frames import Image as Image, FrameSet as FrameSet
 from .records.pixels import Pixels as Pixels, Flag as Flag
 from .stages.bad_pixels import Mask as Mask
 from .headers.cards import Cards as Cards
+from .records.note import Note as Note
 
 # combine
 from .stacking.combine import combine as combine, measure_noise as measure_noise
@@ -74,6 +75,7 @@ from .compose.running import running as running
 
 # your own stages
 from .compose.stage import stage as stage, Stage as Stage, Step as Step
+from .compose.telling import advise as advise
 from .compose.chain import chain as chain, each as each, pipe as pipe
 
 # about itself

@@ -17,7 +17,7 @@ import pipeline
 
 PACKAGE = Path(pipeline.__file__).parent
 FOLDERS = (
-    *("headers", "records", "compose", "statistics", "stacking", "detector", "stages", "night"),
+    *("headers", "records", "compose", "statistics", "checks", "stacking", "detector", "stages", "night"),
     *("fits", "simulation", "provenance", "library", "figures", "survey", "cli"),
 )
 """In import order: that of the data and of the physics."""
@@ -159,9 +159,9 @@ def test_only_the_edge_touches_files_and_clocks(path):
 # ---- sizes and names: what a newcomer can hold in mind ----
 
 
-def test_a_folder_holds_at_most_18_files_and_the_package_145():
+def test_a_folder_holds_at_most_18_files_and_the_package_155():
     files = [path.parent.name for path in PACKAGE.rglob("*.py")]
-    assert len(files) <= 145
+    assert len(files) <= 155
     assert {folder: files.count(folder) for folder in FOLDERS if files.count(folder) > 18} == {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.cli.options import (
     NO_REDUCTION,
     add_combining_options,
@@ -18,7 +19,6 @@ from pipeline.cli.outputs import check_outputs, record_command, record_path, wri
 from pipeline.cli.step_options import NO_CORE_STEPS, NO_OTHER_STEPS
 from pipeline.cli.terminal import printer_of
 from pipeline.compose.chain import pipe
-from pipeline.detector.same_setup import check_alike, check_target
 from pipeline.errors import StepError
 from pipeline.night.recipe_steps import combined, raw_steps
 from pipeline.records.frames import KINDS

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import progress_bar, terminal_text, warnings_as_notes
+from pipeline.cli.terminal import notes_told, progress_bar, terminal_text
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with (
             interruptible(),
-            warnings_as_notes(strict=options.strict, summary=not options.quiet),
+            notes_told(strict=options.strict, summary=not options.quiet),
             running(progress=None if options.quiet else progress_bar()),
         ):
             options.run(options)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import warnings
 from collections.abc import Callable
 
 from pipeline.cli.options import client_of, delimiter_of
+from pipeline.compose import telling
 from pipeline.compose.running import running
-from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, PipelineWarning, SettingError
+from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, SettingError
 from pipeline.night.recipe import Recipe
 from pipeline.survey.plan import Survey, night_outputs
 from pipeline.survey.reduce_many import Outcome, reduce_many
@@ -40,7 +40,7 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
 
     def say_finished(outcome: Outcome, finished: int, nights: int) -> None:
         for note in outcome.notes:
-            warnings.warn(note, PipelineWarning, stacklevel=1)
+            telling.say(note)
         say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
 
     lists = [options.filelist, *options.more]

@@ -9,13 +9,13 @@ import argparse
 import os
 import re
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.errors import AssumptionWarning, PipelineWarning
+from pipeline.compose.running import running
+from pipeline.records.note import Note
 
 
 def progress_bar() -> Callable[[int, int], None] | None:
@@ -67,27 +67,23 @@ def terminal_text(text: str) -> str:
 
 
 @contextmanager
-def warnings_as_notes(*, strict: bool, summary: bool) -> Iterator[None]:
-    """Print each warning once, as a line of its own; under ``strict`` an assumption is an error.
+def notes_told(*, strict: bool, summary: bool) -> Iterator[None]:
+    """Print each note once, as a line of its own; under ``strict`` an assumption is an error.
 
     :param summary: also count them at the end, by kind.
     """
-    said: dict[str, str] = {}
+    told: dict[str, str] = {}
 
-    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        text = str(message)
-        if text not in said:
-            said[text] = WARNING_KINDS.get(category.__name__, "")
+    def show(note: Note) -> None:
+        text = note.command_words
+        if text not in told:
+            told[text] = WARNING_KINDS.get(note.category.__name__, "")
             print(terminal_text(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PipelineWarning)
-        if strict:
-            warnings.simplefilter("error", AssumptionWarning)
-        warnings.showwarning = show
+    with running(strict=strict, on_note=show):
         yield
-    if said and summary:
-        print(_count_by_kind(said))
+    if told and summary:
+        print(_count_by_kind(told))
 
 
 def _count_by_kind(said: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ from pipeline.compose.lazy import lazily
 from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage
+from pipeline.compose.telling import collecting
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image
 
@@ -87,7 +88,8 @@ class Chain(Generic[In_contra, Out_co]):
 
     def __call__(self, record: In_contra) -> Out_co:
         """Run the steps, left to right."""
-        result: Out_co = toolz.pipe(record, *self.steps)
+        with collecting():
+            result: Out_co = toolz.pipe(record, *self.steps)
         return result
 
     def __repr__(self) -> str:
@@ -148,7 +150,8 @@ class Each:
         if not isinstance(frames, FrameSet):
             raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
         parts = _parts(self.step)
-        return FrameSet(_run(frame, parts, len(frames)) for frame in frames)
+        with collecting():
+            return FrameSet(_run(frame, parts, len(frames)) for frame in frames)
 
     def __repr__(self) -> str:
         return f"each({self.step!r})"

@@ -1,12 +1,10 @@
-"""How stages run, which is no part of what they do: threads, memory, progress.
+"""How stages run, which is no part of what they do: threads, memory, progress, strictness.
 
 These settings never reach a step's repr, its equality or the history: the pixels do not depend on them.
 """
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,16 +12,15 @@ from typing import Any
 
 import attrs
 
-from pipeline.errors import PipelineWarning
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-"""Line breaks, and what would command a terminal: headers and names of files may hold it."""
+from pipeline.records.note import Note
 
 
 @attrs.frozen
 class Running:
     """How to run: ``threads`` at once, about ``memory`` bytes of tiles, ``progress(done, total)`` told of rows.
 
+    ``strict``: refuse, as an error of the class of its warning, what would have to be assumed.  ``on_note`` is given
+    each note in place of a Python warning.  ``quiet``: say nothing, and refuse nothing that would only be said.
     ``combine_with`` combines the rows of a stack in place of this process.
     """
 
@@ -31,6 +28,8 @@ class Running:
     memory: int = attrs.field(default=64 * 2**20, validator=attrs.validators.ge(2**10))
     progress: Callable[[int, int], None] | None = None
     quiet: bool = False
+    strict: bool = False
+    on_note: Callable[[Note], None] | None = None
     combine_with: Callable[[Any], Any] | None = None
 
 
@@ -56,9 +55,3 @@ def running(**changes: Any) -> Iterator[Running]:
 def how_to_run() -> Running:
     """Tell how stages run here."""
     return _running.get()
-
-
-def advise(message: str, category: type[PipelineWarning]) -> None:
-    """Warn the caller of a stage, in one line, once for an image however many tiles of rows it is run on."""
-    if not _running.get().quiet:
-        warnings.warn(_CONTROL.sub(" ", message), category, stacklevel=2)

@@ -20,11 +20,13 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, ove
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise, how_to_run
+from pipeline.compose.running import how_to_run
+from pipeline.compose.telling import advise, collecting
 from pipeline.errors import SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, is_frame
 from pipeline.records.history import StepRecord
+from pipeline.records.note import merged
 
 _log = logging.getLogger("pipeline")
 
@@ -171,24 +173,26 @@ class Step(Generic[In_contra, Out_co]):
         if not isinstance(record, stage.takes):
             raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)
-        done = _done_before(stage, record, settings)
-        if done:
-            advise(f"{record.name}: {stage.name} skipped, being done already ({done})", SkippedWarning)  # type: ignore[attr-defined]
-        if not how_to_run().quiet:
-            _log.debug("%s of %r", self, record)
-        with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, and no finite result
-            result: Any = record if done else stage.function(record, **settings)
-        told_none = idle(stage, settings)
-        step = StepRecord(
-            stage=stage.name,
-            settings=tuple((name, repr(value)) for name, value in settings.items()),
-            masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
-            does=stage.does,
-            idle=told_none,
-            done_before=done,
-            needless=result is record and not done and not told_none,
-        )
-        recorded: Out_co = result.recorded(step)
+        with collecting() as said:
+            done = _done_before(stage, record, settings)
+            if done:
+                advise(f"{stage.name} skipped, being done already ({done})", SkippedWarning, of=record)
+            if not how_to_run().quiet:
+                _log.debug("%s of %r", self, record)
+            with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
+                result: Any = record if done else stage.function(record, **settings)
+            told_none = idle(stage, settings)
+            step = StepRecord(
+                stage=stage.name,
+                settings=tuple((name, repr(value)) for name, value in settings.items()),
+                masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
+                does=stage.does,
+                idle=told_none,
+                done_before=done,
+                needless=result is record and not done and not told_none,
+                said=merged(said),
+            )
+            recorded: Out_co = result.recorded(step)
         return recorded
 
     def __repr__(self) -> str:

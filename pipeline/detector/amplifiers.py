@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.detector.detsec import Place, layout_by_detsec
 from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError

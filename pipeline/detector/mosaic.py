@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifiers import HDUS_PILED, Readout
 from pipeline.detector.detsec import check_apart
 from pipeline.detector.section import Section

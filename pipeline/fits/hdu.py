@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning, SettingError
 from pipeline.fits.file_access import opened, signature_of
 from pipeline.fits.hdu_array import Encoding, HduArray

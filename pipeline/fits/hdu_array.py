@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.spool import SpooledArray
+from pipeline.compose.telling import advise
 from pipeline.errors import HeaderWarning
 from pipeline.fits.file_access import OpenFile, keep_open
 from pipeline.fits.integrity import same_sum

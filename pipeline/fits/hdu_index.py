@@ -10,7 +10,7 @@ from typing import Any
 
 from astropy.io import fits
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, FrameError
 from pipeline.fits.file_access import fault_in
 

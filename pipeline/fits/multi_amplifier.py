@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.detector.amplifiers import Amplifier, declared_amplifiers, detsec_of_all
 from pipeline.detector.detsec import Place

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 from astropy.io import fits
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise, collecting
 from pipeline.errors import AssumptionWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
@@ -24,6 +24,7 @@ from pipeline.headers.exposure import Reading, exposure_reading, parse_exposure_
 from pipeline.headers.status import state_of
 from pipeline.records.frames import Image, Location
 from pipeline.records.interop import SHARED_KEY, is_companion
+from pipeline.records.note import merged
 from pipeline.version import made_by_us
 
 _log = logging.getLogger("pipeline")
@@ -51,16 +52,21 @@ def open_frame(
         frame = Image(kind, location, sources=(str(location),))
     if not isinstance(frame.data, Location):
         return frame
-    where = frame.data
+    with collecting() as said:
+        opened_frame = _opened(frame, frame.data, exposure_key, plane)
+    return attrs.evolve(opened_frame, said=merged(said))
+
+
+def _opened(frame: Image, where: Location, exposure_key: str | None, plane: int | None) -> Image:
     source, headers = _open_location(where, frame.kind, plane_number(plane))
     cards = headers[0].under(headers[1]) if len(headers) > 1 else headers[0]
     try:
-        said, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
+        found, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
     except HeaderError as error:
         raise HeaderError(f"{where}: {error}") from error
-    if said is not None:
-        _tell_of(said, where, exposure_key)
-    seconds = None if said is None else said.value
+    if found is not None:
+        _tell_of(found, where, exposure_key)
+    seconds = None if found is None else found.value
     sources = frame.sources if source.origin.plane is None else (f"{where}[plane {source.origin.plane}]",)
     return attrs.evolve(frame, data=source, exposure=seconds, header=cards, state=state, sources=sources)
 

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 from toolz import groupby, unique
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise, collecting
 from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineError, PipelineWarning
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import plane_number
@@ -27,6 +27,7 @@ from pipeline.fits.open import open_frame
 from pipeline.headers.exposure import parse_exposure_key
 from pipeline.night.filelist import Parsed, parse_rows
 from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.note import Note
 
 _log = logging.getLogger("pipeline")
 
@@ -133,6 +134,7 @@ def without_repeats(frames: Sequence[Image], lines: Sequence[int | None]) -> tup
     :param lines: where in the list each frame stands.
     """
     kept, problems = [], []
+    repeated: dict[int, tuple[Note, ...]] = {}
     groups = groupby(lambda place: _identity(frames[place]) or place, range(len(frames)))
     for places in groups.values():
         some = [frames[place] for place in places]
@@ -146,8 +148,10 @@ def without_repeats(frames: Sequence[Image], lines: Sequence[int | None]) -> tup
             )
         elif len(some) > 1:
             once = "; counts once for each" if len(kinds) > 1 else "; counts once"
-            advise(f"{some[0].name}: listed {len(some)} times, as {' and '.join(kinds)}{once}", AssumptionWarning)
-    return [frames[place] for place in sorted(kept)], problems
+            with collecting() as said:
+                advise(f"listed {len(some)} times, as {' and '.join(kinds)}{once}", AssumptionWarning, of=some[0])
+            repeated |= dict.fromkeys(places, tuple(said))
+    return [attrs.evolve(frames[at], said=(*frames[at].said, *repeated.get(at, ()))) for at in sorted(kept)], problems
 
 
 def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None] | None:
@@ -157,6 +161,7 @@ def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None
     return origin.signature, origin.hdu, origin.plane
 
 
+@collecting()
 def read_night(
     path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None, plane: int | None = None
 ) -> FrameSet:
@@ -202,6 +207,7 @@ def paths_of(frames: FrameSet) -> set[Path]:
     return {Path(frame.data.origin.path) for frame in frames if isinstance(frame.data, FitsSource)}
 
 
+@collecting()
 def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
     """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
 from toolz import groupby
 
+from pipeline.compose.running import running
 from pipeline.detector.amplifiers import HDUS_PILED
-from pipeline.errors import FrameError, PipelineError, PipelineWarning
+from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
@@ -105,8 +105,7 @@ def frame_in(path: Path, shown: Path) -> FoundFrame:
     problem = ""
     for hdu in (0, "*", 1):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", PipelineWarning)  # said again when the list is read
+            with running(quiet=True):  # it is said when the list is read
                 image = open_frame(path, hdu)
                 if hdu != "*" or image.header.get(HDUS_PILED) != 1:
                     return frame_of(image, shown.as_posix(), hdu)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
-from pipeline.compose.running import advise
-from pipeline.detector.same_setup import check_alike
+from pipeline.compose.telling import advise, collecting
 from pipeline.errors import AssumptionWarning, CalibrationError
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
@@ -55,6 +55,7 @@ def _calibrated_first(image: Image) -> bool:
     return len(before) == len(image.history) or went_through(before, subtract_bias)
 
 
+@collecting()
 def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
     check_alike(frame for frame in frames if frame.kind in UNEXPECTED)

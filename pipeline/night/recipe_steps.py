@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.chain import Chain, chain, each
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import several_gains
 from pipeline.errors import AssumptionWarning, StepError
 from pipeline.night.recipe import Recipe

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.compose.chain import chain, pipe
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
-from pipeline.detector.same_setup import check_alike, check_target
+from pipeline.compose.telling import advise, collecting
 from pipeline.errors import AssumptionWarning, SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
@@ -138,6 +138,7 @@ def _seconds_of(frames: FrameSet) -> str:
     return ", ".join(f"{seconds:g} s" for seconds in sorted({frame.exposure or 0.0 for frame in frames}))
 
 
+@collecting()
 def reduce_each(
     frames: FrameSet,
     *,

@@ -9,14 +9,15 @@ from typing import Any
 
 import attrs
 import numpy as np
-from toolz import concat, unique
+from toolz import concat
 
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
-from pipeline.records.history import Lineage, Named, StepRecord, went_through
+from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_of, went_through
 from pipeline.records.interop import pixels_of
+from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
 
@@ -53,7 +54,7 @@ class Image:
     ``data`` is a :class:`Source` of pixels, in memory or to be read when asked, or the :class:`Location` of a frame
     not opened yet.  ``exposure`` is in seconds, None where the header does not say.  ``found`` is what
     combining found, where the image is a combination; ``added`` the cards (keyword, value, comment) that the
-    steps have to add to the product's header.
+    steps have to add to the product's header; ``said`` what there was to say when the frame was opened.
     """
 
     kind: str = attrs.field(validator=_known_kind)
@@ -65,6 +66,7 @@ class Image:
     state: State = State()  # noqa: RUF009 - frozen
     added: tuple[tuple[str, Any, str], ...] = ()
     found: Any = None
+    said: tuple[Note, ...] = ()
 
     @classmethod
     def of(
@@ -166,7 +168,12 @@ class Image:
     @property
     def lineage(self) -> Lineage:
         """What the image is made of."""
-        return Lineage(self.kind, self.sources, self.history, self.found)
+        return Lineage(self.kind, self.sources, self.history, self.found, self.said)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in its frames, its steps and their masters: each fact once."""
+        return notes_of(self.said, self.history)
 
 
 def is_frame(thing: object) -> bool:
@@ -237,7 +244,17 @@ class FrameSet:
     @property
     def history(self) -> tuple[StepRecord, ...]:
         """The steps that the frames went through, each named once."""
-        return tuple(unique(concat(frame.history for frame in self.frames)))
+        return in_common(frame.history for frame in self.frames)
+
+    @property
+    def said(self) -> tuple[Note, ...]:
+        """What there was to say when the frames were opened, each fact once."""
+        return merged(concat(frame.said for frame in self.frames))
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in the frames, their steps and masters: each fact once."""
+        return notes_of(self.said, self.history)
 
 
 def check_shapes(frames: Iterable[Image]) -> None:

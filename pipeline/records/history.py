@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import attrs
 
 from pipeline.headers.status import Done
+from pipeline.records.note import Note, merged
 
 
 class Named(Protocol):
@@ -22,13 +23,15 @@ class Named(Protocol):
 class Lineage:
     """What a master is made of: its kind, the names of its raw frames, and the steps they went through.
 
-    ``combined`` is what combining found, where it was combined here.
+    ``combined`` is what combining found, where it was combined here; ``said`` what there was to say of the frames
+    before any step.
     """
 
     kind: str
     sources: tuple[str, ...]
     history: tuple[StepRecord, ...]
     combined: Any = None
+    said: tuple[Note, ...] = ()
 
 
 @attrs.frozen
@@ -41,6 +44,8 @@ class StepRecord:
     - ``idle``: it was told that there is nothing to do, as by ``bias=None``;
     - ``done_before``: its work had been done, by this, and it left the image as it was;
     - ``needless``: it found nothing to do, as heal in an image without a bad pixel.
+
+    ``said`` are the notes of what it had to assume, or found wrong.
     """
 
     stage: str
@@ -50,6 +55,7 @@ class StepRecord:
     idle: bool = False
     done_before: Done | None = None
     needless: bool = False
+    said: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
         words = ", ".join(f"{name}={value}" for name, value in self.settings)
@@ -77,3 +83,25 @@ class StepRecord:
 def went_through(history: Iterable[StepRecord], *stages: Named) -> bool:
     """Tell whether a step of one of these stages is in a history, whatever became of it."""
     return any(step.is_of(*stages) for step in history)
+
+
+def in_common(histories: Iterable[Iterable[StepRecord]]) -> tuple[StepRecord, ...]:
+    """Put histories of frames together: each step once, with what was said in any of them."""
+    steps: dict[StepRecord, list[Note]] = {}
+    for history in histories:
+        for step in history:
+            steps.setdefault(attrs.evolve(step, said=()) if step.said else step, []).extend(step.said)
+    return tuple(attrs.evolve(step, said=merged(said)) if said else step for step, said in steps.items())
+
+
+def notes_of(said: Iterable[Note], history: Iterable[StepRecord]) -> tuple[Note, ...]:
+    """Give what was said of an image before its steps, in them, and of the masters that they used: each fact once."""
+    return merged(_every_note(said, history))
+
+
+def _every_note(said: Iterable[Note], history: Iterable[StepRecord]) -> Iterator[Note]:
+    yield from said
+    for step in history:
+        for master in step.masters:
+            yield from _every_note(master.said, master.history)
+        yield from step.said

@@ -170,6 +170,7 @@ def _image_of(
         state=first.state,
         added=(*_shared_cards(frames), *_cards(found)),
         found=found,
+        said=frames.said,
     )
 
 

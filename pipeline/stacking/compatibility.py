@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.arrays import FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image

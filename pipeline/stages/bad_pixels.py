@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, seal, sealed
 from pipeline.records.frames import Image

@@ -9,6 +9,7 @@ from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
 
@@ -44,6 +45,11 @@ class MasterBias:
     def lineage(self) -> Lineage:
         """What the master is made of."""
         return self.image.lineage
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in what the master is made of."""
+        return self.image.notes
 
     def on_rows(self, start: int, stop: int) -> MasterBias:
         """Cut the master to some rows."""

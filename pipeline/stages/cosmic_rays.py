@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import is_number, stage
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done

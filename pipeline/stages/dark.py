@@ -7,12 +7,13 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
 
@@ -95,6 +96,11 @@ class MasterDark:
     def lineage(self) -> Lineage:
         """What the master is made of."""
         return self.image.lineage
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in what the master is made of."""
+        return self.image.notes
 
     def on_rows(self, start: int, stop: int) -> MasterDark:
         """Cut the master to some rows."""

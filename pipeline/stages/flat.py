@@ -11,14 +11,15 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE, Done
 from pipeline.records.arrays import BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stages.checks import check_image
 from pipeline.statistics.robust import fitted
@@ -67,6 +68,11 @@ class MasterFlat:
     def lineage(self) -> Lineage:
         """What the master is made of."""
         return self.image.lineage
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in what the master is made of."""
+        return self.image.notes
 
     def on_rows(self, start: int, stop: int) -> MasterFlat:
         """Cut the master to some rows."""

@@ -7,8 +7,8 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed

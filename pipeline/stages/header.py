@@ -16,17 +16,19 @@ import attrs
 import numpy as np
 from astropy.io import fits
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import State
+from pipeline.headers.values import number
 from pipeline.records.frames import Image
-from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.history import Lineage, StepRecord, notes_of
 from pipeline.records.interop import companions_of
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
 from pipeline.version import CREATOR
@@ -93,14 +95,22 @@ class ReducedImage:
     history: tuple[StepRecord, ...] = ()
     state: State = State()  # noqa: RUF009 - frozen
     found: Any = None
+    said: tuple[Note, ...] = ()
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape
         return f"ReducedImage({self.kind} of {len(self.sources)} frames, {height}×{width})"
 
     def recorded(self, step: StepRecord) -> ReducedImage:
-        """Give the same image with one more step in its history."""
-        return attrs.evolve(self, history=(*self.history, step))
+        """Give the same image with one more step in its history, and what it said in the header."""
+        after = attrs.evolve(self, history=(*self.history, step))
+        fresh = after.notes[len(self.notes) :] if step.said else ()
+        return attrs.evolve(after, header=_with_notes(after.header, fresh)) if fresh else after
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in its frames, its steps and their masters: each fact once."""
+        return notes_of(self.said, self.history)
 
     def to_image(self) -> Image:
         """Give the image as if it were read back from a file: what was done to it is its state, not its history."""
@@ -112,6 +122,7 @@ class ReducedImage:
             sources=self.sources,
             state=self.state,
             found=self.found,
+            said=self.notes,
         )
 
     def to_hdu(self, *, fill: float | None = None) -> fits.PrimaryHDU:
@@ -181,8 +192,25 @@ def attach_header(image: Image) -> ReducedImage:
     if "CONTINUE" in str(header):
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
     return ReducedImage(
-        image.pixels, Cards.of(header), image.kind, image.sources, image.history, image.state, image.found
+        pixels=image.pixels,
+        header=_with_notes(Cards.of(header), image.notes),
+        kind=image.kind,
+        sources=image.sources,
+        history=image.history,
+        state=image.state,
+        found=image.found,
+        said=image.said,
     )
+
+
+def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
+    """Add notes to a header: one HISTORY entry each, and their number."""
+    header = cards.to_header()
+    before = number(header.get("NNOTES", 0)).value
+    header["NNOTES"] = (int(before) + len(notes), "number of notes in HISTORY: what was assumed")
+    for note in notes:
+        header.add_history(printable(f"NOTE {note.found}"))
+    return Cards.of(header)
 
 
 def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:
@@ -214,10 +242,10 @@ def _names(image: Image) -> dict[str, tuple[str, ...]]:
 
 
 def _add_names(header: fits.Header, kind: str, names: tuple[str, ...]) -> None:
-    for number, name in enumerate(names, start=1):
-        keyword = f"{kind.upper()}{number}"
+    for place, name in enumerate(names, start=1):
+        keyword = f"{kind.upper()}{place}"
         short = printable(re.split(r"[/\\]", name)[-1])
         if len(keyword) <= 8 and len(short) <= 60:
             header[keyword] = (short, f"{kind} frame")
         else:
-            header.add_history(f"{kind} {number}: {printable(name)}")
+            header.add_history(f"{kind} {place}: {printable(name)}")

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 from numpy.polynomial import polynomial
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, sealed

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from pipeline.compose.chain import each
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import plane_of_numbers, regions_of, several_saturations
 from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError

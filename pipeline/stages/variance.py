@@ -11,8 +11,8 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from pipeline.compose.running import advise
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, StepError, VarianceWarning

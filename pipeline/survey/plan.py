@@ -9,24 +9,20 @@ little could be done at once.
 from __future__ import annotations
 
 import os
-import threading
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 
-from pipeline.compose.running import advise
-from pipeline.detector.same_setup import check_alike
+from pipeline.checks.same_setup import check_alike
+from pipeline.compose.running import running
+from pipeline.compose.telling import advise
 from pipeline.errors import (
-    AssumptionWarning,
     FileWarning,
     FrameError,
     OutputError,
-    PipelineWarning,
     SettingError,
     StepError,
 )
@@ -46,6 +42,7 @@ from pipeline.provenance.up_to_date import (
     record_beside,
 )
 from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.note import Note
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
@@ -109,7 +106,7 @@ class NightPlan:
     filelist: Path
     tasks: tuple[Task, ...] = ()
     there: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: Exception | None = None
 
 
@@ -119,7 +116,7 @@ class TaskResult:
 
     kind: str
     master: MasterBias | MasterDark | MasterFlat | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     said: tuple[str, ...] = ()
 
 
@@ -252,21 +249,12 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made a folder for the products: {error.strerror}") from error
 
 
-_one_at_a_time = threading.Lock()
-"""Warnings are caught for a whole process, so the tasks of one process take turns; each has all its threads."""
-
-
 @contextmanager
-def collected_notes(survey: Survey) -> Iterator[list[str]]:
-    """Collect what is warned of; under ``strict`` an assumption is an error."""
-    notes: list[str] = []
-    caught: list[Any]
-    with _one_at_a_time, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", PipelineWarning)
-        if survey.strict:
-            warnings.simplefilter("error", AssumptionWarning)
+def collected_notes(survey: Survey) -> Iterator[list[Note]]:
+    """Collect the notes of what runs in this block; under ``strict`` an assumption is an error."""
+    notes: list[Note] = []
+    with running(strict=survey.strict, on_note=notes.append):
         yield notes
-        notes.extend(dict.fromkeys(str(warning.message) for warning in caught))
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from toolz import unique
 
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
+from pipeline.records.note import Note, merged
 from pipeline.survey.dask_client import check_versions
 from pipeline.survey.dask_tasks import plan_on_workers, run_on_workers
 from pipeline.survey.plan import NightPlan, Survey, Task, TaskResult, night_outputs, plan_night
@@ -25,13 +26,14 @@ OnFinished = Callable[["Outcome", int, int], None]
 class Outcome:
     """What became of a night: products written, products that were there already, and what there is to say.
 
-    ``notes`` are warnings, ``said`` what was done to the products; ``errors`` are empty where all went well.
+    ``notes`` are what had to be assumed, ``said`` what was done to the products; ``errors`` are empty where all went
+    well.
     """
 
     filelist: Path
     written: tuple[Path, ...] = ()
     there: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     said: tuple[str, ...] = ()
     errors: tuple[Exception, ...] = ()
 
@@ -118,7 +120,7 @@ def _outcome(plan: NightPlan, found: dict[str, TaskResult | Exception]) -> Outco
         filelist=plan.filelist,
         written=tuple(path for path, _ in made),
         there=plan.there,
-        notes=tuple(unique([*plan.notes, *(note for _, result in made for note in result.notes)])),
+        notes=merged([*plan.notes, *(note for _, result in made for note in result.notes)]),
         said=tuple(word for _, result in made for word in result.said),
         errors=tuple(unique(errors, key=str)),  # what is wrong with a master is wrong with light and arc
     )

@@ -15,6 +15,7 @@ from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.up_to_date import write_with_record
 from pipeline.records.frames import FrameSet
+from pipeline.records.note import merged
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
@@ -32,7 +33,7 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
         elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
             said = _product(task, masters, survey)
     earlier = (note for need in needs for note in need.notes)
-    return TaskResult(task.kind, master, tuple(dict.fromkeys([*earlier, *notes])), said)
+    return TaskResult(task.kind, master, merged([*earlier, *notes]), said)
 
 
 def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str, TaskResult | Exception]:

@@ -15,7 +15,8 @@ from astropy.io import fits
 from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
 from pipeline.cli.main import main
 from pipeline.cli.terminal import WARNING_KINDS
-from pipeline.compose.running import advise, running
+from pipeline.compose.running import running
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
 from pipeline.stages.header import attach_header
 

@@ -1,7 +1,6 @@
 """FITS files of every sort as light and as bias: read as they are meant, or refused with what to do."""
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from astropy.io import fits
 from odd_files import ODD, VALUES, card, plain
 
-from pipeline import open_frame, read_night
+from pipeline import open_frame, read_night, running
 from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, FileListError, SettingError
 
@@ -150,10 +149,8 @@ def test_under_strict_all_problems_come_at_once():
     with pytest.warns(AssumptionWarning), pytest.raises(FileListError) as caught:
         read_night("night.csv")
     assert len(caught.value.problems) == 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", AssumptionWarning)
-        with pytest.raises(FileListError) as caught:
-            read_night("night.csv")
+    with running(strict=True), pytest.raises(FileListError) as caught:
+        read_night("night.csv")
     assert [problem[:6] for problem in caught.value.problems] == ["line 1", "line 2", "line 3"]
 
 

@@ -31,8 +31,8 @@ from pipeline import (
     to_electrons,
     write,
 )
+from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.compose.running import running
-from pipeline.detector.same_setup import check_alike, check_target
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards

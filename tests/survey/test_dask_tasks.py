@@ -97,7 +97,7 @@ def test_assumptions_are_refused_there_too(client, nights):
     lines = [line for line in nights[0].read_text().splitlines() if not line.startswith("bias")]
     nights[0].write_text("\n".join(lines))
     noted, plain = reduce_many(nights[:2], Survey(), client=client)
-    assert any("no bias" in note for note in noted.notes)
+    assert any("no bias" in note.words for note in noted.notes)
     assert plain.notes == ()
     strict = reduce_many(nights[:1], Survey(strict=True, force=True), client=client)
     assert {type(error) for error in strict[0].errors} == {errors.AssumptionWarning}

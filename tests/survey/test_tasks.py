@@ -11,6 +11,7 @@ from strategies import examples
 import pipeline.survey.tasks
 from pipeline import Recipe, Survey, read_night, reduce, write
 from pipeline.errors import FrameError
+from pipeline.records.note import Note
 from pipeline.survey.plan import OwnTasks, Task, TaskResult, plan_night
 from pipeline.survey.tasks import run_own_tasks, run_task, run_tasks
 
@@ -104,8 +105,11 @@ def test_a_product_that_was_written_meanwhile_is_left_alone_but_by_force(tasks, 
 
 def test_notes_of_what_a_task_needs_come_first_and_once(tasks):
     bias = run_task(tasks[0], Survey())
-    noted = TaskResult("bias", bias.master, ("one", "two")), TaskResult("dark", None, ("two", "three"))
-    assert run_task(tasks[2], Survey(), *noted).notes[:3] == ("one", "two", "three")
+    noted = (
+        TaskResult("bias", bias.master, (Note("one"), Note("two"))),
+        TaskResult("dark", None, (Note("two"), Note("three"))),
+    )
+    assert run_task(tasks[2], Survey(), *noted).notes[:3] == (Note("one"), Note("two"), Note("three"))
 
 
 def test_a_bug_takes_its_traceback_along_and_a_mistake_needs_none(tasks, monkeypatch):

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from toolz import groupby
 
-from pipeline.compose.running import advise
+from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards

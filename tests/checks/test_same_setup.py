@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Image
-from pipeline.detector.same_setup import EVERY, SHARED_SETTINGS, check_alike, check_target, pointing
+from pipeline.checks.same_setup import EVERY, SHARED_SETTINGS, check_alike, check_target, pointing
 from pipeline.errors import AssumptionWarning
 from pipeline.headers import keyword_tables as tables
 

@@ -1,0 +1,104 @@
+"""Saying what had to be assumed: notes are collected by the step that runs, and told at the end of the user's call.
+
+A step that runs collects what is said in it, for its record.  The outermost call tells each fact once, as a Python
+warning that points at the user's line, or to whom ``running(on_note=...)`` names.  All of this hangs on context
+variables: each thread, task and worker has its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+from pipeline.compose.running import how_to_run
+from pipeline.errors import AssumptionWarning, PipelineWarning
+from pipeline.records.note import Note, merged, names_of
+
+
+@attrs.frozen
+class _Call:
+    """A step or another call that runs: what it said itself, and what was said in the whole of the outermost call."""
+
+    own: list[Note]
+    every: list[Note]
+
+
+_call: ContextVar[_Call | None] = ContextVar("call", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Note]]:
+    """Collect what is said in this block, but for what blocks inside it collect; the outermost one tells it all.
+
+    Also a decorator, for functions that are no stages.
+    """
+    outer = _call.get()
+    call = _Call([], [] if outer is None else outer.every)
+    token = _call.set(call)
+    try:
+        yield call.own
+    except BaseException:
+        if outer is None:
+            with suppress(PipelineWarning):  # made an error by a filter: what went wrong first goes before it
+                _tell(call.every)
+        raise
+    else:
+        if outer is None:
+            _tell(call.every)
+    finally:
+        _call.reset(token)
+
+
+def say(note: Note) -> None:
+    """Say a note: it belongs to the step that runs.
+
+    :raises AssumptionWarning: of the note's own class, where it is an assumption and running is strict.
+    """
+    how = how_to_run()
+    if how.quiet:
+        return
+    if how.strict and note.is_assumption:
+        raise note.category(note.command_words if how.on_note else str(note))
+    call = _call.get()
+    if call is None:
+        _tell([note])
+    else:
+        call.own.append(note)
+        call.every.append(note)
+
+
+def advise(words: str, category: type[PipelineWarning] = AssumptionWarning, *, of: Any = (), **more: Any) -> None:
+    """Say a note in a few words: :func:`say` of a :class:`Note`.
+
+    :param of: the frame or frames that it is about, or their names.
+    :param more: other fields of the note: ``mend``, ``at_command``, ``figures``, ``fact``.
+    """
+    say(Note(words, category, frames=names_of(of), **more))
+
+
+def _tell(notes: list[Note]) -> None:
+    """Tell each fact once: to whom running names, or as a Python warning at the line that called us."""
+    on_note = how_to_run().on_note
+    for note in merged(notes):
+        if on_note:
+            on_note(note)
+        else:
+            warnings.warn(str(note), note.category, stacklevel=_level_of_the_user())
+
+
+_OURS = ("pipeline", "toolz", "tlz", "contextlib", "functools")
+"""Packages whose lines are not the user's."""
+
+
+def _level_of_the_user() -> int:
+    """Count the calls from :func:`_tell` up to the first whose code is neither ours nor that of our tools."""
+    frame, level = inspect.currentframe(), 0
+    while frame and frame.f_back and frame.f_globals.get("__name__", "pipeline").partition(".")[0] in _OURS:
+        frame, level = frame.f_back, level + 1
+    return level

@@ -1,0 +1,98 @@
+"""What a step had to assume, or found wrong: a note, which is data and travels with what the step made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from toolz import groupby, unique
+
+from pipeline.errors import AssumptionWarning, PipelineWarning
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+"""Line breaks, and what would command a terminal: headers and names of files may hold it."""
+
+
+def _in_one_line(text: str) -> str:
+    return _CONTROL.sub(" ", text)
+
+
+def _each_in_one_line(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(_in_one_line, names))
+
+
+@attrs.frozen
+class Note:
+    """Something that was assumed, or found wrong: one fact, of one frame or of several.
+
+    ``category`` is the class of the Python warning by which it is told.  ``words`` say what was found, in one line and
+    without the names of ``frames``, which go before them.  ``mend`` says what to do, in Python; ``at_command`` the same
+    in words of the command, where that differs.  ``figures`` are the numbers that the words give, by name.
+
+    Notes of one ``fact`` are one note: see :func:`merged`.  By default that is the words.
+
+    >>> note = Note("no exposure in the header; taken for 1 s", frames=("a.fits", "b.fits"), mend="give it")
+    >>> str(note)
+    'a.fits and 1 more: no exposure in the header; taken for 1 s; give it'
+    """
+
+    words: str = attrs.field(converter=_in_one_line)
+    category: type[PipelineWarning] = AssumptionWarning
+    frames: tuple[str, ...] = attrs.field(default=(), converter=_each_in_one_line, kw_only=True)
+    mend: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
+    at_command: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
+    figures: tuple[tuple[str, float], ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    fact: str = attrs.field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, [self.found, self.mend]))
+
+    @property
+    def found(self) -> str:
+        """What was found, with the names of the frames and without what to do about it."""
+        return f"{self._names}: {self.words}" if self.frames else self.words
+
+    @property
+    def command_words(self) -> str:
+        """The note as the command says it."""
+        return "; ".join(filter(None, [self.found, self.at_command or self.mend]))
+
+    @property
+    def is_assumption(self) -> bool:
+        """Whether strictness refuses it."""
+        return issubclass(self.category, AssumptionWarning)
+
+    @property
+    def _names(self) -> str:
+        return self.frames[0] + (f" and {len(self.frames) - 1} more" if len(self.frames) > 1 else "")
+
+
+def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Put notes of one fact together: the first one's words, the frames of all.
+
+    >>> first, second = Note("is dark", frames=("a.fits",)), Note("is dark", frames=("b.fits",))
+    >>> [str(note) for note in merged([first, second, first])]
+    ['a.fits and 1 more: is dark']
+    """
+    facts = groupby(lambda note: (note.category, note.fact or note.words), unique(notes))
+    return tuple(
+        some[0]
+        if len(some) == 1
+        else attrs.evolve(some[0], frames=tuple(unique(n for note in some for n in note.frames)))
+        for some in facts.values()
+    )
+
+
+def names_of(frames: Any) -> tuple[str, ...]:
+    """Give the names of a frame, of several, or those that were given.
+
+    >>> names_of("a.fits"), names_of(["a.fits", "b.fits"])
+    (('a.fits',), ('a.fits', 'b.fits'))
+    """
+    if isinstance(frames, str):
+        return (frames,)
+    if hasattr(frames, "name"):
+        return (frames.name,)
+    return tuple(frame if isinstance(frame, str) else frame.name for frame in frames)

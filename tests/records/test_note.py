@@ -1,0 +1,43 @@
+"""Notes: data that is compared, put together and said in one line."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import FileWarning, HeaderWarning
+from pipeline.records.note import Note, merged, names_of
+
+WORDS = st.text(max_size=8)
+NOTES = st.lists(
+    st.builds(Note, WORDS, frames=st.lists(WORDS, max_size=3).map(tuple), mend=WORDS, fact=st.sampled_from(["", "f"])),
+    max_size=6,
+)
+
+
+@given(notes=NOTES)
+def test_merging_is_done_once_and_for_all_and_loses_no_frame(notes):
+    once = merged(notes)
+    assert merged(once) == once
+    assert {name for note in once for name in note.frames} == {name for note in notes for name in note.frames}
+    assert len({(note.category, note.fact or note.words) for note in notes}) == len(once)
+
+
+@given(words=st.text())
+def test_a_note_is_one_line_that_no_terminal_obeys(words):
+    said = str(Note(words, frames=(words,), mend=words, at_command=words))
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in said)
+
+
+def test_what_to_do_is_said_in_the_words_of_who_asked():
+    note = Note("is dark", frames=("a.fits",), mend="say dark=None", at_command="--no-dark")
+    assert (str(note), note.command_words) == ("a.fits: is dark; say dark=None", "a.fits: is dark; --no-dark")
+    assert note.found == "a.fits: is dark"
+
+
+def test_strictness_refuses_assumptions_and_no_more():
+    assert Note("x", HeaderWarning).is_assumption
+    assert not Note("x", FileWarning).is_assumption
+
+
+def test_names_are_those_of_frames_or_given():
+    assert names_of(()) == ()
+    assert names_of("ab") == ("ab",)
