@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -80,14 +81,29 @@ class InputFile:
     modified: int
 
 
+@lru_cache
+def code_digest() -> str:
+    """Give the digest of the package's own sources, and of numpy's version: pixels depend on both.
+
+    Of two trees at work on one version, and of two versions of numpy, products may differ.
+    """
+    sources = Path(__file__).parents[1]
+    read = [(path.relative_to(sources).as_posix(), path.read_bytes()) for path in sorted(sources.rglob("*.py"))]
+    return content_key(np.__version__, read)
+
+
 @attrs.frozen
 class MadeOf:
-    """What a product is made of: settings, files, and the version that made it; ``address`` is the key of it all."""
+    """What a product is made of: settings, files, and the version that made it; ``address`` is the key of it all.
+
+    ``code`` is the digest of that version's sources.
+    """
 
     address: str
     settings: str
     inputs: tuple[InputFile, ...]
     creator: str = CREATOR
+    code: str = attrs.field(factory=code_digest)
 
 
 NOT_AS_WRITTEN = "and is not what was written"
@@ -140,6 +156,8 @@ def made_otherwise(product: Path, made: MadeOf) -> str:
         return ""
     if record.get("creator") != made.creator:
         return f"made by {record.get('creator')}, this is {made.creator}"
+    if record.get("code") != made.code:
+        return "made by other code of the same version, or with another numpy"
     inputs = json.loads(json.dumps(attrs.asdict(made)["inputs"]))
     return f"made {'from other files' if record.get('inputs') != inputs else 'with other settings'}"
 

@@ -36,6 +36,7 @@ from pipeline.provenance.up_to_date import (
     InputFile,
     MadeOf,
     check_replaceable,
+    code_digest,
     content_key,
     is_done,
     made_otherwise,
@@ -171,7 +172,7 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
 
 def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, survey: Survey) -> list[Task]:
     """Give the tasks of a night in an order in which they can run."""
-    settings = content_key(CREATOR, survey.recipe, survey.exposure_key, survey.plane, survey.strict)
+    settings = content_key(CREATOR, code_digest(), survey.recipe, survey.exposure_key, survey.plane, survey.strict)
     keys: dict[str, str] = {}
     tasks = []
     for kind, uses in CALIBRATIONS:

@@ -1,5 +1,6 @@
 """Content addresses: equal content, equal key; other content, another key."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pipeline
 from pipeline import Clip, Image, Recipe, chain, combine, divide, errors, flag_saturated, subtract_overscan
-from pipeline.provenance.up_to_date import content_key
+from pipeline.provenance.up_to_date import code_digest, content_key
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 things = st.recursive(scalars, lambda inner: st.tuples(inner) | st.tuples(inner, inner) | st.lists(inner), max_leaves=8)
@@ -70,6 +72,23 @@ def test_a_key_is_the_same_in_another_process():
     code = imports + "print(content_key(Recipe(), 'bias', {'b': 1, 'a': 2}))"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert there == content_key(Recipe(), "bias", {"a": 2, "b": 1})
+
+
+@pytest.mark.slow
+def test_a_comment_in_any_source_and_another_numpy_count(tmp_path):
+    copy = tmp_path / "pipeline"
+    shutil.copytree(Path(pipeline.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    ask = "from pipeline.provenance.up_to_date import code_digest; print(code_digest())"
+
+    def digest(more=""):
+        command = [sys.executable, "-c", f"import numpy; {more}\n{ask}"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert digest() == code_digest()
+    assert digest("numpy.__version__ += '.post9'") != code_digest()
+    with (copy / "stages" / "dark.py").open("a") as stream:
+        stream.write("# another\n")
+    assert digest() != code_digest()
 
 
 def test_what_has_no_content_is_refused():

@@ -120,6 +120,12 @@ def change_the_version(_nights, product):
     return Survey()
 
 
+def change_the_code(_nights, product):
+    record = product.with_name(f"{product.name}.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"code": "of yesterday", "address": ""}))
+    return Survey()
+
+
 def lose_the_record(_nights, product):
     product.with_name(f"{product.name}.json").unlink()
     return Survey()
@@ -132,6 +138,7 @@ def lose_the_record(_nights, product):
         (change_a_frame, "from other files"),
         (change_the_product, "is not what was written"),
         (change_the_version, "made by ccd-pipeline 0.0.1"),
+        (change_the_code, "made by other code of the same version"),
         (lose_the_record, "without a record"),
     ],
 )
