@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -242,10 +243,23 @@ def _names(image: Image) -> dict[str, tuple[str, ...]]:
 
 
 def _add_names(header: fits.Header, kind: str, names: tuple[str, ...]) -> None:
-    for place, name in enumerate(names, start=1):
-        keyword = f"{kind.upper()}{place}"
-        short = printable(re.split(r"[/\\]", name)[-1])
+    for place, (name, told_apart) in enumerate(zip(names, shortest_names(names), strict=True), start=1):
+        keyword, short = f"{kind.upper()}{place}", printable(told_apart)
         if len(keyword) <= 8 and len(short) <= 60:
             header[keyword] = (short, f"{kind} frame")
         else:
             header.add_history(f"{kind} {place}: {printable(name)}")
+
+
+def shortest_names(paths: Sequence[str]) -> list[str]:
+    """Give the file names of paths, with as many of their folders as tell them apart.
+
+    >>> shortest_names(["a/1/x.fits", "a/2/x.fits", "a/2/y.fits"])
+    ['1/x.fits', '2/x.fits', 'y.fits']
+    """
+    parts = [re.split(r"[/\\]", path) for path in paths]
+    short = [tuple(part[-1:]) for part in parts]
+    for depth in range(2, max(map(len, parts), default=0) + 1):
+        alike = Counter(name for name, _ in {(name, tuple(part)) for name, part in zip(short, parts, strict=True)})
+        short = [tuple(part[-depth:]) if alike[name] > 1 else name for name, part in zip(short, parts, strict=True)]
+    return ["/".join(name) for name in short]

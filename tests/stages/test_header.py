@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from strategies import frames_of
 
-from pipeline import Clip, FrameSet, Recipe, reduce
+from pipeline import Clip, FrameSet, Image, Recipe, attach_header, combine, pipe, reduce
 from pipeline.simulation.simulate import Counts, Exposures, simulate
+from pipeline.stages.header import shortest_names
 
 NIGHT = simulate(shape=(16, 24), counts=Counts(bias=4, dark=3, flat=5, light=2), exposures=Exposures(dark=300.0))
 
@@ -44,3 +47,18 @@ def test_what_a_former_product_said_is_not_kept():
     assert not set(old) & {card.keyword for card in header}
     weighed = combine(frames_of(np.ones((3, 2, 2), "u2")), clip=None, weights="exposure")
     assert attach_header(weighed).header.get("WEIGHT") is True
+
+
+@given(paths=st.lists(st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map("/".join), min_size=1, max_size=6))
+def test_different_paths_get_different_names_and_each_ends_its_path(paths):
+    short = shortest_names(paths)
+    assert len(set(short)) == len(set(paths))
+    assert all(path.endswith(name) for path, name in zip(paths, short, strict=True))
+    if len({path.split("/")[-1] for path in paths}) == len(set(paths)):
+        assert short == [path.split("/")[-1] for path in paths]
+
+
+def test_frames_of_one_name_are_told_apart_in_the_header():
+    frames = FrameSet(Image.of(np.ones((4, 4)), name=name) for name in ("n1/raw.fits", "n2/raw.fits", "n2/b.fits"))
+    header = pipe(frames, combine(clip=None), attach_header).header
+    assert [header.get(f"LIGHT{number}") for number in (1, 2, 3)] == ["n1/raw.fits", "n2/raw.fits", "b.fits"]
