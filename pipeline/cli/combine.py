@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.cli.options import (
     NO_REDUCTION,
     add_combining_options,
@@ -43,8 +42,6 @@ def _combine(options: argparse.Namespace) -> None:
     if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
     chosen = frames.of_kind(options.kind)
-    check_alike(chosen)
-    check_target(chosen.light)
     with combined_by(options):
         product = pipe(chosen, raw_steps(recipe), combined(recipe), attach_header)
     with written_together(printer_of(options)) as tell:

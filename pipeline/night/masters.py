@@ -8,7 +8,6 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.telling import advise, collecting
 from pipeline.errors import AssumptionWarning, CalibrationError
@@ -58,7 +57,6 @@ def _calibrated_first(image: Image) -> bool:
 @collecting()
 def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
-    check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
     bias = master_bias(frames, recipe)
     dark = master_dark(frames, bias, recipe)
     return Masters(bias, dark, master_flat(frames, bias, dark, recipe))

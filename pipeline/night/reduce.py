@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pipeline.checks.same_setup import check_alike, check_target
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, collecting
@@ -66,7 +66,8 @@ def reduce(
         raise StepError(f"reduce: no {kind} frames in {frames!r}; give at least one")
     is_light = kind == "light"
     made = masters or make_masters(frames, recipe)
-    check_alike(chosen, with_others=(*made.images, *(() if is_light else frames.light.frames[:1])))
+    if not is_light:  # no stage sees both
+        check_alike(chosen.frames[:1], with_others=frames.light.frames[:1])
     recipe = with_noise_known(recipe, made.noise, chosen)
     calibrate = chain(
         subtract_bias(bias=made.bias),
@@ -96,7 +97,6 @@ def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Cal
     """Combine and calibrate lights; those of several exposures are calibrated each, and this is said."""
 
     def put_together(lights: FrameSet) -> Image:
-        check_target(lights)
         if scale_of(lights):
             advise(
                 f"lights of several exposures, {_seconds_of(lights)}: each is calibrated, and all are combined at "

@@ -8,6 +8,7 @@ from typing import Literal
 import attrs
 import numpy as np
 
+from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError, StepError
 from pipeline.headers.exposure import begin, end
@@ -98,6 +99,8 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
         )
     check_alike_reduced(frames)
     check_exposures(frames, scale)
+    check_alike(frames)
+    check_target(frames.light)
 
 
 def loaded(frames: FrameSet) -> FrameSet:

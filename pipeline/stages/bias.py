@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
@@ -80,6 +81,7 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
             f"{without.name}: its overscan is out ({without.state.overscan}), that of {has.name} is not; "
             "treat both alike, or say force=True"
         )
+    check_alike((image,), with_others=(bias.image,))
     by = f"Zero level correction image is {bias.image.short_name}"
     return attrs.evolve(
         image,

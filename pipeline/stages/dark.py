@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
@@ -177,6 +178,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
         )
     check_shapes([image, dark.image])
     check_units(image, dark.image)
+    check_alike((image,), with_others=(dark.image,))
     scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image.name)
     by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {

@@ -11,6 +11,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.section import Section
@@ -252,6 +253,7 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     if flat is None:
         return image
     check_shapes([image, flat.image])
+    check_alike((image,), with_others=(flat.image,))
     by = f"Flat field image is {flat.image.short_name} with scale=1.0"
     return attrs.evolve(
         image,

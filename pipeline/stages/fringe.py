@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
@@ -89,6 +90,7 @@ def subtract_fringe(
     check_units(image, fringe.image)
     if scale is not None and not math.isfinite(scale):
         raise SettingError(f"subtract_fringe: scale={scale}; expected a finite number")
+    check_alike((image,), with_others=(fringe.image,))
     if bool(image.state.flat) != bool(fringe.image.state.flat):
         advise(
             f"{image.name} and {fringe.image.name}: by their headers one is flat-fielded and the other is not; taken "

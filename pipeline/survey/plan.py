@@ -16,7 +16,6 @@ from pathlib import Path
 
 import attrs
 
-from pipeline.checks.same_setup import check_alike
 from pipeline.compose.running import running
 from pipeline.compose.telling import advise
 from pipeline.errors import (
@@ -29,7 +28,6 @@ from pipeline.errors import (
 from pipeline.fits.atomic import identity
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.read_night import read_night
-from pipeline.night.masters import UNEXPECTED
 from pipeline.night.recipe import Recipe
 from pipeline.provenance.up_to_date import (
     NOT_AS_WRITTEN,
@@ -157,7 +155,6 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
             )
             if not frames.light.frames:
                 raise StepError(f"{filelist}: no light frames in it; give at least one")
-            check_alike(frame for frame in frames if frame.kind in UNEXPECTED)
             known = {kind: _closed(frames.of_kind(kind)) for kind in ("bias", "dark", "flat", "light", "arc")}
             tasks = _tasks_of_night(known, output, survey)
             todo = [task for task in tasks if survey.force or not done_already(task)]
