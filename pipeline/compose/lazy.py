@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.running import running
-from pipeline.compose.stage import Step
+from pipeline.compose.stage import Step, skips
 from pipeline.errors import StepError
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
@@ -29,6 +29,8 @@ def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
         for _, value in lazy.settings:
             if hasattr(value, "image") and value.image.shape != image.shape:
                 return lazy(image)  # which says what does not fit
+        if skips(lazy, image):
+            return lazy(image)  # nothing to compute, and perhaps pixels to look at
         before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
         after = lazy.on_rows(0, 0)(before)
         untouched = after.data is before.data

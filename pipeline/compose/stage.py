@@ -22,8 +22,8 @@ import numpy as np
 
 from pipeline.compose.running import how_to_run
 from pipeline.compose.telling import advise, collecting
-from pipeline.errors import SettingError, SkippedWarning, StepError
-from pipeline.headers.status import Done
+from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
+from pipeline.headers.status import Done, unclear_card
 from pipeline.records.frames import Image, is_frame
 from pipeline.records.history import StepRecord
 from pipeline.records.note import merged
@@ -43,10 +43,20 @@ ByRows: TypeAlias = bool | Callable[..., bool]
 def stage(function: Callable[Concatenate[In, P], Out], /) -> Stage[In, P, Out]: ...
 @overload
 def stage(
-    *, rows: ByRows = False, does: str = "", ceiling: Callable[..., float] | None = None
+    *,
+    rows: ByRows = False,
+    does: str = "",
+    believes: Callable[..., bool] | None = None,
+    ceiling: Callable[..., float] | None = None,
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
 def stage(
-    function: Any = None, /, *, rows: ByRows = False, does: str = "", ceiling: Callable[..., float] | None = None
+    function: Any = None,
+    /,
+    *,
+    rows: ByRows = False,
+    does: str = "",
+    believes: Callable[..., bool] | None = None,
+    ceiling: Callable[..., float] | None = None,
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
@@ -56,12 +66,14 @@ def stage(
     :param does: the field of :class:`~pipeline.headers.status.State` that the stage fills.  An image whose header says
         that it has been done is passed on as it is, with a :class:`SkippedWarning` (``force=True`` does it all
         the same); asked for twice in one chain, it is refused.
+    :param believes: tells, of an image and the settings, whether the header that says that it has been done is
+        believed: it may look at pixels, and say that they contradict.
     :param ceiling: all that the stage does is to flag values as saturated from the level that this function gives,
         of the image and the settings: frames on disk can then still be combined as they are stored.
     """
     if function is None:
-        return lambda function: Stage(function, rows, does, ceiling)
-    return Stage(function, rows, does, ceiling)
+        return lambda function: Stage(function, rows, does, believes, ceiling)
+    return Stage(function, rows, does, believes, ceiling)
 
 
 class Stage(Generic[In, P, Out]):
@@ -72,12 +84,14 @@ class Stage(Generic[In, P, Out]):
         function: Callable[Concatenate[In, P], Out],
         rows: ByRows,
         does: str,
+        believes: Callable[..., bool] | None = None,
         ceiling: Callable[..., float] | None = None,
     ) -> None:
         update_wrapper(self, function)
         self.function = function
         self.rows = rows
         self.does = does
+        self.believes = believes
         self.ceiling = ceiling
 
     @overload
@@ -174,9 +188,13 @@ class Step(Generic[In_contra, Out_co]):
             raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)
         with collecting() as said:
-            done = _done_before(stage, record, settings)
+            done = done_before(stage, record, settings)
+            if done and stage.believes and not stage.believes(record, **settings):
+                done = None
             if done:
                 advise(f"{stage.name} skipped, being done already ({done})", SkippedWarning, of=record)
+            elif not settings.get("force") and not idle(stage, settings):
+                _ask_unclear_card(stage, record)
             if not how_to_run().quiet:
                 _log.debug("%s of %r", self, record)
             with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
@@ -214,7 +232,7 @@ def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:
     return bool(stage.required) and all(settings[name] is None for name in stage.required)
 
 
-def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> Done | None:
+def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> Done | None:
     """Say by what a step's work has been done already; None where it has not, or is to be done all the same."""
     if not stage.does or idle(stage, settings):
         return None
@@ -226,6 +244,24 @@ def _done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, A
     if done and not done.sure:
         raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")
     return done
+
+
+def skips(step: Step[Image, Any], image: Image) -> bool:
+    """Tell whether a step would pass an image on as it is, its work having been done before."""
+    return bool(done_before(step.stage, image, step.stage.defaults | dict(step.settings)))
+
+
+def _ask_unclear_card(stage: Stage[Any, Any, Any], image: Any) -> None:
+    """Say where a header's word may mean that a step has been done.  An overscan that is out is 0, and out again."""
+    unclear = unclear_card(image.header, stage.does) if stage.does not in ("", "overscan") else ""
+    if unclear:
+        advise(
+            f"{unclear} does not say whether {stage.name} has been done already; taken as not done",
+            HeaderWarning,
+            of=image,
+            mend=f"if it has, leave {stage.name} out; if not, say force=True",
+            at_command=f"say --raw {image.kind}, or --finished {image.kind}",
+        )
 
 
 def _mend(stage: Stage[Any, Any, Any], record: object) -> str:

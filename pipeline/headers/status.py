@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import attrs
 
 from pipeline.headers.cards import Cards
+from pipeline.headers.values import number
 
 
 @attrs.frozen
@@ -89,8 +91,8 @@ STEP_CARDS = {
     "cosmics": ("CCLEANED",),
     "fringe": ("FRINGCOR", "FRINGECOR"),
 }
-"""Cards that say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
-are not), IRAF's and ccdproc's (true, or a sentence), HST's and DRAGONS' (COMPLETE, or the time at which it was)."""
+"""Cards that may say that a step has been done: those of the Liverpool Telescope and Las Cumbres (1 is done; 0 and −1
+are not), IRAF's and ccdproc's, HST's and DRAGONS'.  In raw headers the same words name sections, numbers, switches."""
 
 CALSTAT_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 """The letters of CALSTAT, in which MaxIm DL and AstroImageJ say what they have done, such as BDF."""
@@ -98,8 +100,19 @@ CALSTAT_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 RESPONSE = "RESPONSE"
 """Our own card for a finished flat: values without unit, of mean 1."""
 
-_FINISHED_AT = re.compile(r"COMPLETE|\d{4}-\d\d-\d\dT\d\d:\d\d.*")
-_NOT_DONE = {"", "F", "FALSE", "N", "NO", "NONE", "0", "-1", "OMIT", "PERFORM", "SKIPPED", "UNKNOWN"}
+_DONE = re.compile(
+    r"T|TRUE|\d{4}-\d\d-\d\dT\d\d:\d\d.*"  # HST's and DRAGONS': the time at which it was
+    r"|.*\b(DONE|COMPLETED?|FINISHED|SUBTRACTED|CORRECTED|REMOVED|APPLIED|PERFORMED|TRIMMED|DIVIDED|FLAT-?FIELDED"
+    r"|CALIBRATED|CLEANED|LINEARI[SZ]ED|TURNED|TAKEN OUT)\b.*"
+    r"|.*\b(IMAGE|DATA SECTION|OVERSCAN SECTION|STRIP|LINEARITY CORRECTION) IS\b.*"  # IRAF's ccdred, and ours
+    r"|.*\b(OVERSCAN|TRIM|ZERO|DARK|FLAT|FRINGE) IS (?!ON\b|OFF\b|ENABLED|DISABLED|AVAILABLE).*"  # IRAF's mscred
+    r"|GAIN CORRECTION WITH .*|.*\bAS WAS SAID"  # ours
+    r"|CCD=.*"  # ccdproc's: how its function was called
+)
+_NOT_DONE = re.compile(
+    r"|F|FALSE|N|NO|NONE|N/A|NULL|OFF|0|-1|OMIT|PERFORM|SKIPPED|UNKNOWN|RAW|PENDING|DISABLED|FAILED|\[.*"
+    r"|.*\b(NOT|NEVER|NOTHING|TO BE|WILL BE|CANNOT)\b.*|NO (?!BIAS IN IT, ).*"
+)
 
 
 def state_of(cards: Cards) -> State:
@@ -115,6 +128,25 @@ def state_of(cards: Cards) -> State:
     if unit_of(unit).startswith("electron"):
         done["gain"] = done["gain"] or Done(f"BUNIT = {unit.strip()}")
     return State(**done, unit=unit_of(unit))
+
+
+def unclear_card(cards: Cards, step: str) -> str:
+    """Give the card whose text may mean that a step has been done, or that it is to be; empty where there is none.
+
+    >>> unclear_card(Cards.of({"FLATCOR": "yes"}), "flat"), unclear_card(Cards.of({"FLATCOR": "no"}), "flat")
+    ('FLATCOR = yes', '')
+    """
+    texts = ((key, cards.get(key)) for key in STEP_CARDS.get(step, ()))
+    return next(
+        (
+            f"{key} = {text.strip()}"
+            for key, text in texts
+            if isinstance(text, str)
+            and math.isnan(number(text).value)
+            and not (_NOT_DONE.fullmatch(_plain(text)) or _said(cards, key))
+        ),
+        "",
+    )
 
 
 def without_states(cards: Cards) -> Cards:
@@ -136,8 +168,11 @@ def _said(cards: Cards, keyword: str) -> Done | None:
     value = cards.get(keyword)
     if keyword.startswith("L1STAT"):
         done = not isinstance(value, bool) and (value == 1 or (isinstance(value, str) and value.strip() == "1"))
-    elif keyword.endswith("CORR") or keyword in ("OVERSUB", "TRIMMED"):
-        done = isinstance(value, str) and bool(_FINISHED_AT.fullmatch(value.strip().upper()))
     else:
-        done = value is True or (isinstance(value, str) and value.strip().upper() not in _NOT_DONE)
+        text = _plain(value) if isinstance(value, str) else ""
+        done = value is True or bool(_DONE.fullmatch(text) and not _NOT_DONE.fullmatch(text))
     return Done(f"{keyword} = {'T' if value is True else value}") if done else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.upper().split())

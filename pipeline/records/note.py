@@ -43,7 +43,7 @@ class Note:
     frames: tuple[str, ...] = attrs.field(default=(), converter=_each_in_one_line, kw_only=True)
     mend: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
     at_command: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
-    figures: tuple[tuple[str, float], ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    figures: tuple[tuple[str, float], ...] = attrs.field(default=(), kw_only=True)
     fact: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:

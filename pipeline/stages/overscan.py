@@ -6,15 +6,17 @@ A level is one for all rows, one a row, or a curve along the rows; how well it i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import say
 from pipeline.detector.amplifiers import Amplifier, Readout, declared_amplifiers
 from pipeline.detector.mosaic import Mosaic, trimmed_cards
 from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
+from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, unused_overscan
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
@@ -32,7 +34,23 @@ MOST_LISTED = 8
 """So many sections are listed in a card; of more it tells the number."""
 
 
-@stage(does="overscan")
+def _header_is_believed(image: Image, *, amplifiers: tuple[Amplifier, ...], **_settings: Any) -> bool:
+    """Tell whether an overscan is taken to be out because the header says so.
+
+    Not where the user gives amplifiers that lie on the frame.  Where its columns still hold a level, that is said.
+    """
+    if amplifiers:
+        try:
+            _readouts(image, amplifiers_of_every_hdu(image, amplifiers))
+        except CalibrationError:
+            return True  # a finished frame among raw ones, on which they lie
+        return False
+    for note in overscan_still_there(image, _readouts(image, declared_amplifiers(image))):
+        say(note)
+    return True
+
+
+@stage(does="overscan", believes=_header_is_believed)
 def subtract_overscan(
     image: Image,
     *,
@@ -63,6 +81,10 @@ def subtract_overscan(
     if not readouts:
         return image
     mosaic = Mosaic.of(readouts, image.name)
+    image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
+    if not amplifiers:
+        for note in (*overscan_on_data(image, readouts), *unused_overscan(image, readouts)):
+            say(note)
     levelled = _level_out(image, readouts, method, order, everywhere=not trim)
     return _trimmed(levelled, readouts, mosaic) if trim else levelled
 
@@ -74,7 +96,6 @@ def _level_out(
     strips = [readout for readout in readouts if readout.overscan]
     if not strips:
         return image
-    image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
     laid = [
         _measured(image, readout, section, method, order)
         for readout, section in _sections_to_level(image, strips, everywhere)

@@ -3,6 +3,7 @@
 import pickle
 
 import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from made_steps import BIAS, DARK, FLAT, LIGHT, NIGHT, STEPS, chains, counted, names, on_disk, steps_of_plain_settings
@@ -25,7 +26,8 @@ from pipeline import (
     subtract_bias,
     subtract_dark,
 )
-from pipeline.errors import SettingError, SkippedWarning, StepError
+from pipeline.compose.running import running
+from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
@@ -189,3 +191,17 @@ def test_a_stage_takes_settings_by_name_only():
 def test_a_stage_is_called_what_its_function_is_called():
     assert (combine.__name__, combine.__module__, repr(combine)) == ("combine", "pipeline.stacking.combine", "combine")
     assert combine.__doc__.startswith("Combine the frames")
+
+
+def test_a_word_that_may_mean_either_is_said_where_the_step_is_taken():
+    unclear = Image.of(np.full((4, 5), 1000.0), header={"ZEROCOR": "yes"}, name="light.fits")
+    bias = pipeline.MasterBias.of(Image.of(np.ones((4, 5)), kind="bias"))
+    with pytest.warns(
+        HeaderWarning, match=r"light\.fits: ZEROCOR = yes does not say whether subtract_bias has been done"
+    ):
+        assert subtract_bias(unclear, bias=bias).history[-1].worked
+    with running(strict=True), pytest.raises(HeaderWarning, match="ZEROCOR"):
+        subtract_bias(unclear, bias=bias)
+    with running(strict=True):
+        assert subtract_bias(unclear, bias=bias, force=True).history[-1].worked
+        assert not subtract_bias(unclear, bias=None).notes

@@ -1,0 +1,166 @@
+"""Whether a frame's overscan is what its header says: still there, left unused, or where light falls.
+
+Each check looks at an image and where its amplifiers lie, and gives notes; it changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.detector.amplifiers import Amplifier, Readout
+from pipeline.detector.section import Section
+from pipeline.errors import HeaderWarning
+from pipeline.records.arrays import FloatArray
+from pipeline.records.frames import Image
+from pipeline.records.note import Note
+from pipeline.statistics.robust import MAD_TO_SIGMA
+
+STILL_THERE = 10.0
+"""Overscan columns whose level is out lie within so many ADU, and so many σ, of 0."""
+
+BIAS_STILL_THERE = 100.0
+"""A bias frame whose overscan is out lies within so many ADU of 0: its pattern is what is left."""
+
+ROWS_LOOKED_AT = 64
+
+UNLIT_VARIANCE = 0.6
+"""Columns without light have less than this part of the variance of lit ones, if those hold light to speak of."""
+
+FLAT_SCATTER = 1.5
+"""Columns without light scatter about one level by less than so many times the noise between neighbours."""
+
+
+def overscan_still_there(image: Image, readouts: Sequence[Readout]) -> list[Note]:
+    """Find levels in an image whose header says that its overscan is out."""
+    places = [(r.overscan, STILL_THERE) for r in readouts if r.overscan and not r.overscan.overlaps(r.data)]
+    if image.kind == "bias" and not places:
+        places = [(Section.of("[*,*]", image.shape), BIAS_STILL_THERE)]
+    for section, least in places:
+        values = _looked_at(image, section)
+        level, sigma = _level(values)
+        if abs(level) > STILL_THERE * sigma and abs(level) > least:
+            what = "bias" if least == BIAS_STILL_THERE else f"overscan {section}"
+            return [
+                Note(
+                    f"its header says that the overscan is out ({image.state.overscan}), and its {what} still has a "
+                    f"level of about {level:.3g}",
+                    HeaderWarning,
+                    frames=(image.name,),
+                    mend="if it is raw, say force=True",
+                    at_command=f"if it is raw, say --raw {image.kind}",
+                    figures=(("level", level),),
+                    fact=f"{what} still has a level",
+                )
+            ]
+    return []
+
+
+def overscan_on_data(image: Image, readouts: Sequence[Readout]) -> list[Note]:
+    """Find overscans that a header puts where it says the data are: what is taken out there is light."""
+    said = any(key in image.header for key in ("DATASEC", "TRIMSEC"))
+    return [
+        Note(
+            f"the overscan {readout.overscan} lies on the data {readout.data}: what light falls there is taken out",
+            HeaderWarning,
+            frames=(image.name,),
+            mend=f"give both: subtract_overscan(amplifiers=(Amplifier('{readout.data}', '[first:last,*]'),))",
+            at_command=f"give both: --amplifier '{readout.data}' '[first:last,*]', or leave it in: --no-overscan",
+        )
+        for readout in readouts
+        if readout.overscan and readout.overscan.overlaps(readout.data) and (said or readout.data.shape != image.shape)
+    ]
+
+
+def unused_overscan(image: Image, readouts: Sequence[Readout]) -> list[Note]:
+    """Find columns or rows beside the data that hold no light and that no card says are overscan.
+
+    Only of a frame that holds light: its noise tells which columns do.  (ny, nx) pixels are looked at in the middle.
+    """
+    if image.kind not in ("light", "flat", "arc") or len(readouts) != 1 or readouts[0].overscan:
+        return []
+    data = readouts[0].data
+    lit = _looked_at(image, data)
+    for margin in sorted(_margins(data, image.shape), key=lambda section: -math.prod(section.shape)):
+        dark = _looked_at(image, margin)
+        if min(dark.shape) < 2 or not _is_unlit(dark, lit):
+            continue
+        across = margin.shape[0] == data.shape[0]
+        count, what = (margin.shape[1], "columns") if across else (margin.shape[0], "rows")
+        proposed = _proposed(data, margin, dark) if across else [Amplifier(str(data), str(margin))]
+        return [
+            Note(
+                f"{count} {what}, {margin}, lie outside its data {data} and look like overscan, though no card says "
+                "so: they are cut away unused, and what the level drifts by stays in",
+                HeaderWarning,
+                frames=(image.name,),
+                mend=f"use them: {_in_python(proposed)}",
+                at_command="use them: "
+                + " ".join(f"--amplifier '{one.data}' '{one.overscan}'" for one in proposed)
+                + f"; or not: --amplifier '{data}' ''",
+                figures=((what, count),),
+                fact=f"overscan {margin} unused",
+            )
+        ]
+    return []
+
+
+def _margins(data: Section, shape: tuple[int, int]) -> Iterator[Section]:
+    height, width = shape
+    sides = [(data.x2, width), (0, data.x1)]
+    yield from (Section(x1, x2, data.y1, data.y2) for x1, x2 in sides if x2 - x1 > 1)
+    sides = [(data.y2, height), (0, data.y1)]
+    yield from (Section(data.x1, data.x2, y1, y2) for y1, y2 in sides if y2 - y1 > 1)
+
+
+def _looked_at(image: Image, section: Section) -> FloatArray:
+    """Give the good values of some rows in the middle of a section, (rows, columns) float64, NaN where bad."""
+    first = max(section.y1, (section.y1 + section.y2 - ROWS_LOOKED_AT) // 2)
+    pixels = image.source.rows(first, min(first + ROWS_LOOKED_AT, section.y2))
+    values = np.where(pixels.mask, np.nan, pixels.values.astype(np.float64))
+    return values[:, section.x1 : section.x2]
+
+
+def _level(values: FloatArray) -> tuple[float, float]:
+    """Give median and scatter of what is good; NaN where nothing is."""
+    good = values[np.isfinite(values)]
+    if not good.size:
+        return math.nan, math.nan
+    level = float(np.median(good))
+    return level, max(MAD_TO_SIGMA * float(np.median(np.abs(good - level))), 1 / math.sqrt(12))
+
+
+def _noise(values: FloatArray) -> float:
+    """Give the noise of values by what neighbours along the columns differ by."""
+    return _level(np.diff(values, axis=0 if len(values) > 1 else 1))[1] / math.sqrt(2)
+
+
+def _is_unlit(dark: FloatArray, lit: FloatArray) -> bool:
+    """Tell whether values lie about one level, or two side by side, and below lit ones by more than noise."""
+    noise = _noise(dark)
+    flat = all(_level(half)[1] < FLAT_SCATTER * noise for half in np.array_split(dark, 2, axis=1))
+    return flat and noise**2 < UNLIT_VARIANCE * _noise(lit) ** 2 and _level(dark)[0] + 3 * noise < _level(lit)[0]
+
+
+def _proposed(data: Section, margin: Section, values: FloatArray) -> list[Amplifier]:
+    """Give the amplifier that would use a margin, or two, side by side, where it holds two levels."""
+    middle = values.shape[1] // 2
+    (left, noise), (right, _) = _level(values[:, :middle]), _level(values[:, -middle:])
+    if values.shape[1] % 2 or (data.x2 - data.x1) % 2 or not abs(left - right) > noise / 2:
+        return [Amplifier(str(data), str(margin))]
+    return [
+        Amplifier(str(Section(*one, data.y1, data.y2)), str(Section(*other, data.y1, data.y2)))
+        for one, other in zip(_halves(data), _halves(margin), strict=True)
+    ]
+
+
+def _halves(section: Section) -> tuple[tuple[int, int], tuple[int, int]]:
+    middle = (section.x1 + section.x2) // 2
+    return (section.x1, middle), (middle, section.x2)
+
+
+def _in_python(amplifiers: Sequence[Amplifier]) -> str:
+    listed = "".join(f"Amplifier({one.data!r}, {one.overscan!r}), " for one in amplifiers)
+    return f"subtract_overscan(amplifiers=({listed.strip()}))"

@@ -1,0 +1,128 @@
+"""Whether an overscan is what the header says: still there, unused, or where light falls."""
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import quick, seeds
+
+from pipeline import Amplifier, Image, subtract_overscan
+from pipeline.compose.running import running
+from pipeline.detector.amplifiers import Readout, declared_amplifiers
+from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, unused_overscan
+from pipeline.errors import HeaderWarning, SkippedWarning
+
+SIZE, COLUMNS = (60, 80), 10
+DATA, STRIP, WHOLE = "[1:70,1:60]", "[71:80,1:60]", "[1:80,1:60]"
+
+
+def a_frame(seed, *, sky=300.0, level=500.0, noise=3.0, kind="light", step=0.0, edge=1.0, **cards):
+    """Give a frame of a level and a sky, whose last columns see a part ``1 - edge`` of the sky."""
+    rng = np.random.default_rng(seed)
+    lit = np.full(SIZE, float(sky))
+    lit[:, -COLUMNS:] *= 1 - edge
+    values = level + rng.poisson(lit) + rng.normal(0, noise, SIZE)
+    values[:, -COLUMNS // 2 :] += step
+    return Image.of(values.round(), kind=kind, header=cards, name="frame.fits")
+
+
+def readouts(image):
+    return [Readout.of(one, image.shape) for one in declared_amplifiers(image)]
+
+
+def notes_of(check, image):
+    return check(image, readouts(image))
+
+
+# a level that is still there
+
+
+@quick
+@given(seeds, st.floats(30, 30_000), st.floats(0, 20_000), st.floats(0.5, 2.5))
+def test_a_level_that_is_still_there_is_said_and_one_that_is_out_is_not(seed, level, sky, noise):
+    cards = {"BIASSEC": STRIP, "TRIMSEC": DATA, "OVERSCAN": True}
+    (note,) = notes_of(overscan_still_there, a_frame(seed, level=level, sky=sky, noise=noise, **cards))
+    assert note.is_assumption
+    assert note.figures[0][1] == pytest.approx(level, abs=3)
+    assert not notes_of(overscan_still_there, a_frame(seed, level=0, sky=sky, noise=noise, **cards))
+
+
+def test_a_bias_frame_whose_overscan_is_out_has_no_pedestal():
+    assert notes_of(overscan_still_there, a_frame(1, kind="bias", sky=0, level=1000, OVERSCAN=True))
+    for level in (0, 30, -20):
+        assert not notes_of(overscan_still_there, a_frame(1, kind="bias", sky=0, level=level, OVERSCAN=True))
+    assert not notes_of(overscan_still_there, a_frame(1, level=1000, OVERSCAN=True))  # of a light nobody can tell
+
+
+def test_strictness_refuses_to_skip_what_the_pixels_contradict():
+    raw = a_frame(1, BIASSEC=STRIP, TRIMSEC=DATA, OVERSCAN="done")
+    with running(on_note=[].append):
+        out = subtract_overscan(raw)
+    assert not out.history[-1].worked
+    assert {note.category.__name__ for note in out.notes} == {"HeaderWarning", "SkippedWarning"}
+    with running(strict=True), pytest.raises(HeaderWarning, match=r"still has a level of about 500.*force=True"):
+        subtract_overscan(raw)
+    assert np.median(subtract_overscan(raw, force=True).pixels.values) == pytest.approx(300, abs=2)
+
+
+def test_amplifiers_that_are_given_overrule_the_header_where_they_lie_on_the_frame():
+    given_ones = (Amplifier("[1:70,*]", "[71:80,*]"),)
+    raw = a_frame(1, OVERSCAN="done")
+    assert np.median(subtract_overscan(raw, amplifiers=given_ones).pixels.values) == pytest.approx(300, abs=2)
+    trimmed = Image.of(np.full((60, 70), 300.0), header={"OVERSCAN": "done"})  # a finished frame among raw ones
+    with pytest.warns(SkippedWarning):
+        assert not subtract_overscan(trimmed, amplifiers=given_ones).history[-1].worked
+
+
+# overscan that no card tells of
+
+
+@quick
+@given(seeds, st.sampled_from(["light", "flat", "arc"]), st.floats(60, 40_000), st.sampled_from([0.0, 22.0]))
+def test_columns_without_light_beside_the_data_are_said(seed, kind, sky, step):
+    image = a_frame(seed, kind=kind, sky=sky, step=step, DATASEC=DATA)
+    (note,) = notes_of(unused_overscan, image)
+    assert note.figures == (("columns", COLUMNS),)
+    one = "--amplifier '[1:70,1:60]' '[71:80,1:60]'"
+    two = "--amplifier '[1:35,1:60]' '[71:75,1:60]' --amplifier '[36:70,1:60]' '[76:80,1:60]'"
+    assert (two if step else one) in note.at_command
+    amplifiers = eval(note.mend.removeprefix("use them: "), {"subtract_overscan": dict, "Amplifier": Amplifier})
+    used = subtract_overscan(image, **amplifiers)
+    assert not [n for n in used.notes if n.is_assumption]
+    assert used.shape == (60, 70)
+
+
+@quick
+@given(seeds, st.sampled_from(["light", "flat"]), st.floats(100, 20_000), st.floats(0, 0.3))
+def test_lit_columns_that_are_trimmed_are_no_overscan(seed, kind, sky, edge):
+    assert not notes_of(unused_overscan, a_frame(seed, kind=kind, sky=sky, edge=edge, TRIMSEC=DATA))
+
+
+def test_frames_without_light_and_frames_with_an_overscan_tell_nothing():
+    for kind in ("bias", "dark"):
+        assert not notes_of(unused_overscan, a_frame(1, kind=kind, sky=0, DATASEC=DATA))
+    assert not notes_of(unused_overscan, a_frame(1, sky=0, DATASEC=DATA))
+    assert not notes_of(unused_overscan, a_frame(1, DATASEC=DATA, BIASSEC=STRIP))
+    assert not notes_of(unused_overscan, a_frame(1, DATASEC=WHOLE))
+    assert not notes_of(unused_overscan, a_frame(1))
+
+
+def test_rows_above_the_data_are_found_too():
+    image = a_frame(1, sky=2000)
+    turned = attrs.evolve(Image.of(image.pixels.values.T, header={"DATASEC": "[1:60,1:70]"}, name="frame.fits"))
+    (note,) = notes_of(unused_overscan, turned)
+    assert "--amplifier '[1:60,1:70]' '[1:60,71:80]'" in note.at_command
+    with pytest.warns(HeaderWarning, match=r"10 rows, \[1:60,71:80\], lie outside"):
+        subtract_overscan(turned)
+
+
+# an overscan where light falls
+
+
+def test_an_overscan_on_the_data_is_said():
+    for cards in ({"TRIMSEC": "[1:75,1:60]"}, {"DATASEC": WHOLE}):
+        (note,) = notes_of(overscan_on_data, a_frame(1, BIASSEC=STRIP, **cards))
+        assert "lies on the data" in note.words
+    for cards in ({"TRIMSEC": DATA}, {}):
+        assert not notes_of(overscan_on_data, a_frame(1, BIASSEC=STRIP, **cards))
