@@ -420,7 +420,7 @@ def half_of_one_flat_dead(night):
     night.flat[2].values[:32] = 0
 
 
-@mistake("flat", "byte|swap|endian|nois|level|satur|differ|apart|satur")
+@mistake("flat", "byte|swap|endian|nois|level|satur|differ|apart|positive")
 def one_flat_byte_swapped(night):
     """One flat is byte-swapped."""
     night.flat[3].alter(lambda v: np.rint(v).astype("uint16").byteswap().astype(float))
