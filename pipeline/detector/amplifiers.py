@@ -10,7 +10,7 @@ import attrs
 from pipeline.compose.telling import advise
 from pipeline.detector.detsec import Place, layout_by_detsec
 from pipeline.detector.section import Section
-from pipeline.errors import AssumptionWarning, CalibrationError, HeaderError, SettingError
+from pipeline.errors import CalibrationError, HeaderError, SettingError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
 from pipeline.records.frames import Image
@@ -123,7 +123,8 @@ def _placed(image: Image, amplifiers: list[Amplifier]) -> tuple[Amplifier, ...]:
     try:
         detector = layout_by_detsec(texts, shapes, binning(image.header), image.name)
     except CalibrationError as error:
-        advise(f"{error}; the amplifiers' data are put side by side as they lie", AssumptionWarning)
+        found = str(error).removeprefix(f"{image.name}: ")
+        advise(f"{found}; the amplifiers' data are put side by side as they lie", of=image)
         return tuple(amplifiers)
     places = zip(amplifiers, detector.places, strict=True)
     return tuple(attrs.evolve(amplifier, place=str(place)) for amplifier, place in places)
@@ -188,9 +189,11 @@ def _all_inside(image: Image, amplifiers: list[Amplifier]) -> bool:
 def _left_over(image: Image, what: str) -> None:
     height, width = image.shape
     advise(
-        f"{image.name}: {what} reaches beyond its {height} rows × {width} columns;"
-        " taken for a card of the frame before it was trimmed, and left out",
-        AssumptionWarning,
+        f"{what} reaches beyond its {height} rows × {width} columns; taken for a card of the frame before it was "
+        "trimmed, and left out",
+        of=image,
+        mend="where it is not, give the sections: subtract_overscan(amplifiers=...)",
+        at_command="where it is not, give the sections: --amplifier",
     )
 
 

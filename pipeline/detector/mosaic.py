@@ -13,7 +13,7 @@ from pipeline.compose.telling import advise
 from pipeline.detector.amplifiers import HDUS_PILED, Readout
 from pipeline.detector.detsec import check_apart
 from pipeline.detector.section import Section
-from pipeline.errors import AssumptionWarning, CalibrationError
+from pipeline.errors import CalibrationError
 from pipeline.headers.cards import Cards
 from pipeline.headers.wcs import cropped, mirrored
 from pipeline.records.arrays import Array, sealed
@@ -142,9 +142,8 @@ def trimmed_cards(image: Image, mosaic: Mosaic) -> Cards:
     apart = len({one.motion for one in mosaic.pieces}) > 1
     if apart and HDUS_PILED not in image.header and any(key in image.header for key in ("CRPIX1", "CTYPE1", "CD1_1")):
         advise(
-            f"{image.name}: columns or rows between the amplifiers' data are gone; the WCS is that of the amplifier at "
-            f"{piece.taken}",
-            AssumptionWarning,
+            f"columns or rows between the amplifiers' data are gone; the WCS is that of the amplifier at {piece.taken}",
+            of=image,
         )
     header = without_sections(image.header).to_header()
     header.update(_on_the_detector(image, mosaic))

@@ -35,9 +35,10 @@ def encoding_of(cards: Cards, what: str, stored: str) -> Encoding:
         raise HeaderError(f"{what}: BSCALE = 0 makes all values the same; expected another number: mend the card")
     if stored[0] == "f" and (bscale, bzero) != (1, 0):
         advise(
-            f"{what}: its values are floats, and BSCALE = {bscale:g} and BZERO = {bzero:g} are applied, as FITS says; "
-            "where they were left over from an integer file, remove them",
+            f"its values are floats, and BSCALE = {bscale:g} and BZERO = {bzero:g} are applied, as FITS says",
             HeaderWarning,
+            of=what,
+            mend="where they were left over from an integer file, remove them",
         )
     blank = _number(cards, "BLANK", math.nan, what) if stored[0] in "iu" else math.nan
     if not math.isnan(blank) and blank != int(blank):
@@ -62,7 +63,7 @@ def tell_of_padding(what: str, end: int, size: int) -> None:
     """Say that a file ends before its last block is full."""
     if size < end:
         advise(
-            f"{what}: the file ends {end - size} bytes before its last block is full; no pixel is missing", FileWarning
+            f"the file ends {end - size} bytes before its last block is full; no pixel is missing", FileWarning, of=what
         )
 
 
@@ -73,7 +74,7 @@ def tell_of_loss(cards: Cards, what: str) -> None:
     smoothed = any(cards.get(f"ZNAME{n}") == "SCALE" and number(cards.get(f"ZVAL{n}")).value > 0 for n in numbers)
     if quantised or smoothed:
         how = f"{cards.get('ZCMPTYPE')}, {cards.get('ZQUANTIZ', 'no dither') if quantised else 'smoothed'}"
-        advise(f"{what}: its values were rounded when it was compressed ({how})", FileWarning)
+        advise(f"its values were rounded when it was compressed ({how})", FileWarning, of=what)
 
 
 def sum_of_data(raw: bytes, what: str) -> int | None:
@@ -91,8 +92,9 @@ def sum_of_data(raw: bytes, what: str) -> int | None:
         return ALL_ONES - header
     if not same_sum(sum_of(raw, datasum), ALL_ONES):
         advise(
-            f"{what}: its CHECKSUM is false: a card was changed by what knows no checksums, or the file is damaged",
+            "its CHECKSUM is false: a card was changed by what knows no checksums, or the file is damaged",
             HeaderWarning,
+            of=what,
         )
     return datasum
 

@@ -178,7 +178,9 @@ class HduArray:
         found = None if self.datasum is None else self.array.sum(self.span)
         if found is not None and self.datasum is not None and not same_sum(found, self.datasum):
             advise(
-                f"{self.origin}: its data sum up to {found}, and to {self.datasum} by its header (DATASUM, "
-                "CHECKSUM): the file is damaged, or was changed by what knows no checksums",
+                "its data sum up to something else than its header says (DATASUM, CHECKSUM): the file is damaged, or "
+                "was changed by what knows no checksums",
                 HeaderWarning,
+                of=str(self.origin),
+                figures=(("sum", found), ("said", self.datasum)),
             )

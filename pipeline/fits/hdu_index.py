@@ -11,7 +11,7 @@ from typing import Any
 from astropy.io import fits
 
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, FrameError
+from pipeline.errors import FrameError
 from pipeline.fits.file_access import fault_in
 
 
@@ -48,9 +48,9 @@ def _tell_of_namesakes(hdus: fits.HDUList, path: str, name: str, number: int) ->
     others = [str(index) for index, hdu in forward(hdus) if hdu.name.strip().upper() == name.strip().upper()]
     if len(others) > 1:
         advise(
-            f"{path}: HDUs {', '.join(others)} are all named {name}; {number} is taken; choose by number, or by EXTVER "
-            f'too: "{name},2"',
-            AssumptionWarning,
+            f"HDUs {', '.join(others)} are all named {name}; {number} is taken",
+            of=path,
+            mend=f'choose by number, or by EXTVER too: "{name},2"',
         )
 
 

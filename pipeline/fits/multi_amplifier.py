@@ -20,7 +20,7 @@ from pipeline.detector.detsec import Place
 from pipeline.detector.mosaic import Piece, moved_cards
 from pipeline.detector.multi_amplifier_header import AmplifierPart, multi_amplifier_cards, places_of_parts
 from pipeline.detector.section import Section
-from pipeline.errors import AssumptionWarning, FrameError, HeaderError
+from pipeline.errors import FrameError, HeaderError
 from pipeline.fits.file_access import keep_open
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import cards_of, hdu_array_of
@@ -231,9 +231,9 @@ def _check_coordinates(
     if off:
         more = f" and {len(off) - 3} more" if len(off) > 3 else ""
         advise(
-            f"{name}: the WCS is that of {pairs[0][1].what}; {', '.join(off[:3])}{more} had another, and may lie up to "
-            "some pixels off in it",
-            AssumptionWarning,
+            f"the WCS is that of {pairs[0][1].what}; {', '.join(off[:3])}{more} had another, and may lie up to some "
+            "pixels off in it",
+            of=name,
         )
 
 

@@ -12,7 +12,7 @@ import attrs
 from astropy.io import fits
 
 from pipeline.compose.telling import advise, collecting
-from pipeline.errors import AssumptionWarning, FrameError, HeaderError, HeaderWarning
+from pipeline.errors import FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import cards_of, hdu_array_of, plane_number
@@ -75,11 +75,12 @@ def _tell_of(said: Reading, where: Location, exposure_key: str | None) -> None:
     """Say where an exposure comes from, if that is not plain."""
     if exposure_key and said.card != parse_exposure_key(exposure_key).keyword:
         advise(
-            f"{where}: no {exposure_key} in the header; the exposure is that of {said.card}, {said.value:g} s",
-            AssumptionWarning,
+            f"no {exposure_key} in the header; the exposure is that of {said.card}, {said.value:g} s",
+            of=str(where),
+            figures=(("exposure", said.value),),
         )
     if said.note:
-        advise(f"{where}: {said.note}", HeaderWarning)
+        advise(said.note, HeaderWarning, of=str(where))
 
 
 def _open_location(where: Location, kind: str, chosen: int | None) -> tuple[FitsSource, tuple[Cards, ...]]:

@@ -15,17 +15,17 @@ from pipeline.headers.values import number
 class Done:
     """A step that has been done to an image: by what, in words, and whether that is sure.
 
-    Written out it is those words, with "perhaps" before them where nobody knows.
+    Written out it is those words.
 
-    >>> str(Done("ZEROCOR = T")), str(Done("with the dark d.fits", sure=False))
-    ('ZEROCOR = T', 'perhaps, with the dark d.fits')
+    >>> str(Done("ZEROCOR = T")), str(Done("with the dark d.fits, if that held it", sure=False))
+    ('ZEROCOR = T', 'with the dark d.fits, if that held it')
     """
 
     by: str
     sure: bool = True
 
     def __str__(self) -> str:
-        return self.by if self.sure else f"perhaps, {self.by}"
+        return self.by
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.telling import advise, collecting
-from pipeline.errors import AssumptionWarning, CalibrationError
+from pipeline.errors import CalibrationError
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
@@ -126,8 +126,9 @@ def _with_bias_known(bias: MasterBias | None) -> Callable[[FrameSet], FrameSet]:
     def check(flats: FrameSet) -> FrameSet:
         if bias is None and not any(frame.state.bias or frame.state.dark for frame in flats):
             advise(
-                f"{flats[0].name}: no bias to take out of the flat; if it holds one, the response comes out too even",
-                AssumptionWarning,
+                "no bias to take out of the flat; if it holds one, the response comes out too even",
+                of=flats,
+                mend="give bias frames",
             )
         return flats
 
@@ -147,9 +148,11 @@ def _expected(frames: FrameSet) -> FrameSet:
         done = [str(by) for step, by in frame.state.done.items() if step in UNEXPECTED[frame.kind]]
         if done:
             advise(
-                f"{frame.name}: stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as "
-                "it is: is it another kind of frame, or say that it is raw (--raw)",
-                AssumptionWarning,
+                f"stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as it is; is it "
+                "another kind of frame?",
+                of=frame,
+                mend="or say that it is raw: declare(state='raw')",
+                at_command="or say that it is raw: --raw",
             )
     return frames
 

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.compose.chain import Chain, chain, each
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import several_gains
-from pipeline.errors import AssumptionWarning, StepError
+from pipeline.errors import StepError
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
@@ -189,9 +189,12 @@ def with_noise_known(recipe: Recipe, shown: Noise | None, frames: FrameSet) -> R
     off = max(slopes, key=lambda ratio: abs(math.log(ratio)))
     if abs(math.log(off)) > math.log(GAINS_DIFFER):
         advise(
-            f"{frames[0].name}: its header says a gain of {1 / (off * shown.b):.3g} e-/ADU, bias and flat frames "
-            f"show {1 / shown.b:.3g}; the header is believed for its variance; is it right? (--gain, --read-noise)",
-            AssumptionWarning,
+            f"its header says a gain of {1 / (off * shown.b):.3g} e-/ADU, bias and flat frames show "
+            f"{1 / shown.b:.3g}; the header is believed for its variance",
+            of=frames,
+            mend="where it is wrong, give the noise: Recipe(noise=Noise.of(gain=..., read_noise=...))",
+            at_command="where it is wrong, give both: --gain and --read-noise",
+            figures=(("said", 1 / (off * shown.b)), ("shown", 1 / shown.b)),
         )
     return recipe
 

@@ -19,7 +19,7 @@ from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, collecting
-from pipeline.errors import AssumptionWarning, SettingError, StepError
+from pipeline.errors import SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
@@ -101,7 +101,8 @@ def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Cal
             advise(
                 f"lights of several exposures, {_seconds_of(lights)}: each is calibrated, and all are combined at "
                 "their mean exposure, weighed by exposure",
-                AssumptionWarning,
+                of=lights,
+                mend="where they are not to be, put them in separate lists",
             )
         return combined_and_calibrated(recipe, calibrate)(lights)
 
@@ -116,11 +117,12 @@ def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Calla
         parts = [pipe(group, combined(recipe), calibrate) for group in groups]
         if len(parts) == 1:
             return parts[0]
-        listed = "; ".join(", ".join(arc.name for arc in group) for group in groups)
+        listed = "; ".join(", ".join(arc.short_name for arc in group) for group in groups)
         advise(
             f"arcs of {len(groups)} lamps or exposures by their headers ({listed}): combined by lamp and exposure, "
             "and added",
-            AssumptionWarning,
+            of=arcs,
+            mend="where they are not to be, put them in separate lists",
         )
         return add_images(FrameSet(parts))
 
@@ -130,7 +132,7 @@ def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Calla
 def _something_left(image: Image) -> Image:
     """Say where nothing of an image is good."""
     if image.pixels.mask.all():
-        advise(f"{image.name}: no pixel of the {image.kind} is good: all are NaN or flagged", AssumptionWarning)
+        advise(f"no pixel of the {image.kind} is good: all are NaN or flagged", of=image)
     return image
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, StepError
+from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
 
 EQUAL_EXPOSURES = 0.01
@@ -52,11 +52,13 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
     :raises StepError: they are not to be combined so.
     """
     first = frames.frames[0]
-    silent = [frame.name for frame in frames if frame.exposure is None]
+    silent = [frame for frame in frames if frame.exposure is None]
     if silent and len(silent) < len(frames) and first.kind != "bias":
         advise(
-            f"{', '.join(silent)}: no exposure in the header; taken for 1 s among frames that have one",
-            AssumptionWarning,
+            "no exposure in the header; taken for 1 s among frames that have one",
+            of=silent,
+            mend="where another card has it, name that: read_night(exposure_key=...)",
+            at_command="where another card has it, name that: --exposure-key",
         )
     if scale is None and first.kind != "bias" and exposures_differ(frames):
         listed = ", ".join(sorted({f"{f.exposure:g} s" if f.exposure is not None else "none" for f in frames}))
@@ -69,6 +71,7 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
         if not all(any(step.does == "bias" for step in frame.history) for frame in frames):
             raise StepError(f"combine: scale={scale!r} with the bias still in; take it out of each frame first")
         advise(
-            f"{first.name}: frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",
-            AssumptionWarning,
+            f"frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",
+            of=frames,
+            mend="give bias frames",
         )

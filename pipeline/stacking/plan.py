@@ -181,8 +181,10 @@ def _check_clip(clip: Clip, frames: int) -> None:
     if frames_needed(clip) > frames:
         advise(
             f"combine: a clip at {min(clip.low, clip.high):g} σ by {clip.spread} cannot reject anything from "
-            f"{frames} frames; it takes {frames_needed(clip)}, or another rule such as 'noise'",
+            f"{frames} frames",
             ClipWarning,
+            mend=f"it takes {frames_needed(clip)}, or another rule such as Clip(spread='noise')",
+            at_command=f"it takes {frames_needed(clip)}, or another rule such as --clip noise",
         )
 
 
@@ -220,11 +222,7 @@ def _relative(frames: tuple[Image, ...], scale: FloatArray, measured: _Measured)
     if measured.carried:
         return carried_variances(frames, scale)
     if len(frames) == 2:
-        advise(
-            f"{frames[0].name} and {frames[1].name}: two frames do not tell which of them is noisier; both count the "
-            "same",
-            VarianceWarning,
-        )
+        advise("two frames do not tell which of them is noisier; both count the same", VarianceWarning, of=frames)
     return scattered_variances(measured.sampled, measured.shifts)
 
 

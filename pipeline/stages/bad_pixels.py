@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
+from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, seal, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, Pixels
@@ -55,9 +55,10 @@ class Mask:
         flags = np.where(values != 0, np.uint8(Flag.BAD), np.uint8(0))
         if np.count_nonzero(flags) > TOO_MANY * flags.size:
             advise(
-                f"mask {name}: {np.count_nonzero(flags) / flags.size:.0%} of its pixels are not 0, and so bad; "
-                "if 1 is good in it, turn it round",
-                AssumptionWarning,
+                f"{np.count_nonzero(flags) / flags.size:.0%} of its pixels are not 0, and so bad",
+                of=f"mask {name}",
+                mend="if 1 is good in it, turn it round",
+                figures=(("bad", np.count_nonzero(flags) / flags.size),),
             )
         return cls(sealed(flags), name)
 

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.compose.stage import is_number, stage
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
-from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
@@ -151,9 +151,11 @@ def _checked(
         )
     if not (image.state.bias or image.state.overscan):
         advise(
-            f"{image.name}: neither bias nor overscan is out; what pedestal there is counts as light, and faint cosmic "
-            "rays are taken for its noise",
-            AssumptionWarning,
+            "neither bias nor overscan is out; what pedestal there is counts as light, and faint cosmic rays are taken "
+            "for its noise",
+            of=image,
+            mend="take one out first: subtract_bias or subtract_overscan",
+            at_command="give bias frames",
         )
     if not isinstance(gain, tuple):
         return gain, max(noises)

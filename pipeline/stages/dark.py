@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
@@ -132,13 +132,13 @@ def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
     """
     if not (exposure > 0 and math.isfinite(exposure)):
         raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
-    return _scaled(dark, exposure, wanted_by=dark.image.name)
+    return _scaled(dark, exposure, wanted_by=dark.image)
 
 
-def _scaled(dark: MasterDark, exposure: float, *, wanted_by: str) -> MasterDark:
-    """Scale a dark to another exposure: the one way in which darks are scaled.
+def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDark:
+    """Scale a dark to another exposure, for an image: the one way in which darks are scaled.
 
-    Refuse, or warn, where that scales a bias in it.
+    Refuse where that scales a bias in it, or say so.
     """
     scaled = attrs.evolve(dark, scaled_to=float(exposure))
     ratio = scaled.ratio
@@ -147,14 +147,16 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: str) -> MasterDark:
     if dark.has_bias:
         raise CalibrationError(
             f"{dark.image.name}: holds the bias, which does not grow with time, so it cannot be scaled by {ratio:g} "
-            f"for {wanted_by}; give bias frames, or a dark of the same exposure"
+            f"for {wanted_by.name}; give bias frames, or a dark of the same exposure"
         )
     error = abs(1 - ratio) * dark.level
     advise(
-        f"{dark.image.name}: scaled by {ratio:g} for {wanted_by} with no bias taken out of it; if it holds the bias, "
-        f"the result is wrong by up to {error:.4g} {dark.image.state.unit}; give bias frames, or say it has none "
-        "(MasterDark.of(..., has_bias=False), --dark-has-bias no)",
-        AssumptionWarning,
+        f"the dark {dark.image.short_name} is scaled by {ratio:g} with no bias taken out of it; if it holds the bias, "
+        f"the result is wrong by up to {error:.4g} {dark.image.state.unit}",
+        of=wanted_by,
+        mend="take the bias out of it, or say that it holds none: MasterDark.of(has_bias=False)",
+        at_command="give bias frames, or say that it holds none: --dark-has-bias no",
+        figures=(("ratio", ratio), ("error", error)),
     )
     return scaled
 
@@ -179,11 +181,11 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     check_shapes([image, dark.image])
     check_units(image, dark.image)
     check_alike((image,), with_others=(dark.image,))
-    scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image.name)
+    scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image)
     by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {
         True: Done(by),
-        None: Done(f"with the dark {dark.image.short_name}", sure=False),
+        None: Done(f"with the dark {dark.image.short_name}, if that held it", sure=False),
         False: None,
     }[dark.has_bias]
     return attrs.evolve(
@@ -200,19 +202,24 @@ def _exposure_beside(image: Image, dark: MasterDark) -> float:
     if image.state.per_second:
         return seconds
     ratio = seconds / dark.exposed
-    silent = [which.name for which in (image, dark.image) if which.exposure is None]
+    silent = [which for which in (image, dark.image) if which.exposure is None]
     if image.exposure == 0:
-        advise(f"{image.name}: 0 s in the header, so that no dark is taken out of it", AssumptionWarning)
+        advise("0 s in the header, so that no dark is taken out of it", of=image)
     if silent:
         advise(
-            f"{' and '.join(silent)}: no exposure in the header; taken for {NO_EXPOSURE:g} s, "
-            f"so that the dark is scaled by {ratio:g}; where another card has it, name that (--exposure-key)",
-            AssumptionWarning,
+            f"no exposure in the header; taken for {NO_EXPOSURE:g} s, so that the dark is scaled by {ratio:g}",
+            of=silent,
+            mend="where another card has it, name that: read_night(exposure_key=...)",
+            at_command="where another card has it, name that: --exposure-key",
+            figures=(("ratio", ratio),),
         )
     elif image.exposure and not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
         advise(
-            f"{image.name} and {dark.image.name}: {image.exposure:g} s and {dark.exposed:g} s, so that the dark is "
-            f"scaled by {ratio:g}; are both in seconds? (--exposure-key 'KEY [ms]')",
-            AssumptionWarning,
+            f"{image.exposure:g} s, and the dark {dark.image.short_name} {dark.exposed:g} s, so that it is scaled by "
+            f"{ratio:g}; are both in seconds?",
+            of=image,
+            mend="where one is not, name its card with the unit: read_night(exposure_key='KEY [ms]')",
+            at_command="where one is not, name its card with the unit: --exposure-key 'KEY [ms]'",
+            figures=(("ratio", ratio),),
         )
     return seconds

@@ -170,7 +170,7 @@ def _as_it_was_made(image: Image, words: str) -> Pixels:
     """Give a finished response as it is, and say so where it was made otherwise than asked for."""
     made = str(image.header.get("FLATNORM", "mean"))
     if words not in (made, "mean"):
-        advise(f"{image.name}: a finished response (divided by {made}); not divided by {words} again", SkippedWarning)
+        advise(f"a finished response (divided by {made}); not divided by {words} again", SkippedWarning, of=image)
     return image.pixels
 
 
@@ -222,14 +222,14 @@ def _check_lit(image: Image, average: float) -> None:
         return
     should = "should be positive" if average <= 0 else f"that is raw has far more than {FAINTEST:g}"
     raise CalibrationError(
-        f"{image.name}: the flat is {average:.4g} {image.state.unit} on average after {_taken_out(image)}; a flat "
+        f"{image.name}: the flat is {average:.4g} {image.state.unit} on average{_taken_out(image)}; a flat "
         f"{should}: was it finished already (--finished flat), or is the dark or bias of another detector?"
     )
 
 
 def _taken_out(image: Image) -> str:
-    taken = [str(by) for by in (image.state.bias, image.state.dark) if by]
-    return " and ".join(taken) or "nothing was taken out of it"
+    taken = [str(by) for by in (image.state.bias, image.state.dark) if by and by.sure]
+    return f" after {' and '.join(taken)}" if taken else ", and nothing was taken out of it"
 
 
 def _sigma_without_light(image: Image, average: float) -> FloatArray | float:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, CalibrationError, SettingError
+from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
@@ -93,9 +93,9 @@ def subtract_fringe(
     check_alike((image,), with_others=(fringe.image,))
     if bool(image.state.flat) != bool(fringe.image.state.flat):
         advise(
-            f"{image.name} and {fringe.image.name}: by their headers one is flat-fielded and the other is not; taken "
-            "to have the same response",
-            AssumptionWarning,
+            f"of it and the fringe image {fringe.image.short_name}, by their headers one is flat-fielded and the other "
+            "is not; taken to have the same response",
+            of=image,
         )
     strength = fringe_strength(image, fringe) if scale is None else float(scale)
     by = f"Fringe image is {fringe.image.short_name} with scale={strength:.6g}"

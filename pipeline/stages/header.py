@@ -176,7 +176,7 @@ def attach_header(image: Image) -> ReducedImage:
     """
     raw = ProductCards.of(image.header)
     if raw.note:
-        advise(f"{image.name}: cards of its header {raw.note}", FileWarning)
+        advise(f"cards of its header {raw.note}", FileWarning, of=image)
     header = raw.header
     if image.state.unit:
         header["BUNIT"] = (printable(image.state.unit), "unit of the pixel values")

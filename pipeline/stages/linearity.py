@@ -10,7 +10,7 @@ from numpy.polynomial import polynomial
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
@@ -46,7 +46,12 @@ def linearise(
     if done and not force:
         if any(step.does in AFTERWARDS and not step.skipped for step in image.history):
             raise StepError(f"{image.name}: not raw any more ({done[0]}); linearise comes before everything else")
-        advise(f"{image.name}: reduced elsewhere ({done[0]}); taken to be linear", AssumptionWarning)
+        advise(
+            f"reduced elsewhere ({done[0]}); taken to be linear",
+            of=image,
+            mend="where it is not, say force=True",
+            at_command="where it is raw, say so: --raw",
+        )
         return image
     words = " + ".join(f"{c:g} s^{power}" for power, c in enumerate(coefficients, start=1))
     by = f"Linearity correction is {words} from {pedestal:g} adu"

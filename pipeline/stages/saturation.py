@@ -53,7 +53,13 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     if level is None and not each and _level(image) is None:
         unknown = unknown_saturation(image.header)
         if unknown:
-            advise(f"{image.name}: {unknown} says no level; nothing is flagged as saturated", HeaderWarning)
+            advise(
+                f"{unknown} says no level; nothing is flagged as saturated",
+                HeaderWarning,
+                of=image,
+                mend="give one: flag_saturated(level=...)",
+                at_command="give one: --saturation",
+            )
         return image
     changed = next((step.stage for step in image.history if _changed_values(step)), "")
     if changed or (image.found and image.found.frames > 1):

@@ -50,7 +50,13 @@ def estimate_variance(image: Image, *, noise: KnownNoise = None) -> Image:
     known = _everywhere(image, noise or noise_of(image))
     unknown = _unknown(image, known)
     if unknown or not known:
-        advise(f"{image.name}: its variance is not known: {unknown}", VarianceWarning)
+        advise(
+            f"its variance is not known: {unknown}",
+            VarianceWarning,
+            of=image,
+            mend="" if known else "give them: noise=Noise.of(gain=..., read_noise=...)",
+            at_command="" if known else "give them: --gain and --read-noise",
+        )
         return image
     values = image.pixels.values
     level = np.zeros_like(values) if image.kind == "bias" else values
@@ -100,10 +106,7 @@ def _everywhere(image: Image, noise: KnownNoise) -> tuple[tuple[Section, Noise],
 def _unknown(image: Image, noise: object) -> str:
     """Say why the variance cannot be known; empty where it can."""
     if not noise:
-        return (
-            "no gain and read noise in its header that can be believed; give them (--gain and --read-noise, or "
-            "noise=Noise.of(gain=..., read_noise=...))"
-        )
+        return "no gain and read noise in its header that can be believed"
     if image.kind == "bias":
         return ""
     ours = {step.does for step in image.history if not step.skipped}

@@ -237,7 +237,7 @@ def _check_output(task: Task, filelist: Path, survey: Survey) -> None:
     check_replaceable(path, made, replace=survey.force or survey.overwrite)
     why = made_otherwise(path, made) or ("" if survey.force else NOT_AS_WRITTEN)  # by force, what is done is made too
     if path.is_file() and why:
-        advise(f"{path}: is there already, {why}; made again", FileWarning)
+        advise(f"is there already, {why}; made again", FileWarning, of=str(path))
 
 
 def _make_folder(folder: Path) -> None:

@@ -343,7 +343,7 @@ def test_exposures_given_twice_are_told(night):
 def test_exposures_further_apart_than_10_000_times_are_told(night, seconds, told):
     fits.setval("l.fits", "EXPTIME", value=seconds)
     status, error = night(CALIBRATIONS + "light, l.fits")
-    words = f"l.fits and d.fits: {seconds:g} s and 60 s, so that the dark is scaled by {seconds / 60:g}; are both in seconds?"
+    words = f"l.fits: {seconds:g} s, and the dark d.fits 60 s, so that it is scaled by {seconds / 60:g}; are both in seconds?"
     assert (status, words in error) == (0, told)
     Path("out.fits").unlink()
     assert night(CALIBRATIONS + "light, l.fits", "--strict")[0] == int(told)
