@@ -15,6 +15,7 @@ from pipeline.detector.detsec import check_apart
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError
 from pipeline.headers.cards import Cards
+from pipeline.headers.colour_mosaic import mosaic_moved
 from pipeline.headers.wcs import cropped, mirrored
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
@@ -158,6 +159,7 @@ def trimmed_cards(image: Image, mosaic: Mosaic) -> Cards:
 def moved_cards(cards: Cards, piece: Piece) -> Cards:
     """Give the cards of an image in which a piece of the frame has gone where it goes."""
     (sign_x, x), (sign_y, y) = piece.motion
+    cards = mosaic_moved(cards, x=(sign_x, x), y=(sign_y, y))
     for axis, sign, about in ((1, sign_x, x), (2, sign_y, y)):
         cards = mirrored(cards, axis=axis, about=about) if sign < 0 else cards
     return cropped(cards, x=-x if sign_x > 0 else 0, y=-y if sign_y > 0 else 0)

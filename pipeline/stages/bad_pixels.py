@@ -15,6 +15,7 @@ from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, seal, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, Pixels
+from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import QUANTISATION
 from pipeline.statistics.robust import MAD_TO_SIGMA
@@ -151,10 +152,11 @@ def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
     deviation is 1.4826 times the median absolute deviation of all good pixels from their surroundings, and no less
     than that of rounding whole numbers.
 
-    :raises StepError: the image is no dark, or holds no good pixel.
+    :raises StepError: the image is no dark, is a mosaic of colours, is a mosaic of colours, or holds no good pixel.
     :raises SettingError: sigma is not positive.
     """
     _check_kind(image, "dark", "flag_hot")
+    check_neighbours(image, "flag_hot")
     check_sigma(sigma)
     pixels = image.pixels
     above = pixels.values - surroundings(pixels.values, mask=pixels.mask)
@@ -172,10 +174,11 @@ def flag_dead(image: Image, *, below: float = DEAD_BELOW) -> Image:
     The surroundings are as in :func:`flag_hot`: what vignetting or the edge of a slit darkens is not dead.  Bias
     and dark should be out of the flat, or its pedestal passes for light.
 
-    :raises StepError: the image is no flat, or holds no good pixel.
+    :raises StepError: the image is no flat, is a mosaic of colours, or holds no good pixel.
     :raises SettingError: the fraction does not lie between 0 and 1.
     """
     _check_kind(image, "flat", "flag_dead")
+    check_neighbours(image, "flag_dead")
     check_below(below)
     pixels = image.pixels
     around = surroundings(pixels.values, mask=pixels.mask)

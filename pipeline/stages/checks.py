@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.errors import CalibrationError, StepError
+from pipeline.headers.colour_mosaic import colour_mosaic
 from pipeline.records.frames import FrameSet, Image, is_frame
 
 
@@ -45,4 +46,18 @@ def check_units(image: Image, master: Image) -> None:
         raise CalibrationError(
             f"{image.name} is in {image.state.unit or 'no unit'}, {master.name} in {master.state.unit or 'no unit'}; "
             "bring both to the same unit"
+        )
+
+
+def check_neighbours(image: Image, what: str) -> None:
+    """Refuse a mosaic of colours where a step looks at a pixel's neighbours: they see another colour.
+
+    :param what: what the step does.
+    :raises StepError: the header tells of such a mosaic.
+    """
+    told = colour_mosaic(image.header)
+    if told:
+        raise StepError(
+            f"{image.name}: is a mosaic of colours ({told}), and {what} looks at neighbours, which see another colour; "
+            "leave it out, or take the pixels of each colour as an image of their own"
         )

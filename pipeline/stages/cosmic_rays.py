@@ -18,6 +18,7 @@ from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Flag, Pixels
+from pipeline.stages.checks import check_neighbours
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""
@@ -103,10 +104,11 @@ def clean_cosmic_rays(
     :param background: what the light has without its target, such as sky lines: it is no cosmic ray.
     :param force: do it even if the header says that it has been done.
     :raises SettingError: gain or read noise make no sense, or astroscrappy is missing.
-    :raises StepError: the image is no light.
+    :raises StepError: the image is no light, or a mosaic of colours.
     :raises CalibrationError: its unit is neither ADU nor electrons.
     """
     gains, noise = _checked(image, gain, read_noise)
+    check_neighbours(image, "L.A.Cosmic")
     scrappy = _astroscrappy()
     pixels, n = image.pixels, image.found.frames if image.found else 1
     electrons = gains * n  # the mean of n frames is as noisy as one of n times the gain, √n times the read noise

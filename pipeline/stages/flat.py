@@ -22,7 +22,7 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.stages.checks import check_image
+from pipeline.stages.checks import check_image, check_neighbours
 from pipeline.statistics.robust import fitted
 
 CURVES = ("polynomial", "spline")
@@ -99,7 +99,7 @@ def normalise_flat(
     :param order: the degree of the polynomial, or the number of pieces of the cubic spline.
     :param saxis: the axis of the array along which the dispersion runs: 1 is x, 0 is y.
     :raises SettingError: a setting makes no sense.
-    :raises StepError: the image is no flat.
+    :raises StepError: the image is no flat, or a mosaic of colours whose columns are to make a curve.
     :raises CalibrationError: no pixel is positive, or the flat is negative on average.
     """
     _check_settings(by, region, order, saxis)
@@ -178,6 +178,7 @@ def _levelled(image: Image, good: BoolArray, by: str | float, region: str, order
     """Divide a flat's pixels by what normalises it."""
     pixels = image.pixels
     if by in CURVES:
+        check_neighbours(image, f"normalise_flat by {by}")
         try:
             lamp = lamp_spectrum(pixels.values, good=good, by=str(by), order=order, saxis=saxis)
         except CalibrationError as error:

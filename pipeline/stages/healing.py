@@ -12,6 +12,7 @@ from pipeline.errors import SettingError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, Pixels
+from pipeline.stages.checks import check_neighbours
 
 By: TypeAlias = Literal["nearest", "along", "across"]
 Places: TypeAlias = tuple[IntArray, IntArray]
@@ -44,9 +45,11 @@ def heal(
     :param reach: pixels to the farthest good neighbour that may be used; None for any.
     :param reasons: flags, by name, of pixels to heal.
     :raises SettingError: there is no such way, axis or flag.
+    :raises StepError: the image is a mosaic of colours.
     """
     wanted = _wanted(by, saxis, reach, reasons)
     pixels, count = image.pixels, 0
+    check_neighbours(image, "heal")
     axes = (1, 0) if by == "nearest" else ((1,) if (saxis == 1) == (by == "along") else (0,))
     good, bad = ~pixels.mask, (pixels.flags & wanted) != 0
     bad &= (pixels.flags & ~np.uint8(wanted | Flag.HEALED)) == 0

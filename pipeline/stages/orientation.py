@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.compose.stage import stage
 from pipeline.detector.mosaic import without_sections
 from pipeline.errors import HeaderError, SettingError
+from pipeline.headers.colour_mosaic import mosaic_turned
 from pipeline.headers.keywords import dispersion_axis
 from pipeline.headers.status import Done
 from pipeline.headers.wcs import turned
@@ -36,7 +37,8 @@ def orient(image: Image, *, saxis: int, force: bool = False) -> Image:
             f"{image.name}: its header (DISPAXIS = 1) says that the dispersion runs along x, and saxis=0 that it does "
             "not; leave saxis out, or say force=True"
         )
-    cards = turned(without_sections(image.header), columns=image.shape[1])
+    columns = image.shape[1]
+    cards = mosaic_turned(turned(without_sections(image.header), columns=columns), columns=columns)
     return attrs.evolve(
         image,
         data=image.pixels.moved(np.rot90),

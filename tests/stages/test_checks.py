@@ -11,7 +11,12 @@ from pipeline import (
     MasterDark,
     Pixels,
     Recipe,
+    clean_cosmic_rays,
     divide,
+    flag_dead,
+    flag_hot,
+    heal,
+    normalise_flat,
     reduce,
     scale_dark,
     subtract_bias,
@@ -68,3 +73,21 @@ def test_what_makes_no_sense_is_refused_in_our_own_words(make, word):
 def test_a_rate_and_counts_do_not_mix():
     with pytest.raises(CalibrationError, match="is in electron/s, dark array in adu"):
         subtract_dark(a_rate(5), dark=MasterDark.of(Image.of(full(1), kind="dark", exposure=1), has_bias=False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("light", heal()),
+        ("light", clean_cosmic_rays(gain=1.5, read_noise=4.0)),
+        ("dark", flag_hot()),
+        ("flat", flag_dead()),
+        ("flat", normalise_flat(by="spline")),
+    ],
+)
+def test_steps_that_look_at_neighbours_refuse_a_mosaic_of_colours(kind, step):
+    values = np.random.default_rng(1).normal(1000, 5, (40, 40))
+    mosaic = Image.of(values, kind=kind, header={"BAYERPAT": "RGGB", "OVERSCAN": True})
+    with pytest.raises(StepError, match=r"mosaic of colours \(BAYERPAT = RGGB\).*neighbours"):
+        step(mosaic)
+    step(Image.of(values, kind=kind, header={"BAYERPAT": "MONO", "OVERSCAN": True}))
