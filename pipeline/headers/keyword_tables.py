@@ -180,36 +180,64 @@ TEMPERATURE = (
     Key("ESO DET CHIP1 TEMP", note="in K"),
     Key("TEMPDET", note="Lick"),
     Key("CAMTEMP", note="Andor"),
-    Key("SET-TEMP", "C", note="what was asked for"),
+    *(Key(k, "C", note="what was asked for") for k in ("SET-TEMP", "CCDSTEMP", "SETTEMP", "SET_TEMP", "CCDTSET")),
 )
 """Temperature of the detector in °C; in K where the comment says so, and above 100 (no detector is kept boiling)."""
+
+SET_POINT = tuple(key.keyword for key in TEMPERATURE if key.note == "what was asked for")
+"""Those cards that say what temperature was asked for."""
 
 Together: TypeAlias = tuple[tuple[str, ...], ...]
 """Keywords of one meaning, each with those that say it together with it, such as the filters of several wheels."""
 
-FILTER: Together = (
-    ("FILTER",),
-    ("FILTER1", "FILTER2", "FILTER3"),  # Liverpool Telescope, Las Cumbres
-    ("FILTERI1", "FILTERI2", "FILTERI3"),
-    ("FILTER01",),
-    ("FILTERS",),
-    ("FILTNAM",),
-    ("FILTID1",),
-    ("WFFBAND",),  # INT, Wide Field Camera
-    ("INSFILTE",),  # Calar Alto
-    ("INSFLNAM",),  # Calar Alto, CAFOS
-    ("CAHA INS FILT1 NAME",),
-    ("ESO INS FILT1 NAME", "ESO INS FILT2 NAME", "ESO INS FILT3 NAME", "ESO INS FILT4 NAME"),
-    ("ESO INS FILT ID",),
-    ("BLUFILT",),
-    ("REDFILT",),
-    ("ALFLTNM", "FAFLTNM", "FBFLTNM"),  # NOT, ALFOSC and the two wheels before it
-    ("ISIFILTA", "ISIFILTB"),  # WHT, ISIS
-    ("BFILTER",),  # Palomar, DBSP: the arm's own
-    ("RFILTER",),
-    ("FILTREAR",),  # Lowell, DeVeny
+
+def _each(*keywords: str) -> Together:
+    """Let keywords stand by themselves; {} is the number of a wheel or element, from 1 to 9."""
+    numbered = [keyword.format(n) for keyword in keywords for n in (range(1, 10) if "{}" in keyword else (0,))]
+    return tuple((keyword,) for keyword in numbered)
+
+
+FILTER: Together = _each(
+    "FILTER",
+    "FILTER{}",  # Liverpool Telescope, Las Cumbres
+    "FILTERI{}",
+    "FILTER01",
+    "FILTER02",
+    "FILTERS",
+    "FILTNAM",
+    "FILTNAM{}",
+    "FILTNAME",
+    "FILTID{}",
+    "FILTERID",
+    "WFFBAND",  # INT, Wide Field Camera
+    "INSFILTE",  # Calar Alto
+    "INSFLNAM",  # Calar Alto, CAFOS
+    "CAHA INS FILT{} NAME",
+    "ESO INS FILT{} NAME",
+    "ESO INS OPTI{} NAME",
+    "ESO INS FILT ID",
+    "ESO INS FILT NAME",
+    "TNG INS FILT{} NAME",
+    "BLUFILT",
+    "REDFILT",
+    "BLFILT_N",  # Lick, Kast
+    "RDFILT_N",
+    "ALFLTNM",  # NOT, ALFOSC and the two wheels before it
+    "FAFLTNM",
+    "FBFLTNM",
+    "ISIFILTA",  # WHT, ISIS
+    "ISIFILTB",
+    "BFILTER",  # Palomar, DBSP: the arm's own
+    "RFILTER",
+    "FILTREAR",  # Lowell, DeVeny
+    "FILTFRNT",
 )
-"""Name of the filter: words."""
+"""Name of the filter in each wheel: words.  All wheels count; see :data:`EMPTY_WHEEL`."""
+
+EMPTY_WHEEL = (
+    r"<?no[ _-]?filters?>?|(clear|clr|open|air|empty|free|blank|hole|out|without|nothing)[ _-]*(\([a-z]\)|\d*)|-+"
+)
+"""Words of a wheel through which light goes unfiltered, of any case: they name no filter."""
 
 DISPERSER: Together = (
     ("GRATID",),
@@ -219,14 +247,46 @@ DISPERSER: Together = (
     ("GRATNAME",),
     ("GRISNAME",),
     ("DISPERSR",),
-    ("ESO INS GRIS1 NAME",),
-    ("ESO INS GRAT NAME",),
-    ("ESO INS GRAT1 NAME",),
-    ("CAHA INS GRIS1 NAME",),
+    *_each("ESO INS GRIS{} NAME", "ESO INS GRAT NAME", "ESO INS GRAT{} NAME", "CAHA INS GRIS{} NAME"),
     ("ALGRNM",),  # NOT, ALFOSC
     ("ISIGRAT",),  # WHT, ISIS
 )
 """Name of the grating or grism."""
+
+DISPERSER_ANGLE = (
+    Key("CENWAVE", note="WHT, HST: central wavelength"),
+    Key("CENWAV"),
+    Key("CENTWAVE"),
+    Key("CENTWAV"),
+    Key("CENTRWV"),
+    Key("CWAVE"),
+    Key("CWAVELEN"),
+    Key("CENTWLEN"),
+    Key("WAVECENT"),
+    Key("GRWLEN", note="Gemini"),
+    Key("GRATWAVE"),
+    Key("GRATWL"),
+    Key("GRANGLE", note="Lowell, DeVeny"),
+    Key("GRATANGL"),
+    Key("GRATANG"),
+    Key("GRTANGLE"),
+    Key("GRTANG"),
+    Key("GRATTILT"),
+    Key("GRTILT"),
+    Key("GRTILT_P", note="Lick, Kast: steps of a motor"),
+    Key("GRATPOS", note="a position; words at the Liverpool Telescope"),
+    Key("GRISANG"),
+    Key("ECHANGL", note="Keck, HIRES"),
+    Key("XDANGL", note="Keck, HIRES"),
+    Key("ESO INS GRAT WLEN"),
+    Key("ESO INS GRAT1 WLEN"),
+    Key("ESO INS GRAT2 WLEN"),
+    Key("ANGLE", note="Palomar, DBSP, where the header names a grating", says="grating"),
+)
+"""Central wavelength, or how the grating or grism is turned, in whatever unit: to be compared, not to be used."""
+
+DICHROIC: Together = (("DICHROIC",), ("DICHNAME",), ("BSPLIT_N",), ("ISIDICHR",))
+"""Name of the dichroic or beam splitter."""
 
 SLIT: Together = (
     ("SLIT_N",),
@@ -247,6 +307,7 @@ READOUT_SECTION: Together = (
     ("CCDSEC",),
     ("DETSEC",),
     ("ESO DET WIN1 STRX", "ESO DET WIN1 STRY"),
+    ("CAHA DET CCD1 WIN1 STRX", "CAHA DET CCD1 WIN1 STRY"),
 )
 """Which part of the detector was read out."""
 
@@ -258,16 +319,58 @@ READOUT_MODE: Together = (
     ("CCDSPEED",),  # Calar Alto, WHT
     ("READ-SPD",),  # Lick, Kast
     ("CONFMODE",),  # Las Cumbres
+    ("READSPD",),
+    ("READSPEE",),
+    ("ROSPEED",),
+    ("READRATE",),
     ("ESO DET READ SPEED",),
     ("ESO DET READ CURNAME",),
+    ("ESO DET READ MODE",),
+    ("CAHA DET CCD1 READ SPEED",),
 )
 """In which mode, or how quickly, the detector was read out."""
 
 INSTRUMENT: Together = (("INSTRUME",), ("FPA",))
 """Name of the instrument; of Palomar's DBSP, which does without, the arm's."""
 
-DETECTOR: Together = (("DETECTOR",), ("DETNAM",), ("CCDNAME",), ("CCDID",), ("ESO DET CHIP1 ID",))
+DETECTOR: Together = (("DETECTOR",), ("DETNAM",), ("CCDNAME",), ("CCDID",), ("CAMID",), ("ESO DET CHIP1 ID",))
 """Name of the detector."""
+
+SERIAL_NUMBER: Together = _each(
+    "SERIALNO", "SERIALNU", "SERIAL", "CAMSERNO", "CAMSER", "CAM-SER", "CAMSN", "CAM-SN", "CAM_SN", "CAMSERIA",
+    "CAMERASN", "CAMERAID", "CCDSER", "CCDSERNO", "CCDSN", "CCD_SERN", "DETSER", "DETSERNO", "DET-SN", "DETSERIA",
+)  # fmt: skip
+"""Serial number of the camera or the detector: a number or words."""
+
+TELESCOPE: Together = (("TELESCOP",), ("ESO TEL ID",))
+"""Name of the telescope, at which drivers write their own."""
+
+BLACK_LEVEL = (
+    Key("OFFSET", note="amateur cameras: the number of a setting; elsewhere what is no setting"),
+    *(Key(k) for k in ("BLKLEVEL", "BLACKLEV", "BLACKLVL", "BLKLVL", "CAMOFFS", "CAM-OFFS", "CCDOFFST")),
+)
+"""The black level or offset that was set, a whole number from 0."""
+
+PEDESTAL: Together = (("PEDESTAL",),)
+"""ADU that are to be added (MaxIm DL), or were added (PixInsight, Siril), to have values that begin at 0."""
+
+ROW_ORDER: Together = (("ROWORDER",), ("FLIPSTAT",))
+"""Whether the first row of the file is the lowest or the topmost of the picture; what was mirrored on the way."""
+
+COLOUR_MOSAIC: Together = (("BAYERPAT", "XBAYROFF", "YBAYROFF"), ("COLORTYP",))
+"""Which colours the pixels see, and where their pattern begins."""
+
+GAIN_SETTING: Together = _each(
+    "GAINMODE", "GAINSET", "GAIN_SET", "GAIN-SET", "GAINSETT", "CCDGAINS", "PREAMP", "PREAMPG", "PREAMPGA", "PREGAIN",
+    "EMGAIN", "ISO", "ISOSPEED", "ISO_SPEE",
+)  # fmt: skip
+"""Names and numbers of how the gain was set, beside those of :data:`GAIN_AS_SET`."""
+
+ROTATOR: Together = (("ROTATANG",), ("ROTANG",))
+"""How a camera's own rotator stands, in degrees; not those that follow the field of an alt-azimuth telescope."""
+
+PIER_SIDE: Together = (("PIERSIDE",), ("SIDEOFPI",))
+"""On which side of its pier a German mount stands: beyond it the sky is upside down on the detector."""
 
 IMAGE_TYPE = ("IMAGETYP", "IMGTYPE", "IMGTYP", "IMTYPE", "OBSTYPE", "EXPTYPE", "FRAME", "FRAMETYP",
               "ESO DPR TYPE", "ESO DPR CATG", "OBSMODE")  # fmt: skip

@@ -20,6 +20,9 @@ MOST_GAIN = 50.0
 HOTTEST = 100.0
 """°C: a temperature above this is in K."""
 
+UNKNOWN_TEMPERATURE = -99.0
+"""What Calar Alto writes where the thermometer does not answer."""
+
 _AMATEUR = (
     r"n\.?i\.?n\.?a\b|sharpcap|sequence generator|\bapt\b|asiair|asi ?cap|kstars|\bekos|firecapture|zwo|qhy|asi ?\d"
 )
@@ -93,6 +96,8 @@ def _unknown(cards: Cards, keyword: str) -> bool:
 def temperature_from(cards: Cards, keyword: str) -> float | None:
     """Give the temperature of the detector in °C that one card says; None where it says none."""
     value = number(cards.get(keyword)).value
+    if value == UNKNOWN_TEMPERATURE:
+        return None
     kelvin = value > HOTTEST or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(keyword).lower())
     celsius = value - 273.15 if kelvin else value
     return celsius if -273.15 <= celsius <= HOTTEST else None
@@ -110,8 +115,21 @@ def dispersion_axis(*headers: Cards) -> int | None:
 
 
 def filter_name(*headers: Cards) -> str | None:
-    """Give the name of the filter; None where no card says it."""
-    return next(_words(headers, [keyword for wheels in tables.FILTER for keyword in wheels]), None)
+    """Give the name of the filter; None where no card says it.
+
+    That of the first wheel that is not empty; where all are, in the words of the first.
+    """
+    said = list(_words(headers, [keyword for (keyword,) in tables.FILTER]))
+    return next((word for word in said if not is_empty_wheel(word)), said[0] if said else None)
+
+
+def is_empty_wheel(word: str) -> bool:
+    """Tell whether the name of a filter says that there is none in the wheel.
+
+    >>> [is_empty_wheel(word) for word in ("<NO FILTER>", "Clear (C)", "air", "V")]
+    [True, True, True, False]
+    """
+    return bool(re.fullmatch(tables.EMPTY_WHEEL, word.strip(), re.IGNORECASE))
 
 
 def image_type(*headers: Cards) -> str | None:

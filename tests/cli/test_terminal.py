@@ -42,10 +42,8 @@ def test_every_note_is_one_line_and_all_are_counted(night, capsys):
     *_, summary = said.out.splitlines()
     assert summary.startswith(f"{len(notes)} notes: ")
     assert sum(int(part.split()[0]) for part in summary.split(": ")[1].split(", ")) == len(notes)
-    differ = (
-        "lights that are combined as they lie differ in their headers: target: OBJECT = M 33 (l.fits); M 31 (m.fits)"
-    )
-    assert f"ccd-pipeline: note: {differ}" in notes
+    differ = "combined as they lie differ in their headers: target: OBJECT = M 33 (l.fits); M 31 (m.fits)"
+    assert any(differ in note for note in notes)
 
 
 def test_quiet_prints_the_notes_and_does_not_count_them(night, capsys):

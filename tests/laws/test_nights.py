@@ -228,7 +228,9 @@ def test_a_master_among_raw_frames_counts_as_one_and_is_said(night):
     night.bias(np.full(SHAPE, 108, np.uint16), name="m.fits", NCOMBINE=10)
     night.light()
     assert_all(night.reduce("--clip", "none"), raw(10, 1000) - 104.0)
-    night.is_said_and_refused_when_strict("m.fits is a combination of 10 frames (NCOMBINE), and counts as one of 3")
+    night.is_said_and_refused_when_strict(
+        "m.fits: is a combination of 10 bias frames (NCOMBINE), and counts as one of 3"
+    )
 
 
 def test_a_master_without_bias_among_raw_darks_is_refused(night):
@@ -408,7 +410,7 @@ def test_a_light_without_exposure_among_others_is_refused(calibrated):
             {"DETSEC": "[1:8,1:8]"},
             "readout section: DETSEC = [9:16,1:8] (bias0.fits)",
         ),
-        ("light", {"READMODE": "fast"}, {"READMODE": "slow"}, "readout mode: READMODE = FAST (light3.fits); SLOW ("),
+        ("light", {"READMODE": "fast"}, {"READMODE": "slow"}, "readout mode: READMODE = fast (light3.fits); slow ("),
     ],
 )
 def test_frames_set_differently_are_said(night, kind, cards, others, words):
@@ -423,7 +425,7 @@ def test_frames_set_differently_are_said(night, kind, cards, others, words):
     [
         ("bias", {"CCD_TEMP": -5.0, "FILTER": "R", "SLIT": "9", "OBJECT": "bias"}),
         ("dark", {"CCD_TEMP": -10.4, "FILTER": "dark", "OBJECT": "dark"}),
-        ("flat", {"CCD_TEMP": -9.6, "FILTER": "v ", "SLIT": 1, "GRATING": "none", "OBJECT": "dome"}),
+        ("flat", {"CCD_TEMP": -9.6, "FILTER": "V ", "SLIT": 1, "GRATING": "none", "OBJECT": "dome"}),
     ],
 )
 def test_what_does_not_matter_is_not_said(night, kind, cards):
