@@ -18,7 +18,7 @@ from pipeline.headers.keyword_tables import Together
 from pipeline.headers.keywords import is_empty_wheel, temperature_from
 from pipeline.headers.values import is_nothing
 from pipeline.records.frames import Image
-from pipeline.records.note import Note, merged, names_of
+from pipeline.records.note import Note, merged
 
 EVERY = (("bias", "dark", "flat", "light", "arc"),)
 READ_OUT = (("bias", "dark", "flat"), ("bias", "dark", "light", "arc"))
@@ -309,7 +309,7 @@ def _difference(setting: SharedSetting, known: Sequence[_Said]) -> Note | None:
     ]
     return Note(
         f"{setting.words}: {'; '.join(map(_listed, differing))}",
-        frames=names_of(unique((said.frame for some in differing for said in some), key=id)),
+        frames=_every_name(said.frame for some in differing for said in some),
         mend=setting.mend,
         figures=tuple(figures),
         fact=f"{setting.words} {'' if setting.across or setting.relative else values}",
@@ -365,6 +365,11 @@ def _names(frames: Sequence[Image]) -> str:
     return frames[0].name + (f" and {len(frames) - 1} more" if len(frames) > 1 else "")
 
 
+def _every_name(frames: Iterable[Image]) -> tuple[str, ...]:
+    """Name the raw frames that frames and combinations are made of."""
+    return tuple(unique(name for frame in frames for name in frame.sources or (frame.name,)))
+
+
 def _masters_among(frames: Sequence[Image]) -> list[Note]:
     """Find combinations that stand among single frames, where each counts as one."""
     notes = []
@@ -394,7 +399,7 @@ def _pointings(lights: Sequence[Image], heading: str) -> list[Note]:
     return [
         Note(
             f"{heading}: pointing: RA, DEC of {farthest.name} lies {most:.0f}″ from that of {first.name}",
-            frames=names_of((first, *(light for light, _ in far))),
+            frames=_every_name((first, *(light for light, _ in far))),
             mend="align them first, or reduce lights one by one",
             at_command="align them first, or reduce them one by one (--each)",
             figures=(("seconds of arc", most),),

@@ -387,20 +387,25 @@ def test_a_light_without_exposure_among_others_is_refused(calibrated):
 @pytest.mark.parametrize(
     ("kind", "cards", "others", "words"),
     [
-        ("bias", {"GAIN": 2.0}, {"GAIN": 1.0}, "gain: GAIN = 2 (bias0.fits); 1 (dark1.fits and 1 more)"),
+        ("bias", {"GAIN": 2.0}, {"GAIN": 1.0}, "gain: GAIN = 1 (dark1.fits); 2 (bias0.fits)"),
         (
             "dark",
             {"XBINNING": 2, "YBINNING": 2},
             {"XBINNING": 1, "YBINNING": 1},
-            "binning: XBINNING, YBINNING = 1, 1 (",
+            "binning: XBINNING, YBINNING = 2, 2 (dark1.fits); 1, 1 (bias0.fits)",
         ),
         (
             "flat",
             {"CCDSUM": "2 1"},
             {"CCDSUM": "1 1"},
-            "binning: CCDSUM = 1 1 (bias0.fits and 1 more); 2 1 (flat2.fits)",
+            "binning: CCDSUM = 2 1 (flat2.fits); 1 1 (bias0.fits)",
         ),
-        ("dark", {"CCD_TEMP": -8.5}, {"CCD_TEMP": -10.0}, "detector temperature: CCD-TEMP = -8.5 (dark1.fits); -10 ("),
+        (
+            "dark",
+            {"CCD_TEMP": -8.5},
+            {"CCD_TEMP": -10.0},
+            "detector temperature: CCD-TEMP = -10 (flat2.fits); -8.5 (dark1.fits)",
+        ),
         ("light", {"FILTER": "R"}, {"FILTER": "V"}, "filter: FILTER = R (light3.fits); V (flat2.fits)"),
         ("flat", {"GRATING": "600"}, {"GRATING": "1200"}, "grating: GRATING = 1200 (light3.fits); 600 (flat2.fits)"),
         ("light", {"SLIT": "1.0"}, {"SLIT": "2.0"}, "slit: SLIT = 1 (light3.fits); 2 (flat2.fits)"),
@@ -408,7 +413,7 @@ def test_a_light_without_exposure_among_others_is_refused(calibrated):
             "bias",
             {"DETSEC": "[9:16,1:8]"},
             {"DETSEC": "[1:8,1:8]"},
-            "readout section: DETSEC = [9:16,1:8] (bias0.fits)",
+            "readout section: DETSEC = [1:8,1:8] (dark1.fits); [9:16,1:8] (bias0.fits)",
         ),
         ("light", {"READMODE": "fast"}, {"READMODE": "slow"}, "readout mode: READMODE = fast (light3.fits); slow ("),
     ],
