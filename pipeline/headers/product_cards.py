@@ -36,7 +36,10 @@ DROPPED = (
         "(CPDIS|CQDIS|D2IMDIS|CPERR|CQERR|D2IMERR)\\d+[A-Z]?|(DP|DQ|D2IM)\\d+[A-Z]?(\\..*)?|AXISCORR",
         "distortions that other HDUs of the raw file hold",
     ),
-    ("BUNIT|CREATOR|DATE|LONGSTRN|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT", "what the product says anew, or not"),
+    (
+        "BUNIT(RAW)?|CREATOR|DATE|LONGSTRN|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT",
+        "what the product says anew, or not",
+    ),
     ("SIGCLIP|CLIPHIG|[BDF](COMTYPE|SIGCLIP|CLIPLOW|CLIPHIG|XPOSURE)", "the same, under ASPIRED's names"),
     ("(LIGHT|BIAS|DARK|FLAT|ARC)\\d+", "the frames that a former product was made of"),
 )

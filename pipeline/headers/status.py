@@ -100,6 +100,9 @@ CALSTAT_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
 RESPONSE = "RESPONSE"
 """Our own card for a finished flat: values without unit, of mean 1."""
 
+UNREADABLE_UNIT = "BUNITRAW"
+"""Our own card for a unit in words that nobody else reads: BUNIT is empty then, or CCDData could not be read."""
+
 _DONE = re.compile(
     r"T|TRUE|\d{4}-\d\d-\d\dT\d\d:\d\d.*"  # HST's and DRAGONS': the time at which it was
     r"|.*\b(DONE|COMPLETED?|FINISHED|SUBTRACTED|CORRECTED|REMOVED|APPLIED|PERFORMED|TRIMMED|DIVIDED|FLAT-?FIELDED"
@@ -124,7 +127,7 @@ def state_of(cards: Cards) -> State:
     done = {step: next(filter(None, each), None) for step, each in said.items()}
     for step, letter in CALSTAT_LETTERS.items():
         done[step] = done[step] or _lettered(cards, letter)
-    unit = str(cards.get("BUNIT", "adu"))
+    unit = str(cards.get(UNREADABLE_UNIT, cards.get("BUNIT", "adu")))
     if unit_of(unit).startswith("electron"):
         done["gain"] = done["gain"] or Done(f"BUNIT = {unit.strip()}")
     return State(**done, unit=unit_of(unit))

@@ -6,6 +6,7 @@ the HDUs that stand beside an image in a product, its MASK, UNCERT and FLAGS, an
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from astropy.io import fits
 from pipeline.errors import ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
-from pipeline.records.arrays import Array, working_dtype
+from pipeline.records.arrays import Array, FloatArray, working_dtype
 from pipeline.records.pixels import Flag, Pixels
 
 UNSIGNED_BZERO = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
@@ -93,10 +94,28 @@ def companions_of(pixels: Pixels) -> Iterator[fits.ImageHDU]:
     yield mask
     variance = pixels.total_variance
     if variance is not None:
-        uncertainty = fits.ImageHDU(np.sqrt(variance), name="UNCERT")
+        uncertainty = fits.ImageHDU(sigma_of(variance), name="UNCERT")
         uncertainty.header["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
         yield uncertainty
     yield flags_hdu(pixels.flags)
+
+
+def sigma_of(variance: FloatArray) -> FloatArray:
+    """Give standard deviations; NaN where the variance is infinite, which tells of none."""
+    sigma: FloatArray = np.sqrt(variance)
+    sigma[np.isinf(sigma)] = np.nan
+    return sigma
+
+
+def with_unknown_errors_flagged(pixels: Pixels) -> Pixels:
+    """Flag pixels whose error, where errors are followed, is no finite number: how good they are nobody knows."""
+    planes = [] if pixels.variance is None else [pixels.variance, *(sigma**2 for _, sigma in pixels.shared)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        if all(math.isfinite(float(plane.sum(dtype=np.float64))) for plane in planes):
+            return pixels  # as nearly always, and quickly seen
+        variance = pixels.total_variance
+    unknown = np.zeros(pixels.shape, bool) if variance is None else ~np.isfinite(variance) & ~pixels.mask
+    return pixels.flagged(unknown, Flag.NONFINITE) if unknown.any() else pixels
 
 
 def flags_hdu(flags: Array) -> fits.ImageHDU:

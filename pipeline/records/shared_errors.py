@@ -40,8 +40,8 @@ class Share:
 
     def variance(self, out: FloatArray) -> FloatArray:
         """Give its square, in memory that is at hand."""
-        np.multiply(self.plane, self.plane, out=out)
-        with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, stays unknown, here and below
+        with np.errstate(invalid="ignore", over="ignore"):  # an error that nobody knows stays unknown, here and below
+            np.multiply(self.plane, self.plane, out=out)
             return out if abs(self.factor) == 1 else np.multiply(out, self.factor * self.factor, out=out)
 
     def times(self, by: Factor, dtype: Any) -> Share:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 from astropy.io import fits
 
 from pipeline.compose.stage import stage
@@ -24,11 +23,11 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import ProductCards
-from pipeline.headers.status import State
+from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.headers.values import number
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
-from pipeline.records.interop import companions_of
+from pipeline.records.interop import companions_of, sigma_of, with_unknown_errors_flagged
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
@@ -149,9 +148,9 @@ class ReducedImage:
         header = self.header.to_header()
         return CCDData(
             self.pixels.values.copy(),
-            unit=Unit(str(header.get("BUNIT", "")), parse_strict="silent"),  # whatever word stands there is kept
+            unit=Unit(self.state.unit, parse_strict="silent"),  # whatever word stands there is kept
             mask=self.pixels.mask,
-            uncertainty=None if variance is None else StdDevUncertainty(np.sqrt(variance)),
+            uncertainty=None if variance is None else StdDevUncertainty(sigma_of(variance)),
             header=header,
             wcs=_wcs(header),
         )
@@ -178,8 +177,8 @@ def attach_header(image: Image) -> ReducedImage:
     if raw.note:
         advise(f"cards of its header {raw.note}", FileWarning, of=image)
     header = raw.header
-    if image.state.unit:
-        header["BUNIT"] = (printable(image.state.unit), "unit of the pixel values")
+    for keyword, value, comment in _unit_cards(image):
+        header[keyword] = (value, comment)
     for keyword, value, comment in image.added:
         said = printable(value) if isinstance(value, str) else value
         header[keyword] = (said, comment) if comment else said
@@ -193,7 +192,7 @@ def attach_header(image: Image) -> ReducedImage:
     if "CONTINUE" in str(header):
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
     return ReducedImage(
-        pixels=image.pixels,
+        pixels=with_unknown_errors_flagged(image.pixels),
         header=_with_notes(Cards.of(header), image.notes),
         kind=image.kind,
         sources=image.sources,
@@ -202,6 +201,29 @@ def attach_header(image: Image) -> ReducedImage:
         found=image.found,
         said=image.said,
     )
+
+
+def _unit_cards(image: Image) -> Iterator[tuple[str, str, str]]:
+    unit = image.state.unit
+    if unit and _is_readable(unit):
+        yield "BUNIT", printable(unit), "unit of the pixel values"
+    elif unit:
+        advise(f"BUNIT = {unit!r} is no unit that is known: kept as {UNREADABLE_UNIT}", FileWarning, of=image)
+        yield "BUNIT", "", "none that is known"
+        yield UNREADABLE_UNIT, printable(unit), "BUNIT of the frames"
+
+
+def _is_readable(unit: str) -> bool:
+    """Tell whether astropy reads a unit; if not, CCDData reads no file that names it."""
+    if unit.removesuffix("/s") in ("adu", "electron"):
+        return True
+    from astropy.units import Unit
+
+    try:
+        Unit(unit)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:

@@ -28,6 +28,10 @@ CUT_OFF = 0.05
 FIT_ROUNDS = 6
 
 
+HUGE = 1e60
+"""No value that light made: its fourth power, which a fit takes, is no number any more."""
+
+
 @attrs.frozen(eq=False, repr=False)
 class NoiseSample:
     """Sampled pixels: their level, largest step to a neighbour, variance over frames, and its degrees of freedom."""
@@ -44,8 +48,8 @@ class NoiseSample:
 
     @property
     def telling(self) -> NoiseSample:
-        """The pixels that have two values or more."""
-        enough = self.freedom > 0
+        """The pixels that have two values or more, none of them so large that what is fitted overflows."""
+        enough = (self.freedom > 0) & (self.variance < HUGE) & (self.step < HUGE) & (np.abs(self.level) < HUGE)
         return self if enough.all() else NoiseSample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
 
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from astropy.nddata import CCDData
 from hypothesis import given
 from hypothesis import strategies as st
+from made_masters import SHAPE, full
 from strategies import frames_of
 
-from pipeline import Clip, FrameSet, Image, Recipe, attach_header, combine, pipe, reduce
+from pipeline import Clip, FrameSet, Image, Pixels, Recipe, attach_header, combine, open_frame, pipe, reduce, write
+from pipeline.errors import FileWarning
 from pipeline.simulation.simulate import Counts, Exposures, simulate
 from pipeline.stages.header import shortest_names
 
@@ -62,3 +65,36 @@ def test_frames_of_one_name_are_told_apart_in_the_header():
     frames = FrameSet(Image.of(np.ones((4, 4)), name=name) for name in ("n1/raw.fits", "n2/raw.fits", "n2/b.fits"))
     header = pipe(frames, combine(clip=None), attach_header).header
     assert [header.get(f"LIGHT{number}") for number in (1, 2, 3)] == ["n1/raw.fits", "n2/raw.fits", "b.fits"]
+
+
+@pytest.mark.parametrize("unit", ["nonsense", "Corrected DN", "e-/pixel"])
+def test_a_unit_that_nobody_knows_is_kept_where_ccddata_does_not_stumble_over_it(unit, tmp_path):
+    with pytest.warns(FileWarning, match=f"{unit}.*is no unit that is known"):
+        product = attach_header(Image.of(full(3), header={"BUNIT": unit}))
+    write(product, tmp_path / "o.fits")
+    assert CCDData.read(tmp_path / "o.fits").unit == ""
+    again = open_frame(tmp_path / "o.fits")
+    assert again.state.unit == unit
+    with pytest.warns(FileWarning):
+        assert attach_header(again).header.get("BUNITRAW") == unit
+
+
+@pytest.mark.parametrize("unit", ["adu", "Counts", "e-/s", "MJy/sr", "Jy"])
+def test_a_unit_that_is_known_is_written(unit):
+    product = attach_header(Image.of(full(3), header={"BUNIT": unit, "GAIN": 1.0, "RDNOISE": 1.0}))
+    assert str(product.to_ccddata().unit)
+    assert "BUNITRAW" not in product.header
+    assert not product.notes
+
+
+def test_a_pixel_whose_error_nobody_knows_is_flagged_and_its_error_is_not_infinite():
+    variance = np.full(SHAPE, 4.0, np.float32)
+    variance[1, 2] = np.inf
+    product = attach_header(Image.of(Pixels.of(full(3), variance=variance)))
+    assert product.pixels.mask.sum() == product.pixels.mask[1, 2] == 1
+    sigma = product.to_hdulist()["UNCERT"].data
+    assert np.isnan(sigma[1, 2])
+    assert (np.delete(sigma.ravel(), 7) == 2).all()
+    assert np.isnan(product.to_ccddata().uncertainty.array[1, 2])
+    exact = attach_header(Image.of(Pixels.of(full(3), variance=np.full(SHAPE, 4.0))))
+    assert not exact.pixels.mask.any()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.statistics.noise_fit import _fit
+from pipeline.statistics.frame_levels import measure_shifts
+from pipeline.statistics.noise_fit import _fit, measure_stack_noise
 
 
 @pytest.mark.parametrize("wild", [1e4, 1e8, 1e12])
@@ -21,3 +22,15 @@ def test_a_wild_pixel_does_not_change_what_is_fitted_to_the_others(wild):
     assert (np.abs(np.array(factors) - (9, 0.5, 0.01)) < 5 * np.array(errors)).all()
     also = (np.append(plane, one) for plane, one in ((level, 500), (step, wild), (variance, wild**2), (truth, 300)))
     np.testing.assert_allclose(fit(*also), (factors, errors), rtol=1e-9)
+
+
+@pytest.mark.parametrize("huge", [1e160, 1e300])
+@pytest.mark.parametrize("kind", ["bias", "flat", "light"])
+def test_a_damaged_value_whose_powers_are_no_numbers_does_not_stop_the_fit(kind, huge):
+    stack = np.random.default_rng(1).normal(3000, 30, (3, 40, 50))
+    sound = measure_stack_noise([stack], measure_shifts([stack], kind), kind)
+    stack[1, 5:8, 5:8] = huge
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = measure_stack_noise([stack], measure_shifts([stack], kind), kind)
+    level = np.array(3000.0)
+    assert float(noise.variance(level)) == pytest.approx(float(sound.variance(level)), rel=0.05)
