@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -13,7 +15,7 @@ from pipeline.compose.stage import Step, skips
 from pipeline.errors import StepError
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Pixels
+from pipeline.records.pixels import Flag, Pixels
 
 
 def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
@@ -55,6 +57,9 @@ class LazyRows:
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows and pass them through the step."""
         with running(quiet=True):
+            if self.step.stage.ceiling is not None:
+                pixels = self.image.rows(start, stop).pixels
+                return pixels if self._own == math.inf else pixels.flagged(pixels.values >= self._own, Flag.SATURATED)
             return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
 
     @property
@@ -65,8 +70,13 @@ class LazyRows:
     @property
     def ceiling(self) -> float:
         """The lower of the step's own ceiling and that of what it waits for."""
-        below, own = self.image.source.ceiling, self.step.stage.ceiling
-        return below if own is None else min(below, own(self.image, **dict(self.step.settings)))
+        return min(self.image.source.ceiling, self._own)
+
+    @cached_property
+    def _own(self) -> float:
+        """The step's ceiling for the whole image, of which it may look at pixels: once, and not some rows at a time."""
+        own = self.step.stage.ceiling
+        return math.inf if own is None else own(self.image, **dict(self.step.settings))
 
     def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored, where they are: see :attr:`stored`."""

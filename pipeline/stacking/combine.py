@@ -8,8 +8,10 @@ from typing import Literal
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import saturation_notes
 from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import say
 from pipeline.errors import SettingError, StepError
 from pipeline.headers.exposure import begin, end
 from pipeline.records.arrays import FloatArray, IntArray
@@ -64,9 +66,13 @@ def combine(
     settings = CombineSettings(method, clip, rule, map_left_out, noise)
     plan = plan_of(ready, settings, scale=factors, weighing=_weights(ready, weights, scale, 1 / factors))
     if len(frames) == 1:
-        return _image_of(frames, plan, plan.frames[0].pixels, rejected=np.zeros(1, int))
-    pixels, rejected, left_out = combine_rows(plan)
-    return _image_of(frames, plan, pixels, rejected=rejected, left_out=left_out)
+        image = _image_of(frames, plan, plan.frames[0].pixels, rejected=np.zeros(1, int))
+    else:
+        pixels, rejected, left_out = combine_rows(plan)
+        image = _image_of(frames, plan, pixels, rejected=rejected, left_out=left_out)
+    for note in saturation_notes(image, ready):
+        say(note)
+    return image
 
 
 def measure_noise(frames: FrameSet) -> Noise:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from pipeline.compose.telling import advise
+from pipeline.checks.ceilings import much_saturated
+from pipeline.compose.telling import advise, say
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.arrays import FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
@@ -153,6 +154,7 @@ def plan_of(
     if settings.clip and len(frames) > 1:
         _check_clip(settings.clip, len(frames))
     measured = _measured(frames, scale, settings, by_variance=weighing is None)
+    _say_what_is_odd(frames, measured.sampled or sample_rows(frames, np.ones(len(frames))))
     relative = None
     if weighing is None:
         relative = _relative(frames, scale, measured)
@@ -175,6 +177,12 @@ def plan_of(
         relative=None if relative is None else relative[order],
         whole=relative is not None and measured.whole,
     )
+
+
+def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled) -> None:
+    """Say what the sampled rows tell to be wrong with frames."""
+    for note in much_saturated(frames, sampled.saturated):
+        say(note)
 
 
 def _check_clip(clip: Clip, frames: int) -> None:

@@ -224,9 +224,12 @@ def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:
     height, width = frames[0].shape
     rows, thin = sampled(height, width, frames[0].kind, len(frames))
     columns = np.arange(width)[thin]
-    blocks = []
+    blocks, saturated, pixels = [], np.zeros(len(frames)), sum(stop - start for start, stop in rows) * width
     for start, stop in rows:
         places = (np.arange(stop - start)[:, None] * width + columns).reshape(-1)
-        values = read_rows(frames, start, stop).only(places).values * scale[:, None]
+        read = read_rows(frames, start, stop)
+        values = read.only(places).values * scale[:, None]
         blocks.append(values.reshape(len(frames), stop - start, columns.size))
-    return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns)
+        found = (0 if flags is None else np.count_nonzero(flags & Flag.SATURATED) for flags in read.flags)
+        saturated += np.fromiter(found, float)
+    return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns, saturated / max(1, pixels))

@@ -11,6 +11,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import check_flat_not_saturated
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -100,13 +101,14 @@ def normalise_flat(
     :param saxis: the axis of the array along which the dispersion runs: 1 is x, 0 is y.
     :raises SettingError: a setting makes no sense.
     :raises StepError: the image is no flat, or a mosaic of colours whose columns are to make a curve.
-    :raises CalibrationError: no pixel is positive, or the flat is negative on average.
+    :raises CalibrationError: no pixel is positive, the flat is negative on average, or much of it is saturated.
     """
     _check_settings(by, region, order, saxis)
     if image.kind != "flat":
         raise StepError(f"{image.name} is a {image.kind}; normalise_flat takes a flat")
     pixels = image.pixels
     known = ~pixels.mask
+    check_flat_not_saturated(image)
     if not known.any():
         raise CalibrationError(f"{image.name}: the flat has no good pixel")
     average = float(_chosen(pixels.values, where=known).mean(dtype=np.float64))

@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import ceiling_of_type, undeclared_ceiling
 from pipeline.compose.chain import each
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -24,8 +25,11 @@ from pipeline.stages.overscan import subtract_overscan
 
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:
+    """Give the value from which a whole frame is saturated: no type holds more than its ceiling, whatever is said."""
+    if _reduced(image):
+        return math.inf
     limit = _level(image) if level is None else level
-    return math.inf if limit is None or _reduced(image) else limit
+    return undeclared_ceiling(image) if limit is None else min(limit, ceiling_of_type(image.header))
 
 
 def _reduced(image: Image) -> bool:
@@ -42,7 +46,9 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     """Flag values from ``level`` up, in ADU of the raw frame; by default from its header's SATURATE card.
 
     Where the header gives a level for each of several amplifiers, SATURATA or SATUR1, that is taken for its pixels.
-    Without a level and without the card nothing is flagged.
+    Without a level and without the card, values at the ceiling of the type of 8 or 16 bits that the frame is stored
+    in are flagged, and those at a ceiling that its pixels show: many of them hold exactly the largest value.  All
+    pixels of small frames are looked at for that, and strips of large ones.  ``combine`` says what was found so.
 
     :raises StepError: the image is not raw any more.
     :raises HeaderError: the card cannot be read; one that is NaN or negative counts as none, and this is said.
@@ -54,23 +60,29 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
         unknown = unknown_saturation(image.header)
         if unknown:
             advise(
-                f"{unknown} says no level; nothing is flagged as saturated",
+                f"{unknown} says no level of saturation",
                 HeaderWarning,
                 of=image,
                 mend="give one: flag_saturated(level=...)",
                 at_command="give one: --saturation",
             )
-        return image
-    changed = next((step.stage for step in image.history if _changed_values(step)), "")
-    if changed or (image.found and image.found.frames > 1):
-        by = changed or "combine"
+        if _not_raw(image):
+            return image
+    by = _not_raw(image)
+    if by:
         raise StepError(f"{image.name}: saturation is judged on raw values, and {by} has run; put flag_saturated first")
     limit: float | Array = _ceiling(image, level=level)
     if each and not _reduced(image):
         limit = plane_of_numbers(each, image.shape, math.inf)
-    elif limit == math.inf:
+    elif limit == math.inf and _reduced(image):
         return image
     return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
+
+
+def _not_raw(image: Image) -> str:
+    """Give the step after which values are not those of a raw frame any more."""
+    changed = next((step.stage for step in image.history if _changed_values(step)), "")
+    return changed or ("combine" if image.found and image.found.frames > 1 else "")
 
 
 def _levels_of_each(image: Image) -> tuple[tuple[Section, float], ...]:

@@ -37,11 +37,15 @@ class AmplifierNoise:
 
 @attrs.frozen(eq=False, repr=False)
 class Sampled:
-    """Blocks of sampled pixels (frames, rows, columns), and the rows and columns of the image that they come from."""
+    """Blocks of sampled pixels (frames, rows, columns), and the rows and columns of the image that they come from.
+
+    ``saturated`` is the part of each frame's pixels in those rows that is flagged as saturated.
+    """
 
     blocks: list[Array]
     rows: list[Array]
     columns: Array
+    saturated: Array = attrs.field(factory=lambda: np.zeros(0))
 
 
 def amplifiers_of(

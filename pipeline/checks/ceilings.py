@@ -1,0 +1,211 @@
+"""Ceilings that no card tells: the largest number that a type or a converter holds, or a plateau of equal values.
+
+A value at a ceiling says no more than "at least this".  That of the type in which a frame is stored is known without
+its pixels; that of a converter of fewer bits, and a full well's, show in them: many pixels hold exactly the largest
+value, and few any of the values just below it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.errors import CalibrationError, PipelineWarning
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.cards import Cards
+from pipeline.headers.keywords import unknown_saturation
+from pipeline.headers.values import number
+from pipeline.records.arrays import Array
+from pipeline.records.frames import Image
+from pipeline.records.history import StepRecord
+from pipeline.records.note import Note, names_of
+from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.source import Source
+
+CONVERTERS = (1023.0, 4095.0, 16383.0, 32767.0, 65472.0, 65504.0, 65520.0, 65532.0, 65535.0)
+"""Largest numbers of converters of 10, 12, 14, 15 and 16 bits; cameras scale those of 10, 11, 12 and 14 bits to 16."""
+
+FULL_SCALE = 65535.0
+"""Nothing of 16 bits is larger: one pixel that holds it is enough."""
+
+PILE, KNOWN_PILE = 6.0, 3.0
+"""How many times as many pixels hold the largest value as each of those below: anywhere, and at a converter's end."""
+
+LOOKED_AT = 2**16
+"""So many pixels of a frame are looked at: all of a small one, four strips of rows of a large one."""
+
+STRIPS = 4
+
+FEW_SATURATED = 5
+"""So few saturated pixels are flagged without a word: hot pixels, or a cosmic ray."""
+
+MUCH_SATURATED = {"flat": 0.1}
+MUCH_ELSEWHERE = 0.25
+"""Where more of a frame is saturated, it is no use: flats tell nothing there, and of others hardly anything is left."""
+
+
+def ceiling_of_type(cards: Cards) -> float:
+    """Give the largest value that the type of 8 or 16 bits holds in which a header says a frame is stored.
+
+    Infinite for other types: 32 bits are never filled, and floats have no ceiling.
+    """
+    stored = {8: 255.0, 16: 32767.0}.get(cards.get("BITPIX"), math.inf)
+    bscale, bzero = (number(cards.get(key, default)).value for key, default in (("BSCALE", 1), ("BZERO", 0)))
+    largest = stored * bscale + bzero
+    return largest if bscale > 0 and math.isfinite(largest) else math.inf
+
+
+def ceiling_of_values(values: Array) -> float:
+    """Give the value at which values end all at once; infinite where they tail off, as noise and starlight do.
+
+    >>> ceiling_of_values(np.array([0.0, 10.0, 20.0, 30.0] + 9 * [40.0]))
+    40.0
+    >>> ceiling_of_values(np.array(9 * [0.0, 10.0, 20.0, 30.0, 40.0]))
+    inf
+    """
+    top = values.max(initial=-math.inf)
+    if not math.isfinite(top):
+        values = values[np.isfinite(values)]
+        top = values.max(initial=-math.inf)
+    if top == FULL_SCALE:
+        return FULL_SCALE
+    pile, known = int(np.count_nonzero(values == top)), top in CONVERTERS
+    if pile < (KNOWN_PILE if known else PILE):
+        return math.inf
+    below = values[values < top]
+    if not known and np.unique(below[: 4 * LOOKED_AT]).size < STRIPS:  # masks, and other things of a few numbers
+        return math.inf
+    nearest = min(below.size, max(32, 4 * pile))
+    next_lower = np.partition(below, below.size - nearest)[below.size - nearest :] if nearest else below
+    each = nearest / max(1, np.unique(next_lower).size)
+    return float(top) if pile >= (KNOWN_PILE if known else PILE) * max(1.0, each) else math.inf
+
+
+def looked_at(source: Source) -> Array:
+    """Read the pixels of a frame on which a ceiling is sought: those of rows that depend on its shape alone."""
+    height, width = source.shape
+    rows = max(1, LOOKED_AT // max(1, width) // STRIPS)
+    if rows * STRIPS >= height:
+        return source.rows(0, height).values.reshape(-1)
+    starts = np.linspace(0, height - rows, STRIPS).astype(int).tolist()
+    return np.concatenate([_strip(source, start, start + rows) for start in starts])
+
+
+def _strip(source: Source, start: int, stop: int) -> Array:
+    """Read some rows: of whole numbers as they are stored, which is quickest."""
+    if source.stored is None:
+        return source.rows(start, stop).values.reshape(-1)
+    stored, zero = source.stored
+    as_read = np.empty((stop - start) * source.shape[1], np.dtype(stored).newbyteorder(">"))
+    source.read_stored(start, stop, as_read)
+    values: Array = as_read.astype(np.float32 if as_read.itemsize <= 2 else np.float64)
+    values += zero
+    return values
+
+
+def undeclared_ceiling(image: Image) -> float:
+    """Give the value from which a raw frame is saturated, as its type and its pixels tell; infinite where nothing does.
+
+    In memory a header may speak of other values than those beside it: where one is larger, it does.
+    """
+    by_type, source = ceiling_of_type(image.header), image.source
+    if isinstance(source, Pixels) and source.values.size and float(source.values.max()) > by_type:
+        by_type = math.inf
+    return min(by_type, ceiling_of_values(looked_at(source)))
+
+
+def declares_ceiling(image: Image) -> bool:
+    """Tell whether the header of an image, or who reduced it, says from which value on it is saturated."""
+    given = any(dict(step.settings).get("level", "None") != "None" for step in image.history if _flags(step))
+    declared = any(key.startswith((*tables.SATURATION, "SATUR")) for key in image.header.keywords)
+    return given or (declared and not unknown_saturation(image.header))
+
+
+def _flags(step: StepRecord) -> bool:
+    return step.stage == "flag_saturated"
+
+
+def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
+    """Say how many pixels of a combination are saturated at a ceiling that nothing but its frames tells.
+
+    Of frames that nothing was flagged in, say where they reach one.
+    """
+    silent = [frame for frame in frames if not declares_ceiling(frame)]
+    if not any(map(_flags, image.history)):
+        raw = [frame for frame in silent if not frame.history and not frame.state.done]
+        reaching = [frame for frame in raw if ceiling_of_values(looked_at(frame.source)) < math.inf]
+        return (_not_flagged(reaching),) if reaching else ()
+    saturated = image.pixels.flags & Flag.SATURATED != 0
+    count = int(np.count_nonzero(saturated)) if silent else 0
+    if count <= FEW_SATURATED:
+        return ()
+    share, level = count / saturated.size, float(np.nanmax(image.pixels.values[saturated]))
+    words = (
+        f"{count} pixels of the {image.kind} ({100 * share:.3g} %) are saturated, at up to {level:.6g} "
+        f"{image.state.unit} in the combination, and flagged; no card such as SATURATE says where that begins, their "
+        "own values do"
+    )
+    return (
+        Note(
+            words,
+            PipelineWarning,
+            frames=names_of(silent),
+            mend="give the level if it lies lower (flag_saturated(level=...))",
+            at_command="give the level if it lies lower (--saturation)",
+            figures=(
+                ("pixels", count),
+                ("level", level),
+            ),
+            fact=f"saturated {image.kind}",
+        ),
+    )
+
+
+def _not_flagged(frames: Sequence[Image]) -> Note:
+    level = ceiling_of_values(looked_at(frames[0].source))
+    return Note(
+        f"values pile up at {level:.6g}, where the frame is saturated, and are not flagged",
+        frames=names_of(frames),
+        mend="put flag_saturated before all other steps",
+        figures=(("level", level),),
+        fact="saturation not flagged",
+    )
+
+
+def much_saturated(frames: Sequence[Image], share: Array) -> tuple[Note, ...]:
+    """Say of which frames much is saturated: these are no use.
+
+    :param share: the part of each frame that is.
+    """
+    useless = [(frame, part) for frame, part in zip(frames, share, strict=True) if part > _much(frames[0].kind)]
+    if not useless:
+        return ()
+    most = 100 * float(max(part for _, part in useless))
+    return (
+        Note(
+            f"of these {frames[0].kind} frames up to {most:.0f} % is saturated",
+            frames=names_of([frame for frame, _ in useless]),
+            mend="leave them out",
+            figures=(("percent", most),),
+            fact=f"{frames[0].kind} mostly saturated",
+        ),
+    )
+
+
+def _much(kind: str) -> float:
+    return MUCH_SATURATED.get(kind, MUCH_ELSEWHERE)
+
+
+def check_flat_not_saturated(flat: Image) -> None:
+    """Refuse a flat of which much is saturated: it tells nothing of the response there.
+
+    :raises CalibrationError: it is, in one of its frames at least.
+    """
+    share = np.count_nonzero(flat.pixels.flags & Flag.SATURATED) / max(1, flat.pixels.flags.size)
+    if share > _much("flat"):
+        raise CalibrationError(
+            f"{flat.name}: {100 * share:.0f} % of the flat is saturated in one of its frames or more; leave those out, "
+            "or in Python or with --saturated-fraction make pixels of the frames that are not (drop_rare_saturation)"
+        )

@@ -1,0 +1,156 @@
+"""Ceilings that no card tells: found where values pile up, and nowhere else."""
+
+import math
+
+import attrs
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import Flag, FrameSet, Image, combine, each, flag_saturated, normalise_flat, open_frame, pipe, running
+from pipeline.checks.ceilings import ceiling_of_type, ceiling_of_values, undeclared_ceiling
+from pipeline.errors import CalibrationError
+from pipeline.headers.cards import Cards
+
+SEEDS = st.integers(0, 2**31)
+
+
+def star_field(seed, *, sky=1500.0, brightest=4e5, shape=(80, 90)):
+    """A field of stars over a noisy sky, as whole numbers that nothing limits."""
+    rng, (y, x) = np.random.default_rng(seed), np.mgrid[: shape[0], : shape[1]]
+    field = np.full(shape, float(sky))
+    for flux in np.geomspace(1e4, brightest, 6):
+        cy, cx = rng.uniform(10, 70, 2)
+        field += flux / 10 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 3.2)
+    return np.rint(rng.poisson(field) + rng.normal(500, 4, shape))
+
+
+@given(SEEDS, st.sampled_from([1023.0, 4095.0, 16383.0, 32767.0, 65520.0, 21000.0, 58111.0]))
+def test_a_ceiling_is_where_values_are_cut_off(seed, level):
+    values = np.minimum(star_field(seed, sky=min(1500, level / 6), brightest=60 * level), level)
+    assert ceiling_of_values(values) == level
+
+
+@given(SEEDS, st.floats(0.3, 300), st.sampled_from([1, 4, 16]))
+def test_noise_has_no_ceiling(seed, sigma, step):
+    values = np.rint(np.random.default_rng(seed).normal(1000, sigma, 8000) / step) * step
+    assert ceiling_of_values(values) == math.inf
+
+
+@given(SEEDS)
+def test_stars_that_nothing_limits_have_no_ceiling(seed):
+    assert ceiling_of_values(star_field(seed)) == math.inf
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(0),
+        np.full(50, 1000.0),
+        np.arange(600.0) % 2,
+        np.full(30, np.nan),
+        np.repeat(np.arange(100.0), 40),
+        np.maximum(np.random.default_rng(1).normal(0, 3, 5000).round(), 0),
+        np.linspace(0, 1, 9000),
+        np.r_[np.full(5000, 100.0), np.full(9, 500.0)],
+    ],
+    ids=["nothing", "constant", "mask", "NaN", "columns", "cut off at 0", "floats", "two numbers"],
+)
+def test_what_is_no_ceiling(values):
+    assert ceiling_of_values(values) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("cards", "ceiling"),
+    [
+        ({"BITPIX": 16, "BZERO": 32768}, 65535),
+        ({"BITPIX": 16}, 32767),
+        ({"BITPIX": 8}, 255),
+        ({"BITPIX": 32}, math.inf),
+        ({"BITPIX": -32}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_a_type_has_a_ceiling(cards, ceiling):
+    assert ceiling_of_type(Cards.of(cards)) == ceiling
+
+
+def written(folder, planes, **cards):
+    for number, plane in enumerate(planes):
+        fits.writeto(folder / f"{number}.fits", plane, fits.Header({"EXPTIME": 10, **cards}), overwrite=True)
+    return [folder / f"{number}.fits" for number in range(len(planes))]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "level"),
+    [("uint16", 65535), ("uint16", 16383), ("int16", 32767), ("uint16", 50_000), ("float32", 40_000)],
+)
+@pytest.mark.parametrize("shape", [(80, 90), (700, 300)], ids=["small", "large"])
+def test_frames_on_disk_are_flagged_as_in_memory(tmp_path, dtype, level, shape):
+    rng = np.random.default_rng(3)
+    lit = rng.normal(0.8 * level, 0.1 * level, (3, *shape)).clip(0, level).round().astype(dtype)
+    disk = FrameSet(open_frame(path, kind="light") for path in written(tmp_path, lit))
+    memory = FrameSet(attrs.evolve(frame, data=frame.pixels) for frame in disk)
+    results = [pipe(frames, each(flag_saturated()), combine) for frames in (disk, memory)]
+    assert results[0] == results[1]
+    np.testing.assert_array_equal(results[0].pixels.flags, np.where((lit == level).any(axis=0), Flag.SATURATED, 0))
+    (note,) = [note for note in results[0].notes if "are saturated" in note.words]
+    assert not note.is_assumption
+    figures = dict(note.figures)
+    assert figures["pixels"] == (lit == level).any(axis=0).sum()
+    assert figures["level"] == pytest.approx(level, rel=0.01)
+
+
+def test_a_level_that_is_given_goes_before_and_is_not_said(tmp_path):
+    plane = np.full((20, 30), 900, np.uint16)
+    plane[:, :3], plane[:, 3:5] = 65535, 800
+    (path,) = written(tmp_path, [plane], SATURATE=850)
+    frames = FrameSet([open_frame(path, kind="light")])
+    for step, flagged in ((flag_saturated(), 560), (flag_saturated(level=70_000), 60)):
+        image = pipe(frames, each(step), combine)
+        assert [note for note in image.notes if "saturated" in note.words and "combination" in note.words] == []
+        assert np.count_nonzero(image.pixels.flags) == flagged
+
+
+def test_one_hot_pixel_at_the_ceiling_is_flagged_without_a_word():
+    plane = np.random.default_rng(5).normal(1000, 3, (40, 50)).round()
+    plane[7, 8] = 65535
+    image = pipe(
+        FrameSet([Image.of(plane.astype(np.uint16), kind="dark", exposure=1)] * 3), each(flag_saturated()), combine
+    )
+    assert np.argwhere(image.pixels.flags).tolist() == [[7, 8]]
+    assert image.notes == ()
+
+
+def test_frames_that_nothing_flagged_are_said_to_reach_a_ceiling():
+    frames = FrameSet(Image.of(np.minimum(star_field(n, brightest=1e7), 65535), exposure=1) for n in (1, 2))
+    assert any("not flagged" in note.words and note.is_assumption for note in combine(frames).notes)
+    clean = FrameSet(Image.of(star_field(n), exposure=1) for n in (1, 2))
+    assert not any("not flagged" in note.words for note in combine(clean).notes)
+
+
+def test_a_flat_with_much_of_it_saturated_is_refused():
+    rng = np.random.default_rng(6)
+    flats = [rng.normal(level, 100, (40, 50)).clip(0, 65535) for level in (70_000, 50_000, 40_000, 30_000)]
+    frames = FrameSet(
+        Image.of(v.round().astype(np.uint16), kind="flat", exposure=1, name=f"f{i}") for i, v in enumerate(flats)
+    )
+    image = pipe(frames, each(flag_saturated()), combine)
+    (useless,) = [note for note in image.notes if "up to 100 %" in note.words]
+    assert useless.frames == ("f0",)
+    with pytest.raises(CalibrationError, match="100 % of the flat is saturated"):
+        normalise_flat(image)
+    assert pipe(FrameSet(frames.frames[1:]), each(flag_saturated()), combine, normalise_flat).pixels.mask.sum() == 0
+
+
+def test_a_header_that_speaks_of_other_values_tells_no_ceiling():
+    image = Image.of(np.linspace(0, 1e5, 600).reshape(20, 30), header={"BITPIX": 16, "BZERO": 32768})
+    assert undeclared_ceiling(image) == math.inf
+
+
+def test_strictness_accepts_a_few_saturated_stars():
+    frames = FrameSet(Image.of(np.minimum(star_field(n, brightest=1e7), 16383), exposure=1) for n in (1, 2))
+    with running(strict=True):
+        assert pipe(frames, each(flag_saturated()), combine).pixels.mask.any()
