@@ -33,8 +33,9 @@ def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
                 return lazy(image)  # which says what does not fit
         if skips(lazy, image):
             return lazy(image)  # nothing to compute, and perhaps pixels to look at
+        image = attrs.evolve(image, data=image.source.loaded()) if lazy.stage.looks else image
         before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
-        after = lazy.on_rows(0, 0)(before)
+        after = lazy.on_no_rows(before, image)
         untouched = after.data is before.data
         return attrs.evolve(after, data=image.data if untouched else LazyRows(image, lazy, after.pixels.values.dtype))
 

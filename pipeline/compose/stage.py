@@ -13,7 +13,7 @@ import logging
 import numbers
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
@@ -21,12 +21,12 @@ import attrs
 import numpy as np
 
 from pipeline.compose.running import how_to_run
-from pipeline.compose.telling import advise, collecting
+from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, unclear_card
 from pipeline.records.frames import Image, is_frame
 from pipeline.records.history import StepRecord
-from pipeline.records.note import merged
+from pipeline.records.note import Note, merged
 
 _log = logging.getLogger("pipeline")
 
@@ -37,6 +37,7 @@ In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 
 ByRows: TypeAlias = bool | Callable[..., bool]
+Looks: TypeAlias = Callable[..., Iterable[Note]]
 
 
 @overload
@@ -48,6 +49,7 @@ def stage(
     does: str = "",
     believes: Callable[..., bool] | None = None,
     ceiling: Callable[..., float] | None = None,
+    looks: Looks | None = None,
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
 def stage(
     function: Any = None,
@@ -57,6 +59,7 @@ def stage(
     does: str = "",
     believes: Callable[..., bool] | None = None,
     ceiling: Callable[..., float] | None = None,
+    looks: Looks | None = None,
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
@@ -70,10 +73,12 @@ def stage(
         believed: it may look at pixels, and say that they contradict.
     :param ceiling: all that the stage does is to flag values as saturated from the level that this function gives,
         of the image and the settings: frames on disk can then still be combined as they are stored.
+    :param looks: gives, of the image before the stage and the settings, what there is to say of some of its rows: the
+        same whether it lies in memory or on disk.
     """
     if function is None:
-        return lambda function: Stage(function, rows, does, believes, ceiling)
-    return Stage(function, rows, does, believes, ceiling)
+        return lambda function: Stage(function, rows, does, believes, ceiling, looks)
+    return Stage(function, rows, does, believes, ceiling, looks)
 
 
 class Stage(Generic[In, P, Out]):
@@ -86,6 +91,7 @@ class Stage(Generic[In, P, Out]):
         does: str,
         believes: Callable[..., bool] | None = None,
         ceiling: Callable[..., float] | None = None,
+        looks: Looks | None = None,
     ) -> None:
         update_wrapper(self, function)
         self.function = function
@@ -93,6 +99,7 @@ class Stage(Generic[In, P, Out]):
         self.does = does
         self.believes = believes
         self.ceiling = ceiling
+        self.looks = looks
 
     @overload
     def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...
@@ -118,6 +125,12 @@ class Stage(Generic[In, P, Out]):
     def by_rows(self, image: Image, settings: dict[str, Any]) -> bool:
         """Tell whether the stage is pixelwise on this image, so that it can be run on some of its rows."""
         return self.rows if isinstance(self.rows, bool) else self.rows(image, **settings)
+
+    def look(self, image: Any, settings: dict[str, Any], *, worked: bool) -> None:
+        """Say what there is to say of some rows of an image on which the stage did its work."""
+        if self.looks and worked and not how_to_run().quiet:
+            for note in self.looks(image, **(self.defaults | settings)):
+                say(note)
 
     @property
     def name(self) -> str:
@@ -181,6 +194,14 @@ class Step(Generic[In_contra, Out_co]):
 
         :raises StepError: the record is of the wrong type, or has gone through this step before.
         """
+        return self.run_looking(record, self)
+
+    def on_no_rows(self, nothing: In_contra, image: In_contra) -> Out_co:
+        """Run on no rows of an image on disk, to see what becomes of the rest; what looks at pixels sees the image."""
+        return self.on_rows(0, 0).run_looking(nothing, self, image)
+
+    def run_looking(self, record: In_contra, whole: Step[In_contra, Out_co], image: Any = None) -> Out_co:
+        """Run on a record, and let what looks at pixels see the ``image`` and the settings that this is cut from."""
         stage = self.stage
         if stage.takes is Image and is_frame(record):
             record = Image.of(record)  # type: ignore[assignment]
@@ -200,6 +221,8 @@ class Step(Generic[In_contra, Out_co]):
             with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
                 result: Any = record if done else stage.function(record, **settings)
             told_none = idle(stage, settings)
+            worked = not (done or told_none)
+            stage.look(record if image is None else image, dict(whole.settings), worked=worked)
             step = StepRecord(
                 stage=stage.name,
                 settings=tuple((name, repr(value)) for name, value in settings.items()),
@@ -207,7 +230,7 @@ class Step(Generic[In_contra, Out_co]):
                 does=stage.does,
                 idle=told_none,
                 done_before=done,
-                needless=result is record and not done and not told_none,
+                needless=result is record and worked,
                 said=merged(said),
             )
             recorded: Out_co = result.recorded(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from pipeline.checks.masters import bias_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.errors import CalibrationError
@@ -61,7 +62,11 @@ class MasterBias:
         return MasterBias(self.image.recorded(step))
 
 
-@stage(rows=True, does="bias")
+def _misfits(image: Image, *, bias: MasterBias, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
+    return bias_fits(image, bias.image)
+
+
+@stage(rows=True, does="bias", looks=_misfits)
 def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
 

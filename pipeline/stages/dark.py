@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.masters import dark_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -161,7 +162,12 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDar
     return scaled
 
 
-@stage(rows=True, does="dark")
+def _misfits(image: Image, *, dark: MasterDark, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
+    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
+    return dark_fits(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio)
+
+
+@stage(rows=True, does="dark", looks=_misfits)
 def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Subtract the dark, scaled to the image's exposure; ``dark=None`` says that there is none to subtract.
 

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import check_flat_not_saturated
+from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -246,7 +247,11 @@ def _sigma_without_light(image: Image, average: float) -> FloatArray | float:
     return math.sqrt(float(found.noise.variance(unlit)) / found.frames)
 
 
-@stage(rows=True, does="flat")
+def _misfits(image: Image, *, flat: MasterFlat, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
+    return flat_fits(image, flat.image)
+
+
+@stage(rows=True, does="flat", looks=_misfits)
 def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Divide by the response; ``flat=None`` says that there is none to divide by.
 

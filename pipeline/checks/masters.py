@@ -1,0 +1,219 @@
+"""Whether a calibration fits the image that it is to be taken out of, as some rows of both show.
+
+Levels tell of another scale and of what would be left below 0; small structure tells whether what the calibration is to
+take out stands in the image at all, and how often: see :mod:`~pipeline.statistics.imprint`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from pipeline.records.arrays import FloatArray
+from pipeline.records.frames import Image
+from pipeline.records.note import Note, names_of
+from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, beside, centre, imprints, spread
+
+LOOKED_AT = 24_000
+"""So many pixels are looked at, in whole rows."""
+
+BLOCKS = 6
+BELOW = 5.0
+"""σ of a single frame by which an image lies below its calibration."""
+
+MOSTLY = 0.9
+APART = 50.0
+"""An image that is so many times brighter than 1 is in another scale than a calibration within 0 and 1."""
+
+MISFIT = 0.35
+"""A master's structure that stands in an image 1 ± this many times fits it."""
+
+GONE = 0.3
+"""Structure that stands in an image less often than this is not there."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Beside:
+    """Some rows of an image, and those of a master as they are to be taken out of it: NaN where either is bad."""
+
+    image: Image
+    master: Image
+    seen: FloatArray
+    taken: FloatArray
+    noise: float | None
+
+    @property
+    def left(self) -> FloatArray:
+        """What stays of the good pixels."""
+        left: FloatArray = (self.seen - self.taken)[np.isfinite(self.seen)]
+        return left
+
+    def note(self, words: str, fact: str, mend: str, **figures: float) -> Note:
+        """Make a note of the image, one for all images of its kind."""
+        listed: Any = tuple(figures.items())
+        return Note(
+            words,
+            frames=names_of(self.image),
+            mend=mend,
+            figures=listed,
+            fact=f"{self.image.kind} and {self.master.kind}: {fact}",
+        )
+
+
+def bias_fits(image: Image, bias: Image) -> tuple[Note, ...]:
+    """Say in what a bias does not fit an image that it is to be taken out of."""
+    rows = _rows_of(image, bias, 1.0)
+    return () if rows is None else tuple(_levels(rows)) or tuple(_pattern(rows))
+
+
+def dark_fits(image: Image, dark: Image, times: float) -> tuple[Note, ...]:
+    """Say in what a dark, scaled by ``times``, does not fit an image that it is to be taken out of."""
+    rows = _rows_of(image, dark, times) if times > 0 else None
+    return () if rows is None else (*_levels(rows), *_hot_pixels(rows))
+
+
+def flat_fits(image: Image, flat: Image) -> tuple[Note, ...]:
+    """Say in what a response does not fit an image that it is to be divided out of."""
+    rows = _rows_of(image, flat, 1.0)
+    return () if rows is None else tuple(_response(rows))
+
+
+def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
+    """Read the rows that are looked at; None of images that are too small to know anything of them."""
+    height, width = image.shape
+    if master.shape != image.shape or width < FEWEST_COLUMNS or height * width < FEWEST_PIXELS:
+        return None
+    each = min(-(-max(12, LOOKED_AT // width) // BLOCKS), max(1, height // BLOCKS))
+    starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int)).tolist()
+    seen, taken, noise = [], [], []
+    for start in starts:
+        one, other = image.source.rows(start, start + each), master.source.rows(start, start + each)
+        bad = one.mask | other.mask
+        seen.append(np.where(bad, np.nan, one.values.astype(np.float64)))
+        taken.append(other.values.astype(np.float64) * times)
+        if other.total_variance is not None:
+            noise.append(np.nanmedian(other.total_variance) * times**2)
+    rows = np.concatenate(seen)
+    if np.isfinite(rows).sum() < FEWEST_PIXELS:
+        return None
+    known = float(np.median(noise)) if noise else _noise_found(master)
+    return Beside(image, master, rows, np.concatenate(taken), known)
+
+
+def _noise_found(master: Image) -> float | None:
+    """Give the variance of a pixel of a master that carries none, from what combining found; None where it did not."""
+    found = master.found
+    if found is None or found.noise is None or found.level is None or master.kind == "dark":
+        return None
+    variance = float(found.noise.variance(np.array(found.level))) / float(found.frames)
+    return variance if master.kind == "bias" else variance / float(found.level) ** 2
+
+
+def _levels(rows: Beside) -> Iterator[Note]:
+    good = np.isfinite(rows.seen)
+    seen, taken = rows.seen[good], rows.taken[good]
+    level, out = float(np.median(seen)), float(np.median(taken))
+    kind, unit = rows.master.kind, rows.image.state.unit
+    flat = float(np.ptp(taken)) == 0
+    if not flat and taken.min() > 0 and taken.max() <= 1 < level / APART and np.ptp(taken) < out:
+        yield rows.note(
+            f"its {kind} {rows.master.short_name} holds values from 0 to 1 ({out:.3g} on average), where its own level "
+            f"is {level:.4g} {unit}: another unit or scale",
+            "scale",
+            f"multiply the {kind} frames by what they were divided by, such as 65535",
+            level=level,
+            taken_out=out,
+        )
+    elif not flat and not (seen - taken).any():
+        yield rows.note(
+            f"has the same pixels as its {kind} {rows.master.short_name}",
+            "the same",
+            "one of them is a copy of the other: mend the list",
+        )
+    elif level < out and _far_below(rows):
+        yield rows.note(
+            f"lies below its {kind}: its level is {level:.4g} {unit}, that of the {kind} {rows.master.short_name} "
+            f"{out:.4g}, so that most pixels come out negative",
+            "below",
+            f"is the {kind} of the same camera, mode and offset, free of light, or was it taken out before?",
+            level=level,
+            taken_out=out,
+        )
+
+
+def _far_below(rows: Beside) -> bool:
+    """Tell whether most of what is left is negative by far more than the noise of a single frame."""
+    left = rows.left
+    pattern = centre(rows.seen - rows.taken)
+    pattern = pattern - beside(rows.seen - rows.taken)[0]
+    frames = rows.image.found.frames if rows.image.found else 1
+    sigma = spread(pattern[np.isfinite(pattern)]) * math.sqrt(frames)
+    return bool(np.median(left) < -BELOW * sigma and np.mean(left < 0) > MOSTLY)
+
+
+def _misfit(found: list[Imprint]) -> Imprint | None:
+    return next((one for one in found if one.off_by(MISFIT)), None)
+
+
+def _pattern(rows: Beside) -> Iterator[Note]:
+    """Compare the pattern of the bias with what of it stands in the image."""
+    if found := _misfit(imprints(rows.seen, rows.taken, rows.noise)):
+        yield rows.note(
+            f"the pattern of its bias {rows.master.short_name} stands in it {found.times:.2g} times instead of once, "
+            "so that a pattern is left in the result",
+            "pattern",
+            "take bias frames of the same night, mode and section",
+            times=found.times,
+        )
+
+
+def _hot_pixels(rows: Beside) -> Iterator[Note]:
+    """Compare the hot pixels of the dark with what of them stands in the image."""
+    found = _misfit([one for one in imprints(rows.seen, rows.taken, None) if one.obeying >= 0])
+    if found is None:
+        return
+    dark = rows.master.short_name
+    if found.times < 1:
+        words = f"too much dark: the hot pixels of {dark} stand in it {found.times:.2g} times instead of once: holes"
+        mend = (
+            "are the darks warmer or of another exposure than their headers say, are cosmic rays left in them, or was "
+            "the dark taken out before?"
+        )
+    else:
+        words = f"too little dark: the hot pixels of {dark} stand in it {found.times:.2g} times: they are left over"
+        mend = "are the darks colder, or of another exposure than their headers say?"
+    yield rows.note(words, "hot pixels", mend, times=found.times)
+
+
+def _response(rows: Beside) -> Iterator[Note]:
+    """Compare the structure of the response with what of it stands in the image."""
+    found = imprints(rows.seen, rows.taken, rows.noise, response=True)
+    misfit = next((one for one in reversed(found) if one.off_by(MISFIT)), None)
+    if misfit is None:
+        return
+    times, state = misfit.times, rows.image.state
+    level, unit = float(np.nanmedian(rows.seen)), state.unit
+    shown = f"the structure of the flat {rows.master.short_name} stands in it {times:.2g} times instead of once"
+    fact, figures = "structure", {"times": times, "level": level}
+    if times > 1:
+        words = f"{shown}: more was taken out of it than was in it, or the flat keeps a pedestal"
+        mend = "was its bias or dark taken out already, before it was listed?"
+    elif not (state.bias or state.overscan):
+        fact, figures["pedestal"] = "pedestal", (1 - times) * level
+        words = (
+            f"a pedestal is divided by the flat: of its level of {level:.4g} {unit} about {(1 - times) * level:.4g} is "
+            f"no light, as {shown}: no bias or overscan was taken out of it"
+        )
+        mend = "give bias frames or the overscan, or say that it is finished"
+    elif times < GONE:
+        words = f"{shown}: it is flat-fielded already, or the flat does not fit it (dust has moved, another set-up)"
+        mend = "leave the flat out, or take one of the same night and set-up"
+    else:
+        left = f"{(1 - times) * level:.4g} {unit}"
+        words = f"{shown}: a pedestal of about {left} is left in it, or the flat does not fit it"
+        mend = "are its bias and dark of the same mode, and the flat of the same set-up?"
+    yield rows.note(words, fact, mend, **figures)

@@ -1,0 +1,150 @@
+"""How strongly the small structure of a master stands in an image: what shows whether the master fits it.
+
+A light that was only exposed holds the pattern of its bias once, the hot pixels of its dark once, and the response of
+its pixels once for each photon.  Structure is told from stars, skies and lamps by how far a pixel lies from others of
+its row a few columns away: what is smooth over some twenty columns cancels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+
+from pipeline.records.arrays import Array, FloatArray
+from pipeline.statistics.robust import MAD_TO_SIGMA
+
+BESIDE = (6, 10)
+"""Columns to either side with which a pixel is compared: of the same colour of a mosaic and of the same half of a
+readout in two, and out of step with patterns that repeat every 4 or 8 columns."""
+
+FEWEST_COLUMNS = 32
+FEWEST_PIXELS = 512
+GROUPS = 16
+"""Parts of an image that are measured apart, to see how well they agree."""
+
+LIFTED_NOISE = 1.3
+"""The variance of a pixel minus the middle of four others, over that of a pixel."""
+
+CALM = 3.0
+"""Pixels whose neighbours differ by more times what is common lie at a star or a line, and say nothing."""
+
+LIT = 5.0
+"""σ above 0 from which a pixel shows enough light to tell a response by."""
+
+STRONG = 5.0
+"""σ from which a pixel of a master says by itself whether it stands in an image."""
+
+SURE = 0.15
+"""What is known no better is not known."""
+
+MOST_SEEN = 3.0
+"""A pixel of an image that stands out by so many times what a response explains shows a star."""
+
+FEWEST_STRONG = 24
+OBEYING = 0.3
+
+
+@attrs.frozen
+class Imprint:
+    """How often a master's structure stands in an image: 1 where it fits, 0 where it is not there.
+
+    ``error`` is the standard error, as parts of the image show it.  ``obeying`` is the fraction of the ``pixels`` that
+    speak for 1, where each of them was asked; NaN where it was measured on all together.
+    """
+
+    times: float
+    error: float
+    pixels: int
+    obeying: float = math.nan
+
+    def off_by(self, least: float) -> bool:
+        """Tell whether it differs from 1 by more than ``least``, and by far more than its error."""
+        few = math.isnan(self.obeying) or self.obeying < OBEYING
+        return bool(few and self.error < SURE and abs(self.times - 1) > max(least, 6 * self.error))
+
+
+def beside(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give what a pixel's neighbours lead to expect, the middle of four, and how far they lie apart.
+
+    :param rows: (rows, columns); what is given is (rows, columns − 20), those in the middle.
+    """
+    near, far = BESIDE
+    width = rows.shape[1] - 2 * far
+    four = [rows[:, far + step : far + step + width] for step in (-far, -near, near, far)]
+    a, b = np.minimum(four[0], four[1]), np.maximum(four[0], four[1])
+    c, d = np.minimum(four[2], four[3]), np.maximum(four[2], four[3])
+    return 0.5 * (np.maximum(a, c) + np.minimum(b, d)), np.maximum(b, d) - np.minimum(a, c)
+
+
+def centre(rows: FloatArray) -> FloatArray:
+    """Give the columns that :func:`beside` speaks of."""
+    return rows[:, BESIDE[1] : rows.shape[1] - BESIDE[1]]
+
+
+def spread(values: Array) -> float:
+    """Give the standard deviation of values around 0, wild ones left out; NaN of none."""
+    return MAD_TO_SIGMA * float(np.median(np.abs(values))) if values.size else math.nan
+
+
+def imprints(image: FloatArray, master: FloatArray, noise: float | None, *, response: bool = False) -> list[Imprint]:
+    """Measure how often the structure of a master stands in an image: by its strongest pixels, and by all.
+
+    :param image: rows, NaN where a pixel is bad, before the master is taken out of it.
+    :param master: the same rows, as they are to be taken out.
+    :param noise: the variance of a pixel of the master; None where it is not known, and its many faint pixels say
+        nothing.
+    :param response: the master multiplies what the image shows, rather than being added to it.
+    """
+    if image.shape[1] < FEWEST_COLUMNS or image.size < FEWEST_PIXELS:
+        return []
+    smooth, apart = beside(image)
+    of_master = beside(master)[0]
+    seen, structure = centre(image) - smooth, centre(master) - of_master
+    own = np.full_like(structure, np.nan if noise is None else noise)
+    good = np.isfinite(structure) & np.isfinite(seen)
+    if response:
+        good &= smooth > LIT * spread(seen[good])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seen, structure, own = seen / smooth, structure / of_master, own / of_master**2
+    good &= apart <= CALM * np.median(apart[good]) if good.any() else False
+    if good.sum() < FEWEST_PIXELS or not spread(seen[good]) > 0:  # a plateau is saturated, and shows nothing
+        return []
+    columns = np.broadcast_to(np.arange(good.shape[1]), good.shape)[good]
+    by_column = np.argsort(columns, kind="stable")
+    structure, seen, own = structure[good][by_column], seen[good][by_column], own[good]
+    return [
+        one for one in (_of_strong(structure, seen, response), _of_all(structure, seen, float(np.median(own)))) if one
+    ]
+
+
+def _of_strong(structure: FloatArray, seen: FloatArray, response: bool) -> Imprint | None:
+    """Ask each pixel in which the master would show above the noise of both, but for those of a response at stars."""
+    strong = np.abs(structure) > STRONG * max(spread(structure), spread(seen))
+    if response:
+        strong &= np.abs(seen) < MOST_SEEN * np.abs(structure)
+    if strong.sum() < FEWEST_STRONG:
+        return None
+    ratio = seen[strong] / structure[strong]
+    times = float(np.median(ratio))
+    error = 1.25 * spread(ratio - times) / math.sqrt(ratio.size)
+    return Imprint(times, error, ratio.size, float(np.mean(np.abs(ratio - 1) < 0.25)))
+
+
+def _of_all(structure: FloatArray, seen: FloatArray, noise: float) -> Imprint | None:
+    """Fit all pixels but the strongest by least squares, where most of what the master shows is no noise of its own.
+
+    Noise in the master makes its structure look fainter in the image, by a factor that is known.
+    """
+    shown = spread(structure) ** 2
+    real = 1 - LIFTED_NOISE * noise / shown if shown > 0 else 0.0
+    if not real > 0.5:
+        return None
+    even = (np.abs(structure) < STRONG * np.sqrt(shown)) & (np.abs(seen) < STRONG * spread(seen))
+    structure, seen = structure[even], seen[even]
+    each = structure.size // GROUPS
+    structure, seen = (plane[: GROUPS * each].reshape(GROUPS, each) for plane in (structure, seen))
+    times = (structure * seen).sum(axis=1) / (structure**2).sum(axis=1) / real
+    typical = float(np.median(times))
+    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(GROUPS), structure.size)

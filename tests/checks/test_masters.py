@@ -1,0 +1,134 @@
+"""A calibration that does not fit its image is told by the step that uses it, from memory and from disk alike."""
+
+import re
+import warnings
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_steps import on_disk
+from strategies import quick
+
+from pipeline import (
+    FrameSet,
+    Image,
+    MasterBias,
+    MasterDark,
+    Pixels,
+    divide,
+    each,
+    normalise_flat,
+    subtract_bias,
+    subtract_dark,
+)
+from pipeline.checks.masters import bias_fits, dark_fits, flat_fits
+from pipeline.errors import AssumptionWarning
+from pipeline.headers.status import Done
+
+SHAPE = (60, 100)
+RNG = np.random.default_rng(3)
+COLUMNS = 40.0 * (np.arange(100) % 8 < 2)
+HOT = np.where(RNG.random(SHAPE) < 0.01, 400.0, 0.0)
+RESPONSE = 1 + RNG.normal(0, 0.03, SHAPE)
+OUT = Done("as a test says")
+
+
+def image_of(values, kind="light", exposure=60.0, seed=1, sigma=4.0, **state):
+    noisy = np.asarray(values) + np.random.default_rng(seed).normal(0, sigma, SHAPE)
+    pixels = Pixels.of(noisy, variance=np.full(SHAPE, sigma**2))
+    image = Image.of(pixels, kind=kind, exposure=exposure, name=f"{kind}.fits")
+    return attrs.evolve(image, state=attrs.evolve(image.state, **state))
+
+
+BIAS = MasterBias.of(image_of(1000 + COLUMNS, "bias", 0.0, seed=2, sigma=1.0))
+DARK = MasterDark.of(image_of(HOT, "dark", 60.0, seed=3, sigma=1.0), has_bias=False)
+FLAT = normalise_flat(image_of(20000 * RESPONSE, "flat", 5.0, seed=4, sigma=40.0, bias=OUT, dark=OUT))
+LIGHT = 1000 + COLUMNS + HOT + 3000 * RESPONSE
+
+
+def words(notes):
+    return [note.words for note in notes]
+
+
+def test_an_honest_light_fits_its_calibrations():
+    assert bias_fits(image_of(LIGHT), BIAS.image) == ()
+    assert dark_fits(image_of(LIGHT - 1000 - COLUMNS), DARK.image, 1.0) == ()
+    assert flat_fits(image_of(3000 * RESPONSE, bias=OUT, sigma=30.0), FLAT.image) == ()
+
+
+@quick
+@given(sky=st.floats(-5, 60_000), seed=st.integers(0, 9))
+def test_the_level_of_the_sky_accuses_nobody(sky, seed):
+    light = image_of(1000 + COLUMNS + sky, seed=seed, sigma=np.sqrt(16 + max(sky, 0)))
+    assert bias_fits(light, BIAS.image) == ()
+
+
+@pytest.mark.parametrize(("light", "said"), [
+    (600 + COLUMNS, "light.fits: lies below its bias: its level is 60"),
+    (LIGHT - COLUMNS, "light.fits: the pattern of its bias bias.fits stands in it -?0"),
+    (LIGHT + COLUMNS, "light.fits: the pattern of its bias bias.fits stands in it 1.8"),
+])  # fmt: skip
+def test_a_bias_that_does_not_fit_is_told(light, said):
+    (note,) = bias_fits(image_of(light), BIAS.image)
+    assert re.match(said, note.found)
+
+
+def test_a_bias_in_another_scale_is_told():
+    scaled = Image.of(BIAS.pixels.values / 65535, kind="bias", name="bias.fits")
+    (note,) = bias_fits(image_of(LIGHT), scaled)
+    assert "its bias bias.fits holds values from 0 to 1 (0.0153 on average)" in note.found
+
+
+def test_a_copy_of_the_bias_is_told():
+    (note,) = bias_fits(attrs.evolve(BIAS.image, kind="dark"), BIAS.image)
+    assert "has the same pixels as its bias" in note.found
+
+
+@pytest.mark.parametrize(("times", "said"), [(0.3, "too much dark"), (3.0, "too little dark")])
+def test_hot_pixels_tell_a_dark_that_does_not_fit(times, said):
+    (note,) = dark_fits(image_of(3000 + times * HOT), DARK.image, 1.0)
+    assert said in note.words
+    assert dict(note.figures)["times"] == pytest.approx(times, abs=0.05)
+
+
+def test_a_dark_above_the_light_is_told():
+    (note,) = dark_fits(image_of(300 + HOT), Image.of(DARK.pixels.values + 700, kind="dark"), 1.0)
+    assert "lies below its dark: its level is 300" in note.words
+
+
+@pytest.mark.parametrize(("light", "state", "said"), [
+    (900 + 12 * RESPONSE, {}, "a pedestal is divided by the flat: of its level of 911.9 adu about 902"),
+    (np.full(SHAPE, 3000), {"bias": OUT}, "it is flat-fielded already, or the flat does not fit it"),
+    (1500 + 1500 * RESPONSE, {"bias": OUT}, "a pedestal of about 1.* adu is left in it"),
+    (3000 * RESPONSE - 1500, {"bias": OUT}, "more was taken out of it than was in it"),
+])  # fmt: skip
+def test_a_response_that_the_light_does_not_show_is_told(light, state, said):
+    (note,) = flat_fits(image_of(light, **state), FLAT.image)
+    assert re.search(said, note.words)
+
+
+@pytest.mark.parametrize(("step", "values"), [
+    (subtract_bias(bias=BIAS), 600 + COLUMNS),
+    (subtract_dark(dark=DARK), 3000 + 3 * HOT),
+    (divide(flat=FLAT), 900 + 12 * RESPONSE),
+])  # fmt: skip
+def test_steps_say_it_of_frames_in_memory_and_on_disk_alike(step, values, tmp_path):
+    frames = FrameSet(attrs.evolve(image_of(values, seed=seed), sources=(f"{seed}.fits",)) for seed in (1, 2))
+    with pytest.warns(AssumptionWarning, match=r"fits and 1 more: ") as told:
+        here = each(step)(FrameSet(attrs.evolve(f, data=Pixels.of(f.pixels.values)) for f in frames))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        there = each(step)(on_disk(frames, tmp_path))
+    assert len(told) == 1
+    assert [words(one.notes) for one in here] == [words(one.notes) for one in there]
+    assert all(words(one.notes) for one in there)
+    assert not there[0].in_memory
+
+
+def test_small_and_constant_images_say_nothing():
+    few, level = Image.of(np.arange(12.0).reshape(3, 4)), Image.of(np.full(SHAPE, 5.0))
+    for check in (bias_fits, flat_fits):
+        assert check(few, Image.of(np.full((3, 4), 1e4), kind="bias")) == ()
+        assert check(level, Image.of(np.full(SHAPE, 0.5), kind="bias")) == ()
