@@ -173,7 +173,7 @@ def _read(image: Image, keyword: str) -> str:
 def _inside(image: Image, keyword: str) -> str:
     text = _read(image, keyword)
     if text and not Section.of(text, image.shape).fits(image.shape):
-        _left_over(image, f"{keyword} = {text}")
+        _left_over(image, f"{keyword} = {text}", Section.of(text, image.shape))
         return ""
     return text
 
@@ -181,16 +181,19 @@ def _inside(image: Image, keyword: str) -> str:
 def _all_inside(image: Image, amplifiers: list[Amplifier]) -> bool:
     for text in (text for amplifier in amplifiers for text in (amplifier.data, amplifier.overscan)):
         if text and not Section.of(text, image.shape).fits(image.shape):
-            _left_over(image, f"the amplifier section {text}")
+            _left_over(image, f"the amplifier section {text}", Section.of(text, image.shape))
             return False
     return True
 
 
-def _left_over(image: Image, what: str) -> None:
+def _left_over(image: Image, what: str, section: Section | None = None) -> None:
     height, width = image.shape
+    reaches = f"{what} reaches beyond its {height} rows × {width} columns"
+    binned = section and section.binned(binning(image.header) or (1, 1))
     advise(
-        f"{what} reaches beyond its {height} rows × {width} columns; taken for a card of the frame before it was "
-        "trimmed, and left out",
+        f"{reaches}; it seems to count unbinned pixels, and would be {binned} in those of the frame; left out"
+        if binned and binned.fits(image.shape)
+        else f"{reaches}; taken for a card of the frame before it was trimmed, and left out",
         of=image,
         mend="where it is not, give the sections: subtract_overscan(amplifiers=...)",
         at_command="where it is not, give the sections: --amplifier",

@@ -107,6 +107,45 @@ def unused_overscan(image: Image, readouts: Sequence[Readout]) -> list[Note]:
     return []
 
 
+def untold_overscan(image: Image) -> list[Note]:
+    """Find columns at an edge that hold no light, of a frame whose header tells of an overscan and not where it is."""
+    told = str(image.header.get("BIASSEC", "")).strip()
+    if not told or image.kind not in ("light", "flat", "arc"):
+        return []
+    values = _looked_at(image, Section.of("[*,*]", image.shape))
+    width = values.shape[1]
+    for section in (Section(width - _edge(values[:, ::-1]), width, 0, image.shape[0]),
+                    Section(0, _edge(values), 0, image.shape[0])):  # fmt: skip
+        data = Section(0, section.x1, 0, section.y2) if section.x1 else Section(section.x2, width, 0, section.y2)
+        if section.x1 >= section.x2 or not _is_unlit(values[:, section.x1 : section.x2], values[:, data.x1 : data.x2]):
+            continue
+        count = section.shape[1]
+        return [
+            Note(
+                f"BIASSEC = {told} tells of an overscan and not where it lies; {count} columns, {section}, hold no "
+                "light and look like it: they are left in",
+                HeaderWarning,
+                frames=(image.name,),
+                mend=f"use them: {_in_python([Amplifier(str(data), str(section))])}",
+                at_command=f"use them: --amplifier '{data}' '{section}'; or not: --no-overscan",
+                figures=(("columns", count),),
+                fact=f"overscan {section} untold",
+            )
+        ]
+    return []
+
+
+def _edge(values: FloatArray) -> int:
+    """Count the columns from the left that have one level, up to a quarter of them; 0 where they are fewer than 4."""
+    columns = np.nanmedian(values[:, : values.shape[1] // 4], axis=0)
+    if columns.size < 4 or not np.isfinite(columns).all():
+        return 0
+    error = 1.25 * _noise(values[:, :4]) / math.sqrt(len(values))
+    other = np.abs(columns - np.median(columns[:4])) > 5 * error + 0.5
+    count = int(np.argmax(other)) if other.any() else 0
+    return count if count >= 4 else 0
+
+
 def _margins(data: Section, shape: tuple[int, int]) -> Iterator[Section]:
     height, width = shape
     sides = [(data.x2, width), (0, data.x1)]

@@ -58,6 +58,11 @@ class Section:
         """Give the section ``x`` columns and ``y`` rows further left and down."""
         return Section(self.x1 - x, self.x2 - x, self.y1 - y, self.y2 - y)
 
+    def binned(self, by: tuple[int, int]) -> Section:
+        """Give the section in pixels binned by so many along x and y, where it counts unbinned ones; a rest is lost."""
+        x1, y1 = self.x1 // by[0], self.y1 // by[1]
+        return Section(x1, max(self.x2 // by[0], x1 + 1), y1, max(self.y2 // by[1], y1 + 1))
+
     def overlaps(self, other: Section) -> bool:
         """Tell whether two sections share a pixel."""
         return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
+from pipeline.checks.bias_left_in import bias_left_in
 from pipeline.checks.masters import bias_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
+from pipeline.compose.telling import say
 from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
@@ -66,7 +70,14 @@ def _misfits(image: Image, *, bias: MasterBias, force: bool) -> tuple[Note, ...]
     return bias_fits(image, bias.image)
 
 
-@stage(rows=True, does="bias", looks=_misfits)
+def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> bool:
+    """Take a bias to be out because the header says so; where level or noise contradict, this is said."""
+    for note in bias_left_in(image, bias.image):
+        say(note)
+    return True
+
+
+@stage(rows=True, does="bias", believes=_header_is_believed, looks=_misfits)
 def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
 

@@ -16,10 +16,11 @@ from pipeline.compose.telling import say
 from pipeline.detector.amplifiers import Amplifier, Readout, declared_amplifiers
 from pipeline.detector.mosaic import Mosaic, trimmed_cards
 from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
-from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, unused_overscan
+from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, untold_overscan, unused_overscan
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
 from pipeline.headers.status import Done
+from pipeline.headers.values import is_nothing
 from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
@@ -79,6 +80,8 @@ def subtract_overscan(
     told = amplifiers_of_every_hdu(image, amplifiers) if amplifiers else declared_amplifiers(image)
     readouts = _readouts(image, told)
     if not readouts:
+        for note in untold_overscan(image):
+            say(note)
         return image
     mosaic = Mosaic.of(readouts, image.name)
     image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
@@ -129,8 +132,8 @@ def _trimmed(image: Image, readouts: list[Readout], mosaic: Mosaic) -> Image:
 
 
 def declares_sections(image: Image) -> bool:
-    """Tell whether a header has anything for subtract_overscan to do."""
-    return bool(declared_amplifiers(image))
+    """Tell whether a header has anything for subtract_overscan to do, or to say of an overscan that it tells of."""
+    return bool(declared_amplifiers(image)) or not is_nothing(image.header.get("BIASSEC"))
 
 
 def _check_settings(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:

@@ -10,8 +10,8 @@ from strategies import quick, seeds
 from pipeline import Amplifier, Image, subtract_overscan
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
-from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, unused_overscan
-from pipeline.errors import HeaderWarning, SkippedWarning
+from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, untold_overscan, unused_overscan
+from pipeline.errors import AssumptionWarning, HeaderWarning, SkippedWarning
 
 SIZE, COLUMNS = (60, 80), 10
 DATA, STRIP, WHOLE = "[1:70,1:60]", "[71:80,1:60]", "[1:80,1:60]"
@@ -126,3 +126,36 @@ def test_an_overscan_on_the_data_is_said():
         assert "lies on the data" in note.words
     for cards in ({"TRIMSEC": DATA}, {}):
         assert not notes_of(overscan_on_data, a_frame(1, BIASSEC=STRIP, **cards))
+
+
+# an overscan of which a header tells, and not where it is
+
+
+@quick
+@given(seeds, st.sampled_from(["light", "flat"]), st.floats(60, 40_000), st.booleans())
+def test_columns_without_light_are_said_where_a_header_tells_of_an_overscan(seed, kind, sky, left):
+    image = a_frame(seed, kind=kind, sky=sky, BIASSEC="UNKNOWN")
+    values = image.pixels.values[:, ::-1] if left else image.pixels.values
+    image = Image.of(values, kind=kind, header={"BIASSEC": "UNKNOWN"}, name="frame.fits")
+    (note,) = untold_overscan(image)
+    data, strip = ("[11:80,1:60]", "[1:10,1:60]") if left else (DATA, STRIP)
+    assert f"--amplifier '{data}' '{strip}'" in note.at_command
+
+
+@quick
+@given(seeds, st.sampled_from(["light", "flat", "bias"]), st.floats(0, 20_000), st.floats(0, 0.3))
+def test_lit_columns_at_an_edge_are_no_overscan(seed, kind, sky, edge):
+    assert not untold_overscan(a_frame(seed, kind=kind, sky=sky, edge=edge, BIASSEC="UNKNOWN"))
+
+
+def test_a_frame_whose_header_tells_of_no_overscan_is_not_looked_at():
+    assert not untold_overscan(a_frame(1))
+
+
+def test_sections_in_unbinned_pixels_are_said_in_binned_ones():
+    image = a_frame(1, CCDSUM="2 2", BIASSEC="[141:160,1:120]", TRIMSEC="[1:140,1:120]")
+    with pytest.warns(AssumptionWarning) as told:
+        subtract_overscan(image)
+    words = " ".join(str(one.message) for one in told)
+    assert "BIASSEC = [141:160,1:120] reaches beyond" in words
+    assert "would be [71:80,1:60] in those of the frame" in words
