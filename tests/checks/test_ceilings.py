@@ -115,11 +115,10 @@ def test_a_level_that_is_given_goes_before_and_is_not_said(tmp_path):
 
 
 def test_one_hot_pixel_at_the_ceiling_is_flagged_without_a_word():
-    plane = np.random.default_rng(5).normal(1000, 3, (40, 50)).round()
-    plane[7, 8] = 65535
-    image = pipe(
-        FrameSet([Image.of(plane.astype(np.uint16), kind="dark", exposure=1)] * 3), each(flag_saturated()), combine
-    )
+    planes = np.random.default_rng(5).normal(1000, 3, (3, 40, 50)).round()
+    planes[:, 7, 8] = 65535
+    frames = FrameSet(Image.of(plane.astype(np.uint16), kind="dark", exposure=1) for plane in planes)
+    image = pipe(frames, each(flag_saturated()), combine)
     assert np.argwhere(image.pixels.flags).tolist() == [[7, 8]]
     assert image.notes == ()
 

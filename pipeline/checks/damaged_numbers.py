@@ -1,0 +1,94 @@
+"""Numbers that are no longer what a camera counted: wrapped round the end of their type, or rounded too coarsely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.records.arrays import Array
+from pipeline.records.frames import Image
+from pipeline.records.note import Note, names_of
+
+TURN = 65536.0
+"""What a number of 16 bits that wraps is wrong by."""
+
+END = 256.0
+"""Values that wrapped below 0 lie within this of the end of their type, and those beside them as near to 0."""
+
+PART = 0.005
+FEW = 3
+ENOUGH = 512
+
+COARSE = 0.55
+"""Standard deviation, in steps, of values whose own noise is half a step or less: rounding then moves their mean."""
+
+
+def number_notes(frames: Sequence[Image], values: Sequence[Array]) -> tuple[Note, ...]:
+    """Say which frames hold numbers that wrapped round the end of 16 bits, or that were rounded too coarsely.
+
+    :param values: some pixels of each frame, in the order of its rows.
+    """
+    return tuple(note for frame, some in zip(frames, values, strict=True) for note in _of_frame(frame, some))
+
+
+def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
+    values = values[np.isfinite(values)]
+    if values.size < ENOUGH:
+        return
+    if wrapped_below_zero(values):
+        yield Note(
+            "many of its values lie near 65535 and most others near 0: values below 0 were stored without their sign, "
+            "and wrapped",
+            frames=names_of(frame),
+            mend="subtract 65536 from values above 32767, and write it as int32 or float32",
+            fact=f"wrapped {frame.kind}",
+        )
+    if frame.header.get("BITPIX", 16) == 16 and not frame.header.get("BZERO", 0) and wrapped_above(values):
+        yield Note(
+            "values between -32768 and -24576 beside others far above 0: values above 32767 turned negative, as in "
+            "unsigned numbers that lost their BZERO",
+            frames=names_of(frame),
+            mend="add 65536 to the negative values, or write BZERO = 32768 as the camera did",
+            fact=f"without sign {frame.kind}",
+        )
+    calibrated = frame.state.bias or frame.state.flat or frame.state.per_second
+    here = any(step.does in ("bias", "dark", "flat") and step.worked for step in frame.history)
+    if calibrated and not here and rounded_too_coarsely(values):
+        yield Note(
+            f"its values are whole numbers of {frame.state.unit or 'no unit'} whose noise is less than a step: they "
+            "were rounded too coarsely, and their mean is wrong by up to half a step",
+            frames=names_of(frame),
+            mend="have the calibrated frames written as floats",
+            fact=f"rounded {frame.kind}",
+        )
+
+
+def wrapped_below_zero(values: Array) -> bool:
+    """Tell whether values below 0 were stored as the largest of 16 bits.
+
+    They count down from 65535, which saturated ones do not, and hardly anything lies between them and the rest near 0.
+    """
+    top = values[(values > TURN - END) & (values < TURN)]
+    if top.size < PART * values.size or np.unique(top).size <= FEW:
+        return False
+    bottom = np.count_nonzero((values >= 0) & (values < END))
+    between = np.count_nonzero((values > 4 * END) & (values < TURN - 4 * END))
+    return bool(bottom >= PART * values.size and between < top.size)
+
+
+def wrapped_above(values: Array) -> bool:
+    """Tell whether values above 32767 were read as negative: most of them lie at the far end, others far above 0."""
+    far = np.count_nonzero((values > -TURN / 2) & (values < -TURN / 2 * 0.75))
+    near = np.count_nonzero((values > -TURN / 4) & (values < -TURN / 8))
+    return bool(far >= FEW and far > near and values.max() > TURN / 8)
+
+
+def rounded_too_coarsely(values: Array) -> bool:
+    """Tell whether whole numbers scatter by less than what rounding needs to leave their mean as it is."""
+    if (values % 1).any() or not np.ptp(values):
+        return False
+    steps = np.diff(values)
+    low, high = np.quantile(steps, [0.02, 0.98])
+    kept = steps[(steps >= low) & (steps <= high)]
+    return bool(kept.std() / np.sqrt(2) < COARSE)
