@@ -55,22 +55,23 @@ def collecting() -> Iterator[list[Note]]:
         _call.reset(token)
 
 
-def say(note: Note) -> None:
-    """Say a note: it belongs to the step that runs.
+def say(*notes: Note) -> None:
+    """Say notes: they belong to the step that runs.
 
-    :raises AssumptionWarning: of the note's own class, where it is an assumption and running is strict.
+    :raises AssumptionWarning: of a note's own class, where it is an assumption and running is strict.
     """
     how = how_to_run()
     if how.quiet:
         return
-    if how.strict and note.is_assumption:
-        raise note.category(note.command_words if how.on_note else str(note))
+    for note in notes:
+        if how.strict and note.is_assumption:
+            raise note.category(note.command_words if how.on_note else str(note))
     call = _call.get()
     if call is None:
-        _tell([note])
+        _tell(list(notes))
     else:
-        call.own.append(note)
-        call.every.append(note)
+        call.own.extend(notes)
+        call.every.extend(notes)
 
 
 def advise(words: str, category: type[PipelineWarning] = AssumptionWarning, *, of: Any = (), **more: Any) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import attrs
 import numpy as np
 
 from pipeline.compose.chain import chain, pipe
-from pipeline.compose.telling import advise, collecting
-from pipeline.errors import CalibrationError
+from pipeline.compose.telling import collecting
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
@@ -22,9 +20,6 @@ from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import MasterDark, subtract_dark
 from pipeline.stages.flat import MasterFlat
 from pipeline.statistics.noise import Noise
-
-UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
-"""What nobody does to a frame that is to be a calibration."""
 
 
 @attrs.frozen
@@ -69,10 +64,8 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     return pipe(
         frames.bias,
         raw_steps(recipe),
-        _expected,
         combined(recipe),
         photons_counted(recipe),
-        _some_good,
         MasterBias.of,
     )
 
@@ -89,9 +82,7 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
     image = pipe(
         frames.dark,
         raw_steps(recipe),
-        _expected,
         combined_and_calibrated(recipe, calibrate),
-        _some_good,
         AS_IT_IS if hot is None else flag_hot(sigma=hot),
     )
     return MasterDark.of(image, has_bias=recipe.dark_has_bias)
@@ -112,49 +103,10 @@ def master_flat(
     return pipe(
         frames.flat,
         raw_steps(recipe),
-        _expected,
-        _with_bias_known(bias),
         combined_and_calibrated(recipe, calibrate),
         AS_IT_IS if dead is None else flag_dead(below=dead),
         recipe.normalise,
     )
-
-
-def _with_bias_known(bias: MasterBias | None) -> Callable[[FrameSet], FrameSet]:
-    """Say where flats may hold a bias that nothing takes out."""
-
-    def check(flats: FrameSet) -> FrameSet:
-        if bias is None and not any(frame.state.bias or frame.state.dark for frame in flats):
-            advise(
-                "no bias to take out of the flat; if it holds one, the response comes out too even",
-                of=flats,
-                mend="give bias frames",
-            )
-        return flats
-
-    return check
-
-
-def _some_good(image: Image) -> Image:
-    """Refuse a calibration of which nothing is left: it would leave nothing of the lights."""
-    if image.pixels.mask.all():
-        raise CalibrationError(f"{image.name}: no good pixel in the {image.kind}, all are NaN or flagged; leave it out")
-    return image
-
-
-def _expected(frames: FrameSet) -> FrameSet:
-    """Say where a header tells of a step that nobody does to such a calibration."""
-    for frame in frames:
-        done = [str(by) for step, by in frame.state.done.items() if step in UNEXPECTED[frame.kind]]
-        if done:
-            advise(
-                f"stands in the list as {frame.kind}, and its header says {' and '.join(done)}; used as it is; is it "
-                "another kind of frame?",
-                of=frame,
-                mend="or say that it is raw: declare(state='raw')",
-                at_command="or say that it is raw: --raw",
-            )
-    return frames
 
 
 def pair_noise(bias: CombineResult | None, flat: CombineResult | None) -> Noise | None:

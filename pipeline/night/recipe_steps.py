@@ -17,7 +17,6 @@ import numpy as np
 from pipeline.compose.chain import Chain, chain, each
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import several_gains
-from pipeline.errors import StepError
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
@@ -118,7 +117,6 @@ def combined_and_calibrated(recipe: Recipe, calibrate: Callable[[Image], Image])
         ready = each(calibrate)(frames)
         if not (scale and light):
             return _combined(recipe, ready, scale)
-        _check_no_pedestal(ready)
         return _combined(recipe, ready, scale, "exposure")
 
     return put_together
@@ -151,19 +149,6 @@ def _combined(
         image = put_together(drop_rare_saturation(frames, fraction=fraction))
     masked = mask is None or image.went_through(flag_bad)
     return image if masked else flag_bad(image, mask=mask)
-
-
-def _check_no_pedestal(lights: FrameSet) -> None:
-    """Refuse lights of several exposures that hold what does not grow with time.
-
-    :raises StepError: neither bias nor overscan is out of one.
-    """
-    for light in lights:
-        if not (light.state.bias or light.state.overscan):
-            raise StepError(
-                f"{light.name}: lights of several exposures are scaled, and its bias, which does not grow with "
-                "time, is still in; give bias frames, or put lights of each exposure in a list of their own"
-            )
 
 
 # photons and their noise

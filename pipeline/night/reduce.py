@@ -87,7 +87,6 @@ def reduce(
         chosen,
         raw_steps(recipe),  # saturation, linearity, bad pixels, overscan
         _lights_together(recipe, calibrate) if is_light else _arcs_together(recipe, calibrate),
-        _something_left,
         finish,
         attach_header,
     )
@@ -127,13 +126,6 @@ def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Calla
         return add_images(FrameSet(parts))
 
     return put_together
-
-
-def _something_left(image: Image) -> Image:
-    """Say where nothing of an image is good."""
-    if image.pixels.mask.all():
-        advise(f"no pixel of the {image.kind} is good: all are NaN or flagged", of=image)
-    return image
 
 
 def _seconds_of(frames: FrameSet) -> str:

@@ -94,5 +94,5 @@ def names_of(frames: Any) -> tuple[str, ...]:
     if isinstance(frames, str):
         return (frames,)
     if hasattr(frames, "name"):
-        return (frames.name,)
-    return tuple(frame if isinstance(frame, str) else frame.name for frame in frames)
+        return frames.sources or (frames.name,)
+    return tuple(name for frame in frames for name in names_of(frame))

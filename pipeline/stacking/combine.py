@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.checks.ceilings import looked_at, saturation_notes
 from pipeline.checks.damaged_numbers import number_notes
+from pipeline.checks.done_before import unexpectedly_done
 from pipeline.checks.listed_frames import copy_notes, kind_notes
 from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.compose.stage import stage
@@ -114,6 +115,7 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
     check_alike_reduced(frames)
     check_exposures(frames, scale)
     check_alike(frames)
+    say(*unexpectedly_done(frames))
     check_target(frames.light)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.checks.done_before import level_is_out
 from pipeline.compose.telling import advise
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
@@ -67,9 +68,15 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
             f"combine: the {first.kind} frames have different exposures ({listed}); {mend}put them in separate lists, "
             "or in Python take the bias out of each and combine with scale='exposure' or scale='level'"
         )
-    if scale is not None and not all(frame.state.bias for frame in frames):
+    held = [] if scale is None else [frame for frame in frames if not level_is_out(frame.state)]
+    if held:
         if not all(any(step.does == "bias" for step in frame.history) for frame in frames):
             raise StepError(f"combine: scale={scale!r} with the bias still in; take it out of each frame first")
+        if first.kind == "light":
+            raise StepError(
+                f"{held[0].name}: lights of several exposures are scaled, and its bias, which does not grow with "
+                "time, is still in; give bias frames, or put lights of each exposure in a list of their own"
+            )
         advise(
             f"frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",
             of=frames,

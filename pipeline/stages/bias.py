@@ -17,7 +17,7 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
+from pipeline.stages.checks import as_master, check_before_flat, check_image, check_units, check_variance_kept
 
 
 @attrs.frozen(repr=False)
@@ -34,10 +34,9 @@ class MasterBias:
         """Make a master of a combined image, or of a single one.
 
         :raises StepError: the image is no bias.
+        :raises CalibrationError: no pixel of it is good.
         """
-        image = taken_as("bias", image)
-        check_image(image, "MasterBias")
-        return cls(attrs.evolve(image, data=image.pixels.as_shared()))
+        return cls(as_master(image, "MasterBias", "bias"))
 
     def __repr__(self) -> str:
         return f"MasterBias({self.image.short_name})"
@@ -98,6 +97,7 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
             "treat both alike, or say force=True"
         )
     check_alike((image,), with_others=(bias.image,))
+    check_variance_kept(image, bias.image)
     by = f"Zero level correction image is {bias.image.short_name}"
     return attrs.evolve(
         image,

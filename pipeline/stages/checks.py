@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.errors import CalibrationError, StepError
+import attrs
+
+from pipeline.checks.done_before import unexpectedly_done
+from pipeline.compose.telling import advise, collecting, say
+from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.headers.colour_mosaic import colour_mosaic
 from pipeline.records.frames import FrameSet, Image, is_frame
+from pipeline.records.note import merged
 
 
 def check_image(thing: object, maker: str, kind: str = "") -> None:
@@ -23,9 +28,22 @@ def check_image(thing: object, maker: str, kind: str = "") -> None:
         raise StepError(f"{thing.name} is a {thing.kind}; a {maker} is made of {kind} frames")
 
 
-def taken_as(kind: str, thing: Any) -> Any:
-    """Take an array, an HDU, a CCDData or a ReducedImage as an image of a kind; pass on anything else."""
-    return Image.of(thing, kind=kind) if is_frame(thing) else thing
+def as_master(thing: Any, maker: str, kind: str) -> Image:
+    """Give the image that a master is to be made of: what there is to say of it goes with it.
+
+    An array, an HDU, a CCDData or a ReducedImage is taken as an image of the kind.
+
+    :raises StepError: it is no image, or one of another kind.
+    :raises CalibrationError: no pixel of it is good: it would leave nothing of the lights.
+    """
+    image = Image.of(thing, kind=kind) if is_frame(thing) else thing
+    check_image(image, maker, kind)
+    pixels = image.pixels
+    if pixels.mask.all():
+        raise CalibrationError(f"{image.name}: no good pixel in the {kind}, all are NaN or flagged; leave it out")
+    with collecting() as said:
+        say(*(() if image.found else unexpectedly_done([image])))  # of what was combined, combine has said it
+    return attrs.evolve(image, data=pixels.as_shared(), said=merged((*image.said, *said)))
 
 
 def check_before_flat(image: Image, what: str) -> None:
@@ -35,6 +53,18 @@ def check_before_flat(image: Image, what: str) -> None:
     """
     if image.state.flat:
         raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the {what} comes out before that")
+
+
+def check_variance_kept(image: Image, master: Image) -> None:
+    """Say where the variance of an image vanishes, because the master that corrects it has none."""
+    if image.pixels.variance is not None and master.pixels.variance is None:
+        advise(
+            f"its variance is lost: the {master.kind} {master.short_name} has none",
+            VarianceWarning,
+            of=image,
+            mend="give the master one: combine(variance='noise'), or estimate_variance for a single frame",
+            at_command="give gain and read noise: --gain and --read-noise",
+        )
 
 
 def check_units(image: Image, master: Image) -> None:

@@ -7,17 +7,18 @@ import math
 import attrs
 import numpy as np
 
+from pipeline.checks.done_before import bias_beside_dark
 from pipeline.checks.masters import dark_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
-from pipeline.compose.telling import advise
+from pipeline.compose.telling import advise, say
 from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_before_flat, check_image, check_units, taken_as
+from pipeline.stages.checks import as_master, check_before_flat, check_image, check_units, check_variance_kept
 
 MOST_RATIO = 1e4
 """Exposures further apart than this are thought to be of different units."""
@@ -64,11 +65,9 @@ class MasterDark:
 
         :param has_bias: what is known of a dark that no bias was taken out of here, such as a library dark.
         :raises StepError: the image is no dark.
-        :raises CalibrationError: its exposure is 0.
+        :raises CalibrationError: its exposure is 0, or no pixel of it is good.
         """
-        image = taken_as("dark", image)
-        check_image(image, "MasterDark")
-        image = attrs.evolve(image, data=image.pixels.as_shared())
+        image = as_master(image, "MasterDark", "dark")
         return cls(image, False if image.state.bias else has_bias)
 
     def __repr__(self) -> str:
@@ -187,6 +186,8 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     check_shapes([image, dark.image])
     check_units(image, dark.image)
     check_alike((image,), with_others=(dark.image,))
+    check_variance_kept(image, dark.image)
+    say(*bias_beside_dark(image, dark.image))
     scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image)
     by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {

@@ -12,10 +12,11 @@ import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import check_flat_not_saturated
+from pipeline.checks.done_before import bias_in_divided, bias_in_flat, unexpectedly_done
 from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
-from pipeline.compose.telling import advise
+from pipeline.compose.telling import advise, say
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE, Done
@@ -24,7 +25,7 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.stages.checks import check_image, check_neighbours
+from pipeline.stages.checks import check_image, check_neighbours, check_variance_kept
 from pipeline.statistics.robust import fitted
 
 CURVES = ("polynomial", "spline")
@@ -107,6 +108,7 @@ def normalise_flat(
     _check_settings(by, region, order, saxis)
     if image.kind != "flat":
         raise StepError(f"{image.name} is a {image.kind}; normalise_flat takes a flat")
+    say(*bias_in_flat(image), *(() if image.found else unexpectedly_done([image])))
     pixels = image.pixels
     known = ~pixels.mask
     check_flat_not_saturated(image)
@@ -262,6 +264,8 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
         return image
     check_shapes([image, flat.image])
     check_alike((image,), with_others=(flat.image,))
+    check_variance_kept(image, flat.image)
+    say(*bias_in_divided(image))
     by = f"Flat field image is {flat.image.short_name} with scale=1.0"
     return attrs.evolve(
         image,

@@ -15,8 +15,9 @@ from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_image, check_units
+from pipeline.stages.checks import check_image, check_units, check_variance_kept
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 MOST_ROUNDS = 20
@@ -61,6 +62,11 @@ class MasterFringe:
         """What the master is made of."""
         return self.image.lineage
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What had to be assumed, or was found wrong, in what the master is made of."""
+        return self.image.notes
+
     def recorded(self, step: StepRecord) -> MasterFringe:
         """Give the same master with one more step in its history."""
         return MasterFringe(self.image.recorded(step))
@@ -91,6 +97,7 @@ def subtract_fringe(
     if scale is not None and not math.isfinite(scale):
         raise SettingError(f"subtract_fringe: scale={scale}; expected a finite number")
     check_alike((image,), with_others=(fringe.image,))
+    check_variance_kept(image, fringe.image)
     if bool(image.state.flat) != bool(fringe.image.state.flat):
         advise(
             f"of it and the fringe image {fringe.image.short_name}, by their headers one is flat-fielded and the other "

@@ -173,6 +173,7 @@ def attach_header(image: Image) -> ReducedImage:
 
     What becomes of each card of the raw header is told in :mod:`pipeline.headers.product_cards`.
     """
+    _check_result(image)
     raw = ProductCards.of(image.header)
     if raw.note:
         advise(f"cards of its header {raw.note}", FileWarning, of=image)
@@ -224,6 +225,12 @@ def _is_readable(unit: str) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def _check_result(image: Image) -> None:
+    """Say what is wrong with an image that is to be a product."""
+    if image.pixels.mask.all():
+        advise(f"no pixel of the {image.kind} is good: all are NaN or flagged", of=image)
 
 
 def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:

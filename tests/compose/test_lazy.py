@@ -1,5 +1,6 @@
 """Pixelwise steps over frames on disk wait until rows are asked for, and give what they give in memory."""
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +21,12 @@ from pipeline import (
 from pipeline.compose.lazy import LazyRows
 
 
+def unnamed(image):
+    """Give an image's history, its notes without the names of files."""
+    said = [tuple(attrs.evolve(note, frames=()) for note in step.said) for step in image.history]
+    return [attrs.evolve(step, said=notes) for step, notes in zip(image.history, said, strict=True)]
+
+
 @quick
 @given(steps=chains, rows=st.tuples(st.integers(0, 3), st.integers(1, 4)))
 def test_frames_on_disk_give_the_same_pixels_and_history_as_frames_in_memory(tmp_path_factory, steps, rows):
@@ -29,7 +36,7 @@ def test_frames_on_disk_give_the_same_pixels_and_history_as_frames_in_memory(tmp
     for one, other in zip(here, there, strict=True):
         assert one.pixels == other.pixels
         assert one.rows(start, stop).pixels == other.rows(start, stop).pixels
-        assert (one.history, one.state, one.added) == (other.history, other.state, other.added)
+        assert (unnamed(one), one.state, one.added) == (unnamed(other), other.state, other.added)
     assert combine(here).pixels == combine(there).pixels
 
 

@@ -33,7 +33,7 @@ def test_a_dark_without_exposure_among_others_is_one_second_and_said():
 
 def test_a_flat_with_no_bias_to_take_out_is_said():
     frames = FrameSet([Image.of(full(2000), kind="flat"), Image.of(full(1))])
-    with pytest.warns(AssumptionWarning, match="flat array: no bias to take out of the flat"):
+    with pytest.warns(AssumptionWarning, match="flat array: no bias was taken out of the flat"):
         reduce(frames)
 
 

@@ -20,7 +20,6 @@ from pipeline import (
     MasterBias,
     Noise,
     Recipe,
-    chain,
     combine,
     reduce,
     subtract_bias,
@@ -84,7 +83,7 @@ def test_frames_of_several_exposures_are_scaled(kind, seconds, by):
 
 
 def test_lights_of_several_exposures_are_scaled_once_their_pedestal_is_out():
-    put_together = combined_and_calibrated(Recipe(clip=None), chain())
+    put_together = combined_and_calibrated(Recipe(clip=None), subtract_bias(bias=None))
     with pytest.raises(StepError, match=r"10\.0\.fits: lights of several exposures are scaled, and its bias"):
         put_together(exposed(10.0, 20.0))
 

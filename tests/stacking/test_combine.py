@@ -2,6 +2,7 @@
 
 import pickle
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -25,6 +26,7 @@ from pipeline import (
     subtract_bias,
 )
 from pipeline.errors import AssumptionWarning, SettingError, StepError
+from pipeline.headers.status import Done, State
 from pipeline.statistics.noise import QUANTISATION
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
@@ -208,9 +210,18 @@ def test_scaling_with_the_bias_in_is_refused(scale):
 
 
 def test_scaling_where_there_is_said_to_be_no_bias_warns():
-    frames = each(subtract_bias(bias=None))(exposed(10.0, 20.0))
+    frames = each(subtract_bias(bias=None))(exposed(10.0, 20.0, kind="dark"))
     with pytest.warns(AssumptionWarning, match="no bias taken out"):
         combine(frames, scale="exposure")
+
+
+def test_lights_that_hold_a_pedestal_are_not_scaled_and_overscan_takes_one_out_as_a_bias_does():
+    lights = each(subtract_bias(bias=None))(exposed(10.0, 20.0))
+    with pytest.raises(StepError, match=r"10\.0\.fits: lights of several exposures are scaled, and its bias"):
+        combine(lights, scale="exposure")
+    level_out = attrs.evolve(State(), overscan=Done("Overscan section is [1:2,1:2] with mean"))
+    levelled = FrameSet(attrs.evolve(light, state=level_out) for light in lights)
+    assert combine(levelled, scale="exposure", clip=None).history[-1].said == ()
 
 
 def test_frames_without_exposure_or_light_cannot_be_scaled():
