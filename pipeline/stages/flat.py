@@ -250,7 +250,7 @@ def _sigma_without_light(image: Image, average: float) -> FloatArray | float:
 
 
 def _misfits(image: Image, *, flat: MasterFlat, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
-    return flat_fits(image, flat.image)
+    return flat_fits(image, flat.image) or bias_in_divided(image)
 
 
 @stage(rows=True, does="flat", looks=_misfits)
@@ -265,7 +265,6 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     check_shapes([image, flat.image])
     check_alike((image,), with_others=(flat.image,))
     check_variance_kept(image, flat.image)
-    say(*bias_in_divided(image))
     by = f"Flat field image is {flat.image.short_name} with scale=1.0"
     return attrs.evolve(
         image,
