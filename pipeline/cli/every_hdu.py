@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from pipeline.cli.options import delimiter_of, recipe_of
-from pipeline.cli.outputs import check_outputs, master_paths, planned_products
+from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, read_every_hdu, write_every_hdu
 from pipeline.fits.read_night import paths_of
@@ -25,6 +25,8 @@ def refuse_options_of_one_image(options: argparse.Namespace) -> None:
     for name in ("each", "record", "figure", "report", "quality", "fringe"):
         if getattr(options, name):
             raise SettingError(f"--{name} is for files of one image; it does not go with --every-hdu")
+    if options.plane is not None:
+        raise SettingError("--plane is for cubes; --every-hdu reads the HDUs that hold one image each")
 
 
 def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) -> None:
@@ -49,6 +51,7 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
             product = reduce(frames, recipe=recipe, masters=masters, kind=one.kind)
             made.setdefault(one.path, {})[name] = product
         say(f"HDU {name}: reduced")
-    for path, products in made.items():
-        write_every_hdu(products, path, overwrite=options.overwrite)
-        say(f"wrote {path}: {len(products)} images")
+    with written_together(say) as say_at_the_end:
+        for path, products in made.items():
+            write_every_hdu(products, path, overwrite=options.overwrite)
+            say_at_the_end(f"wrote {path}: {len(products)} images")

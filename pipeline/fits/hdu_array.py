@@ -160,7 +160,7 @@ class HduArray:
         """Give the same quick to read, and say where the data are not what the header says they sum up to."""
         if self.quick is not None:
             return self
-        self._check_sum()
+        self.check_sum()
         if self.array.packing:
             return attrs.evolve(self, quick=self.array.unpacked())
         file = keep_open(self.origin.path)
@@ -174,7 +174,8 @@ class HduArray:
     def _numbers(self) -> StoredArray:
         return self.quick or self.array
 
-    def _check_sum(self) -> None:
+    def check_sum(self) -> None:
+        """Say where the data are not what the header says they sum up to."""
         found = None if self.datasum is None else self.array.sum(self.span)
         if found is not None and self.datasum is not None and not same_sum(found, self.datasum):
             advise(

@@ -95,13 +95,16 @@ class StackedHdus:
             part.check_unchanged()
 
     def loaded(self) -> StackedHdus:
-        """Give the same quick to read: all HDUs of a plain file from one that stays open."""
+        """Give the same quick to read, all HDUs of a plain file from one that stays open; say where sums disagree."""
         if self.parts[0].quick is not None:
             return self
         packed = any(part.array.packing for part in self.parts)
         file = None if packed else keep_open(self.origin.path)
-        parts = (part.loaded() if file is None else part.over(file) for part in self.parts)
-        return attrs.evolve(self, parts=tuple(parts))
+        if file is None:
+            return attrs.evolve(self, parts=tuple(part.loaded() for part in self.parts))
+        for part in self.parts:
+            part.check_sum()
+        return attrs.evolve(self, parts=tuple(part.over(file) for part in self.parts))
 
     def _within(self, start: int, stop: int) -> Iterator[tuple[HduArray, int, int]]:
         """Give the parts that hold some rows, and which of their own rows those are."""

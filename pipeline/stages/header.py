@@ -190,11 +190,13 @@ def attach_header(image: Image) -> ReducedImage:
     header["CREATOR"] = (CREATOR, "software that wrote this file")
     for step in image.history:
         header.add_history(printable(str(step)))
-    if "CONTINUE" in str(header):
+    cards = Cards.of(header)  # not str(header): astropy would warn of each comment that it cuts
+    if "CONTINUE" in cards.text:
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
+        cards = Cards.of(header)
     return ReducedImage(
         pixels=with_unknown_errors_flagged(image.pixels),
-        header=_with_notes(Cards.of(header), image.notes),
+        header=_with_notes(cards, image.notes),
         kind=image.kind,
         sources=image.sources,
         history=image.history,

@@ -8,6 +8,8 @@ from two_detectors import NAMES, write_detectors
 
 from pipeline import open_frame, read_night, reduce
 from pipeline.cli.main import main
+from pipeline.errors import OutputError
+from pipeline.fits.write import write_hdus
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +45,31 @@ def test_every_hdu_is_reduced_as_if_it_stood_alone(folder, tmp_path, way):
     assert CCDData.read(out, hdu=called[0]).shape == (20, 30)
 
 
-@pytest.mark.parametrize("switch", [["--each"], ["--record"], ["--report", "r.html"], ["--quality", "q.csv"]])
+@pytest.mark.parametrize(
+    "switch", [["--each"], ["--record"], ["--report", "r.html"], ["--quality", "q.csv"], ["--plane", "0"]]
+)
 def test_switches_for_one_image_are_refused(folder, tmp_path, monkeypatch, capsys, switch):
     monkeypatch.chdir(tmp_path)
     assert main(["reduce", str(folder / "both.csv"), "--every-hdu", *switch]) == 2
-    assert "does not go with --every-hdu" in capsys.readouterr().err
+    assert "--every-hdu" in capsys.readouterr().err
     assert main(["reduce", str(folder / "both.csv"), "--every-hdu", "--output-dir", "x"]) == 2
+
+
+def test_all_files_are_written_or_none(folder, tmp_path, monkeypatch, capsys):
+    """The arc cannot be written: the light, which was finished before, is not there either."""
+    written = []
+
+    def fail_second(hdus, path, overwrite):
+        written.append(path)
+        if len(written) > 1:
+            raise OutputError(f"{path}: no space left")
+        write_hdus(hdus, path, overwrite)
+
+    monkeypatch.setattr("pipeline.fits.every_hdu.write_hdus", fail_second)
+    assert main(["reduce", str(folder / "both.csv"), "-o", str(tmp_path / "o.fits"), "--every-hdu"]) == 1
+    assert len(written) == 2
+    assert not list(tmp_path.iterdir())
+    assert "wrote" not in capsys.readouterr().out
 
 
 def test_a_mask_is_read_for_each_hdu(folder, tmp_path):

@@ -32,7 +32,7 @@ from pipeline import (
 )
 from pipeline.cli.main import main
 from pipeline.detector.amplifier_values import regions_of
-from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError
+from pipeline.errors import AssumptionWarning, CalibrationError, FrameError, HeaderError, HeaderWarning
 from pipeline.simulation.simulate import Counts, simulate
 
 on_disk = examples(25)
@@ -429,3 +429,18 @@ def test_a_pile_of_another_file_is_refused_when_it_changed(tmp_path):
         stream.write(b" " * 2880)
     with pytest.raises(FrameError, match="changed since it was opened"):
         each(subtract_overscan())(FrameSet((image,)))
+
+
+def test_hdus_whose_data_are_not_what_they_sum_up_to_are_said(tmp_path):
+    path = tmp_path / "pile.fits"
+    hdus_of(a_sky(1, FOUR.shape), FOUR, LEVELS).writeto(path, checksum=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HeaderWarning)
+        combine(FrameSet([open_frame(path, "*")] * 2), clip=None)
+    with fits.open(path) as hdus:
+        place = hdus[2].fileinfo()["datLoc"]
+    raw = bytearray(path.read_bytes())
+    raw[place + 4] ^= 64
+    path.write_bytes(raw)
+    with pytest.warns(HeaderWarning, match=r"pile\.fits\[.*its data sum up to something else"):
+        combine(FrameSet([open_frame(path, "*")] * 2), clip=None)

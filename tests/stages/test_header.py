@@ -1,5 +1,6 @@
 """The cards that scripts written for ASPIRED read hold what was really done."""
 
+import attrs
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
@@ -98,3 +99,13 @@ def test_a_pixel_whose_error_nobody_knows_is_flagged_and_its_error_is_not_infini
     assert np.isnan(product.to_ccddata().uncertainty.array[1, 2])
     exact = attach_header(Image.of(Pixels.of(full(3), variance=np.full(SHAPE, 4.0))))
     assert not exact.pixels.mask.any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_words_do_not_make_astropy_speak():
+    image = Image.of(full(3), header={"OBJECT": "an object of a long name; " * 5 + "."}, name="a" * 55 + ".fits")
+    product = attrs.evolve(image, added=(("FLATCOR", "Flat field image is " + "x" * 45, "of which more is said here"),))
+    header = attach_header(product).to_hdu().header
+    assert header["OBJECT"] == "an object of a long name; " * 5 + "."
+    assert header["FLATCOR"].endswith("xxx")
+    assert header["LONGSTRN"] == "OGIP 1.0"
