@@ -137,7 +137,7 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
         raw = [frame for frame in silent if not frame.history and not frame.state.done]
         reaching = [frame for frame in raw if ceiling_of_values(looked_at(frame.source)) < math.inf]
         return (_not_flagged(reaching),) if reaching else ()
-    saturated = image.pixels.flags & Flag.SATURATED != 0
+    saturated = image.pixels.flags & np.uint8(Flag.SATURATED) != 0
     count = int(np.count_nonzero(saturated)) if silent else 0
     if count <= FEW_SATURATED:
         return ()
@@ -203,7 +203,7 @@ def check_flat_not_saturated(flat: Image) -> None:
 
     :raises CalibrationError: it is, in one of its frames at least.
     """
-    share = np.count_nonzero(flat.pixels.flags & Flag.SATURATED) / max(1, flat.pixels.flags.size)
+    share = np.count_nonzero(flat.pixels.flags & np.uint8(Flag.SATURATED)) / max(1, flat.pixels.flags.size)
     if share > _much("flat"):
         raise CalibrationError(
             f"{flat.name}: {100 * share:.0f} % of the flat is saturated in one of its frames or more; leave those out, "

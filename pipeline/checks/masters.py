@@ -18,7 +18,7 @@ from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, beside, centre, imprints, spread
 
-LOOKED_AT = 24_000
+LOOKED_AT = 16_000
 """So many pixels are looked at, in whole rows."""
 
 BLOCKS = 6
@@ -202,11 +202,12 @@ def _response(rows: Beside) -> Iterator[Note]:
     if times > 1:
         words = f"{shown}: more was taken out of it than was in it, or the flat keeps a pedestal"
         mend = "was its bias or dark taken out already, before it was listed?"
-    elif not (state.bias or state.overscan):
-        fact, figures["pedestal"] = "pedestal", (1 - times) * level
+    elif not (state.overscan or (state.bias and state.bias.sure)):
+        pedestal = min(1 - times, 1.0) * level
+        fact, figures["pedestal"] = "pedestal", pedestal
         words = (
-            f"a pedestal is divided by the flat: of its level of {level:.4g} {unit} about {(1 - times) * level:.4g} is "
-            f"no light, as {shown}: no bias or overscan was taken out of it"
+            f"a pedestal is divided by the flat: of its level of {level:.4g} {unit} about {pedestal:.4g} is no light, "
+            f"as {shown}; no bias or overscan was taken out of it"
         )
         mend = "give bias frames or the overscan, or say that it is finished"
     elif times < GONE:

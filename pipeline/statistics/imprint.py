@@ -12,7 +12,7 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array, FloatArray
+from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 BESIDE = (6, 10)
@@ -112,11 +112,10 @@ def imprints(image: FloatArray, master: FloatArray, noise: float | None, *, resp
     if good.sum() < FEWEST_PIXELS or not spread(seen[good]) > 0:  # a plateau is saturated, and shows nothing
         return []
     columns = np.broadcast_to(np.arange(good.shape[1]), good.shape)[good]
-    by_column = np.argsort(columns, kind="stable")
-    structure, seen, own = structure[good][by_column], seen[good][by_column], own[good]
-    return [
-        one for one in (_of_strong(structure, seen, response), _of_all(structure, seen, float(np.median(own)))) if one
-    ]
+    structure, seen = structure[good], seen[good]
+    group = columns * GROUPS // good.shape[1]
+    measured = _of_strong(structure, seen, response), _of_all(structure, seen, group, float(np.median(own[good])))
+    return [one for one in measured if one]
 
 
 def _of_strong(structure: FloatArray, seen: FloatArray, response: bool) -> Imprint | None:
@@ -132,7 +131,7 @@ def _of_strong(structure: FloatArray, seen: FloatArray, response: bool) -> Impri
     return Imprint(times, error, ratio.size, float(np.mean(np.abs(ratio - 1) < 0.25)))
 
 
-def _of_all(structure: FloatArray, seen: FloatArray, noise: float) -> Imprint | None:
+def _of_all(structure: FloatArray, seen: FloatArray, group: IntArray, noise: float) -> Imprint | None:
     """Fit all pixels but the strongest by least squares, where most of what the master shows is no noise of its own.
 
     Noise in the master makes its structure look fainter in the image, by a factor that is known.
@@ -142,9 +141,9 @@ def _of_all(structure: FloatArray, seen: FloatArray, noise: float) -> Imprint | 
     if not real > 0.5:
         return None
     even = (np.abs(structure) < STRONG * np.sqrt(shown)) & (np.abs(seen) < STRONG * spread(seen))
-    structure, seen = structure[even], seen[even]
-    each = structure.size // GROUPS
-    structure, seen = (plane[: GROUPS * each].reshape(GROUPS, each) for plane in (structure, seen))
-    times = (structure * seen).sum(axis=1) / (structure**2).sum(axis=1) / real
+    structure, seen, group = structure[even], seen[even], group[even]
+    both, alone = (np.bincount(group, product, GROUPS) for product in (structure * seen, structure**2))
+    known = alone > 0
+    times = both[known] / alone[known] / real
     typical = float(np.median(times))
-    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(GROUPS), structure.size)
+    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(times.size), structure.size)
