@@ -8,6 +8,8 @@ import attrs
 import honest_nights
 import mistakes_in_calibrations
 import mistakes_in_lights
+import mistakes_in_settings
+import mistakes_in_use
 import numpy as np
 import pytest
 from spoilt_nights import CASES, ROUTES, Case, Night, judged
@@ -15,7 +17,7 @@ from spoilt_nights import CASES, ROUTES, Case, Night, judged
 from pipeline import Pixels, advise, read_night, reduce
 from pipeline.errors import CalibrationError, FileWarning
 
-CATALOGUE = (honest_nights, mistakes_in_calibrations, mistakes_in_lights)
+CATALOGUE = (honest_nights, mistakes_in_calibrations, mistakes_in_lights, mistakes_in_settings, mistakes_in_use)
 """The modules that enter cases."""
 
 NOT_YET: dict[str, str] = {
