@@ -3,7 +3,6 @@
 import numpy as np
 from spoilt_nights import mistake
 
-
 # filters
 
 
@@ -241,7 +240,7 @@ def bias_upside_down(night):
 # exposures
 
 
-@mistake("exposure", "expos|EXPTIME")
+@mistake("exposure", "expos|EXPTIME|0 s")
 def lights_of_zero_seconds(night):
     """EXPTIME of the lights is 0."""
     night.card("EXPTIME", 0.0, "light")

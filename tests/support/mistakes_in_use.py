@@ -200,7 +200,7 @@ def overscan_outside_the_frame(night):
     night.add_overscan(jump=120, cards={"BIASSEC": "[181:192,1:64]", "TRIMSEC": "[1:80,1:64]"})
 
 
-@mistake("overscan", "BIASSEC|section|overscan")
+@mistake("overscan", "BIASSEC|section|overscan|shape")
 def one_light_without_sections(night):
     """One light has lost the cards of its sections."""
     night.add_overscan(jump=120)
@@ -274,7 +274,7 @@ def an_amplifier_dead_in_lights(night):
 def healed_across_colours(night):
     """Bad pixels of a colour camera are healed from neighbours of another colour."""
     night.mosaic_of_colours()
-    night.recipe, night.routes = Recipe(healing=heal(method="nearest")), BY_REDUCE
+    night.recipe, night.routes = Recipe(healing=heal(by="nearest")), BY_REDUCE
     bad = (night.y % 9 == 4) & (night.x % 9 == 4)
     for frame in night.light:
         frame.values, frame.stored = np.where(bad, np.nan, frame.values), "float32"
@@ -563,14 +563,6 @@ def infinite_pixels(night):
     """A quarter of one light is infinite."""
     night.light[0].stored = "float32"
     night.light[0].values[:32, :40] = np.inf
-
-
-@mistake("unusual", "constant|even|noise|scatter|alike|same|identical|level")
-def bias_without_noise(night):
-    """Bias frames are all 900: made by hand, without the pattern."""
-    for frame in night.bias:
-        frame.values[:] = 900
-    night.wrong = "a bias made by hand"
 
 
 @mistake("unusual", r"1e|absurd|spike|level|overflow|sentinel|flag|-?32768|undefined|negative")

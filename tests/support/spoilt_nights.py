@@ -344,7 +344,8 @@ class Verdict:
     """How a night came out, and why: REFUSED, SAID, CORRECTED and CLEAN are as they should be.
 
     Otherwise a mistake is SILENT (the result is wrong and no word names it), LAX (named, wrong, and not refused when
-    strict) or UNNAMED (refused for another reason); an honest night is FALSE (accused) or WRONG.
+    strict), UNNAMED (refused for another reason) or REPEATED (one fact is said of frame after frame); an honest night
+    is FALSE (accused) or WRONG.
     """
 
     outcome: str
@@ -372,6 +373,8 @@ def judged(case: Case, night: Night, folder, route: str) -> Verdict:
         return Verdict("REFUSED" if named else "UNNAMED", told)
     if not named:
         return Verdict("SILENT", f"{wrong} (said: {told})") if wrong else Verdict("CORRECTED", told)
+    if _repeated(notes):
+        return Verdict("REPEATED", told)
     if _run(path, by, night, strict=True)[2]:
         return Verdict("SAID", told)
     return Verdict("LAX", f"{told} ({wrong})") if wrong else Verdict("CORRECTED", told)
@@ -386,6 +389,12 @@ def _run(path, by, night, *, strict):
         except (PipelineError, PipelineWarning) as error:
             return {}, notes, f"{type(error).__name__}: {error}"
     return products, notes, ""
+
+
+def _repeated(notes):
+    """Tell whether notes differ in nothing but the frames they are of."""
+    facts = [re.sub(r"\S*f\d\d\.fits( and \d+ more)?", "", str(note)) for note in notes]
+    return len(set(facts)) < len(facts)
 
 
 def _wrong(products, night):
