@@ -6,6 +6,7 @@ the result is right within its noise.  An honest night has no note that accuses,
 
 import attrs
 import honest_nights
+import honest_nights_of_all_sorts
 import mistakes_in_calibrations
 import mistakes_in_lights
 import mistakes_in_settings
@@ -17,7 +18,14 @@ from spoilt_nights import CASES, ROUTES, Case, Night, judged
 from pipeline import Pixels, advise, read_night, reduce
 from pipeline.errors import CalibrationError, FileWarning
 
-CATALOGUE = (honest_nights, mistakes_in_calibrations, mistakes_in_lights, mistakes_in_settings, mistakes_in_use)
+CATALOGUE = (
+    honest_nights,
+    honest_nights_of_all_sorts,
+    mistakes_in_calibrations,
+    mistakes_in_lights,
+    mistakes_in_settings,
+    mistakes_in_use,
+)
 """The modules that enter cases."""
 
 NOT_YET: dict[str, str] = {

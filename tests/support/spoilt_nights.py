@@ -405,7 +405,7 @@ def _wrong(products, night):
 
 def faults(image, night: Night) -> str:
     """Say in what a product differs from the truth: nothing where it is right within its noise."""
-    values, bad, variance = np.asarray(image.pixels.values, float), image.pixels.mask, image.pixels.variance
+    values, bad, variance = np.asarray(image.pixels.values, float), image.pixels.mask, image.pixels.total_variance
     truth, sigma = night.wanted()
     if values.shape != truth.shape:
         return f"shape {values.shape} in place of {truth.shape}"
