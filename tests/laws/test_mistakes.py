@@ -140,7 +140,8 @@ IN_BOTH_WAYS = ("broad_band", "darks_warmer", "flats_cropped")
 
 def _parameters():
     for case in CASES.values():
-        for route in _prepared(case).routes:
+        night = _prepared(case)
+        for route in ["reduce"] if night.program else night.routes:
             slow = route != "reduce" and case.name not in IN_BOTH_WAYS
             marks = [pytest.mark.slow] if slow else []
             if waits := NOT_YET.get(case.name) or NOT_YET.get(f"{case.name} by {route}"):

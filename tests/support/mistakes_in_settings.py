@@ -174,12 +174,12 @@ def flats_of_another_telescope(night):
     night.dusty = dusty
 
 
-@mistake("camera", "rotat|ROTANG|angle|orient|ROTATOR")
+@mistake("camera", "rotat|ROTANG|angle|orient")
 def flats_of_another_angle_of_the_rotator(night):
-    """The rotator stood at 90° for flats, at 0° for lights: ROTATOR tells."""
+    """The rotator stood at 90° for flats, at 0° for lights: ROTANG tells."""
     dusty = night.dusty
-    night.card("ROTATOR", 0.0, "light")
-    night.flat = night.several("flat", 4, response=night.optics(((34, 14), (14, 62))), cards={"ROTATOR": 90.0})
+    night.card("ROTANG", 0.0, "light")
+    night.flat = night.several("flat", 4, response=night.optics(((34, 14), (14, 62))), cards={"ROTANG": 90.0})
     night.dusty = dusty
 
 

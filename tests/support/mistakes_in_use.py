@@ -23,6 +23,7 @@ from pipeline import (
     heal,
     normalise_flat,
     pipe,
+    reduce,
     stage,
     subtract_bias,
     subtract_dark,
@@ -252,13 +253,7 @@ def amplifiers_that_overlap(night):
     """Sections of two amplifiers that overlap."""
     night.add_overscan(jump=20, columns=16, cards={})
     amplifiers = (Amplifier("[1:50,*]", "[81:88,*]"), Amplifier("[41:80,*]", "[89:96,*]"))
-    night.program = lambda frames: _with_overscan(frames, subtract_overscan(amplifiers=amplifiers))
-
-
-def _with_overscan(frames, step):
-    from pipeline import reduce
-
-    return reduce(frames, recipe=Recipe(overscan=step))
+    night.program = lambda frames: reduce(frames, recipe=Recipe(overscan=subtract_overscan(amplifiers=amplifiers)))
 
 
 @mistake("amplifiers", "amplifier|dead|zero|constant|half|no light|positive|flag|differ|level")
@@ -526,12 +521,12 @@ def variance_that_a_bias_ends(night):
 def a_recipe_of_a_method_that_there_is_not(night):
     """A recipe is made with a method that there is not."""
     night.wrong = "accepted"
-    night.program = lambda frames: by_ten_lines(frames, _with(Recipe(method="average"), night))["light"]
 
+    def program(frames):
+        Recipe(method="average")
+        return reduce(frames)
 
-def _with(recipe, night):
-    night.recipe = recipe
-    return night
+    night.program = program
 
 
 @mistake("chain", "level|apart|differ|exposure|scale")

@@ -34,6 +34,7 @@ from pipeline import (
     subtract_bias,
     subtract_dark,
 )
+from pipeline.compose.telling import collecting
 from pipeline.errors import PipelineError, PipelineWarning
 
 SHAPE = (64, 80)
@@ -306,9 +307,10 @@ _OF_A_FRAME = ("scene", "response", "current", "pedestal", "gain", "read_noise")
 
 def by_reduce(frames, night):
     """Reduce by the whole recipe: lights, and arcs where there are any, with masters made once."""
-    masters = make_masters(frames, night.recipe)
-    kinds = [kind for kind in ("light", "arc") if frames.of_kind(kind).frames]
-    return {kind: reduce(frames, recipe=night.recipe, kind=kind, masters=masters) for kind in kinds}
+    with collecting():
+        masters = make_masters(frames, night.recipe)
+        kinds = [kind for kind in ("light", "arc") if frames.of_kind(kind).frames]
+        return {kind: reduce(frames, recipe=night.recipe, kind=kind, masters=masters) for kind in kinds}
 
 
 def by_ten_lines(frames, night):
@@ -373,7 +375,7 @@ def judged(case: Case, night: Night, folder, route: str) -> Verdict:
         return Verdict("REFUSED" if named else "UNNAMED", told)
     if not named:
         return Verdict("SILENT", f"{wrong} (said: {told})") if wrong else Verdict("CORRECTED", told)
-    if _repeated(notes):
+    if by is by_reduce and _repeated(notes):  # each of ten lines tells for itself
         return Verdict("REPEATED", told)
     if _run(path, by, night, strict=True)[2]:
         return Verdict("SAID", told)
