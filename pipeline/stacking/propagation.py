@@ -107,7 +107,8 @@ def errors_of(plan: Plan, rows: Rows, batch: Batch, *, keep: BoolArray) -> Error
     shared: dict[str, Array] = {}
     for frame, scale, part in zip(rows.parts or (), plan.scale, portion, strict=rows.parts is not None):
         for key, sigma in frame.shared:  # combined as the values are: with its sign
-            term = np.where(part > 0, part * scale * sigma.reshape(-1), 0.0).reshape(shape)
+            with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, of a value that is left out
+                term = np.where(part > 0, part * scale * sigma.reshape(-1), 0.0).reshape(shape)
             shared[key] = shared.get(key, 0.0) + term
     return own.reshape(shape), tuple(sorted(shared.items(), key=lambda item: item[0]))
 

@@ -119,9 +119,10 @@ def clean_cosmic_rays(
     values, left_out = _mirrored(_filled(pixels) * electrons), _mirrored(pixels.mask)
     hit = np.zeros(values.shape, bool)
     for settings in by.passes:
-        more, values = scrappy.detect_cosmics(
-            values, inmask=left_out, gain=1.0, readnoise=noise * math.sqrt(n), **settings, **known
-        )
+        with np.errstate(invalid="ignore", over="ignore"):  # damaged values may be huge
+            more, values = scrappy.detect_cosmics(
+                values, inmask=left_out, gain=1.0, readnoise=noise * math.sqrt(n), **settings, **known
+            )
         hit |= more
     hit, values = _cut_back(hit, pixels.shape) & ~pixels.mask, _cut_back(values, pixels.shape)
     return attrs.evolve(
