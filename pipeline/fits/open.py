@@ -12,7 +12,7 @@ import attrs
 from astropy.io import fits
 
 from pipeline.compose.telling import advise, collecting
-from pipeline.errors import FrameError, HeaderError, HeaderWarning
+from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import cards_of, hdu_array_of, plane_number
@@ -63,7 +63,10 @@ def _opened(frame: Image, where: Location, exposure_key: str | None, plane: int 
     try:
         found, state = exposure_reading(*headers, keyword=exposure_key), state_of(cards)
     except HeaderError as error:
-        raise HeaderError(f"{where}: {error}") from error
+        if frame.kind != "bias":
+            raise HeaderError(f"{where}: {error}") from error
+        found, state = None, state_of(cards)
+        advise(f"{error}; a bias needs none: left aside", FileWarning, of=str(where))
     if found is not None:
         _tell_of(found, where, exposure_key)
     seconds = None if found is None else found.value

@@ -1,4 +1,4 @@
-"""For how long an image was exposed, as its header says, and when that began and ended.
+"""For how long an image was exposed, as its header says.
 
 Headers give the exposure under some fifty keywords and in units from microseconds to days.  What is read here comes
 with the card that says it, and with what contradicts it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import attrs
@@ -132,30 +131,3 @@ def _disagreement(cards: Cards, chosen: Key, seconds: float, headers: tuple[Card
     if not others:
         return ""
     return f"{chosen.keyword} = {cards.get(chosen.keyword)} but {', '.join(others)}; the exposure is {chosen.keyword}'s"
-
-
-def begin(cards: Cards) -> datetime | None:
-    """Give the time at which the exposure began; None where no card says it in the FITS form."""
-    return _time(cards, tables.BEGIN)
-
-
-def end(cards: Cards, seconds: float | None) -> datetime | None:
-    """Give the time at which the exposure ended: what the header says, or else its beginning and the exposure."""
-    start = begin(cards)
-    try:
-        return _time(cards, tables.END) or (start + timedelta(seconds=seconds or 0) if start else None)
-    except OverflowError:
-        return None
-
-
-def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
-    for text in (str(cards.get(key)).strip() for key in keys):
-        if re.match(r"\d{4}-\d\d-\d\dT\d", text):
-            leap = re.fullmatch(r"(.*T\d\d:\d\d:)60(\.\d*)?(.*)", text)  # which datetime does not know
-            try:
-                time = datetime.fromisoformat(f"{leap[1]}59{leap[2] or ''}{leap[3]}" if leap else text)
-                moved = time + timedelta(seconds=1) if leap else time
-                return (moved.astimezone(UTC) if moved.tzinfo else moved).replace(tzinfo=None)
-            except (ValueError, OverflowError):
-                continue
-    return None

@@ -116,12 +116,6 @@ EXPOSURE_ELSEWHERE = (
 )
 """Units that the header gives away by another card, where the keyword's own comment is silent."""
 
-BEGIN = ("DATE-BEG", "DATE-OBS")
-"""When the exposure began: a date and a time in the FITS form."""
-
-END = ("DATE-END",)
-"""When it ended."""
-
 GAIN = (
     Key("EGAINSAV", note="SharpCap: at the depth that was saved; its EGAIN is at the depth of the converter"),
     Key("EGAIN", note="amateur cameras, whose GAIN is the number of a setting"),

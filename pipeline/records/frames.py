@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from toolz import concat
 
-from pipeline.errors import FrameError, SettingError, ShapeError, StepError
+from pipeline.errors import FileWarning, FrameError, HeaderError, SettingError, ShapeError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
@@ -100,12 +100,21 @@ class Image:
         cards = header if isinstance(header, Cards) else Cards.of(header)
         state = state_of(cards)
         unit = getattr(pixels, "unit", None)
+        said: tuple[Note, ...] = ()
+        if exposure is None:
+            try:
+                exposure = exposure_of(cards)
+            except HeaderError as error:
+                if kind != "bias":
+                    raise
+                said = (Note(f"{error}; a bias needs none: left aside", FileWarning, frames=(name or "bias array",)),)
         return cls(
             kind=kind,
             data=pixels_of(pixels),
-            exposure=exposure_of(cards) if exposure is None else exposure,
+            exposure=exposure,
             header=cards,
             sources=(name or f"{kind} array",),
+            said=said,
             state=state if unit is None else attrs.evolve(state, unit=unit_of(str(unit))),
         )
 

@@ -14,10 +14,11 @@ from pipeline.checks.damaged_numbers import number_notes
 from pipeline.checks.done_before import unexpectedly_done
 from pipeline.checks.listed_frames import copy_notes, kind_notes
 from pipeline.checks.same_setup import check_alike, check_target
+from pipeline.checks.times import impossible_times
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.errors import SettingError, StepError
-from pipeline.headers.exposure import begin, end
+from pipeline.headers.epochs import begin, end
 from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
@@ -115,7 +116,7 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
     check_alike_reduced(frames)
     check_exposures(frames, scale)
     check_alike(frames)
-    say(*unexpectedly_done(frames))
+    say(*unexpectedly_done(frames), *impossible_times(frames.frames))
     check_target(frames.light)
 
 
@@ -174,8 +175,8 @@ def _image_of(
         measured=plan.noise,
         level=_mean_level(pixels),
         exposures=exposures,
-        begin=min((time for time in begins if time), default=None),
-        end=max((time for time in ends if time), default=None),
+        begin=min(time for time in begins if time) if all(begins) else None,
+        end=max(time for time in ends if time) if all(ends) else None,
         kind=first.kind,
         left_out=left_out,
     )

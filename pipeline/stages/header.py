@@ -20,6 +20,7 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning
 from pipeline.headers.cards import Cards
+from pipeline.headers.epochs import begin, end, moved
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.product_cards import ProductCards
@@ -178,6 +179,7 @@ def attach_header(image: Image) -> ReducedImage:
     if raw.note:
         advise(f"cards of its header {raw.note}", FileWarning, of=image)
     header = raw.header
+    _move_epochs(header, image)
     for keyword, value, comment in _unit_cards(image):
         header[keyword] = (value, comment)
     for keyword, value, comment in image.added:
@@ -253,6 +255,19 @@ def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:
         yield "EXPTIME", image.exposure, "[s] exposure that a pixel value corresponds to"
         yield "AXPOSURE", math.fsum(frames) / len(frames), "[s] mean exposure of the frames combined"
         yield "XPOSURE", math.fsum(frames), "[s] total exposure of the frames combined"
+
+
+def _move_epochs(header: fits.Header, image: Image) -> None:
+    """Let the cards of the first frame's epoch follow a combination, or go."""
+    found, cards = image.found, image.header
+    if not found or found.frames < 2:
+        return
+    first = begin(cards), end(cards, found.exposures[0])
+    for keyword, value in moved(cards, first, (found.begin, found.end)).items():
+        if value is None:
+            header.remove(keyword, ignore_missing=True, remove_all=True)
+        elif keyword in header:
+            header[keyword] = value
 
 
 def _times(image: Image) -> Iterator[tuple[str, str, str]]:

@@ -36,7 +36,8 @@ from pipeline.compose.running import running
 from pipeline.errors import PipelineError, PipelineWarning
 from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
-from pipeline.headers.exposure import begin, end, exposure
+from pipeline.headers.epochs import begin, end
+from pipeline.headers.exposure import exposure
 from pipeline.headers.status import state_of, without_states
 from pipeline.library.scan import filelists_of, frame_in, frame_of
 from pipeline.stages.saturation import flag_saturated

@@ -2,7 +2,6 @@
 
 import csv
 import re
-from datetime import datetime
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from observatories import text
 from pipeline import Cards, open_frame
 from pipeline.cli.main import main
 from pipeline.errors import AssumptionWarning, HeaderError, HeaderWarning, SettingError
-from pipeline.headers.exposure import begin, end, exposure, exposure_reading
+from pipeline.headers.exposure import exposure, exposure_reading
 from pipeline.headers.keyword_tables import EXPOSURE, SECONDS
 
 
@@ -147,23 +146,3 @@ def test_a_disagreement_is_said_with_the_file(tmp_path):
     fits.PrimaryHDU(np.ones((2, 2)), fits.Header({"EXPTIME": 4.0, "EXPOSED": 5.0})).writeto(tmp_path / "a.fits")
     with pytest.warns(HeaderWarning, match=r"a\.fits: EXPTIME = 4.0 but EXPOSED = 5.0; the exposure is EXPTIME's"):
         open_frame(tmp_path / "a.fits")
-
-
-@pytest.mark.parametrize(
-    ("date", "began"),
-    [
-        ("2018-08-10T14:00:00+02:00", datetime(2018, 8, 10, 12)),
-        ("2018-08-10T12:00:00Z", datetime(2018, 8, 10, 12)),
-        ("2016-12-31T23:59:60.5", datetime(2017, 1, 1, 0, 0, 0, 500000)),
-        ("2018-08-10T12:00:61", None),
-    ],
-)
-def test_times_are_in_utc_with_zones_and_leap_seconds(date, began):
-    assert begin(Cards.of({"DATE-OBS": date})) == began
-
-
-@pytest.mark.parametrize(
-    ("seconds", "ended"), [(60.0, datetime(2018, 8, 10, 0, 1)), (None, datetime(2018, 8, 10)), (1e300, None)]
-)
-def test_an_exposure_ends_in_the_calendar_or_at_no_time(seconds, ended):
-    assert end(Cards.of({"DATE-OBS": "2018-08-10T00:00:00"}), seconds) == ended
