@@ -13,7 +13,6 @@ from statistics import median_low
 
 from toolz import groupby
 
-from pipeline.compose.telling import say
 from pipeline.errors import AssumptionWarning, FileWarning, HeaderWarning
 from pipeline.headers.epochs import begin, date_said, days_apart
 from pipeline.records.frames import Image
@@ -38,12 +37,6 @@ FORMS_APART = 120.0
 """s, beside the exposure, by which two forms of an epoch may differ: by the middle for the beginning, TAI for UTC."""
 
 MEND = "mend the cards of the date (DATE-OBS), or leave the frame out"
-
-
-def check_times(frames: Iterable[Image]) -> None:
-    """Say what cannot be of the times of frames of one kind."""
-    for note in impossible_times(tuple(frames)):
-        say(note)
 
 
 def impossible_times(frames: Sequence[Image]) -> list[Note]:

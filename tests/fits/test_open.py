@@ -7,8 +7,8 @@ import pytest
 from astropy.io import fits
 from fits_files import FORMS, NOISE, NOT_IN_TILES, TILES, TYPES, product, save, save_as, shown
 
-from pipeline import Flag, open_frame, write
-from pipeline.errors import FrameError, HeaderError
+from pipeline import Flag, Image, open_frame, write
+from pipeline.errors import FileWarning, FrameError, HeaderError
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,19 @@ def test_what_stands_beside_an_image_is_read_by_itself(tmp_path, name):
     np.testing.assert_array_equal(alone.values, fits.getdata(tmp_path / "a.fits", name))
     assert not alone.flags.any()
     assert alone.variance is None
+
+
+def test_an_exposure_that_cannot_be_read_is_left_aside_in_a_bias_which_needs_none(tmp_path):
+    path = save(tmp_path / "a.fits", NOISE, EXPTIME=-1.0)
+    with pytest.warns(FileWarning, match=r"a\.fits: EXPTIME = -1.0; .* a bias needs none: left aside"):
+        frame = open_frame(path, kind="bias")
+    assert frame.exposure is None
+    image = Image.of(fits.PrimaryHDU(NOISE, fits.Header({"EXPTIME": -1.0})), kind="bias", name="a.fits")
+    assert (image.exposure, image.said) == (
+        frame.exposure,
+        Image.of(NOISE, kind="bias", header=frame.header, name="a.fits").said,
+    )
+    assert image.said[0].words == frame.said[0].words
+    for kind in ("dark", "flat", "light", "arc"):
+        with pytest.raises(HeaderError):
+            open_frame(path, kind=kind)

@@ -1,5 +1,7 @@
 """The cards that scripts written for ASPIRED read hold what was really done."""
 
+from datetime import datetime, timedelta
+
 import attrs
 import numpy as np
 import pytest
@@ -109,3 +111,41 @@ def test_long_words_do_not_make_astropy_speak():
     assert header["OBJECT"] == "an object of a long name; " * 5 + "."
     assert header["FLATCOR"].endswith("xxx")
     assert header["LONGSTRN"] == "OGIP 1.0"
+
+
+def lights_of(*dates, **cards):
+    """Give lights of 60 s, each with an epoch in several forms."""
+    frames = []
+    for i, date in enumerate(dates):
+        days = (datetime.fromisoformat(date) - datetime(1858, 11, 17)) / timedelta(days=1) if date else 0.0
+        header = {"EXPTIME": 60.0, "DATE-OBS": date, "MJD-OBS": days, "MJD-AVG": days + 30 / 86400, "HJD": days} | cards
+        frames.append(Image.of(np.full((2, 2), 100.0 + i), header=header, name=f"{i}.fits"))
+    return FrameSet(frames)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_form_of_an_epoch_follows_a_combination(reverse):
+    dates = ["2026-01-14T03:00:00", "2026-01-14T03:10:00", "2026-01-14T03:20:00"]
+    header = attach_header(combine(lights_of(*dates[:: -1 if reverse else 1]))).header
+    assert [header.get(key) for key in ("DATE-BEG", "DATE-AVG", "DATE-END")] == [
+        "2026-01-14T03:00:00.000",
+        "2026-01-14T03:10:30.000",
+        "2026-01-14T03:21:00.000",
+    ]
+    middle = (datetime(2026, 1, 14, 3, 10, 30) - datetime(1858, 11, 17)) / timedelta(days=1)
+    assert header.get("MJD-AVG") == pytest.approx(middle, abs=1e-8)
+    assert header.get("MJD-OBS") == pytest.approx(middle - 630 / 86400, abs=1e-8)
+    assert str(header.get("DATE-OBS")).startswith("2026-01-14T03:00:00")
+    assert "HJD" not in header
+
+
+def test_one_exposure_keeps_its_epoch_in_every_form():
+    frames = lights_of("2026-01-14T03:00:00")
+    header = attach_header(combine(frames)).header
+    assert [header.get(key) for key in ("MJD-AVG", "HJD")] == [frames[0].header.get(key) for key in ("MJD-AVG", "HJD")]
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.FileWarning")
+def test_a_combination_whose_epoch_is_not_known_says_none():
+    header = attach_header(combine(lights_of("2026-01-14T03:00:00", ""))).header
+    assert not {"DATE-BEG", "DATE-AVG", "DATE-END", "MJD-AVG"} & {card.keyword for card in header}
