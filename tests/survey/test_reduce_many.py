@@ -155,7 +155,7 @@ def test_a_product_made_otherwise_is_not_written_over_unasked(nights, change, wh
     (outcome,) = reduce_many(nights[:1], Survey(recipe=survey.recipe, overwrite=True))
     assert outcome.errors == ()
     assert product in outcome.written
-    (note,) = [str(note) for note in outcome.notes if str(note).startswith(f"{product}: ")]
+    (note,) = [note.words for note in outcome.notes if str(product) in note.frames]
     assert why in note
     assert note.endswith("; made again")
 
