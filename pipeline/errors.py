@@ -24,11 +24,14 @@
     └── FileWarning               ... with a file or cards that are not quite what they should be; nothing is in doubt
 
 A message says where, what was found, what was expected, and what to do; a warning does so in one line.
-To refuse assumptions in Python as ``--strict`` does, make them errors:
-``warnings.simplefilter("error", AssumptionWarning)``.
+What is told so is data as well: ``image.notes`` are the notes of an image, each with its frames, figures and what to
+do.  ``with running(strict=True):`` refuses assumptions as ``--strict`` does, where each is made, in this thread alone.
+``warnings.simplefilter("error", AssumptionWarning)`` refuses them too: at the end of the call, in all threads.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 MOST = 100
 """Problems of a list that are told one by one."""
@@ -105,7 +108,12 @@ class NightsError(PipelineError):
 
 
 class PipelineWarning(UserWarning):
-    """The reduction goes on, and this is what should be known about it."""
+    """The reduction goes on, and this is what should be known about it.
+
+    ``note`` is the :class:`~pipeline.records.note.Note` that it tells.
+    """
+
+    note: Any = None
 
 
 class AssumptionWarning(PipelineWarning):

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import notes_told, progress_bar, terminal_text
+from pipeline.cli.terminal import notes_told, progress_bar, refused_words, terminal_text
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 def _words_of(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory: {error or 'none is left'}; give this process more, or let fewer run beside it"
-    return f"{error} (refused under --strict)" if isinstance(error, AssumptionWarning) else str(error)
+    return refused_words(error) if isinstance(error, AssumptionWarning) else str(error)
 
 
 def _failed(message: str, status: int) -> int:

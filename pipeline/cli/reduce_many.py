@@ -9,11 +9,15 @@ import argparse
 import os
 from collections.abc import Callable
 
+import attrs
+
 from pipeline.cli.options import client_of, delimiter_of
+from pipeline.cli.terminal import refused_words
 from pipeline.compose import telling
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, SettingError
 from pipeline.night.recipe import Recipe
+from pipeline.records.note import Note
 from pipeline.survey.plan import Survey, night_outputs
 from pipeline.survey.reduce_many import Outcome, reduce_many
 
@@ -38,9 +42,13 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
         force=options.force,
     )
 
+    told = set[Note]()
+
     def say_finished(outcome: Outcome, finished: int, nights: int) -> None:
         for note in outcome.notes:
-            telling.say(note)
+            if note not in told:  # that of a master which several nights share is told with the first of them
+                telling.say(attrs.evolve(note, words=f"{outcome.filelist}: {note.found}", frames=()))
+        told.update(outcome.notes)
         say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
 
     lists = [options.filelist, *options.more]
@@ -74,5 +82,6 @@ def _end(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
 
 
 def _said_of(error: Exception) -> str:
-    text = str(error).replace(os.linesep, f"{os.linesep}  ")
-    return f"{text} (refused under --strict)" if isinstance(error, AssumptionWarning) else text
+    if isinstance(error, AssumptionWarning):
+        return refused_words(error)
+    return str(error).replace(os.linesep, f"{os.linesep}  ")

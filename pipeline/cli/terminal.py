@@ -9,13 +9,13 @@ import argparse
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pipeline.compose.running import running
-from pipeline.records.note import Note
+from pipeline.errors import AssumptionWarning
+from pipeline.records.note import Note, counted
 
 
 def progress_bar() -> Callable[[int, int], None] | None:
@@ -43,16 +43,6 @@ def progress_bar() -> Callable[[int, int], None] | None:
     return show
 
 
-WARNING_KINDS = {
-    "AssumptionWarning": "of assumptions",
-    "HeaderWarning": "of headers",
-    "ClipWarning": "of the clip",
-    "VarianceWarning": "of the variance",
-    "SkippedWarning": "of steps done before",
-    "FileWarning": "of files",
-}
-"""What the summary calls each kind of warning."""
-
 _COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What a terminal would obey, or what would change the order of what it shows; but for the line feed."""
 
@@ -72,25 +62,23 @@ def notes_told(*, strict: bool, summary: bool) -> Iterator[None]:
 
     :param summary: also count them at the end, by kind.
     """
-    told: dict[str, str] = {}
+    told: dict[str, Note] = {}
 
     def show(note: Note) -> None:
         text = note.command_words
         if text not in told:
-            told[text] = WARNING_KINDS.get(note.category.__name__, "")
+            told[text] = note
             print(terminal_text(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
     with running(strict=strict, on_note=show):
         yield
     if told and summary:
-        print(_count_by_kind(told))
+        print(counted(told.values()))
 
 
-def _count_by_kind(said: dict[str, str]) -> str:
-    """Count what was said by kind."""
-    kinds = Counter(said.values())
-    words = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if kind)
-    return f"{len(said)} {'note' if len(said) == 1 else 'notes'}" + (f": {words}" if words else "")
+def refused_words(error: AssumptionWarning) -> str:
+    """Say in the command's words what was refused, and what to do about it."""
+    return f"{error.note.command_words if error.note else error} (refused under --strict)"
 
 
 def printer_of(options: argparse.Namespace) -> Callable[[str], None]:

@@ -65,7 +65,7 @@ def say(*notes: Note) -> None:
         return
     for note in notes:
         if how.strict and note.is_assumption:
-            raise note.category(note.command_words if how.on_note else str(note))
+            raise _warning(note)
     call = _call.get()
     if call is None:
         _tell(list(notes))
@@ -90,7 +90,14 @@ def _tell(notes: list[Note]) -> None:
         if on_note:
             on_note(note)
         else:
-            warnings.warn(str(note), note.category, stacklevel=_level_of_the_user())
+            warnings.warn(_warning(note), stacklevel=_level_of_the_user())
+
+
+def _warning(note: Note) -> PipelineWarning:
+    """Give a note as a warning that can be told or raised; its ``note`` is the data."""
+    warning = note.category(str(note))
+    warning.note = note
+    return warning
 
 
 _OURS = ("pipeline", "toolz", "tlz", "contextlib", "functools")

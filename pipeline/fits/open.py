@@ -23,6 +23,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import Reading, exposure_reading, parse_exposure_key
 from pipeline.headers.status import state_of
 from pipeline.records.frames import Image, Location
+from pipeline.records.history import notes_in
 from pipeline.records.interop import SHARED_KEY, is_companion
 from pipeline.records.note import merged
 from pipeline.version import made_by_us
@@ -54,7 +55,7 @@ def open_frame(
         return frame
     with collecting() as said:
         opened_frame = _opened(frame, frame.data, exposure_key, plane)
-    return attrs.evolve(opened_frame, said=merged(said))
+    return attrs.evolve(opened_frame, said=(*notes_in(opened_frame.header), *merged(said)))
 
 
 def _opened(frame: Image, where: Location, exposure_key: str | None, plane: int | None) -> Image:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.fits.write import write_json
 from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import StepRecord
+from pipeline.records.note import Note
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
@@ -63,8 +65,8 @@ def write_record(
 ) -> None:
     """Write the record of a reduction whose products have been written, perhaps not into their places yet, as JSON.
 
-    It holds versions, settings, each input with its HDU, size and SHA-256, and each product with its steps and the
-    SHA-256 of its pixels.
+    It holds versions, settings, each input with its HDU, size and SHA-256, and each product with its notes, its steps
+    and what each said, and the SHA-256 of its pixels.
 
     :raises FrameError: an input has changed since it was read.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
@@ -79,7 +81,12 @@ def write_record(
         "settings": {name: _plain(value, folder) for name, value in settings.items()},
         "inputs": [_input(frame.kind, frame.data, folder) for frame in frames if isinstance(frame.data, FitsSource)],
         "products": [
-            {"name": file.name, "pixels": digests(file), "steps": [_step(step) for step in product.history]}
+            {
+                "name": file.name,
+                "pixels": digests(file),
+                "notes": notes_as_json(product.notes),
+                "steps": [_step(step) for step in product.history],
+            }
             for product, file in products
         ],
     }
@@ -112,8 +119,25 @@ def _digest(values: Array) -> str:
 
 
 def _step(step: StepRecord) -> dict[str, Any]:
-    masters = [{"kind": made.kind, "steps": [_step(one) for one in made.history]} for made in step.masters]
-    return {"stage": step.stage, "settings": dict(step.settings), "skipped": step.skipped, "masters": masters}
+    masters = [
+        {"kind": made.kind, "said": notes_as_json(made.said), "steps": [_step(one) for one in made.history]}
+        for made in step.masters
+    ]
+    said = notes_as_json(step.said)
+    return {
+        "stage": step.stage, "settings": dict(step.settings), "skipped": step.skipped, "said": said, "masters": masters
+    }  # fmt: skip
+
+
+def notes_as_json(notes: Iterable[Note]) -> list[dict[str, Any]]:
+    """Write notes as JSON holds them: kind, words, frames, what to do, and figures, null where one is not finite."""
+    return [
+        {
+            **{name: getattr(note, name) for name in ("kind", "words", "frames", "mend", "at_command", "fact")},
+            "figures": {name: float(size) if math.isfinite(size) else None for name, size in note.figures},
+        }
+        for note in notes
+    ]
 
 
 def _input(kind: str, source: FitsSource, folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
+from pipeline.provenance.record import notes_as_json
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
@@ -143,7 +144,8 @@ def write_with_record(image: ReducedImage, product: Path, made: MadeOf, *, repla
     with together():
         write(image, product, overwrite=replace)
         whole = whereabouts(product)
-        record = attrs.asdict(made) | {"product": {"size": whole.stat().st_size, "sha256": _digest(whole)}}
+        written = {"size": whole.stat().st_size, "sha256": _digest(whole)}
+        record = attrs.asdict(made) | {"product": written, "notes": notes_as_json(image.notes)}
         write_json(record_beside(product), record, overwrite=True)
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import FileWarning, FrameError, HeaderError, SettingError, 
 from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
-from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_of, went_through
+from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
 from pipeline.records.interop import pixels_of
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
@@ -116,6 +116,7 @@ class Image:
             sources=(name or f"{kind} array",),
             said=said,
             state=state if unit is None else attrs.evolve(state, unit=unit_of(str(unit))),
+            said=notes_in(cards),
         )
 
     def __repr__(self) -> str:

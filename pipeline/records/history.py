@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import attrs
 
+from pipeline.headers.cards import Cards
+from pipeline.headers.history_entries import entries_in
 from pipeline.headers.status import Done
-from pipeline.records.note import Note, merged
+from pipeline.records.note import KINDS, Note, merged
+from pipeline.version import made_by_us
 
 
 class Named(Protocol):
@@ -92,6 +96,14 @@ def in_common(histories: Iterable[Iterable[StepRecord]]) -> tuple[StepRecord, ..
         for step in history:
             steps.setdefault(attrs.evolve(step, said=()) if step.said else step, []).extend(step.said)
     return tuple(attrs.evolve(step, said=merged(said)) if said else step for step, said in steps.items())
+
+
+def notes_in(cards: Cards) -> tuple[Note, ...]:
+    """Read the notes back that stand in the HISTORY of a product of ours: their kinds and words."""
+    if not cards.get("NNOTES") or not made_by_us(cards.get("CREATOR")):
+        return ()
+    found = (re.fullmatch(r"NOTE \((\w+)\) ?(.*)", entry) for entry in entries_in(cards, "NOTE"))
+    return tuple(Note(each[2], KINDS.get(each[1], KINDS["other"])[0]) for each in found if each)
 
 
 def notes_of(said: Iterable[Note], history: Iterable[StepRecord]) -> tuple[Note, ...]:

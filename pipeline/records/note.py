@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import attrs
 from toolz import groupby, unique
 
-from pipeline.errors import AssumptionWarning, PipelineWarning
+from pipeline.errors import (
+    AssumptionWarning,
+    ClipWarning,
+    FileWarning,
+    HeaderWarning,
+    PipelineWarning,
+    SkippedWarning,
+    VarianceWarning,
+)
+
+KINDS: dict[str, tuple[type[PipelineWarning], str]] = {
+    "assumption": (AssumptionWarning, "of assumptions"),
+    "header": (HeaderWarning, "of headers"),
+    "clip": (ClipWarning, "of the clip"),
+    "variance": (VarianceWarning, "of the variance"),
+    "skipped": (SkippedWarning, "of steps done before"),
+    "file": (FileWarning, "of files"),
+    "other": (PipelineWarning, "of other things"),
+}
+"""What a kind of note is called in a header or a record, its class, and what a count of them says."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 """Line breaks, and what would command a terminal: headers and names of files may hold it."""
@@ -21,6 +41,10 @@ def _in_one_line(text: str) -> str:
 
 def _each_in_one_line(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(_in_one_line, names))
+
+
+def _plain_numbers(figures: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    return tuple((name, float(size)) for name, size in figures)
 
 
 @attrs.frozen
@@ -43,7 +67,7 @@ class Note:
     frames: tuple[str, ...] = attrs.field(default=(), converter=_each_in_one_line, kw_only=True)
     mend: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
     at_command: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
-    figures: tuple[tuple[str, float], ...] = attrs.field(default=(), kw_only=True)
+    figures: tuple[tuple[str, float], ...] = attrs.field(default=(), converter=_plain_numbers, kw_only=True)
     fact: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
@@ -58,6 +82,21 @@ class Note:
     def command_words(self) -> str:
         """The note as the command says it."""
         return "; ".join(filter(None, [self.found, self.at_command or self.mend]))
+
+    @property
+    def kind(self) -> str:
+        """What its category is called in a header or a record: that of our own classes which is nearest to it."""
+        names = {category: name for name, (category, _) in KINDS.items()}
+        return next(names[category] for category in self.category.__mro__ if category in names)
+
+    @property
+    def entry(self) -> str:
+        """The note as HISTORY has it.
+
+        >>> Note("no exposure in the header", frames=("a.fits",)).entry
+        'NOTE (assumption) a.fits: no exposure in the header'
+        """
+        return f"NOTE ({self.kind}) {self.found}"
 
     @property
     def is_assumption(self) -> bool:
@@ -83,6 +122,17 @@ def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
         else attrs.evolve(some[0], frames=tuple(unique(n for note in some for n in note.frames)))
         for some in facts.values()
     )
+
+
+def counted(notes: Iterable[Note]) -> str:
+    """Count notes, by kind.
+
+    >>> counted([Note("is dark"), Note("was rounded", FileWarning), Note("is bright")])
+    '3 notes: 2 of assumptions, 1 of files'
+    """
+    kinds = Counter(note.kind for note in notes)
+    words = ", ".join(f"{count} {KINDS[kind][1]}" for kind, count in kinds.items())
+    return f"{kinds.total()} {'note' if kinds.total() == 1 else 'notes'}: {words}" if kinds else "no notes"
 
 
 def names_of(frames: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 from astropy.io import fits
+from toolz import unique
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -23,9 +24,9 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, end, moved
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
+from pipeline.headers.history_entries import entries_in, lines_of
 from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import UNREADABLE_UNIT, State
-from pipeline.headers.values import number
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
 from pipeline.records.interop import companions_of, sigma_of, with_unknown_errors_flagged
@@ -238,12 +239,15 @@ def _check_result(image: Image) -> None:
 
 
 def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
-    """Add notes to a header: one HISTORY entry each, and their number."""
+    """Add notes to a header: one HISTORY entry each, where it is not there from before; and how many there are."""
     header = cards.to_header()
-    before = number(header.get("NNOTES", 0)).value
-    header["NNOTES"] = (int(before) + len(notes), "number of notes in HISTORY: what was assumed")
-    for note in notes:
-        header.add_history(printable(f"NOTE {note.found}"))
+    there = entries_in(cards, "NOTE")
+    for entry in unique(tuple(lines_of(note.entry)) for note in notes):
+        if "".join(entry) not in there:
+            there.append("".join(entry))
+            for line in entry:
+                header.add_history(line)
+    header["NNOTES"] = (len(there), "number of notes in HISTORY: what was assumed")
     return Cards.of(header)
 
 

@@ -32,7 +32,7 @@ def test_what_an_earlier_version_made_is_made_again_by_force_and_that_is_said(ni
     assert capsys.readouterr().err.count(f"is there already, {reason}; --force makes it again") == 2
     assert main([*command, "--force"]) == 0
     said = capsys.readouterr()
-    assert said.err.count(f"is there already, {reason}; made again") == 4
+    assert said.err.count(f"is there already, {reason}; made again") == 2  # light and arc of a night are one note
     assert "4 products written, 0 done already" in said.out
     assert contents(tmp_path / "out") == expected
     assert main([*command, "--force"]) == 0
