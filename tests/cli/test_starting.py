@@ -52,7 +52,7 @@ def test_a_name_imports_what_it_needs():
     loaded = of_ours(loaded_by("from pipeline import combine"))
     assert {"stacking.combine", "stacking.tiles"} <= loaded
     assert {name.split(".")[0] for name in loaded} == {
-        "errors", "headers", "records", "compose", "statistics", "stacking"
+        "errors", "version", "headers", "records", "compose", "statistics", "checks", "stacking"
     }  # fmt: skip
 
 
