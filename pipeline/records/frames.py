@@ -100,14 +100,15 @@ class Image:
         cards = header if isinstance(header, Cards) else Cards.of(header)
         state = state_of(cards)
         unit = getattr(pixels, "unit", None)
-        said: tuple[Note, ...] = ()
+        said = notes_in(cards)
         if exposure is None:
             try:
                 exposure = exposure_of(cards)
             except HeaderError as error:
                 if kind != "bias":
                     raise
-                said = (Note(f"{error}; a bias needs none: left aside", FileWarning, frames=(name or "bias array",)),)
+                words = f"{error}; a bias needs none: left aside"
+                said = (*said, Note(words, FileWarning, frames=(name or "bias array",)))
         return cls(
             kind=kind,
             data=pixels_of(pixels),
@@ -116,7 +117,6 @@ class Image:
             sources=(name or f"{kind} array",),
             said=said,
             state=state if unit is None else attrs.evolve(state, unit=unit_of(str(unit))),
-            said=notes_in(cards),
         )
 
     def __repr__(self) -> str:
