@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import attrs
@@ -11,10 +11,10 @@ import toolz
 from pipeline.compose.lazy import lazily
 from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
-from pipeline.compose.stage import In_contra, Out_co, Stage
+from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting
 from pipeline.errors import StepError
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, is_frame
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -77,7 +77,47 @@ if TYPE_CHECKING:
         """Pass a record through functions, left to right (toolz.pipe, with types)."""
 
 else:
-    pipe = toolz.pipe
+
+    def pipe(record: Any, /, *functions: Callable[[Any], Any]) -> Any:
+        """Pass a record through functions, left to right, as toolz.pipe does.
+
+        :raises StepError: a function gives a bare array for a record, and a step is to go on with that.
+        """
+        return _through(record, functions)
+
+
+def _through(record: Any, functions: Sequence[Callable[[Any], Any]], *, into_frames: bool = False) -> Any:
+    """Pass a record through functions; each fact that they say is told once.
+
+    :param into_frames: the result goes into a FrameSet, which takes arrays too.
+    """
+    with collecting():
+        for place, function in enumerate(functions):
+            before, record = record, function(record)
+            goes_on = into_frames if place + 1 == len(functions) else into_frames or _is_ours(functions[place + 1])
+            if goes_on and isinstance(before, Image | FrameSet) and not isinstance(function, Step | Stage):
+                _check_kept(function, before, record)
+    return record
+
+
+def _is_ours(function: Callable[[Any], Any]) -> bool:
+    """Tell whether a function takes records: a step, a chain, or what makes a master."""
+    return isinstance(function, Step | Stage | Chain | Each) or str(getattr(function, "__module__", "")).startswith(
+        "pipeline."
+    )
+
+
+def _check_kept(function: Callable[[Any], Any], before: Image | FrameSet, after: object) -> None:
+    """Refuse an array in place of the record that was given, and a record that has lost its history."""
+    lost = isinstance(after, Image | FrameSet) and before.history and not after.history
+    bare = is_frame(after) and not hasattr(after, "to_image")
+    if lost or bare:
+        called = getattr(function, "__qualname__", repr(function))
+        gave = "an image without its history" if lost else named(after)
+        raise StepError(
+            f"{called} gave {gave}: header, variance, state and history would be lost; give the image with other "
+            "pixels: attrs.evolve(image, data=attrs.evolve(image.pixels, values=...))"
+        )
 
 
 @attrs.frozen(repr=False)
@@ -88,8 +128,7 @@ class Chain(Generic[In_contra, Out_co]):
 
     def __call__(self, record: In_contra) -> Out_co:
         """Run the steps, left to right."""
-        with collecting():
-            result: Out_co = toolz.pipe(record, *self.steps)
+        result: Out_co = _through(record, self.steps)
         return result
 
     def __repr__(self) -> str:
@@ -159,7 +198,7 @@ class Each:
 
 def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Image:
     """Run steps on one of so many frames: what was read from disk and needed its whole image may go back to disk."""
-    result: Image = toolz.pipe(frame, *parts)
+    result: Image = _through(frame, parts, into_frames=True)
     fresh = isinstance(result, Image) and not frame.in_memory
     return _within_budget(result, frames) if fresh else result
 

@@ -50,6 +50,7 @@ def stage(
     believes: Callable[..., bool] | None = None,
     ceiling: Callable[..., float] | None = None,
     looks: Looks | None = None,
+    another: Callable[..., bool] | None = None,
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
 def stage(
     function: Any = None,
@@ -60,6 +61,7 @@ def stage(
     believes: Callable[..., bool] | None = None,
     ceiling: Callable[..., float] | None = None,
     looks: Looks | None = None,
+    another: Callable[..., bool] | None = None,
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
@@ -75,10 +77,12 @@ def stage(
         of the image and the settings: frames on disk can then still be combined as they are stored.
     :param looks: gives, of the image before the stage and the settings, what there is to say of some of its rows: the
         same whether it lies in memory or on disk.
+    :param another: tells, of an image that the stage has worked on here and the settings, whether this is another step
+        than that.
     """
     if function is None:
-        return lambda function: Stage(function, rows, does, believes, ceiling, looks)
-    return Stage(function, rows, does, believes, ceiling, looks)
+        return lambda function: Stage(function, rows, does, believes, ceiling, looks, another)
+    return Stage(function, rows, does, believes, ceiling, looks, another)
 
 
 class Stage(Generic[In, P, Out]):
@@ -92,6 +96,7 @@ class Stage(Generic[In, P, Out]):
         believes: Callable[..., bool] | None = None,
         ceiling: Callable[..., float] | None = None,
         looks: Looks | None = None,
+        another: Callable[..., bool] | None = None,
     ) -> None:
         update_wrapper(self, function)
         self.function = function
@@ -100,6 +105,7 @@ class Stage(Generic[In, P, Out]):
         self.believes = believes
         self.ceiling = ceiling
         self.looks = looks
+        self.another = another
 
     @overload
     def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...
@@ -220,6 +226,7 @@ class Step(Generic[In_contra, Out_co]):
                 _log.debug("%s of %r", self, record)
             with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
                 result: Any = record if done else stage.function(record, **settings)
+            _check_given(stage, result)
             told_none = idle(stage, settings)
             worked = not (done or told_none)
             stage.look(record if image is None else image, dict(whole.settings), worked=worked)
@@ -250,6 +257,22 @@ class Step(Generic[In_contra, Out_co]):
         )
 
 
+def _check_given(stage: Stage[Any, Any, Any], result: object) -> None:
+    """Refuse what a stage gives that is not the record that it says it gives."""
+    wanted = stage.hints.get("return")
+    if (isinstance(wanted, type) and not isinstance(result, wanted)) or not hasattr(result, "recorded"):
+        a_record = words_of(wanted) if isinstance(wanted, type) else "a record"
+        raise StepError(
+            f"{stage.name} gave {named(result)} and should give {a_record}, with its header and history: such "
+            "as attrs.evolve(image, data=attrs.evolve(image.pixels, values=...))"
+        )
+
+
+def named(thing: object) -> str:
+    """Say what something is that is no record: of an array, which has no short repr, the type."""
+    return f"a bare {type(thing).__name__}" if is_frame(thing) and not hasattr(thing, "to_image") else repr(thing)
+
+
 def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:
     """Tell whether a step was told that there is nothing to do, as by ``bias=None``."""
     return bool(stage.required) and all(settings[name] is None for name in stage.required)
@@ -259,10 +282,13 @@ def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, An
     """Say by what a step's work has been done already; None where it has not, or is to be done all the same."""
     if not stage.does or idle(stage, settings):
         return None
-    if any(step.is_of(stage) and step.worked for step in record.history):
-        raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already")
     if settings.get("force"):
         return None
+    if any(step.is_of(stage) and step.worked for step in record.history):
+        if stage.another and stage.another(record, **settings):
+            return None
+        once_more = "; force=True does it once more" if "force" in stage.defaults else ""
+        raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already{once_more}")
     done: Done | None = getattr(record.state, stage.does)
     if done and not done.sure:
         raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")

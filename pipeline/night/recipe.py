@@ -6,7 +6,7 @@ The order stands in :mod:`pipeline.night.reduce`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -28,6 +28,17 @@ def _if_given(check: Callable[[float], None]) -> Callable[[object, object, float
     def validate(_: object, __: object, value: float | None) -> None:
         if value is not None:
             check(value)
+
+    return validate
+
+
+def _one_of(*known: object, or_a: type | None = None) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Refuse, when a recipe is made, what is none of these words, and no record of a type."""
+
+    def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value not in known and not (or_a and isinstance(value, or_a)):
+            expected = [*map(repr, known), *([f"a {or_a.__name__}"] if or_a else [])]
+            raise SettingError(f"Recipe: {field.name}={value!r}; expected one of {', '.join(expected)}")
 
     return validate
 
@@ -93,22 +104,24 @@ class Recipe:
     :param healing: what interpolates over bad pixels, once flags are grown.
     """
 
-    method: Literal["mean", "median"] = "mean"
-    clip: Clip | None = Clip()  # noqa: RUF009 - frozen
-    overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - frozen
+    method: Literal["mean", "median"] = attrs.field(default="mean", validator=_one_of("mean", "median"))
+    clip: Clip | None = attrs.field(default=Clip(), validator=_one_of(None, or_a=Clip))
+    overscan: Step[Image, Image] | None = attrs.field(default=subtract_overscan(), validator=_one_of(None, or_a=Step))
     saturation: float | None = attrs.field(default=None, validator=_if_given(_positive_level))
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()
     declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
-    normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - frozen
-    electrons: Step[Image, Image] | None = None
-    orient: Step[Image, Image] | None = None
-    variance: Literal["noise", "scatter"] | Noise | None = "noise"
+    normalise: Step[Image, MasterFlat] = attrs.field(default=normalise_flat(), validator=_one_of(or_a=Step))
+    electrons: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    orient: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    variance: Literal["noise", "scatter"] | Noise | None = attrs.field(
+        default="noise", validator=_one_of("noise", "scatter", None, or_a=Noise)
+    )
     noise: Noise | tuple[Noise, ...] | None = None
-    linearity: Step[Image, Image] | None = None
-    cosmics: Step[Image, Image] | None = None
-    fringe: Step[Image, Image] | None = None
-    healing: Step[Image, Image] | None = None
+    linearity: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    cosmics: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    fringe: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    healing: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
 
     @property
     def reads_amplifiers(self) -> bool:

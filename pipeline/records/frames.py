@@ -16,7 +16,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
-from pipeline.records.interop import pixels_of
+from pipeline.records.interop import pixels_of, with_wcs
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
@@ -80,7 +80,7 @@ class Image:
     ) -> Image:
         """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image.
 
-        The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit and standard
+        The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit, WCS and standard
         deviation with a CCDData.  A ReducedImage is taken as if it were read back from a file.
 
         :param kind: by default light, or what a ReducedImage is.
@@ -97,7 +97,7 @@ class Image:
             )
         kind = kind or "light"
         header = getattr(pixels, "header", None) if header is None else header
-        cards = header if isinstance(header, Cards) else Cards.of(header)
+        cards = with_wcs(header if isinstance(header, Cards) else Cards.of(header), getattr(pixels, "wcs", None))
         state = state_of(cards)
         unit = getattr(pixels, "unit", None)
         said = notes_in(cards)

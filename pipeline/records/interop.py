@@ -76,6 +76,20 @@ def pixels_of(thing: Any) -> Pixels:
     return Pixels.of(np.asarray(values), flags, variance)
 
 
+def with_wcs(cards: Cards, wcs: Any) -> Cards:
+    """Give cards with those of a WCS beside them, as a CCDData has it; as they are where they hold one themselves.
+
+    A CCDData that is read takes these cards out of its header.
+    """
+    if wcs is None or not hasattr(wcs, "to_header") or any(f"CTYPE{axis}" in cards for axis in (1, 2)):
+        return cards
+    header = cards.to_header()
+    for card in wcs.to_header(relax=True).cards:
+        if card.keyword not in header:
+            header.append(card)
+    return Cards.of(header)
+
+
 SHARED_KEY = "SHAREKEY"
 """The card that names the error in a SHARED HDU: errors of one key are one error, in whatever file they stand."""
 

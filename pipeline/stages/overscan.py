@@ -5,6 +5,7 @@ A level is one for all rows, one a row, or a curve along the rows; how well it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -51,7 +52,22 @@ def _header_is_believed(image: Image, *, amplifiers: tuple[Amplifier, ...], **_s
     return True
 
 
-@stage(does="overscan", believes=_header_is_believed)
+def _along_other_axis(image: Image, *, amplifiers: tuple[Amplifier, ...] = (), **_: Any) -> bool:
+    """Tell whether the overscan that is given runs across that which is out: below data that lay beside the other."""
+    earlier = re.findall(r"\[[^][]*\]", str(image.state.overscan))
+    try:
+        strips = [Section.of(amplifier.overscan, image.shape) for amplifier in amplifiers if amplifier.overscan]
+        out = [Section.of(text, image.shape) for text in earlier]
+    except ValueError:
+        return False
+    return bool(strips and out) and {_tall(strip) for strip in strips}.isdisjoint(map(_tall, out))
+
+
+def _tall(section: Section) -> bool:
+    return section.shape[0] >= section.shape[1]
+
+
+@stage(does="overscan", believes=_header_is_believed, another=_along_other_axis)
 def subtract_overscan(
     image: Image,
     *,
@@ -65,6 +81,7 @@ def subtract_overscan(
 
     Without cards or settings that declare sections the image stays as it is.  Where the image carries a variance,
     that of the level is added.  Pixels that belong to no amplifier, where they are not trimmed, keep their values.
+    Overscan along the other axis, given by its sections, is another step: after that of the rows that of the columns.
 
     :param method: how good overscan pixels are averaged; wild ones, beyond 5 σ, never count.
     :param order: 0 for one level an amplifier; n for a polynomial of degree n through the levels of its rows (of its

@@ -2,13 +2,18 @@
 
 from itertools import takewhile
 
+import attrs
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_steps import BIAS, LIGHT, NIGHT, chains, names, on_disk, steps_of_plain_settings
+from made_steps import BIAS, FLAT, LIGHT, NIGHT, chains, names, on_disk, steps_of_plain_settings
 from strategies import quick
 
 import pipeline
-from pipeline import attach_header, chain, combine, each, pipe, subtract_bias
+from pipeline import Image, MasterBias, attach_header, chain, combine, divide, each, pipe, subtract_bias
+from pipeline.compose.stage import Stage
+from pipeline.errors import StepError
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
 
@@ -56,3 +61,56 @@ def test_each_of_a_chain_is_the_chain_of_each(tmp_path_factory, steps, cut):
     f, g = chain(*steps[:cut]), chain(*steps[cut:])
     for frames in (NIGHT, on_disk(NIGHT, tmp_path_factory.mktemp("night"))):
         assert each(chain(f, g))(frames) == chain(each(f), each(g))(frames)
+
+
+def doubled(image):
+    return image.pixels.values * 2
+
+
+def without_history(image):
+    return Image.of(image.pixels.values, header=image.header)
+
+
+def brighter(image):
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, values=image.pixels.values * 2))
+
+
+@pytest.mark.parametrize("joined", [chain, pipe])
+@pytest.mark.parametrize(
+    ("function", "gave"), [(doubled, "a bare ndarray"), (without_history, "an image without its history")]
+)
+def test_a_function_that_strips_an_image_on_its_way_to_a_step_is_refused_with_what_to_return(joined, function, gave):
+    raw = subtract_bias(LIGHT, bias=BIAS)
+    run = {chain: lambda *steps: chain(*steps)(raw), pipe: lambda *steps: pipe(raw, *steps)}[joined]
+    for following in (divide(flat=FLAT), attach_header, MasterBias.of, chain(divide(flat=FLAT))):
+        with pytest.raises(StepError, match=rf"{function.__name__} gave {gave}: .* attrs\.evolve\(image"):
+            run(function, following)
+    assert run(brighter, attach_header).pixels.values[0, 0] == 2 * raw.pixels.values[0, 0]
+
+
+def test_a_function_that_strips_frames_under_each_is_refused_and_as_the_last_of_a_chain_may_give_anything():
+    for step in (doubled, chain(subtract_bias(bias=BIAS), doubled)):
+        with pytest.raises(StepError, match="doubled gave a bare ndarray"):
+            each(step)(NIGHT)
+    with pytest.raises(StepError, match="without its history"):
+        each(chain(subtract_bias(bias=BIAS), without_history))(NIGHT)
+    kept = each(chain(subtract_bias(bias=BIAS), brighter))(NIGHT)
+    assert names(kept[0]) == ["subtract_bias"]
+    assert chain(combine, doubled)(NIGHT).shape == LIGHT.shape
+    assert pipe(LIGHT, doubled, np.median, float) == np.median(2 * LIGHT.pixels.values)
+    assert pipe(LIGHT.pixels.values, subtract_bias(bias=None)).shape == LIGHT.shape
+
+
+def test_a_stage_that_gives_something_else_than_it_says_is_refused_by_name():
+    def halved(image: Image) -> Image:
+        return image.pixels.values / 2
+
+    def flattened(image: Image) -> MasterBias:
+        return image
+
+    for function, words in ((halved, "a bare ndarray"), (flattened, r"Image\(light, light\.fits\)")):
+        made = Stage(function, rows=False, does="")
+        wanted = function.__annotations__["return"]
+        made.hints = {"image": Image, "return": wanted}
+        with pytest.raises(StepError, match=f"{function.__name__} gave {words} and should give a {wanted.__name__}"):
+            made(LIGHT)

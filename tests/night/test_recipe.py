@@ -54,3 +54,22 @@ def test_what_a_recipe_says_of_amplifiers():
     assert [Recipe(overscan=step).reads_amplifiers for step in (None, subtract_overscan(), one)] == [False, False, True]
     steps = (None, to_electrons(), to_electrons(gain=2.0), to_electrons(gain=(1.0, 2.0)))
     assert [Recipe(electrons=step).gains_given for step in steps] == [None, None, False, True]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "FAIL"},
+        {"variance": "FAIL"},
+        {"clip": "noise"},
+        *(
+            {step: "FAIL"}
+            for step in ("overscan", "normalise", "electrons", "orient", "linearity", "cosmics", "fringe")
+        ),
+        {"healing": 3},
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_when_the_recipe_is_made(settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(SettingError, match=f"Recipe: {name}={value!r}; expected one of "):
+        Recipe(**settings)

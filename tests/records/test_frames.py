@@ -3,6 +3,9 @@
 import attrs
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,3 +83,14 @@ def test_a_frame_that_is_not_open_says_how_to_open_it():
 def test_an_image_is_called_by_its_first_frame(sources, name, short):
     image = Image("light", PLAIN, sources=sources)
     assert (image.name, image.short_name) == (name, short)
+
+
+def test_the_wcs_of_a_ccddata_is_kept_and_cards_of_its_own_are_not_doubled():
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 50.0, "CRPIX2": 40.0, "CRVAL1": 10.0, "CRVAL2": 20.0}
+    header = fits.Header(cards | {"CDELT1": -1e-4, "CDELT2": 1e-4, "OBJECT": "M 1"})
+    ccd = CCDData(np.ones((4, 5)), unit="adu", header={"OBJECT": "M 1"}, wcs=WCS(header))
+    image = Image.of(ccd)
+    assert {key: image.header.get(key) for key in cards} == cards
+    assert image.header.get("OBJECT") == "M 1"
+    own = Image.of(CCDData(np.ones((4, 5)), unit="adu", header=header, wcs=WCS(header)))
+    assert own.header.keywords == Image.of(np.ones((4, 5)), header=header).header.keywords

@@ -305,3 +305,18 @@ def test_a_section_left_from_before_a_trim_is_said_and_left_out():
     with pytest.warns(AssumptionWarning, match=r"frame\.fits: DATASEC = \[1:50,1:40\] reaches beyond"):
         out = subtract_overscan(framed(full(1), DATASEC="[1:50,1:40]"))
     assert out.shape == SHAPE
+
+
+def test_the_overscan_of_the_columns_after_that_of_the_rows_is_another_step():
+    values = np.full((60, 80), 500.0)
+    values[:50, :70] += 300
+    values[:, :70] += 7
+    beside, below = Amplifier("[1:80,1:60]", "[71:80,1:60]"), Amplifier("[1:70,1:50]", "[1:70,51:60]")
+    rows = subtract_overscan(Image.of(values), amplifiers=(beside,), trim=False)
+    both = subtract_overscan(rows, amplifiers=(below,))
+    assert both.shape == (50, 70)
+    np.testing.assert_allclose(both.pixels.values, 300, atol=1e-3)
+    with pytest.raises(StepError, match="asked for twice"):
+        subtract_overscan(rows, amplifiers=(beside,), trim=False)
+    with pytest.raises(StepError, match="asked for twice"):
+        subtract_overscan(rows)
