@@ -18,6 +18,7 @@ from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
 from pipeline.night.summary import flag_words
 from pipeline.records.frames import FrameSet
+from pipeline.records.note import counted
 from pipeline.stages.header import ReducedImage
 
 
@@ -42,7 +43,9 @@ def _inspect(options: argparse.Namespace) -> None:
     image = image.rows(0, image.shape[0])  # read once, for all that follows
     say = (lambda _: None) if options.quiet else print
     height, width = image.shape
-    say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")
+    say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}; {counted(image.notes)}")
+    for note in image.notes:
+        say(f"  {note.kind}: {note.found}")
     with together():
         write_figures(image, options, image.short_name, say)
 
@@ -67,6 +70,7 @@ def write_drawings(
             quality=quality,
             look=look,
             plotlyjs=options.plotlyjs,
+            command=options.command_line,
             overwrite=options.overwrite,
         )
         say(f"wrote {options.report}")

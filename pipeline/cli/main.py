@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
 import sys
 import traceback
 from collections.abc import Collection, Sequence
@@ -40,7 +41,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no σ still gets its report
     words = sys.argv[1:] if arguments is None else arguments
-    return parser_for(words).parse_args(words)
+    options = parser_for(words).parse_args(words)
+    options.command_line = shlex.join(["ccd-pipeline", *words])
+    return options
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Edge: ``write_report``: a night on one page: what came out, what it was made of, and how well.
 
-First the page and its sections on products, masters, frames, history and header; then the charts of the mean along
-rows and columns before and after the reduction, and the table of quality numbers.
+First the page and its sections on notes, products, masters, frames, history and header; then the charts of the mean
+along rows and columns before and after the reduction, and the table of quality numbers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
 from pipeline.figures.colour import Appearance
@@ -27,6 +28,7 @@ from pipeline.night.quality import Quality, quality_of
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet, Image
+from pipeline.records.note import Note, counted, merged
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stacking.result import CombineResult
 from pipeline.stages.gain import to_electrons
@@ -37,6 +39,9 @@ from pipeline.version import CREATOR
 
 HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
 """Of the columns of the table of quality numbers."""
+
+MOST_NAMES = 3
+"""So many frames of a note are named at once; the others are shown when asked for."""
 
 BEFORE, AFTER = "#c2571a", "#21508a"
 """Colours of a profile before the reduction and after it."""
@@ -54,18 +59,20 @@ def write_report(
     quality: Sequence[Quality] | None = None,
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
     plotlyjs: PlotlyJs = "embed",
+    command: str = "",
     overwrite: bool = False,
 ) -> None:
-    """Write the report of a night to one self-contained page.
+    """Write the report of a night to one self-contained page: at its top what had to be assumed, or was found wrong.
 
     :param products: the reduced light, and the arc where there is one.
     :param masters: what they were calibrated with.
     :param frames: the night's raw frames: the first of a product's kind is shown beside it.
     :param quality: the quality numbers to list; by default those of the frames as they are, and of the products.
+    :param command: the command line that made it; by default the steps of the first product, as Python.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     rows = quality_of(frames, products) if quality is None else quality
-    text = night_page(products, masters, frames, look, plotlyjs, rows)
+    text = night_page(products, masters, frames, look, plotlyjs, rows, command)
     if plotlyjs == "directory":
         write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)
@@ -78,11 +85,13 @@ def night_page(
     look: Appearance,
     plotlyjs: PlotlyJs,
     quality: Sequence[Quality] = (),
+    command: str = "",
 ) -> str:
-    """Give the page: products, calibrations, frames and their quality, history and header."""
+    """Give the page: notes, products, calibrations, frames and their quality, history and header."""
     views = [view_of(product) for product in products]
     counts = ", ".join(f"{len(frames.of_kind(kind))} {kind}" for kind in _kinds(frames))
     parts = [f"<h1>{_safe(views[0].title)}</h1>", f'<p class="sub">{_safe(views[0].subtitle)} · from {counts}</p>']
+    parts += notes_panel(products, command)
     for product, view in zip(products, views, strict=True):
         parts += _product(product, view, frames, look)
     made = [(kind, master) for kind in ("bias", "dark", "flat") if (master := getattr(masters, kind)) is not None]
@@ -108,6 +117,34 @@ def _kinds(frames: FrameSet) -> list[str]:
 def _facts(rows: Iterable[tuple[str, str]]) -> str:
     cells = "".join(f"<dt>{_safe(name)}</dt><dd>{_safe(value)}</dd>" for name, value in rows if value)
     return f'<dl class="facts">{cells}</dl>'
+
+
+def notes_panel(products: Sequence[ReducedImage], command: str = "") -> list[str]:
+    """Give a panel with the notes of all products, counted by kind, and what made them: a command line, or steps."""
+    notes = merged(note for product in products for note in product.notes)
+    asked = command or _expression(products[0])
+    rows = "".join(_note_row(note, at_command=bool(command)) for note in notes)
+    head = "<tr><th>kind</th><th>frames</th><th>note</th></tr>"
+    table = f'<div class="wide"><table class="notes">{head}{rows}</table></div>' if notes else ""
+    accused = ' class="accused"' if any(note.is_assumption for note in notes) else ""
+    made_by = f"<p>Made by <code>{_safe(asked)}</code></p>"
+    return [f'<section id="notes"{accused}><h2>{counted(notes)}</h2>{table}{made_by}</section>']
+
+
+def _note_row(note: Note, *, at_command: bool) -> str:
+    names = [re.split(r"[/\\]", name)[-1] for name in note.frames]
+    frames = _safe(", ".join(names[:MOST_NAMES]))
+    if len(names) > MOST_NAMES:
+        more = len(names) - MOST_NAMES
+        frames = f"<details><summary>{frames} and {more} more</summary>{_safe(', '.join(names[MOST_NAMES:]))}</details>"
+    mend = (at_command and note.at_command) or note.mend
+    what_to_do = f' <span class="sub">{_safe(mend)}</span>' if mend else ""
+    return f"<tr><td>{note.kind}</td><td>{frames}</td><td>{_safe(note.words)}{what_to_do}</td></tr>"
+
+
+def _expression(product: ReducedImage) -> str:
+    steps = [str(attrs.evolve(step, done_before=None, needless=False)) for step in product.history]
+    return f"pipe({', '.join([f'frames.{product.kind}', *steps])})"
 
 
 def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearance) -> list[str]:

@@ -50,6 +50,7 @@ NOT_SETTINGS = {
     "force",
     "workers",
     "cluster",
+    "command_line",
 }
 """Options of the command that say where and how to run it, not what to do."""
 
