@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import much_saturated
+from pipeline.checks.levels import odd_frames
 from pipeline.compose.telling import advise, say
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.arrays import FloatArray, IntArray, working_dtype
@@ -181,7 +182,8 @@ def plan_of(
 
 def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled) -> None:
     """Say what the sampled rows tell to be wrong with frames."""
-    for note in much_saturated(frames, sampled.saturated):
+    names = [frame.name for frame in frames]
+    for note in (*much_saturated(frames, sampled.saturated), *odd_frames(frames[0].kind, names, sampled)):
         say(note)
 
 

@@ -1,0 +1,211 @@
+"""Frames unlike the others of their kind: what is spoilt is said, with its name, and honest nights are not accused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import FrameSet, Image, combine
+from pipeline.checks.levels import odd_frames
+from pipeline.statistics.amplifier_noise import Sampled
+
+SEEDS = st.integers(0, 2**31)
+SHAPE = (60, 120)
+
+
+class Camera:
+    """A camera with a bias, hot pixels and a field of stars, whose frames are whole numbers of ADU."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        self.bias = 1000 + self.rng.normal(0, 1, SHAPE)
+        self.hot = np.where(self.rng.random(SHAPE) < 0.015, self.rng.uniform(400, 2000, SHAPE), 0.0)
+        self.places = self.rng.uniform(5, 55, 14), self.rng.uniform(5, 115, 14)
+        self.distances = [(y - cy) ** 2 + (x - cx) ** 2 for cy, cx in zip(*self.places, strict=True)]
+        self.x = x
+
+    def field(self, sky=2000.0, stars=1.0, width=1.6):
+        stars_there = zip(np.geomspace(2e3, 8e4, 14), self.distances, strict=True)
+        shapes = (flux * np.exp(-distance / 2 / width**2) / width**2 for flux, distance in stars_there)
+        return sky + stars * sum(shapes)
+
+    def frame(self, electrons=0.0, noise=4.0):
+        lit = self.rng.poisson(np.broadcast_to(electrons, SHAPE) + self.hot)
+        return np.rint(self.bias + lit + self.rng.normal(0, noise, SHAPE))
+
+    def biases(self, count=5):
+        hot, self.hot = self.hot, 0 * self.hot
+        frames = [self.frame() for _ in range(count)]
+        self.hot = hot
+        return frames
+
+    def lights(self, count=3):
+        return [self.frame(self.field()) for _ in range(count)]
+
+
+def said(kind, frames):
+    sampled = Sampled([np.stack(frames)], [np.arange(SHAPE[0])], np.arange(SHAPE[1]))
+    return odd_frames(kind, [f"{number}" for number in range(len(frames))], sampled)
+
+
+def lit(c, f):
+    f[2] = f[2] + 60
+
+
+def first_high(c, f):
+    f[0] = f[0] + 200
+
+
+def noisy(c, f):
+    f[1] = f[1] + np.rint(c.rng.normal(0, 8, SHAPE))
+
+
+def short(c, f):
+    f[1] = c.frame(c.field() / 3)
+
+
+def capped(c, f):
+    f[0] = c.frame()
+
+
+def swapped(c, f):
+    f[2] = f[2].astype(np.uint16).byteswap().astype(float)
+
+
+def half_dead(c, f):
+    f[2] = np.where(c.x < 60, 0, f[2])
+
+
+def shifted(c, f):
+    f[1] = np.roll(f[1], 1, axis=1)
+
+
+def smeared(c, f):
+    f[2] = c.frame(c.field() + 0.4 * c.field().mean(axis=0))
+
+
+def stuck(c, f):
+    f[:] = [(frame.astype(int) | 64).astype(float) for frame in f]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "fact", "which"),
+    [
+        ("bias", lit, "level", "2"),
+        ("bias", first_high, "level", "0"),
+        ("bias", noisy, "noise", "1"),
+        ("light", short, "light", "1"),
+        ("light", capped, "light", "0"),
+        ("light", swapped, "noise", "2"),
+        ("light", half_dead, "dead", "2"),
+        ("light", shifted, "columns", "1"),
+        ("light", smeared, "smeared", "2"),
+        ("light", stuck, "bit 64", "012"),
+    ],
+)
+@given(SEEDS)
+def test_what_is_spoilt_is_said(kind, spoil, fact, which, seed):
+    camera = Camera(seed)
+    frames = camera.biases() if kind == "bias" else camera.lights()
+    spoil(camera, frames)
+    facts = {note.fact: note for note in said(kind, frames)}
+    note = facts[f"{kind} frames: {fact}"]
+    assert note.is_assumption
+    assert "".join(note.frames) == which
+
+
+def wandering(c):
+    return "bias", [frame + step for frame, step in zip(c.biases(), (0, 2, -3, 4, 1), strict=True)]
+
+
+def steady(c):
+    return "bias", c.biases(2)
+
+
+def cut_off(c):
+    return "bias", [np.maximum(frame - 1000, 0) for frame in c.biases()]
+
+
+def stepped(c):
+    return "dark", [np.rint((c.frame() + 16) / 16) * 16 for _ in range(5)]
+
+
+def alike(c):
+    return "light", c.lights()
+
+
+def alone(c):
+    return "light", c.lights(1)
+
+
+def cirrus(c):
+    return "light", [c.frame(c.field(2000 * s, t)) for s, t in ((1, 1), (1.04, 0.95), (0.97, 1.04))]
+
+
+def dusk(c):
+    return "light", [c.frame(c.field(sky)) for sky in (9000, 5000, 3000, 2000)]
+
+
+def seeing(c):
+    return "light", [c.frame(c.field(width=w)) for w in (1.6, 1.9, 1.5)]
+
+
+def dithered(c):
+    return "light", [c.frame(np.roll(c.field(), shift, axis=(0, 1))) for shift in ((0, 0), (2, 1), (-1, -1))]
+
+
+def moonrise(c):
+    return "light", [c.frame(c.field() + 400 * m * c.x / 120) for m in (0, 1, 2)]
+
+
+def empty(c):
+    return "light", [c.frame(6.0) for _ in range(4)]
+
+
+def floats(c):
+    return "light", [frame / 65535 for frame in c.lights()]
+
+
+def fading(c):
+    return "flat", [c.frame(30_000 * 0.6**i * (1 - 0.2 * (c.x / 120 - 0.5) ** 2)) for i in range(6)]
+
+
+def lamp(c):
+    return "arc", [
+        c.frame(100 + 5e3 * s * sum(np.exp(-((c.x - at) ** 2) / 4) for at in (20, 66, 90))) for s in (1, 1.4)
+    ]
+
+
+HONEST = [wandering, steady, cut_off, stepped, alike, alone, cirrus, dusk, seeing, dithered, moonrise, empty, floats]
+
+
+@pytest.mark.parametrize("night", [*HONEST, fading, lamp])
+@given(SEEDS)
+def test_honest_nights_are_not_accused(night, seed):
+    kind, frames = night(Camera(seed))
+    assert said(kind, frames) == ()
+
+
+@given(SEEDS)
+def test_bias_frames_that_drift_are_said_in_one_note(seed):
+    (note,) = said("bias", [frame - 60 * step for step, frame in enumerate(Camera(seed).biases())])
+    assert "drift from frame to frame" in note.words
+    assert len(note.frames) == 5
+
+
+@given(SEEDS)
+def test_arcs_without_lines_are_said(seed):
+    camera = Camera(seed)
+    (note,) = said("arc", [camera.frame(), camera.frame()])
+    assert "no lines in the arc" in note.words
+
+
+@pytest.mark.parametrize("clip", [None, "default"])
+def test_combine_says_it_with_a_clip_or_without(clip):
+    camera = Camera(4)
+    frames = camera.biases()
+    first_high(camera, frames)
+    images = FrameSet(Image.of(frame, kind="bias", name=f"{number}") for number, frame in enumerate(frames))
+    combined = combine(images, clip=None) if clip is None else combine(images)
+    assert [note.frames for note in combined.notes] == [("0",)]
