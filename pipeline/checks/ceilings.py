@@ -34,9 +34,10 @@ PILE, KNOWN_PILE = 6.0, 3.0
 """How many times as many pixels hold the largest value as each of those below: anywhere, and at a converter's end."""
 
 LOOKED_AT = 2**16
-"""So many pixels of a frame are looked at: all of a small one, four strips of rows of a large one."""
+"""Of frames of so many pixels all are looked at."""
 
-STRIPS = 4
+STRIPS, IN_STRIPS = 4, 2**14
+"""Of larger ones so many strips of rows, that hold so many pixels together."""
 
 FEW_SATURATED = 5
 """So few saturated pixels are flagged without a word: hot pixels, or a cosmic ray."""
@@ -86,8 +87,8 @@ def ceiling_of_values(values: Array) -> float:
 def looked_at(source: Source) -> Array:
     """Read the pixels of a frame on which a ceiling is sought: those of rows that depend on its shape alone."""
     height, width = source.shape
-    rows = max(1, LOOKED_AT // max(1, width) // STRIPS)
-    if rows * STRIPS >= height:
+    rows = max(1, IN_STRIPS // max(1, width) // STRIPS)
+    if height * width <= LOOKED_AT or rows * STRIPS >= height:
         return source.rows(0, height).values.reshape(-1)
     starts = np.linspace(0, height - rows, STRIPS).astype(int).tolist()
     return np.concatenate([_strip(source, start, start + rows) for start in starts])
@@ -137,8 +138,10 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
         raw = [frame for frame in silent if not frame.history and not frame.state.done]
         reaching = [frame for frame in raw if ceiling_of_values(looked_at(frame.source)) < math.inf]
         return (_not_flagged(reaching),) if reaching else ()
+    if not silent or not image.pixels.flags.max(initial=0):
+        return ()
     saturated = image.pixels.flags & np.uint8(Flag.SATURATED) != 0
-    count = int(np.count_nonzero(saturated)) if silent else 0
+    count = int(np.count_nonzero(saturated))
     if count <= FEW_SATURATED:
         return ()
     share, level = count / saturated.size, float(np.nanmax(image.pixels.values[saturated]))

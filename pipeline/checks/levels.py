@@ -20,8 +20,8 @@ from pipeline.statistics.frame_levels import FEW_PIXELS
 from pipeline.statistics.medians import middles
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
-LOOKED_AT = {"bias": 2**11, "dark": 2**11, "flat": 2**11}
-LOOKED_AT_OF_STARS = 2**14
+LOOKED_AT = {"bias": 2**10, "dark": 2**10, "flat": 2**10}
+LOOKED_AT_OF_STARS = 2**13
 """So many pixels of the sample are enough; stars and lines take more to be met with."""
 
 APART_SIGMA, APART_FRACTION = 5.0, 0.002
