@@ -3,13 +3,16 @@
 import html
 import re
 
+import attrs
+import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import FrameSet, make_masters, measure_quality, reduce, write_report
+from pipeline import FrameSet, Image, Note, attach_header, make_masters, measure_quality, reduce, write_report
 from pipeline.cli.main import main
-from pipeline.errors import OutputError
+from pipeline.errors import FileWarning, OutputError
 from pipeline.figures.html_page import plotly_script
+from pipeline.figures.night_report import notes_panel
 from pipeline.simulation.simulate import simulate
 
 
@@ -95,3 +98,30 @@ def test_a_report_is_a_page(tmp_path, capsys, monkeypatch):
     assert main(["reduce", "demo/night.csv", "-o", "x.fits", "--report", "x.pdf"]) == 1
     assert "end its name in .html" in capsys.readouterr().err
     assert not (tmp_path / "x.fits").exists()
+
+
+NOTES = (
+    Note("is <dark>", frames=tuple(f"raw/{n}.fits" for n in range(5)), mend="say dark=None", at_command="--no-dark"),
+    Note("was rounded", FileWarning, frames=("b.fits",)),
+)
+
+
+def test_the_panel_counts_the_notes_and_says_what_made_them_in_the_words_of_who_asked():
+    product = attach_header(attrs.evolve(Image.of(np.ones((2, 3))), said=NOTES))
+    (asked,), (python,) = notes_panel([product], "ccd-pipeline reduce 'a b.csv'"), notes_panel([product])
+    for panel in (asked, python):
+        assert "<h2>2 notes: 1 of assumptions, 1 of files</h2>" in panel
+        assert "is &lt;dark&gt;" in panel
+        assert all(f"{n}.fits" in panel for n in range(5))
+        assert 'class="accused"' in panel
+    assert "--no-dark" in asked
+    assert "say dark=None" not in asked
+    assert html.escape("ccd-pipeline reduce 'a b.csv'") in asked
+    assert "say dark=None" in python
+    assert "pipe(frames.light, attach_header())" in python
+
+
+def test_a_quiet_night_says_so_at_the_top():
+    (panel,) = notes_panel([attach_header(Image.of(np.ones((2, 3))))])
+    assert "<h2>no notes</h2>" in panel
+    assert "accused" not in panel
