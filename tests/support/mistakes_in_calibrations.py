@@ -304,7 +304,7 @@ def dust_moved(night):
     night.card("DATE-OBS", "2025-10-26T17:10:00", "flat")
 
 
-@mistake("flat", "pier|side|flip|mirror|rotat|orient")
+@mistake("flat", "pier|flip|mirror|turn|rotat|orient")
 def flats_of_the_other_pier_side(night):
     """The flats were taken on the other side of the pier, and stored turned: PIERSIDE tells."""
     night.response = night.optics(((14, 20), (40, 24))) * (1 + 0.2 * night.x / night.shape[1])
@@ -430,12 +430,6 @@ def one_flat_byte_swapped(night):
 def light_listed_as_flat(night):
     """A light stands in the list as a flat."""
     night.flat[2] = night.expose("light")
-
-
-@mistake("flat", r"IMAGETYP|image.?typ|kind|level|light|dark|object|target")
-def lights_listed_as_flats(night):
-    """All flats of the list are lights, dithered, of the same field."""
-    night.flat = [night.expose("light", scene=night.sky(down=d, right=-d)) for d in (0, 7, 15, 22)]
 
 
 @mistake("bias", "black.?level|offset|BLKLEVEL|pedestal")

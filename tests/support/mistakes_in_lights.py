@@ -111,7 +111,7 @@ def every_light_byte_swapped(night):
         frame.alter(lambda v: np.rint(v).astype("uint16").byteswap().astype(float))
 
 
-@mistake("light", BITS + "|8.?bit|negative|below|byte|range|BITPIX|" + ODD)
+@mistake("light", DEAD + "|8.?bit|byte|range|BITPIX")
 def one_light_of_8_bits(night):
     """One light was exported with 8 bits."""
     night.light[1].values, night.light[1].stored = night.light[1].values / 64, "uint8"
@@ -128,12 +128,6 @@ def every_light_of_8_bits(night):
 def one_light_smeared(night):
     """The shutter of one light stayed open while it was read out."""
     night.light[1] = night.expose("light", scene=night.scene + 0.3 * night.scene.mean(axis=0, keepdims=True))
-
-
-@mistake("light", r"moon|gradient|lamp|" + ODD)
-def lights_on_in_one_light(night):
-    """The dome's lamps went on during one light: three times the sky."""
-    night.light[1] = night.expose("light", scene=night.scene + 5000.0)
 
 
 @mistake("light", KIND)
