@@ -95,10 +95,10 @@ def _overlapping(dated: Dated) -> Iterator[Note]:
             if seconds > slack and _file(one) != _file(other):
                 pairs.append((seconds, one, other))
     if pairs:
-        most, one, other = max(pairs, key=lambda pair: pair[0])
+        most = max(seconds for seconds, _, _ in pairs)
         yield _note(
-            f"exposures of one camera overlap: {other.name} begins {most:.3g} s before {one.name} ends, by their "
-            "dates; the clock was wrong, or one exposure is listed twice",
+            f"by their dates and exposures each begins up to {most:.3g} s before the one ahead of it ends, in one "
+            "camera; the clock was wrong, or one exposure is listed twice",
             [frame for _, *both in pairs for frame in both],
             "overlap",
             (("seconds", most),),

@@ -80,5 +80,6 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
         advise(
             f"frames scaled by {scale} with no bias taken out: what pedestal there is gets scaled too",
             of=frames,
-            mend="give bias frames",
+            mend="take out the bias first (subtract_bias)",
+            at_command="give bias frames",
         )
