@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime, timedelta
+
 import attrs
 import numpy as np
 
@@ -44,6 +47,8 @@ def arc_lines(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 FULL_SCALE = 65535
+READ_OUT = 20.0
+"""Seconds between the end of an exposure and the next."""
 
 
 @attrs.frozen
@@ -119,6 +124,7 @@ def expose(
         drift = rng.normal(0, 1.5) if detector.overscan else 0.0
         raw += drift + rng.normal(0, detector.read_noise / detector.gain, raw.shape)
         raw = raw.round().clip(0, FULL_SCALE)
+    begun = datetime(2026, 1, 1) + number * timedelta(minutes=math.ceil((seconds + READ_OUT) / 60))
     cards = {
         "OBJECT": f"simulated {kind}",
         "IMAGETYP": kind,
@@ -126,7 +132,7 @@ def expose(
         "GAIN": (detector.gain, "[electron/adu]"),
         "RDNOISE": (detector.read_noise, "[electron]"),
         "SATURATE": (FULL_SCALE, "[adu]"),
-        "DATE-OBS": f"2026-01-01T{number // 60 % 24:02d}:{number % 60:02d}:00.000",
+        "DATE-OBS": begun.isoformat(timespec="milliseconds"),
     }
     if detector.overscan:
         cards["BIASSEC"] = f"[{width + 1}:{width + detector.overscan},1:{height}]"
