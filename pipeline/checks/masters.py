@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
@@ -217,4 +218,16 @@ def _response(rows: Beside) -> Iterator[Note]:
         left = f"{(1 - times) * level:.4g} {unit}"
         words = f"{shown}: a pedestal of about {left} is left in it, or the flat does not fit it"
         mend = "are its bias and dark of the same mode, and the flat of the same set-up?"
-    yield rows.note(words, fact, mend, **figures)
+    yield rows.note(words + _pier_sides(rows), fact, mend, **figures)
+
+
+def _pier_sides(rows: Beside) -> str:
+    """Say that a response which does not fit was taken with the telescope on the other side of its pier.
+
+    By itself that is no fault: the camera of a German mount turns with its telescope.
+    """
+    for (key,) in PIER_SIDE:
+        here, there = rows.image.header.get(key), rows.master.header.get(key)
+        if here and there and here != there:
+            return f"; it was taken on the pier side {here}, the flat on {there}: is one of them to be turned?"
+    return ""

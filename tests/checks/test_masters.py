@@ -12,6 +12,7 @@ from made_steps import on_disk
 from strategies import quick
 
 from pipeline import (
+    Cards,
     FrameSet,
     Image,
     MasterBias,
@@ -107,6 +108,18 @@ def test_a_dark_above_the_light_is_told():
 def test_a_response_that_the_light_does_not_show_is_told(light, state, said):
     (note,) = flat_fits(image_of(light, **state), FLAT.image)
     assert re.search(said, note.words)
+
+
+@pytest.mark.parametrize(("light", "sides", "said"), [
+    (np.full(SHAPE, 3000), ("WEST", "EAST"), True),
+    (np.full(SHAPE, 3000), ("WEST", "WEST"), False),
+    (3000 * RESPONSE, ("WEST", "EAST"), None),
+])  # fmt: skip
+def test_another_pier_side_is_told_only_of_a_flat_that_does_not_fit(light, sides, said):
+    here, there = ({"header": Cards.of({"PIERSIDE": side})} for side in sides)
+    light = attrs.evolve(image_of(light, bias=OUT, sigma=30.0), **here)
+    notes = flat_fits(light, attrs.evolve(FLAT.image, **there))
+    assert [("pier side WEST, the flat on EAST" in note.words) for note in notes] == ([] if said is None else [said])
 
 
 @pytest.mark.parametrize(("step", "values"), [
