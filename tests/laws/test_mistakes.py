@@ -57,7 +57,7 @@ NOT_YET: dict[str, str] = {
 IN_BOTH_WAYS = ("broad_band", "darks_warmer", "flats_cropped")
 """Cases that a quick run reduces by the ten lines too; a slow one does so with all."""
 
-QUICK = 4
+QUICK = 5
 """A quick run takes one in so many cases of each area, a slow one all."""
 
 
