@@ -385,7 +385,8 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
     bright = together = pixels = 0
     for block in frames.blocks:
         level = np.median(block, axis=0)
-        noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(np.diff(level, axis=1)))) / math.sqrt(2)
+        steps = [np.nanmedian(np.abs(np.diff(level, axis=axis))) for axis in (0, 1) if level.shape[axis] > 1]
+        noise = MAD_TO_SIGMA * float(min(steps)) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
         high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
         beside = np.zeros_like(high)
         beside[:, 1:] |= high[:, :-1]

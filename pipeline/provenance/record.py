@@ -22,7 +22,7 @@ from pipeline.fits.write import write_json
 from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import StepRecord
-from pipeline.records.note import Note
+from pipeline.records.note import KINDS, Note
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
@@ -139,6 +139,22 @@ def notes_as_json(notes: Iterable[Note]) -> list[dict[str, Any]]:
         }
         for note in notes
     ]
+
+
+def notes_from_json(listed: Iterable[dict[str, Any]]) -> tuple[Note, ...]:
+    """Read notes back that :func:`notes_as_json` wrote; figures that were not finite are NaN."""
+    return tuple(
+        Note(
+            one["words"],
+            KINDS[one["kind"]][0],
+            frames=one["frames"],
+            mend=one["mend"],
+            at_command=one["at_command"],
+            figures=((name, math.nan if size is None else size) for name, size in one["figures"].items()),
+            fact=one["fact"],
+        )
+        for one in listed
+    )
 
 
 def _input(kind: str, source: FitsSource, folder: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ import numpy as np
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
-from pipeline.provenance.record import notes_as_json
+from pipeline.provenance.record import notes_as_json, notes_from_json
+from pipeline.records.note import Note
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
@@ -120,6 +121,12 @@ def is_done(product: Path, made: MadeOf) -> bool:
     """Tell whether a product is there whole, and made of just this."""
     record = _record_at(record_beside(product))
     return record is not None and record.get("address") == made.address and _as_written(product, record)
+
+
+def notes_beside(product: Path) -> tuple[Note, ...]:
+    """Give the notes of a product that its record keeps."""
+    record = _record_at(record_beside(product))
+    return notes_from_json(record.get("notes", ())) if record else ()
 
 
 def check_replaceable(product: Path, made: MadeOf, *, replace: bool) -> None:

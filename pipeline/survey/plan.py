@@ -38,6 +38,7 @@ from pipeline.provenance.up_to_date import (
     content_key,
     is_done,
     made_otherwise,
+    notes_beside,
     record_beside,
 )
 from pipeline.records.frames import FrameSet, Image, Location
@@ -160,9 +161,10 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
             todo = [task for task in tasks if survey.force or not done_already(task)]
             for task in todo:
                 _check_output(task, filelist, survey)
+        there = tuple(task.output for task in tasks if task.output and task not in todo)
+        notes += (note for path in there for note in notes_beside(path))
     except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
         return NightPlan(filelist, error=error)
-    there = tuple(task.output for task in tasks if task.output and task not in todo)
     wanted = todo if any(task.output for task in todo) else []
     return NightPlan(filelist, tuple(wanted), there, tuple(notes))
 

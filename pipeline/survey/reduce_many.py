@@ -26,8 +26,8 @@ OnFinished = Callable[["Outcome", int, int], None]
 class Outcome:
     """What became of a night: products written, products that were there already, and what there is to say.
 
-    ``notes`` are what had to be assumed, ``said`` what was done to the products; ``errors`` are empty where all went
-    well.
+    ``notes`` are what had to be assumed, of products that were there too, ``said`` what was done to the products;
+    ``errors`` are empty where all went well.
     """
 
     filelist: Path

@@ -177,10 +177,14 @@ def lamp(c):
     ]
 
 
+def crowded(c):
+    return "arc", [c.frame(100 + 2e4 * sum(np.exp(-((c.x - at) ** 2) / 5) for at in range(2, 120, 6)))]
+
+
 HONEST = [wandering, steady, cut_off, stepped, alike, alone, cirrus, dusk, seeing, dithered, moonrise, empty, floats]
 
 
-@pytest.mark.parametrize("night", [*HONEST, fading, lamp])
+@pytest.mark.parametrize("night", [*HONEST, fading, lamp, crowded])
 @given(SEEDS)
 def test_honest_nights_are_not_accused(night, seed):
     kind, frames = night(Camera(seed))

@@ -1,19 +1,24 @@
 """Notes stay with what they are about: in its header, read back from a file, in its record, in its report."""
 
 import json
+import math
 import tempfile
 from pathlib import Path
 
 import attrs
 import numpy as np
+import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from small_nights import write_nights
 
-from pipeline import Image, attach_header, open_frame, write
+from pipeline import Image, attach_header, make_masters, open_frame, read_night, reduce, running, write
 from pipeline.headers.fits_standard import printable
-from pipeline.provenance.record import notes_as_json
+from pipeline.headers.history_entries import entries_in
+from pipeline.provenance.record import notes_as_json, notes_from_json
 from pipeline.records.note import KINDS, Note
+from pipeline.simulation.simulate import Counts
 
 WORDS = st.text(max_size=12) | st.sampled_from(["σ² = 3 × é", "it says 'yes' & no", "word " * 40, "x" * 200])
 NOTES = st.lists(
@@ -57,17 +62,12 @@ def test_a_written_product_holds_each_note_counts_them_and_gives_them_back(notes
 
 
 @given(notes=NOTES)
-def test_a_record_holds_all_of_each_note(notes):
+def test_a_record_holds_all_of_each_note_and_gives_it_back(notes):
+    def as_json_holds_it(note):
+        return attrs.evolve(note, figures=[(n, size if math.isfinite(size) else math.nan) for n, size in note.figures])
+
     kept = json.loads(json.dumps(notes_as_json(notes), allow_nan=False))
-    assert len(kept) == len(notes)
-    for note, data in zip(notes, kept, strict=True):
-        for name in ("kind", "words", "mend", "at_command", "fact"):
-            assert data[name] == getattr(note, name)
-        assert tuple(data["frames"]) == note.frames
-        assert list(data["figures"]) == [name for name, _ in note.figures]
-        assert [size for size in data["figures"].values() if size is not None] == [
-            size for _, size in note.figures if np.isfinite(size)
-        ]
+    assert notes_from_json(kept) == tuple(map(as_json_holds_it, notes))
 
 
 def test_a_quiet_product_counts_none():
@@ -79,3 +79,21 @@ def test_notes_of_a_product_taken_up_in_memory_are_not_entered_twice():
     again = attach_header(Image.of(product))
     assert again.header.get("NNOTES") == 1
     assert [note.found for note in again.notes] == ["a.fits: is dark"]
+
+
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_notes_of_a_written_master_are_those_of_a_later_night(tmp_path, kind):
+    counts = Counts(bias=3, dark=2, flat=3, light=1, arc=0)
+    (first,) = write_nights(tmp_path / "first", 1, counts=counts)
+    (later,) = write_nights(tmp_path / "later", 1, counts=counts)
+    assert reduce(read_night(later)).notes == ()
+    fits.setval(first.parent / "raw" / f"{kind}_01.fits", "GAIN", value=0.3)
+    with running(on_note=lambda _: None):
+        master = getattr(make_masters(read_night(first)), kind)
+        write(master, tmp_path / f"{kind}.fits")
+    raw = [line for line in later.read_text().splitlines() if not line.startswith(kind)]
+    later.write_text("\n".join([*raw, f"{kind}, {tmp_path / kind}.fits"]))
+    image = reduce(read_night(later))
+    (note,) = (note for note in master.image.notes if "gain" in note.words)
+    assert (note.category, note.found) in [(other.category, other.words) for other in image.notes]
+    assert entries_in(image.header, "NOTE").count(note.entry) == 1

@@ -14,6 +14,7 @@ from astropy.io import fits
 from small_nights import borrow_biases, contents, write_nights
 
 from pipeline import (
+    Note,
     Survey,
     combine,
     each,
@@ -98,9 +99,15 @@ def test_assumptions_are_refused_there_too(client, nights):
     nights[0].write_text("\n".join(lines))
     noted, plain = reduce_many(nights[:2], Survey(), client=client)
     assert any("no bias" in note.words for note in noted.notes)
-    assert plain.notes == ()
-    strict = reduce_many(nights[:1], Survey(strict=True, force=True), client=client)
-    assert {type(error) for error in strict[0].errors} == {errors.AssumptionWarning}
+    assert not any("no bias" in note.words for note in plain.notes)
+    (strict,) = reduce_many(nights[:1], Survey(strict=True, force=True), client=client)
+    assert {type(error) for error in strict.errors} == {errors.AssumptionWarning}
+    assert {error.note for error in strict.errors} <= set(noted.notes)  # its data came along
+    (here,) = reduce_many(nights[:1], Survey(force=True))
+    (there,) = reduce_many(nights[:1], client=client)  # done, and read from its record
+    assert all(isinstance(note, Note) for note in noted.notes)
+    assert noted.notes == here.notes
+    assert set(there.notes) == set(here.notes)
 
 
 def test_a_worker_that_dies_costs_nothing(nights, tmp_path):

@@ -1,6 +1,7 @@
 """Many nights in this process: what is made, once; what is left alone; what is told of bad nights."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from astropy.io import fits
@@ -9,7 +10,7 @@ from small_nights import borrow_biases, content, contents, write_nights
 import pipeline.provenance.up_to_date
 import pipeline.survey.reduce_many
 import pipeline.survey.tasks
-from pipeline import Recipe, Survey, errors, reduce_many
+from pipeline import Note, Recipe, Survey, errors, reduce_many
 from pipeline.cli.main import main
 from pipeline.fits.atomic import Draft
 
@@ -31,6 +32,16 @@ def made(monkeypatch):
 
     monkeypatch.setattr(pipeline.survey.tasks, "run_task", counted)
     return kinds
+
+
+def without_biases(*filelists):
+    for filelist in filelists:
+        lines = [line for line in filelist.read_text().splitlines() if not line.startswith("bias")]
+        filelist.write_text("\n".join(lines))
+
+
+def lacks_bias(notes):
+    return any("no bias" in note.words for note in notes)
 
 
 def times(folder):
@@ -196,14 +207,35 @@ def test_a_frame_that_changes_after_its_list_was_read_is_told_of(nights, monkeyp
 
 
 def test_strict_refuses_assumptions_and_notes_are_handed_over(nights, tmp_path):
-    for filelist in nights[:2]:
-        lines = [line for line in filelist.read_text().splitlines() if not line.startswith("bias")]
-        filelist.write_text("\n".join(lines))
+    without_biases(*nights[:2])
     outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "a"))
-    assert [bool(outcome.notes) for outcome in outcomes] == [True, True, False]
+    assert [lacks_bias(outcome.notes) for outcome in outcomes] == [True, True, False]
     strict = reduce_many(nights, Survey(output_dir=tmp_path / "b", strict=True))
     assert [{type(e) for e in outcome.errors} for outcome in strict] == [{errors.AssumptionWarning}] * 2 + [set()]
     assert [len(outcome.written) for outcome in strict] == [0, 0, 2]
+
+
+def test_products_that_are_there_bring_the_notes_of_their_records(nights):
+    without_biases(nights[0])
+    first, second = reduce_many(nights[:2])
+    assert [lacks_bias(first.notes), lacks_bias(second.notes)] == [True, False]
+    assert all(isinstance(note, Note) for note in first.notes)
+    again = reduce_many(nights[:2])
+    assert [len(outcome.there) for outcome in again] == [2, 2]
+    assert [set(outcome.notes) for outcome in again] == [set(first.notes), set(second.notes)]
+
+
+def test_threads_have_each_the_notes_of_their_own_nights(nights, tmp_path):
+    without_biases(nights[0], nights[2])
+
+    def reduced(number, folder):
+        (outcome,) = reduce_many([nights[number // 2]], Survey(output_dir=tmp_path / folder, strict=number % 2 == 1))
+        return outcome.notes, [str(error) for error in outcome.errors]
+
+    alone = [reduced(number, f"alone{number}") for number in range(6)]
+    assert [lacks_bias(notes) for notes, _ in alone[::2]] == [True, False, True]
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(lambda number: reduced(number, f"thread{number}"), range(6))) == alone
 
 
 def test_two_products_of_one_name_are_refused_before_anything_is_done(nights, tmp_path):
