@@ -41,7 +41,7 @@ def test_what_stands_side_by_side_does_not_run_together(one, other):
         Recipe(method="median"),
         Recipe(clip=None),
         Recipe(clip=Clip(low=5.000001)),
-        Recipe(overscan=False),
+        Recipe(overscan=None),
         Recipe(saturation=60_000.0),
     ],
     ids=repr,
