@@ -6,6 +6,7 @@ import subprocess
 import warnings
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
 from unusual_files import FILES, READ
 
-from pipeline import Cards, Image, attach_header, open_frame, write
+from pipeline import Cards, Image, Note, attach_header, open_frame, write
 from pipeline.errors import FileWarning, HeaderError, ShapeError
 from pipeline.headers.cards import COMMENTARY, keyword_of
 from pipeline.headers.fits_standard import check_card, printable
@@ -360,6 +361,21 @@ def test_fitsverify_is_silent_about_broken_raw_cards(tmp_path):
     assert_verified(
         [product(Cards(text("\n".join(lines)))) for lines in [*([line] for line in BROKEN), *columns]], tmp_path
     )
+
+
+@fitsverify
+def test_fitsverify_is_silent_about_notes_in_any_words(tmp_path):
+    words = [
+        "σ² = 3 × é — “größer” ″ 漢字 🌌",
+        *("x" * length for length in (70, 71, 72, 73, 300)),
+        "a\nb\x00c",
+        "it's = 'y",
+    ]
+    said = tuple(Note(each, frames=(f"größe_漢字_{'y' * 60}.fits",)) for each in words)
+    image = Image.of(np.ones((2, 3)), name="größe_漢字.fits")
+    made = attach_header(attrs.evolve(image, said=said))
+    assert made.header.get("NNOTES") == len(said)
+    assert_verified([made], tmp_path)
 
 
 @fitsverify
