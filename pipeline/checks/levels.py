@@ -78,13 +78,15 @@ class Compared:
     blocks: tuple[Array, ...]
 
     @classmethod
-    def of(cls, kind: str, names: Sequence[str], sampled: Sampled) -> Compared:
-        """Take as many of the sampled pixels as are enough."""
+    def of(cls, kind: str, names: Sequence[str], sampled: Sampled) -> Compared | None:
+        """Take as many of the sampled pixels as are enough; None where too few are good in all frames."""
         count, enough = len(names), LOOKED_AT.get(kind, LOOKED_AT_OF_STARS)
         pixels = sum(block[0].size for block in sampled.blocks)
         stack = np.concatenate([block.reshape(count, -1) for block in sampled.blocks], axis=1)
         stack = stack[:, :: max(1, pixels // enough) | 1]
         stack = stack[:, np.isfinite(stack).all(axis=0)]
+        if stack.shape[1] < FEW_PIXELS:
+            return None
         adjoining = sampled.columns.size > 2 and int(sampled.columns[1] - sampled.columns[0]) == 1
         blocks = sampled.blocks[:: max(1, pixels // enough)] if adjoining else []
         return cls(kind, tuple(names), stack, _others(stack), _noise_of(stack), tuple(blocks))
@@ -107,7 +109,7 @@ def odd_frames(kind: str, names: Sequence[str], sampled: Sampled) -> tuple[Note,
     :param sampled: rows of all frames, NaN where a value is bad.
     """
     frames = Compared.of(kind, names, sampled)
-    if frames.stack.shape[1] < FEW_PIXELS:
+    if frames is None:
         return ()
     checks = [_stuck_bits, _without_lines]
     if len(names) > 1:

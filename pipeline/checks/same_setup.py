@@ -109,6 +109,12 @@ def _telescope(cards: Cards, keyword: str) -> Value:
     return None if isinstance(value, str) and re.search(r"->|ASCOM|DRIVER|SIMULATOR|INDI|MOUNT", value) else value
 
 
+def _name(cards: Cards, keyword: str) -> Value:
+    """Give a name in capitals, without what it is spelt with: NGC 188 is NGC188."""
+    value = _plain(cards, keyword)
+    return re.sub(r"[\s_-]", "", value) if isinstance(value, str) else value
+
+
 @attrs.frozen
 class SharedSetting:
     """Something that frames of some kinds should share, and the keywords that tell of it.
@@ -226,7 +232,11 @@ SHARED_SETTINGS = (
 """What is compared of frames that are reduced together: what the keyword tables know of how the instrument was set."""
 
 TARGET = SharedSetting(
-    "target", (("OBJECT",),), LIGHTS, mend="put each target in a list of its own, or reduce lights one by one"
+    "target",
+    (("OBJECT",),),
+    LIGHTS,
+    read=_name,
+    mend="put each target in a list of its own, or reduce lights one by one",
 )
 POINTED_SETTINGS = (
     TARGET,

@@ -95,10 +95,16 @@ def _unknown(cards: Cards, keyword: str) -> bool:
 
 def temperature_from(cards: Cards, keyword: str) -> float | None:
     """Give the temperature of the detector in °C that one card says; None where it says none."""
-    value = number(cards.get(keyword)).value
+    said = cards.get(keyword)
+    words = re.fullmatch(r"(.*\d)\s*(?:deg)?\s*([CK])", said.strip()) if isinstance(said, str) else None
+    value = number(words[1] if words else said).value
     if value == UNKNOWN_TEMPERATURE:
         return None
-    kelvin = value > HOTTEST or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(keyword).lower())
+    kelvin = (
+        value > HOTTEST
+        or (words and words[2] == "K")
+        or re.search(r"\[k\]|\(k\)|kelvin", cards.comment(keyword).lower())
+    )
     celsius = value - 273.15 if kelvin else value
     return celsius if -273.15 <= celsius <= HOTTEST else None
 

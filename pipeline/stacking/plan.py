@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 import numpy as np
+from toolz import groupby
 
 from pipeline.checks.ceilings import much_saturated
 from pipeline.checks.levels import odd_frames
@@ -18,6 +19,7 @@ from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.arrays import FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
+from pipeline.stacking.compatibility import seconds_of
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import frames_carry_variance, sample_rows
 from pipeline.stacking.weights import carried_variances, inverse, scattered_variances
@@ -182,9 +184,12 @@ def plan_of(
 
 def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled) -> None:
     """Say what the sampled rows tell to be wrong with frames."""
-    names = [frame.name for frame in frames]
-    for note in (*much_saturated(frames, sampled.saturated), *odd_frames(frames[0].kind, names, sampled)):
-        say(note)
+    say(*much_saturated(frames, sampled.saturated))
+    by_exposure = groupby(lambda place: seconds_of(frames[place]), range(len(frames)))
+    for places in by_exposure.values():  # what grows with time differs with it
+        alone = len(by_exposure) > 1
+        some = attrs.evolve(sampled, blocks=[block[places] for block in sampled.blocks]) if alone else sampled
+        say(*odd_frames(frames[0].kind, [frames[place].name for place in places], some))
 
 
 def _check_clip(clip: Clip, frames: int) -> None:
