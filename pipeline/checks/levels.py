@@ -28,6 +28,9 @@ APART_SIGMA, APART_FRACTION = 5.0, 0.002
 """Bias and dark frames lie apart from so many times the noise of a pixel, and such a part of their level, up: less is
 the wander of an amplifier."""
 
+ROUNDING = 0.3
+"""The noise of whole numbers is no less, 1 / √12; of other steps so many times a step."""
+
 OTHER_CONTRAST = {"light": 1.45, "arc": 2.0}
 """Such a factor in the contrast of stars, with a level that changes the same way, is another exposure, or clouds that
 are not thin; lamps warm up."""
@@ -165,14 +168,17 @@ def _apart(frames: Compared) -> Iterator[Note]:
     """Find bias and dark frames of other levels: they have one, but for the wander of their amplifier."""
     if frames.kind not in ("bias", "dark"):
         return
-    levels = np.median(frames.stack, axis=1)
-    offsets, noise = levels - np.median(levels), frames.sigma
+    middle = np.sort(frames.stack, axis=1)[:, frames.stack.shape[1] // 4 : -(frames.stack.shape[1] // 4)]
+    levels = middle.mean(axis=1)  # unlike a median it is no whole number
+    offsets = levels - np.median(levels)
+    steps = np.diff(np.unique(frames.stack))  # of a converter; of floats they are next to nothing
+    noise = max(frames.sigma, ROUNDING * float(steps.min()) if steps.size else 0.0)
     allowed = max(APART_SIGMA * noise, APART_FRACTION * abs(float(np.median(levels))))
     span = float(np.ptp(offsets))
     if span <= allowed:
         return
-    steps = np.diff(offsets)
-    drifts = steps.size > 1 and (bool((steps > 0.05 * span).all()) or bool((steps < -0.05 * span).all()))
+    rises = np.diff(offsets)
+    drifts = rises.size > 1 and (bool((rises > 0.05 * span).all()) or bool((rises < -0.05 * span).all()))
     off = np.abs(offsets) > 0.5 * allowed
     few = not drifts and 0 < np.count_nonzero(off) < off.size / 2
     how = "they drift from frame to frame" if drifts else "it is lit, or set otherwise" if few else "the level jumps"
@@ -193,6 +199,9 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
     noise, most = frames.sigma, OTHER_CONTRAST[frames.kind]
     levels, others = np.median(frames.stack, axis=1), np.median(frames.others, axis=1)
     contrast = np.array([_contrast(*pair, noise) for pair in zip(frames.stack, frames.others, strict=True)])
+    back = np.array([_contrast(*pair, noise) for pair in zip(frames.others, frames.stack, strict=True)])
+    moved = (contrast < 1 / most) & (back < 1 / most)  # each is dark where the other is bright: that tells no exposure
+    contrast[moved] = math.nan
     up = np.sign(levels - others) * (np.abs(levels - others) > APART_SIGMA * noise)
     with np.errstate(invalid="ignore", divide="ignore"):
         together = ((contrast > most) & (up > 0)) | ((contrast < 1 / most) & (up < 0))
@@ -226,7 +235,7 @@ def _contrast(frame: Array, others: Array, noise: float) -> float:
 
 def _noisy(frames: Compared) -> Iterator[Note]:
     """Find a frame that was read in another mode, or one of a lit kind whose numbers are no image at all."""
-    usual = np.maximum(_rest(frames.noise), 0.3)  # rounding has no less
+    usual = np.maximum(_rest(frames.noise), ROUNDING)
     if frames.kind in NOISIER:
         odd = frames.noise > NOISIER[frames.kind] * usual
     else:

@@ -39,13 +39,14 @@ GONE = 0.3
 
 @attrs.frozen(eq=False, repr=False)
 class Beside:
-    """Some rows of an image, and those of a master as they are to be taken out of it: NaN where either is bad."""
+    """Some rows of an image, and those of a master as they are to be taken out, ``times`` its own; NaN where bad."""
 
     image: Image
     master: Image
     seen: FloatArray
     taken: FloatArray
     noise: float | None
+    times: float = 1.0
 
     @property
     def left(self) -> FloatArray:
@@ -102,7 +103,7 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     if np.isfinite(rows).sum() < FEWEST_PIXELS:
         return None
     known = float(np.median(noise)) if noise else _noise_found(master)
-    return Beside(image, master, rows, np.concatenate(taken), known)
+    return Beside(image, master, rows, np.concatenate(taken), known, times)
 
 
 def _noise_found(master: Image) -> float | None:
@@ -120,7 +121,8 @@ def _levels(rows: Beside) -> Iterator[Note]:
     level, out = float(np.median(seen)), float(np.median(taken))
     kind, unit = rows.master.kind, rows.image.state.unit
     flat = float(np.ptp(taken)) == 0
-    if not flat and taken.min() > 0 and taken.max() <= 1 < level / APART and np.ptp(taken) < out:
+    highest = float(taken.max()) / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit
+    if not flat and taken.min() > 0 and highest <= 1 < level / APART and np.ptp(taken) < out:
         yield rows.note(
             f"its {kind} {rows.master.short_name} holds values from 0 to 1 ({out:.3g} on average), where its own level "
             f"is {level:.4g} {unit}: another unit or scale",

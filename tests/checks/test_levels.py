@@ -53,6 +53,10 @@ def lit(c, f):
     f[2] = f[2] + 60
 
 
+def quiet_but_lit(c, f):
+    f[:] = [np.rint(1000.4 + c.rng.normal(0, 0.3, SHAPE) + 4 * (i == 3)) for i in range(5)]
+
+
 def first_high(c, f):
     f[0] = f[0] + 200
 
@@ -94,6 +98,7 @@ def stuck(c, f):
     [
         ("bias", lit, "level", "2"),
         ("bias", first_high, "level", "0"),
+        ("bias", quiet_but_lit, "level", "3"),
         ("bias", noisy, "noise", "1"),
         ("light", short, "light", "1"),
         ("light", capped, "light", "0"),
@@ -181,7 +186,16 @@ def crowded(c):
     return "arc", [c.frame(100 + 2e4 * sum(np.exp(-((c.x - at) ** 2) / 5) for at in range(2, 120, 6)))]
 
 
+def quiet(c):
+    return "bias", [np.rint(1000.4 + wander + c.rng.normal(0, 0.15, SHAPE)) for wander in (0, 0.2, -0.1, 0.1, 0)]
+
+
+def dithered_under_a_moon(c):
+    return "light", [c.frame(np.roll(c.field(sky), shift, axis=(0, 1))) for sky, shift in ((2000, 0), (2500, 17))]
+
+
 HONEST = [wandering, steady, cut_off, stepped, alike, alone, cirrus, dusk, seeing, dithered, moonrise, empty, floats]
+HONEST += [quiet, dithered_under_a_moon]
 
 
 @pytest.mark.parametrize("night", [*HONEST, fading, lamp, crowded])
@@ -189,6 +203,19 @@ HONEST = [wandering, steady, cut_off, stepped, alike, alone, cirrus, dusk, seein
 def test_honest_nights_are_not_accused(night, seed):
     kind, frames = night(Camera(seed))
     assert said(kind, frames) == ()
+
+
+@pytest.mark.parametrize("values", [np.full(SHAPE, np.nan), np.ones((1, 1)), np.ones((2, 2))])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_images_without_enough_good_pixels_say_nothing(values, count):
+    assert combine(FrameSet(Image.of(values, kind="light", exposure=1.0) for _ in range(count))).notes == ()
+
+
+@given(SEEDS)
+def test_of_two_lights_that_of_another_exposure_is_said(seed):
+    camera = Camera(seed)
+    (note,) = said("light", [camera.frame(camera.field()), camera.frame(camera.field() / 3)])
+    assert note.fact == "light frames: light"
 
 
 @given(SEEDS)

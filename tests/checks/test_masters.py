@@ -82,6 +82,16 @@ def test_a_bias_in_another_scale_is_told():
     assert "its bias bias.fits holds values from 0 to 1 (0.0153 on average)" in note.found
 
 
+@pytest.mark.parametrize("times", [1 / 400, 1.0, 5.0])
+def test_little_taken_of_a_long_dark_is_no_other_unit_and_a_dark_in_another_unit_is(times):
+    dark = 100 + COLUMNS + 0 * HOT
+    said = [
+        "from 0 to 1" in "".join(words(dark_fits(image_of(30_000 + COLUMNS), Image.of(values, kind="dark"), times)))
+        for values in (dark, dark / 65535)
+    ]
+    assert said == [False, True]
+
+
 def test_a_copy_of_the_bias_is_told():
     (note,) = bias_fits(attrs.evolve(BIAS.image, kind="dark"), BIAS.image)
     assert "has the same pixels as its bias" in note.found
