@@ -39,6 +39,9 @@ LOOKED_AT = 2**16
 STRIPS, IN_STRIPS = 4, 2**14
 """Of larger ones so many strips of rows, that hold so many pixels together."""
 
+FEWEST = 1000
+"""In fewer pixels many equal ones may be chance."""
+
 FEW_SATURATED = 5
 """So few saturated pixels are flagged without a word: hot pixels, or a cosmic ray."""
 
@@ -61,9 +64,9 @@ def ceiling_of_type(cards: Cards) -> float:
 def ceiling_of_values(values: Array) -> float:
     """Give the value at which values end all at once; infinite where they tail off, as noise and starlight do.
 
-    >>> ceiling_of_values(np.array([0.0, 10.0, 20.0, 30.0] + 9 * [40.0]))
-    40.0
-    >>> ceiling_of_values(np.array(9 * [0.0, 10.0, 20.0, 30.0, 40.0]))
+    >>> ceiling_of_values(np.minimum(np.arange(2000.0), 1500))
+    1500.0
+    >>> ceiling_of_values(np.arange(2000.0) % 50)
     inf
     """
     top = values.max(initial=-math.inf)
@@ -76,6 +79,8 @@ def ceiling_of_values(values: Array) -> float:
     if pile < (KNOWN_PILE if known else PILE):
         return math.inf
     below = values[values < top]
+    if not known and values.size < FEWEST:
+        return math.inf
     if not known and np.unique(below[: 4 * LOOKED_AT]).size < STRIPS:  # masks, and other things of a few numbers
         return math.inf
     nearest = min(below.size, max(32, 4 * pile))

@@ -58,6 +58,9 @@ SMEARED, SMEARED_SIGMA = 0.01, 6.0
 LIT_COLUMN = 10.0
 """Columns are looked at whose light differs from the next one's by so many times the noise of its mean."""
 
+FEWEST_OF_LINES = 1000
+"""Fewer pixels may miss the lines of a lamp."""
+
 LINES_TOGETHER = 0.2
 """Bright pixels are lines where more than this part of them have a bright neighbour: hot pixels stand alone."""
 
@@ -256,7 +259,8 @@ def _partly_dead(frames: Compared) -> Iterator[Note]:
     """Find a frame of which a part holds one value, where others hold an image."""
     if not frames.blocks:
         return
-    top = np.max([np.nanmax(block, axis=(1, 2)) for block in frames.blocks], axis=0)[:, None, None]  # saturated
+    tops = [np.fmax.reduce(block.reshape(len(block), -1), axis=1) for block in frames.blocks]
+    top = np.fmax.reduce(tops)[:, None, None]  # saturated
     alike = [((np.diff(block, axis=2) == 0) & (block[:, :, 1:] < top)).mean(axis=(1, 2)) for block in frames.blocks]
     share = np.mean(alike, axis=0)
     odd = share > CONSTANT + 2 * _rest(share)
@@ -358,6 +362,11 @@ def _beside(frame: Array, row: Array, column: Array, height: Array) -> Array:
     return np.stack([above[row, column + step] / height for step in (-2, -1, 0, 1, 2)])
 
 
+def _middle_of(values: Array) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if good.size else math.nan
+
+
 def _smeared(frames: Compared) -> Iterator[Note]:
     """Find a light that was read with the shutter open: the light of each column lies on the whole column."""
     if frames.kind != "light" or not frames.blocks:
@@ -365,8 +374,13 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     stack = np.concatenate(frames.blocks, axis=1)
     odd, most = np.zeros(len(stack), bool), 0.0
     compared = _others(stack)
+    if not np.isfinite(compared[0]).any():
+        return
     for i, others in enumerate(compared):
-        shown = np.where(np.isfinite(others), others, np.nanmedian(others[0]))
+        level, usual = _middle_of(stack[i]), _middle_of(others)
+        if not abs(level - usual) < 0.5 * abs(usual):
+            continue  # capped, or exposed otherwise: that is said
+        shown = np.where(np.isfinite(others), others, usual)
         light = np.diff(shown.mean(axis=0) - _median(shown))
         more = np.diff(_median(np.nan_to_num(stack[i] - others)))
         telling = np.abs(light) > LIT_COLUMN * frames.sigma / math.sqrt(stack.shape[1])
@@ -396,6 +410,8 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
     bright = together = pixels = 0
     for block in frames.blocks:
         level = np.median(block, axis=0)
+        if not np.isfinite(level).any():
+            continue
         steps = [np.nanmedian(np.abs(np.diff(level, axis=axis))) for axis in (0, 1) if level.shape[axis] > 1]
         noise = MAD_TO_SIGMA * float(min(steps)) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
         high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
@@ -405,6 +421,8 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
         beside[1:] |= high[:-1]
         beside[:-1] |= high[1:]
         bright, together, pixels = bright + high.sum(), together + (high & beside).sum(), pixels + high.size
+    if pixels < FEWEST_OF_LINES or not np.ptp(frames.stack):
+        return
     if together <= max(LINES_TOGETHER * bright, 4):
         yield frames.note(
             np.ones(len(frames.names), bool),

@@ -70,7 +70,7 @@ def test_what_is_read_as_stored_is_the_detectors_whole_numbers_and_the_rest_refu
 
 def test_a_ceiling_is_where_a_waiting_step_will_flag(sources):
     levels = {way: source.ceiling for way, (source, _) in sources.items()}
-    assert levels.pop("flagging step") == 1e6
+    assert levels.pop("flagging step") == 65535  # the type's, below the level that was asked for
     assert set(levels.values()) == {math.inf}
 
 

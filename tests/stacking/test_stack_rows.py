@@ -7,8 +7,21 @@ from hypothesis import given
 from made_frames import on_disk
 from strategies import clips, frames_of, kinds, methods, quick, stacks
 
-from pipeline import Clip, Flag, FrameSet, Image, Noise, combine, each, flag_saturated, open_frame, pipe, subtract_bias
-from pipeline.errors import AssumptionWarning, FrameError
+from pipeline import (
+    Clip,
+    Flag,
+    FrameSet,
+    Image,
+    MasterBias,
+    Noise,
+    combine,
+    each,
+    flag_saturated,
+    open_frame,
+    pipe,
+    subtract_bias,
+)
+from pipeline.errors import FrameError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -43,10 +56,10 @@ def test_steps_to_neighbours_are_those_of_scaled_frames(tmp_path):
     scene = 100 + 400 * np.exp(-((np.arange(30) - 15) ** 2) / 18)[None] * np.ones((20, 1))
     frames = FrameSet(Image.of(rng.poisson(scene * t / 10).astype(np.uint16), exposure=t) for t in (10.0, 20.0, 40.0))
     clip = Clip(low=3, high=3, noise=Noise(a=9.0, b=1.0, d=0.06))
+    none = MasterBias.of(Image.of(np.zeros((20, 30)), kind="bias"))
 
     def scaled(frames):
-        with pytest.warns(AssumptionWarning):
-            return combine(each(subtract_bias(bias=None))(frames), scale="exposure", clip=clip)
+        return combine(each(subtract_bias(bias=none))(frames), scale="exposure", clip=clip)
 
     memory, disk = scaled(frames), scaled(on_disk(tmp_path, frames))
     assert disk.found.rejected == memory.found.rejected

@@ -28,6 +28,6 @@ def test_a_noisy_frame_weighs_less_and_the_variance_says_so():
 
 
 def test_two_frames_do_not_tell_which_is_noisier():
-    with pytest.warns(VarianceWarning, match=r"light0\.fits and light1\.fits: two frames do not tell"):
+    with pytest.warns(VarianceWarning, match=r"light0\.fits and 1 more: two frames do not tell"):
         image = combine(frames_of(np.random.default_rng(1).normal(9, 1, (2, 9, 9))), clip=None, weights="variance")
     assert image.found.frames == 2
