@@ -29,7 +29,7 @@ from pipeline.cli.outputs import (
 )
 from pipeline.cli.step_options import add_core_steps, add_other_steps
 from pipeline.cli.terminal import printer_of
-from pipeline.compose.telling import collecting
+from pipeline.compose.telling import told_together
 from pipeline.errors import OutputError, SettingError, StepError
 from pipeline.fits.write import write, write_table
 from pipeline.night.masters import Masters, make_masters
@@ -114,7 +114,7 @@ def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     return (*options.figure, *([options.report] if options.report else []))
 
 
-@collecting()  # masters and lights may share a fact: it is told once
+@told_together()  # masters and lights may share a fact: it is told once
 def _reduce_one(options: argparse.Namespace) -> None:
     """Reduce one night: its lights to one product, or each to a product of its own, and its arcs."""
     recipe, say = recipe_of(options), printer_of(options)

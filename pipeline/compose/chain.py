@@ -12,7 +12,7 @@ from pipeline.compose.lazy import lazily
 from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
-from pipeline.compose.telling import collecting
+from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, is_frame
 
@@ -87,13 +87,19 @@ else:
 
 
 def _through(record: Any, functions: Sequence[Callable[[Any], Any]], *, into_frames: bool = False) -> Any:
-    """Pass a record through functions; each fact that they say is told once.
+    """Pass a record through functions; each fact that they say is told once, and kept.
+
+    A step keeps what is said in it.  What is said in another function belongs to the step around, or else goes on
+    with the record that the function gives.
 
     :param into_frames: the result goes into a FrameSet, which takes arrays too.
     """
-    with collecting():
+    with told_together():
         for place, function in enumerate(functions):
-            before, record = record, function(record)
+            before = record
+            with collecting() as said:
+                record = function(record)
+            record = keeping(said, record)
             goes_on = into_frames if place + 1 == len(functions) else into_frames or _is_ours(functions[place + 1])
             if goes_on and isinstance(before, Image | FrameSet) and not isinstance(function, Step | Stage):
                 _check_kept(function, before, record)
@@ -189,7 +195,7 @@ class Each:
         if not isinstance(frames, FrameSet):
             raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
         parts = _parts(self.step)
-        with collecting():
+        with told_together():
             return FrameSet(_run(frame, parts, len(frames)) for frame in frames)
 
     def __repr__(self) -> str:

@@ -23,9 +23,12 @@ from pipeline.records.note import Note, merged, names_of
 
 @attrs.frozen
 class _Call:
-    """A step or another call that runs: what it said itself, and what was said in the whole of the outermost call."""
+    """A step or another call that runs, and what was said in it.
 
-    own: list[Note]
+    ``own`` is the list of who keeps it, None where nobody does; ``every`` what the whole outermost call said.
+    """
+
+    own: list[Note] | None
     every: list[Note]
 
 
@@ -34,15 +37,33 @@ _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 @contextmanager
 def collecting() -> Iterator[list[Note]]:
-    """Collect what is said in this block, but for what blocks inside it collect; the outermost one tells it all.
+    """Collect what is said in this block, for who keeps it, but for what blocks inside it collect.
+
+    The outermost block tells it all.
+    """
+    said: list[Note] = []
+    with _telling(said):
+        yield said
+
+
+@contextmanager
+def told_together() -> Iterator[None]:
+    """Tell each fact of this block once; what is said in it belongs to the step around it, if there is one.
 
     Also a decorator, for functions that are no stages.
     """
+    around = _call.get()
+    with _telling(None if around is None else around.own):
+        yield
+
+
+@contextmanager
+def _telling(own: list[Note] | None) -> Iterator[None]:
     outer = _call.get()
-    call = _Call([], [] if outer is None else outer.every)
+    call = _Call(own, [] if outer is None else outer.every)
     token = _call.set(call)
     try:
-        yield call.own
+        yield
     except BaseException:
         if outer is None:
             with suppress(PipelineWarning):  # made an error by a filter: what went wrong first goes before it
@@ -70,8 +91,19 @@ def say(*notes: Note) -> None:
     if call is None:
         _tell(list(notes))
     else:
-        call.own.extend(notes)
         call.every.extend(notes)
+        if call.own is not None:
+            call.own.extend(notes)
+
+
+def keeping(notes: list[Note], record: Any) -> Any:
+    """Keep notes that were said already, outside of any step: the step around has them, or else the record."""
+    call = _call.get()
+    if call is not None and call.own is not None:
+        call.own.extend(notes)
+    elif notes and hasattr(record, "noted"):
+        return record.noted(notes)
+    return record
 
 
 def advise(words: str, category: type[PipelineWarning] = AssumptionWarning, *, of: Any = (), **more: Any) -> None:

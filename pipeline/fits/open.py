@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 from astropy.io import fits
 
-from pipeline.compose.telling import advise, collecting
+from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import FileWarning, FrameError, HeaderError, HeaderWarning
 from pipeline.fits.file_access import fault_in, opened, packing_of, reading
 from pipeline.fits.frame_source import FitsSource
@@ -55,7 +55,9 @@ def open_frame(
         return frame
     with collecting() as said:
         opened_frame = _opened(frame, frame.data, exposure_key, plane)
-    return attrs.evolve(opened_frame, said=(*notes_in(opened_frame.header), *merged(said)))
+        before = notes_in(opened_frame.header)
+        say(*before)  # what a product of ours had to assume, whoever takes it up assumes again
+    return attrs.evolve(opened_frame, said=merged((*before, *said)))
 
 
 def _opened(frame: Image, where: Location, exposure_key: str | None, plane: int | None) -> Image:

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 from toolz import groupby, unique
 
-from pipeline.compose.telling import advise, collecting
+from pipeline.compose.telling import advise, collecting, told_together
 from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineError, PipelineWarning
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.hdu import plane_number
@@ -161,7 +161,7 @@ def _identity(frame: Image) -> tuple[tuple[int, int, int], int | str, int | None
     return origin.signature, origin.hdu, origin.plane
 
 
-@collecting()
+@told_together()
 def read_night(
     path: str | Path, *, delimiter: str = ",", exposure_key: str | None = None, plane: int | None = None
 ) -> FrameSet:
@@ -207,7 +207,7 @@ def paths_of(frames: FrameSet) -> set[Path]:
     return {Path(frame.data.origin.path) for frame in frames if isinstance(frame.data, FitsSource)}
 
 
-@collecting()
+@told_together()
 def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
     """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
 

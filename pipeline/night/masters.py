@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.chain import chain, pipe
-from pipeline.compose.telling import collecting
+from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
@@ -49,7 +49,7 @@ def _calibrated_first(image: Image) -> bool:
     return len(before) == len(image.history) or went_through(before, subtract_bias)
 
 
-@collecting()
+@told_together()
 def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
     bias = master_bias(frames, recipe)

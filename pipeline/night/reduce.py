@@ -18,7 +18,7 @@ from typing import Literal
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.stage import stage
-from pipeline.compose.telling import advise, collecting
+from pipeline.compose.telling import advise, told_together
 from pipeline.errors import SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
@@ -132,7 +132,7 @@ def _seconds_of(frames: FrameSet) -> str:
     return ", ".join(f"{seconds:g} s" for seconds in sorted({frame.exposure or 0.0 for frame in frames}))
 
 
-@collecting()
+@told_together()
 def reduce_each(
     frames: FrameSet,
     *,

@@ -54,7 +54,8 @@ class Image:
     ``data`` is a :class:`Source` of pixels, in memory or to be read when asked, or the :class:`Location` of a frame
     not opened yet.  ``exposure`` is in seconds, None where the header does not say.  ``found`` is what
     combining found, where the image is a combination; ``added`` the cards (keyword, value, comment) that the
-    steps have to add to the product's header; ``said`` what there was to say when the frame was opened.
+    steps have to add to the product's header; ``said`` what there was to say when the frame was opened,
+    and outside of any step.
     """
 
     kind: str = attrs.field(validator=_known_kind)
@@ -171,6 +172,10 @@ class Image:
         """Give the same image with one more step in its history."""
         return attrs.evolve(self, history=(*self.history, step))
 
+    def noted(self, notes: Iterable[Note]) -> Image:
+        """Give the same image with notes that were said of it outside of any step."""
+        return attrs.evolve(self, said=(*self.said, *notes))
+
     def went_through(self, *stages: Named) -> bool:
         """Tell whether a step of one of these stages is in the image's history, whatever became of it."""
         return went_through(self.history, *stages)
@@ -256,9 +261,19 @@ class FrameSet:
         """The steps that the frames went through, each named once."""
         return in_common(frame.history for frame in self.frames)
 
+    def noted(self, notes: Iterable[Note]) -> FrameSet:
+        """Give the same frames with notes that were said outside of any step: of those that they name, or of all."""
+        notes = tuple(notes)
+        names = {name for frame in self.frames for name in frame.sources}
+        anyone = [note for note in notes if not names.intersection(note.frames)]
+        return FrameSet(
+            frame.noted(note for note in notes if note in anyone or set(frame.sources).intersection(note.frames))
+            for frame in self.frames
+        )
+
     @property
     def said(self) -> tuple[Note, ...]:
-        """What there was to say when the frames were opened, each fact once."""
+        """What there was to say when the frames were opened, and outside of any step, each fact once."""
         return merged(concat(frame.said for frame in self.frames))
 
     @property

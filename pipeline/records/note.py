@@ -143,6 +143,8 @@ def names_of(frames: Any) -> tuple[str, ...]:
     """
     if isinstance(frames, str):
         return (frames,)
+    if getattr(frames, "sources", ()):
+        return tuple(frames.sources)
     if hasattr(frames, "name"):
-        return frames.sources or (frames.name,)
+        return (frames.name,)
     return tuple(name for frame in frames for name in names_of(frame))

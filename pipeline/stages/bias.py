@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -63,6 +64,10 @@ class MasterBias:
     def recorded(self, step: StepRecord) -> MasterBias:
         """Give the same master with one more step in its history."""
         return MasterBias(self.image.recorded(step))
+
+    def noted(self, notes: Iterable[Note]) -> MasterBias:
+        """Give the same master with notes that were said of it outside of any step."""
+        return MasterBias(self.image.noted(notes))
 
 
 def _misfits(image: Image, *, bias: MasterBias, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage

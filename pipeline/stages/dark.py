@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import attrs
 import numpy as np
@@ -121,6 +122,10 @@ class MasterDark:
     def recorded(self, step: StepRecord) -> MasterDark:
         """Give the same master with one more step in its history."""
         return attrs.evolve(self, image=self.image.recorded(step))
+
+    def noted(self, notes: Iterable[Note]) -> MasterDark:
+        """Give the same master with notes that were said of it outside of any step."""
+        return attrs.evolve(self, image=self.image.noted(notes))
 
 
 @stage

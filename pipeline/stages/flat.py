@@ -7,6 +7,7 @@ no response of the pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import attrs
 import numpy as np
@@ -85,6 +86,10 @@ class MasterFlat:
     def recorded(self, step: StepRecord) -> MasterFlat:
         """Give the same master with one more step in its history."""
         return MasterFlat(self.image.recorded(step), self.part)
+
+    def noted(self, notes: Iterable[Note]) -> MasterFlat:
+        """Give the same master with notes that were said of it outside of any step."""
+        return MasterFlat(self.image.noted(notes), self.part)
 
 
 @stage

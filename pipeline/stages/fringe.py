@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import attrs
 import numpy as np
@@ -70,6 +71,10 @@ class MasterFringe:
     def recorded(self, step: StepRecord) -> MasterFringe:
         """Give the same master with one more step in its history."""
         return MasterFringe(self.image.recorded(step))
+
+    def noted(self, notes: Iterable[Note]) -> MasterFringe:
+        """Give the same master with notes that were said of it outside of any step."""
+        return MasterFringe(self.image.noted(notes))
 
 
 @stage(does="fringe")

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -106,8 +106,11 @@ class ReducedImage:
     def recorded(self, step: StepRecord) -> ReducedImage:
         """Give the same image with one more step in its history, and what it said in the header."""
         after = attrs.evolve(self, history=(*self.history, step))
-        fresh = after.notes[len(self.notes) :] if step.said else ()
-        return attrs.evolve(after, header=_with_notes(after.header, fresh)) if fresh else after
+        return _with_fresh_notes(after, self) if step.said else after
+
+    def noted(self, notes: Iterable[Note]) -> ReducedImage:
+        """Give the same image with notes that were said of it outside of any step, in the header too."""
+        return _with_fresh_notes(attrs.evolve(self, said=(*self.said, *notes)), self)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -249,6 +252,13 @@ def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
                 header.add_history(line)
     header["NNOTES"] = (len(there), "number of notes in HISTORY: what was assumed")
     return Cards.of(header)
+
+
+def _with_fresh_notes(after: ReducedImage, before: ReducedImage) -> ReducedImage:
+    """Enter the notes of facts that were not known before."""
+    known = {(note.category, note.fact or note.words) for note in before.notes}
+    fresh = tuple(note for note in after.notes if (note.category, note.fact or note.words) not in known)
+    return attrs.evolve(after, header=_with_notes(after.header, fresh)) if fresh else after
 
 
 def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:

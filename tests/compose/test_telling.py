@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline import Image, chain, each, pipe, running, stage
-from pipeline.compose.telling import advise, collecting
+from pipeline import Image, MasterBias, attach_header, chain, each, pipe, running, stage
+from pipeline.compose.telling import advise, collecting, told_together
 from pipeline.errors import AssumptionWarning, FileWarning, StepError
 from pipeline.records.frames import FrameSet
 
@@ -122,3 +124,101 @@ def test_each_thread_has_its_own_notes_strictness_and_listener():
     for number, (words, told) in enumerate(found):
         assert words == [f"{number}.fits: is of {number}"]
         assert len(told) == (number % 2 == 0)
+
+
+def saying(word):
+    """Make a function that is no stage, and says a word of its image."""
+
+    def plain(image):
+        advise(f"is {word}", of=image)
+        return image
+
+    return plain
+
+
+@stage
+def calling(image: Image, *, steps: tuple = ()) -> Image:
+    """Run steps inside of a stage."""
+    return pipe(image, *steps)
+
+
+@stage
+def measuring(image: Image, *, steps: tuple = ()) -> Image:
+    """Run steps for what they say of an image, and leave it as it is."""
+    pipe(image, *steps)
+    return image
+
+
+def in_function(steps):
+    return lambda image: told_together()(chain(*steps))(image)
+
+
+PLAIN = st.text("abc", min_size=1, max_size=3).map(saying)
+PROGRAMS = st.recursive(
+    PLAIN | st.text("xyz", min_size=1, max_size=3).map(lambda word: doubtful(word=word)),
+    lambda inner: st.lists(inner, max_size=3).flatmap(
+        lambda steps: st.sampled_from([
+            chain(*steps), in_function(steps), calling(steps=tuple(steps)), lambda image: pipe(image, *steps)
+        ])
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def words_of(notes):
+    return {note.found for note in notes}
+
+
+@given(programs=st.lists(PROGRAMS, max_size=3), others=st.lists(PLAIN, max_size=2))
+def test_what_is_told_is_kept_however_steps_and_functions_are_nested(programs, others):
+    told = []
+    with running(on_note=told.append):
+        one = pipe(an_image(), *programs, measuring(steps=tuple(others)))
+    assert words_of(told) == words_of(one.notes)
+    assert len(told) == len(one.notes)
+    told = []
+    with running(on_note=told.append):
+        frames = each(chain(*programs))(FrameSet((an_image(), an_image("b.fits"))))
+    assert set(told) == set(frames.notes)
+
+
+@pytest.mark.parametrize("make", [lambda image: image, lambda image: FrameSet([image]), attach_header])
+def test_what_a_function_says_goes_on_with_what_it_gives(make):
+    with pytest.warns(AssumptionWarning) as caught:
+        record = pipe(an_image(), make, saying("odd"), saying("even"))
+    assert len(caught) == 2
+    assert words_of(record.notes) == {"a.fits: is odd", "a.fits: is even"}
+    if make is attach_header:
+        assert record.header.get("NNOTES") == 2
+
+
+def test_what_is_said_of_a_master_goes_with_it():
+    bias = Image.of(np.ones((2, 3)), kind="bias", name="a.fits")
+    with pytest.warns(AssumptionWarning):
+        master = pipe(bias, MasterBias.of, saying_of_masters)
+    assert words_of(master.image.notes) == {"is odd"}
+
+
+def saying_of_masters(master):
+    advise("is odd")
+    return master
+
+
+def test_what_is_said_in_a_stage_is_its_own():
+    with pytest.warns(AssumptionWarning):
+        image = calling(an_image(), steps=(saying("odd"), doubtful))
+    assert [(step.stage, words_of(step.said)) for step in image.history] == [
+        ("doubtful", {"a.fits: is doubtful"}),
+        ("calling", {"a.fits: is odd"}),
+    ]
+    assert not image.said
+
+
+def test_what_is_said_of_some_frames_stays_with_them():
+    def of_the_first(frames):
+        advise("is odd", of=frames[0])
+        return frames
+
+    with pytest.warns(AssumptionWarning):
+        first, second = pipe(FrameSet((an_image(), an_image("b.fits"))), of_the_first)
+    assert (words_of(first.notes), second.notes) == ({"a.fits: is odd"}, ())

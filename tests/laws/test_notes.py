@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_nights import write_nights
 
-from pipeline import Image, attach_header, make_masters, open_frame, read_night, reduce, running, write
+from pipeline import FrameSet, Image, attach_header, make_masters, open_frame, read_night, reduce, running, write
+from pipeline.errors import AssumptionWarning, FileWarning
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.history_entries import entries_in
 from pipeline.provenance.record import notes_as_json, notes_from_json
@@ -97,3 +98,41 @@ def test_notes_of_a_written_master_are_those_of_a_later_night(tmp_path, kind):
     (note,) = (note for note in master.image.notes if "gain" in note.words)
     assert (note.category, note.found) in [(other.category, other.words) for other in image.notes]
     assert entries_in(image.header, "NOTE").count(note.entry) == 1
+
+
+@pytest.mark.parametrize("kind", ["light", "arc"])
+@given(seconds=st.lists(st.sampled_from([10.0, 20.0]), min_size=2, max_size=3), gain=st.sampled_from([1.5, 15.0]))
+def test_what_a_run_tells_is_kept_with_what_it_gives(kind, seconds, gain):
+    rng = np.random.default_rng(5)
+
+    def frame(of, exposure):
+        level = {"bias": 100.0, "flat": 20_000.0}.get(of, 100 + 50 * exposure)
+        values = np.round(rng.normal(level, 3, (12, 16)))
+        cards = {"GAIN": gain, "RDNOISE": 4.5, "EXPTIME": exposure}
+        return Image.of(values, kind=of, header=cards, name=f"{of}{next(numbers)}.fits")
+
+    numbers = iter(range(100))
+    calibrations = [frame(of, exposure) for of, exposure in (("bias", 0.0), ("flat", 5.0)) for _ in range(3)]
+    night = FrameSet([*calibrations, *(frame(kind, exposure) for exposure in seconds)])
+    told = []
+    with running(on_note=told.append):
+        image = reduce(night, kind=kind)
+    assert set(told) == set(image.notes)
+    assert image.header.get("NNOTES") == len(told)
+    assert any(f"{kind}s of" in note.words for note in told) == (len(set(seconds)) > 1)
+
+
+def test_notes_of_a_product_are_told_and_refused_again_by_who_takes_it_up(tmp_path):
+    notes = [Note("is dark", frames=("a.fits",)), Note("was rounded", FileWarning)]
+    write(product_with(notes), tmp_path / "all.fits")
+    write(product_with(notes[1:]), tmp_path / "file.fits")
+    told = []
+    with running(on_note=told.append):
+        assert open_frame(tmp_path / "all.fits").notes == tuple(told)
+    assert [note.found for note in told] == [note.found for note in notes]
+    with running(quiet=True):
+        assert open_frame(tmp_path / "all.fits").notes == tuple(told)
+    with running(strict=True, on_note=told.append):
+        assert len(open_frame(tmp_path / "file.fits").notes) == 1
+        with pytest.raises(AssumptionWarning, match=r"a\.fits: is dark"):
+            open_frame(tmp_path / "all.fits")
