@@ -111,8 +111,10 @@ def _noise_found(master: Image) -> float | None:
     found = master.found
     if found is None or found.noise is None or found.level is None or master.kind == "dark":
         return None
-    variance = float(found.noise.variance(np.array(found.level))) / float(found.frames)
-    return variance if master.kind == "bias" else variance / float(found.level) ** 2
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        noise = np.float64(found.noise.variance(np.array(found.level))) / found.frames
+        variance = float(noise if master.kind == "bias" else noise / np.float64(found.level) ** 2)
+    return variance if math.isfinite(variance) else None
 
 
 def _levels(rows: Beside) -> Iterator[Note]:

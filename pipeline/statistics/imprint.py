@@ -33,6 +33,13 @@ CALM = 3.0
 LIT = 5.0
 """σ above 0 from which a pixel shows enough light to tell a response by."""
 
+LARGEST = 1e140
+"""Larger values are no measurements, and their squares no numbers."""
+
+MARGINAL = 0.2
+"""Where more of the lit pixels lie within 1 σ of that bound, noise chooses them: their neighbours' responses, which
+count too, then show too little."""
+
 STRONG = 5.0
 """σ from which a pixel of a master says by itself whether it stands in an image."""
 
@@ -51,18 +58,23 @@ class Imprint:
     """How often a master's structure stands in an image: 1 where it fits, 0 where it is not there.
 
     ``error`` is the standard error, as parts of the image show it.  ``obeying`` is the fraction of the ``pixels`` that
-    speak for 1, where each of them was asked; NaN where it was measured on all together.
+    speak for 1, where each of them was asked; NaN where it was measured on all together.  ``as_seen`` is ``times``
+    before the master's own noise is accounted for, which may be less than was said: twilights of several levels
+    scatter more than their response does.
     """
 
     times: float
     error: float
     pixels: int
     obeying: float = math.nan
+    as_seen: float = math.nan
 
     def off_by(self, least: float) -> bool:
         """Tell whether it differs from 1 by more than ``least``, and by far more than its error."""
         few = math.isnan(self.obeying) or self.obeying < OBEYING
-        return bool(few and self.error < SURE and abs(self.times - 1) > max(least, 6 * self.error))
+        doubted = self.as_seen < self.times and self.times > 1
+        times = max(self.as_seen, 1.0) if doubted else self.times
+        return bool(few and self.error < SURE and abs(times - 1) > max(least, 6 * self.error))
 
 
 def beside(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -88,6 +100,11 @@ def spread(values: Array) -> float:
     return MAD_TO_SIGMA * float(np.median(np.abs(values))) if values.size else math.nan
 
 
+def _in_range(values: FloatArray) -> FloatArray:
+    """Take values for bad whose squares no number holds."""
+    return np.where(np.abs(values) < LARGEST, values, np.nan)
+
+
 def imprints(image: FloatArray, master: FloatArray, noise: float | None, *, response: bool = False) -> list[Imprint]:
     """Measure how often the structure of a master stands in an image: by its strongest pixels, and by all.
 
@@ -99,13 +116,17 @@ def imprints(image: FloatArray, master: FloatArray, noise: float | None, *, resp
     """
     if image.shape[1] < FEWEST_COLUMNS or image.size < FEWEST_PIXELS:
         return []
+    image, master = _in_range(image), _in_range(master)
     smooth, apart = beside(image)
     of_master = beside(master)[0]
     seen, structure = centre(image) - smooth, centre(master) - of_master
     own = np.full_like(structure, np.nan if noise is None else noise)
     good = np.isfinite(structure) & np.isfinite(seen)
     if response:
-        good &= smooth > LIT * spread(seen[good])
+        above, sigma = smooth - LIT * spread(seen[good]), spread(seen[good])
+        good &= above > 0
+        if (above[good] < sigma).sum() > MARGINAL * good.sum():
+            return []
         with np.errstate(divide="ignore", invalid="ignore"):
             seen, structure, own = seen / smooth, structure / of_master, own / of_master**2
     good &= apart <= CALM * np.median(apart[good]) if good.any() else False
@@ -146,4 +167,5 @@ def _of_all(structure: FloatArray, seen: FloatArray, group: IntArray, noise: flo
     known = alone > 0
     times = both[known] / alone[known] / real
     typical = float(np.median(times))
-    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(times.size), structure.size)
+    error = 1.25 * spread(times - typical) / math.sqrt(times.size)
+    return Imprint(typical, error, structure.size, as_seen=typical * real)

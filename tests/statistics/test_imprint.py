@@ -69,3 +69,21 @@ def test_constant_images_say_nothing(value):
     assert imprints(np.full(SHAPE, value), 1 + pattern, noise=0.0) == []
     assert imprints(np.full(SHAPE, value), 1 + pattern, noise=0.0, response=True) == []
     assert imprints(SMOOTH + made(1), np.full(SHAPE, value), noise=0.0) == []
+
+
+def test_noise_said_too_large_accuses_no_master_and_a_double_pattern_is_told_all_the_same():
+    pattern = made(3, 20.0)
+    for times, told in ((1, False), (2, True)):
+        (found,) = imprints(SMOOTH + made(4) + times * pattern, pattern, noise=120.0)
+        assert found.times > 1.3 * times
+        assert found.off_by(0.35) == told
+
+
+@pytest.mark.parametrize("scale", [1e100, 1e160, 1e300])
+def test_numbers_beyond_measure_are_bad_pixels(scale):
+    pattern = 20.0 * (np.arange(200) % 8 < 2) + made(3, 1.0)
+    image = SMOOTH + made(1) + pattern
+    image[3, 3] = scale
+    (found,) = imprints(image, pattern, noise=0.0)
+    assert not found.off_by(0.3)
+    assert imprints((SMOOTH + pattern) * scale, pattern * scale, noise=0.0) == [] or scale < 1e140
