@@ -412,7 +412,10 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
         level = np.median(block, axis=0)
         if not np.isfinite(level).any():
             continue
-        steps = [np.nanmedian(np.abs(np.diff(level, axis=axis))) for axis in (0, 1) if level.shape[axis] > 1]
+        steps = [_middle_of(np.abs(np.diff(level, axis=axis))) for axis in (0, 1)]
+        steps = [step for step in steps if math.isfinite(step)]
+        if not steps:
+            continue
         noise = MAD_TO_SIGMA * float(min(steps)) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
         high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
         beside = np.zeros_like(high)
