@@ -52,7 +52,7 @@ CONSTANT = 0.2
 SPIKE_SIGMA, SPIKES = 6.0, 12
 """A pixel that stands out of its row by so many σ alone, and how many of these tell of a shift."""
 
-SMEARED, SMEARED_SIGMA = 0.01, 6.0
+SMEARED, SMEARED_SIGMA = 0.02, 6.0
 """The part of a column's light that lies on all of it, and how sure that has to be."""
 
 LIT_COLUMN = 10.0
@@ -124,7 +124,8 @@ def odd_frames(kind: str, names: Sequence[str], sampled: Sampled) -> tuple[Note,
         checks += [_noisy, _shifted, _smeared]
     found = [note for check in checks for note in check(frames)]
     vague = f"{kind} frames: {'noise' if kind in NOISIER else 'light'}"  # not beside what says more of the same frames
-    accused = {name for note in found if note.fact != vague for name in note.frames}
+    less = (vague, f"{kind} frames: smeared")  # light of another exposure looks a little so
+    accused = {name for note in found if note.fact not in less for name in note.frames}
     return tuple(note for note in found if note.fact != vague or not accused.issuperset(note.frames))
 
 

@@ -223,3 +223,21 @@ def test_a_keyword_that_a_long_string_mentions_somewhere_is_not_in_it(number):
 @pytest.mark.parametrize("keyword", ["GAIN*", "GA?N", "G...N"])
 def test_what_is_to_astropy_a_pattern_is_no_pattern(keyword):
     assert Cards.of({"GAIN": 2.5}).get(keyword) is None
+
+
+@given(
+    keyword=st.text("ABCXYZ019_-", min_size=1, max_size=8).filter(lambda word: word[0].isalpha()),
+    value=st.one_of(
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+        st.booleans(),
+        st.integers(-(10**12), 10**12),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.decimals(-(10**6), 10**6, places=3).map(float),
+    ),
+    comment=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+def test_a_card_is_read_as_astropy_reads_it(keyword, value, comment):
+    header = fits.Header([fits.Card(keyword, value, comment)])
+    text = header.tostring(endcard=False, padding=False)
+    read, expected = Cards(text).get(keyword), fits.Header.fromstring(text)[keyword]
+    assert (type(read), read) == ((type(expected), expected) if str(expected).strip() else (type(None), None))
