@@ -96,7 +96,8 @@ class Batch:
     @property
     def values(self) -> FloatArray:
         """The values: float64, NaN where one is not finite or not to be used."""
-        values = self.stored.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a damaged NaN, or numbers beyond measure: told by the result
+            values = self.stored.astype(np.float64)
         values += self.zero
         if self.stored.dtype.kind == "f":
             values[~np.isfinite(values)] = np.nan

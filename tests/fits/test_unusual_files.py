@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from unusual_files import FILES, READ
 
-from pipeline import attach_header, open_frame, write
+from pipeline import attach_header, open_frame, running, write
 from pipeline.cli.main import main
 from pipeline.errors import FileWarning, FrameError, PipelineError
 
@@ -100,8 +100,9 @@ def test_no_hdu_of_a_refused_file_breaks_the_reader(name):
 def test_a_product_of_each_keeps_pixels_and_exposure(tmp_path, name, hdu, shape, exposure):
     """What is written is valid and says the same, whatever the first header was like."""
     frame = open_frame(FILES / name, hdu)
-    write(attach_header(frame), tmp_path / "a.fits")
-    back = open_frame(tmp_path / "a.fits")
+    with running(quiet=True):  # of one there is no good pixel
+        write(attach_header(frame), tmp_path / "a.fits")
+        back = open_frame(tmp_path / "a.fits")
     assert (back.shape, back.exposure) == (shape, exposure)
     np.testing.assert_array_equal(back.pixels.values, frame.pixels.values)
     np.testing.assert_array_equal(back.pixels.flags, frame.pixels.flags)
