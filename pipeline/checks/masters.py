@@ -95,8 +95,9 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     for start in starts:
         one, other = image.source.rows(start, start + each), master.source.rows(start, start + each)
         bad = one.mask | other.mask
-        seen.append(np.where(bad, np.nan, one.values.astype(np.float64)))
-        taken.append(other.values.astype(np.float64) * times)
+        with np.errstate(invalid="ignore", over="ignore"):  # damaged values may be no number at all
+            seen.append(np.where(bad, np.nan, one.values.astype(np.float64)))
+            taken.append(other.values.astype(np.float64) * times)
         if other.total_variance is not None:
             noise.append(np.nanmedian(other.total_variance) * times**2)
     rows = np.concatenate(seen)
