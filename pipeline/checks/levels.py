@@ -41,7 +41,7 @@ OTHER_LEVEL = 1.67
 BRIGHT_SIGMA = 15.0
 """Pixels that stand out by so many σ tell of contrast."""
 
-NOISIER = {"bias": 1.5, "dark": 1.7}
+NOISIER = {"bias": 1.9, "dark": 1.9}
 NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
 """One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
 only what is no image at all, its noise being such a part of its level."""
