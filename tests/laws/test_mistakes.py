@@ -62,7 +62,7 @@ def _parameters():
                 quick = case.name in IN_BOTH_WAYS or (route == "reduce" and number % QUICK == 0)
                 marks = [] if quick else [pytest.mark.slow]
                 if waits := NOT_YET.get(case.name) or NOT_YET.get(f"{case.name} by {route}"):
-                    marks.append(pytest.mark.xfail(strict=False, reason=waits))
+                    marks.append(pytest.mark.xfail(strict=True, reason=waits))
                 yield pytest.param(case, route, id=f"{case.name} by {route}", marks=marks)
 
 
