@@ -41,6 +41,9 @@ OTHER_LEVEL = 1.67
 BRIGHT_SIGMA = 15.0
 """Pixels that stand out by so many σ tell of contrast."""
 
+NOTHING_BRIGHT = 0.2
+"""A frame that has so small a part of the others' bright pixels has no light: one that moved has as many elsewhere."""
+
 NOISIER = {"bias": 1.9, "dark": 1.9}
 NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
 """One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
@@ -217,6 +220,10 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
     odd = together | alone
     if len(odd) == 2:
         odd[:] = odd.any()
+    if frames.kind == "arc" or len(odd) > 2:  # of two lights one may have a satellite
+        bright, usual = (_bright(stack, noise).sum(axis=1) for stack in (frames.stack, frames.others))
+        dark = (contrast < NOTHING_BRIGHT) & (bright < NOTHING_BRIGHT * usual)
+        odd = dark if dark.any() else odd
     if 0 < np.count_nonzero(odd) <= max(2, odd.size // 2):
         worst = int(np.argmax(np.where(odd, np.abs(np.log(ratio)), -1)))
         sizes = f"at {ratio[worst]:.3g} of the others' level"
@@ -232,9 +239,12 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
 
 def _contrast(frame: Array, others: Array, noise: float) -> float:
     """Give by how much what is bright in others stands out, over how much it does in them; NaN where nothing does."""
-    base, height = float(np.median(frame)), others - np.median(others)
-    bright = height > BRIGHT_SIGMA * noise
+    base, height, bright = float(np.median(frame)), others - np.median(others), _bright(others[None], noise)[0]
     return float(np.median((frame[bright] - base) / height[bright])) if bright.sum() >= FEW_PIXELS else math.nan
+
+
+def _bright(stack: Array, noise: float) -> BoolArray:
+    return stack - np.median(stack, axis=1, keepdims=True) > BRIGHT_SIGMA * noise
 
 
 def _noisy(frames: Compared) -> Iterator[Note]:

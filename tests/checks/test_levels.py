@@ -218,6 +218,28 @@ def test_of_two_lights_that_of_another_exposure_is_said(seed):
     assert note.fact == "light frames: light"
 
 
+LINES = sum(np.exp(-((np.arange(SHAPE[1]) - at) ** 2) / 4) for at in (20, 66, 90))
+
+
+@given(SEEDS, st.integers(2, 4))
+def test_an_arc_whose_lamp_was_off_is_said_though_there_is_little_light_between_lines(seed, count):
+    camera = Camera(seed)
+    camera.hot *= 0.01
+    arcs = [camera.frame(30 + 8e3 * LINES) for _ in range(count - 1)]
+    assert said("arc", arcs) == ()
+    facts = {note.fact: note.frames for note in said("arc", [*arcs, camera.frame()])}
+    assert facts["arc frames: light"] == (f"{count - 1}",)
+
+
+@given(SEEDS)
+def test_a_faint_light_that_no_star_shines_through_is_said(seed):
+    camera = Camera(seed)
+    lights = [camera.frame(camera.field(sky=10.0)) for _ in range(3)]
+    assert said("light", lights) == ()
+    (note,) = said("light", [*lights, camera.frame(10.0)])
+    assert note.frames == ("3",)
+
+
 @given(SEEDS)
 def test_bias_frames_that_drift_are_said_in_one_note(seed):
     (note,) = said("bias", [frame - 60 * step for step, frame in enumerate(Camera(seed).biases())])
