@@ -7,6 +7,7 @@ take out stands in the image at all, and how often: see :mod:`~pipeline.statisti
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
-from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, beside, centre, imprints, spread
+from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, Relief, imprints, spread
 
 LOOKED_AT = 16_000
 """So many pixels are looked at, in whole rows."""
@@ -39,20 +40,14 @@ GONE = 0.3
 
 @attrs.frozen(eq=False, repr=False)
 class Beside:
-    """Some rows of an image, and those of a master as they are to be taken out, ``times`` its own; NaN where bad."""
+    """Some rows of an image, and those of a master as they are to be taken out, ``times`` its own."""
 
     image: Image
     master: Image
-    seen: FloatArray
-    taken: FloatArray
+    seen: Relief
+    taken: Relief
     noise: float | None
     times: float = 1.0
-
-    @property
-    def left(self) -> FloatArray:
-        """What stays of the good pixels."""
-        left: FloatArray = (self.seen - self.taken)[np.isfinite(self.seen)]
-        return left
 
     def note(self, words: str, fact: str, mend: str, **figures: float) -> Note:
         """Make a note of the image, one for all images of its kind."""
@@ -84,27 +79,37 @@ def flat_fits(image: Image, flat: Image) -> tuple[Note, ...]:
     return () if rows is None else tuple(_response(rows))
 
 
+_known: dict[int, tuple[Relief, float | None]] = {}
+"""The rows of masters that were looked at, by the identity of their pixels, and forgotten with them."""
+
+
 def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     """Read the rows that are looked at; None of images that are too small to know anything of them."""
     height, width = image.shape
     if master.shape != image.shape or width < FEWEST_COLUMNS or height * width < FEWEST_PIXELS:
         return None
+    key = id(master.data)
+    if key not in _known:
+        _known[key] = _looked_at(master)
+        weakref.finalize(master.data, _known.pop, key, None)
+    taken, noise = _known[key]
+    seen, _ = _looked_at(image)
+    if noise is None:
+        noise = _noise_found(master)
+    return Beside(image, master, seen, taken.scaled(times), None if noise is None else noise * times**2, times)
+
+
+def _looked_at(image: Image) -> tuple[Relief, float | None]:
+    """Give some rows of an image, and the typical variance of a pixel where it carries any."""
+    height, width = image.shape
     each = min(-(-max(12, LOOKED_AT // width) // BLOCKS), max(1, height // BLOCKS))
     starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int)).tolist()
-    seen, taken, noise = [], [], []
-    for start in starts:
-        one, other = image.source.rows(start, start + each), master.source.rows(start, start + each)
-        bad = one.mask | other.mask
-        with np.errstate(invalid="ignore", over="ignore"):  # damaged values may be no number at all
-            seen.append(np.where(bad, np.nan, one.values.astype(np.float64)))
-            taken.append(other.values.astype(np.float64) * times)
-        if other.total_variance is not None:
-            noise.append(np.nanmedian(other.total_variance) * times**2)
-    rows = np.concatenate(seen)
-    if np.isfinite(rows).sum() < FEWEST_PIXELS:
-        return None
-    known = float(np.median(noise)) if noise else _noise_found(master)
-    return Beside(image, master, rows, np.concatenate(taken), known, times)
+    blocks = [image.source.rows(start, start + each) for start in starts]
+    values = np.concatenate([block.values for block in blocks])
+    values[np.concatenate([block.mask for block in blocks])] = np.nan
+    variances = [block.total_variance for block in blocks]
+    known = [float(np.median(one[np.isfinite(one)])) for one in variances if one is not None]
+    return Relief.of(values), float(np.median(known)) if known else None
 
 
 def _noise_found(master: Image) -> float | None:
@@ -119,13 +124,16 @@ def _noise_found(master: Image) -> float | None:
 
 
 def _levels(rows: Beside) -> Iterator[Note]:
-    good = np.isfinite(rows.seen)
-    seen, taken = rows.seen[good], rows.taken[good]
+    seen, taken = rows.seen.values, rows.taken.values
+    good = np.isfinite(seen) & np.isfinite(taken)
+    if np.count_nonzero(good) < FEWEST_PIXELS:
+        return
+    seen, taken = seen[good], taken[good]
     level, out = float(np.median(seen)), float(np.median(taken))
+    lowest, highest = float(taken.min()), float(taken.max())
     kind, unit = rows.master.kind, rows.image.state.unit
-    flat = float(np.ptp(taken)) == 0
-    highest = float(taken.max()) / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit
-    if not flat and taken.min() > 0 and highest <= 1 < level / APART and np.ptp(taken) < out:
+    in_use = highest / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit
+    if 0 < lowest < highest and in_use <= 1 < level / APART and highest - lowest < out:
         yield rows.note(
             f"its {kind} {rows.master.short_name} holds values from 0 to 1 ({out:.3g} on average), where its own level "
             f"is {level:.4g} {unit}: another unit or scale",
@@ -134,13 +142,13 @@ def _levels(rows: Beside) -> Iterator[Note]:
             level=level,
             taken_out=out,
         )
-    elif not flat and not (seen - taken).any():
+    elif lowest < highest and np.array_equal(seen, taken):
         yield rows.note(
             f"has the same pixels as its {kind} {rows.master.short_name}",
             "the same",
             "one of them is a copy of the other: mend the list",
         )
-    elif level < out and _far_below(rows):
+    elif level < out and _far_below(rows, seen - taken):
         yield rows.note(
             f"lies below its {kind}: its level is {level:.4g} {unit}, that of the {kind} {rows.master.short_name} "
             f"{out:.4g}, so that most pixels come out negative",
@@ -151,11 +159,9 @@ def _levels(rows: Beside) -> Iterator[Note]:
         )
 
 
-def _far_below(rows: Beside) -> bool:
+def _far_below(rows: Beside, left: FloatArray) -> bool:
     """Tell whether most of what is left is negative by far more than the noise of a single frame."""
-    left = rows.left
-    pattern = centre(rows.seen - rows.taken)
-    pattern = pattern - beside(rows.seen - rows.taken)[0]
+    pattern = Relief.of(rows.seen.values - rows.taken.values).structure
     frames = rows.image.found.frames if rows.image.found else 1
     sigma = spread(pattern[np.isfinite(pattern)]) * math.sqrt(frames)
     return bool(np.median(left) < -BELOW * sigma and np.mean(left < 0) > MOSTLY)
@@ -202,7 +208,7 @@ def _response(rows: Beside) -> Iterator[Note]:
     if misfit is None:
         return
     times, state = misfit.times, rows.image.state
-    level, unit = float(np.nanmedian(rows.seen)), state.unit
+    level, unit = float(np.nanmedian(rows.seen.values)), state.unit
     shown = f"the structure of the flat {rows.master.short_name} stands in it {times:.2g} times instead of once"
     fact, figures = "structure", {"times": times, "level": level}
     if times > 1:

@@ -33,9 +33,6 @@ CALM = 3.0
 LIT = 5.0
 """σ above 0 from which a pixel shows enough light to tell a response by."""
 
-LARGEST = 1e140
-"""Larger values are no measurements, and their squares no numbers."""
-
 MARGINAL = 0.2
 """Where more of the lit pixels lie within 1 σ of that bound, noise chooses them: their neighbours' responses, which
 count too, then show too little."""
@@ -90,9 +87,33 @@ def beside(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     return 0.5 * (np.maximum(a, c) + np.minimum(b, d)), np.maximum(b, d) - np.minimum(a, c)
 
 
-def centre(rows: FloatArray) -> FloatArray:
-    """Give the columns that :func:`beside` speaks of."""
-    return rows[:, BESIDE[1] : rows.shape[1] - BESIDE[1]]
+@attrs.frozen(eq=False, repr=False)
+class Relief:
+    """Rows of an image and what stands out in them: ``structure`` over the ``ground`` that neighbours lead to expect.
+
+    ``values`` are (rows, columns), NaN where a pixel is bad; the others leave out the ten columns at either side.
+    ``apart`` is how far the neighbours lie from each other.
+    """
+
+    values: FloatArray
+    structure: FloatArray
+    ground: FloatArray
+    apart: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Relief:
+        """Look at rows; values whose squares no number holds are no measurements."""
+        largest = np.cbrt(np.finfo(values.dtype).max)
+        values = np.where(np.abs(values) < largest, values, np.nan)
+        ground, apart = beside(values)
+        far = BESIDE[1]
+        return cls(values, values[:, far : values.shape[1] - far] - ground, ground, apart)
+
+    def scaled(self, times: float) -> Relief:
+        """Give the same of values so many times as large."""
+        if times == 1:
+            return self
+        return Relief(self.values * times, self.structure * times, self.ground * times, self.apart * abs(times))
 
 
 def spread(values: Array) -> float:
@@ -100,48 +121,50 @@ def spread(values: Array) -> float:
     return MAD_TO_SIGMA * float(np.median(np.abs(values))) if values.size else math.nan
 
 
-def _in_range(values: FloatArray) -> FloatArray:
-    """Take values for bad whose squares no number holds."""
-    return np.where(np.abs(values) < LARGEST, values, np.nan)
-
-
-def imprints(image: FloatArray, master: FloatArray, noise: float | None, *, response: bool = False) -> list[Imprint]:
+def imprints(image: Relief, master: Relief, noise: float | None, *, response: bool = False) -> list[Imprint]:
     """Measure how often the structure of a master stands in an image: by its strongest pixels, and by all.
 
-    :param image: rows, NaN where a pixel is bad, before the master is taken out of it.
+    :param image: before the master is taken out of it.
     :param master: the same rows, as they are to be taken out.
     :param noise: the variance of a pixel of the master; None where it is not known, and its many faint pixels say
         nothing.
     :param response: the master multiplies what the image shows, rather than being added to it.
     """
-    if image.shape[1] < FEWEST_COLUMNS or image.size < FEWEST_PIXELS:
+    if image.values.shape[1] < FEWEST_COLUMNS or image.values.size < FEWEST_PIXELS:
         return []
-    image, master = _in_range(image), _in_range(master)
-    smooth, apart = beside(image)
-    of_master = beside(master)[0]
-    seen, structure = centre(image) - smooth, centre(master) - of_master
-    own = np.full_like(structure, np.nan if noise is None else noise)
+    seen, structure = image.structure, master.structure
     good = np.isfinite(structure) & np.isfinite(seen)
     if response:
-        above, sigma = smooth - LIT * spread(seen[good]), spread(seen[good])
+        sigma = spread(seen[good])
+        above = image.ground - LIT * sigma
         good &= above > 0
-        if (above[good] < sigma).sum() > MARGINAL * good.sum():
+        if np.count_nonzero(good & (above < sigma)) > MARGINAL * np.count_nonzero(good):
             return []
         with np.errstate(divide="ignore", invalid="ignore"):
-            seen, structure, own = seen / smooth, structure / of_master, own / of_master**2
-    good &= apart <= CALM * np.median(apart[good]) if good.any() else False
-    if good.sum() < FEWEST_PIXELS or not spread(seen[good]) > 0:  # a plateau is saturated, and shows nothing
+            seen, structure = seen / image.ground, structure / master.ground
+    if good.any():
+        good &= image.apart <= CALM * np.median(image.apart[good])
+    if np.count_nonzero(good) < FEWEST_PIXELS:
         return []
-    columns = np.broadcast_to(np.arange(good.shape[1]), good.shape)[good]
-    structure, seen = structure[good], seen[good]
-    group = columns * GROUPS // good.shape[1]
-    measured = _of_strong(structure, seen, response), _of_all(structure, seen, group, float(np.median(own[good])))
+    if response and noise is not None:
+        noise /= float(np.median(master.ground[good])) ** 2
+    group = np.nonzero(good)[1] * GROUPS // good.shape[1]
+    seen, structure = seen[good], structure[good]
+    sigmas = spread(seen), spread(structure)
+    if not sigmas[0] > 0:  # a plateau is saturated, and shows nothing
+        return []
+    measured = (
+        _of_strong(seen, structure, sigmas, response),
+        None if noise is None else _of_all(seen, structure, sigmas, group, noise),
+    )
     return [one for one in measured if one]
 
 
-def _of_strong(structure: FloatArray, seen: FloatArray, response: bool) -> Imprint | None:
+def _of_strong(
+    seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], response: bool
+) -> Imprint | None:
     """Ask each pixel in which the master would show above the noise of both, but for those of a response at stars."""
-    strong = np.abs(structure) > STRONG * max(spread(structure), spread(seen))
+    strong = np.abs(structure) > STRONG * max(sigmas)
     if response:
         strong &= np.abs(seen) < MOST_SEEN * np.abs(structure)
     if strong.sum() < FEWEST_STRONG:
@@ -152,16 +175,18 @@ def _of_strong(structure: FloatArray, seen: FloatArray, response: bool) -> Impri
     return Imprint(times, error, ratio.size, float(np.mean(np.abs(ratio - 1) < 0.25)))
 
 
-def _of_all(structure: FloatArray, seen: FloatArray, group: IntArray, noise: float) -> Imprint | None:
+def _of_all(
+    seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], group: IntArray, noise: float
+) -> Imprint | None:
     """Fit all pixels but the strongest by least squares, where most of what the master shows is no noise of its own.
 
     Noise in the master makes its structure look fainter in the image, by a factor that is known.
     """
-    shown = spread(structure) ** 2
+    shown = sigmas[1] ** 2
     real = 1 - LIFTED_NOISE * noise / shown if shown > 0 else 0.0
     if not real > 0.5:
         return None
-    even = (np.abs(structure) < STRONG * np.sqrt(shown)) & (np.abs(seen) < STRONG * spread(seen))
+    even = (np.abs(structure) < STRONG * sigmas[1]) & (np.abs(seen) < STRONG * sigmas[0])
     structure, seen, group = structure[even], seen[even], group[even]
     both, alone = (np.bincount(group, product, GROUPS) for product in (structure * seen, structure**2))
     known = alone > 0

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
 
-from pipeline.statistics.imprint import imprints
+from pipeline.statistics.imprint import Relief
+from pipeline.statistics.imprint import imprints as imprints_of
 
 SHAPE = (60, 200)
 RNG = np.random.default_rng(5)
@@ -15,6 +16,10 @@ SMOOTH = 300 + 2 * np.arange(200) + 3 * np.arange(60)[:, None]
 
 def made(seed, sigma=5.0):
     return np.random.default_rng(seed).normal(0, sigma, SHAPE)
+
+
+def imprints(image, master, **settings):
+    return imprints_of(Relief.of(image), Relief.of(master), **settings)
 
 
 @quick
