@@ -18,7 +18,9 @@ from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
+from pipeline.records.pixels import Pixels
 from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, Relief, imprints, spread
+from pipeline.statistics.robust import median
 
 LOOKED_AT = 16_000
 """So many pixels are looked at, in whole rows."""
@@ -90,26 +92,35 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
         return None
     key = id(master.data)
     if key not in _known:
-        _known[key] = _looked_at(master)
+        blocks = _looked_at(master)
+        _known[key] = _relief(blocks), _typical_variance(blocks)
         weakref.finalize(master.data, _known.pop, key, None)
     taken, noise = _known[key]
-    seen, _ = _looked_at(image)
+    seen = _relief(_looked_at(image))
     if noise is None:
         noise = _noise_found(master)
     return Beside(image, master, seen, taken.scaled(times), None if noise is None else noise * times**2, times)
 
 
-def _looked_at(image: Image) -> tuple[Relief, float | None]:
-    """Give some rows of an image, and the typical variance of a pixel where it carries any."""
+def _looked_at(image: Image) -> list[Pixels]:
+    """Give some rows of an image, in blocks from bottom to top."""
     height, width = image.shape
     each = min(-(-max(12, LOOKED_AT // width) // BLOCKS), max(1, height // BLOCKS))
     starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int)).tolist()
-    blocks = [image.source.rows(start, start + each) for start in starts]
+    return [image.source.rows(start, start + each) for start in starts]
+
+
+def _relief(blocks: list[Pixels]) -> Relief:
     values = np.concatenate([block.values for block in blocks])
     values[np.concatenate([block.mask for block in blocks])] = np.nan
-    variances = [block.total_variance for block in blocks]
-    known = [float(np.median(one[np.isfinite(one)])) for one in variances if one is not None]
-    return Relief.of(values), float(np.median(known)) if known else None
+    return Relief.of(values)
+
+
+def _typical_variance(blocks: list[Pixels]) -> float | None:
+    """Give the variance of a pixel, as the first row of each block has it; None of pixels that carry none."""
+    first = [variance for block in blocks if (variance := block.rows(0, 1).total_variance) is not None]
+    known = np.concatenate(first) if first else np.empty(0)
+    return median(known[np.isfinite(known)]) if first else None
 
 
 def _noise_found(master: Image) -> float | None:
@@ -129,7 +140,7 @@ def _levels(rows: Beside) -> Iterator[Note]:
     if np.count_nonzero(good) < FEWEST_PIXELS:
         return
     seen, taken = seen[good], taken[good]
-    level, out = float(np.median(seen)), float(np.median(taken))
+    level, out = median(seen), median(taken)
     lowest, highest = float(taken.min()), float(taken.max())
     kind, unit = rows.master.kind, rows.image.state.unit
     in_use = highest / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit
@@ -164,7 +175,7 @@ def _far_below(rows: Beside, left: FloatArray) -> bool:
     pattern = Relief.of(rows.seen.values - rows.taken.values).structure
     frames = rows.image.found.frames if rows.image.found else 1
     sigma = spread(pattern[np.isfinite(pattern)]) * math.sqrt(frames)
-    return bool(np.median(left) < -BELOW * sigma and np.mean(left < 0) > MOSTLY)
+    return bool(median(left) < -BELOW * sigma and np.mean(left < 0) > MOSTLY)
 
 
 def _misfit(found: list[Imprint]) -> Imprint | None:
@@ -208,7 +219,7 @@ def _response(rows: Beside) -> Iterator[Note]:
     if misfit is None:
         return
     times, state = misfit.times, rows.image.state
-    level, unit = float(np.nanmedian(rows.seen.values)), state.unit
+    level, unit = median(rows.seen.values[np.isfinite(rows.seen.values)]), state.unit
     shown = f"the structure of the flat {rows.master.short_name} stands in it {times:.2g} times instead of once"
     fact, figures = "structure", {"times": times, "level": level}
     if times > 1:

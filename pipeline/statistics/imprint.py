@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array, FloatArray, IntArray
-from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA, median
 
 BESIDE = (6, 10)
 """Columns to either side with which a pixel is compared: of the same colour of a mosaic and of the same half of a
@@ -118,7 +118,7 @@ class Relief:
 
 def spread(values: Array) -> float:
     """Give the standard deviation of values around 0, wild ones left out; NaN of none."""
-    return MAD_TO_SIGMA * float(np.median(np.abs(values))) if values.size else math.nan
+    return MAD_TO_SIGMA * median(np.abs(values))
 
 
 def imprints(image: Relief, master: Relief, noise: float | None, *, response: bool = False) -> list[Imprint]:
@@ -143,12 +143,12 @@ def imprints(image: Relief, master: Relief, noise: float | None, *, response: bo
         with np.errstate(divide="ignore", invalid="ignore"):
             seen, structure = seen / image.ground, structure / master.ground
     if good.any():
-        good &= image.apart <= CALM * np.median(image.apart[good])
+        good &= image.apart <= CALM * median(image.apart[good])
     if np.count_nonzero(good) < FEWEST_PIXELS:
         return []
     if response and noise is not None:
-        noise /= float(np.median(master.ground[good])) ** 2
-    group = np.nonzero(good)[1] * GROUPS // good.shape[1]
+        noise /= median(master.ground[good]) ** 2
+    group = np.broadcast_to(np.arange(good.shape[1]) * GROUPS // good.shape[1], good.shape)[good]
     seen, structure = seen[good], structure[good]
     sigmas = spread(seen), spread(structure)
     if not sigmas[0] > 0:  # a plateau is saturated, and shows nothing
@@ -160,9 +160,7 @@ def imprints(image: Relief, master: Relief, noise: float | None, *, response: bo
     return [one for one in measured if one]
 
 
-def _of_strong(
-    seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], response: bool
-) -> Imprint | None:
+def _of_strong(seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], response: bool) -> Imprint | None:
     """Ask each pixel in which the master would show above the noise of both, but for those of a response at stars."""
     strong = np.abs(structure) > STRONG * max(sigmas)
     if response:
@@ -170,7 +168,7 @@ def _of_strong(
     if strong.sum() < FEWEST_STRONG:
         return None
     ratio = seen[strong] / structure[strong]
-    times = float(np.median(ratio))
+    times = median(ratio)
     error = 1.25 * spread(ratio - times) / math.sqrt(ratio.size)
     return Imprint(times, error, ratio.size, float(np.mean(np.abs(ratio - 1) < 0.25)))
 
@@ -191,6 +189,6 @@ def _of_all(
     both, alone = (np.bincount(group, product, GROUPS) for product in (structure * seen, structure**2))
     known = alone > 0
     times = both[known] / alone[known] / real
-    typical = float(np.median(times))
+    typical = median(times)
     error = 1.25 * spread(times - typical) / math.sqrt(times.size)
     return Imprint(typical, error, structure.size, as_seen=typical * real)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pipeline.records.arrays import Array
@@ -10,6 +12,19 @@ MAD_TO_SIGMA = 1.482602218505602
 """1/Φ⁻¹(3/4): the standard deviation of a normal distribution over its median absolute deviation."""
 
 WILD = 5.0
+
+
+def median(values: Array) -> float:
+    """Give the median of some numbers; NaN of none.
+
+    It is numpy's, some ten times as quick: numpy looks for NaN too, of which there may be none here.
+    """
+    if not values.size:
+        return math.nan
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    upper = float(parted[middle])
+    return upper if values.size % 2 else 0.5 * (float(parted[:middle].max()) + upper)
 
 
 def kept(values: Array) -> Array:

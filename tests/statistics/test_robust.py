@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
 
-from pipeline.statistics.robust import fitted, kept, robust_mean, robust_means
+from pipeline.statistics.robust import fitted, kept, median, robust_mean, robust_means
 
 
 def scattered(seed, size=200, sigma=2.0):
     return np.random.default_rng(seed).normal(100, sigma, size)
+
+
+@given(seeds, st.integers(1, 40), st.sampled_from([np.float32, np.float64, np.uint16]), st.booleans())
+def test_the_median_is_that_of_numpy(seed, size, dtype, square):
+    values = (np.abs(scattered(seed, size * (size if square else 1))) * 100).astype(dtype)
+    values = values.reshape(size, -1)
+    assert median(values) == pytest.approx(np.median(values.astype(np.float64)), rel=1e-12)
+
+
+def test_the_median_of_nothing_is_unknown():
+    assert np.isnan(median(np.array([])))
 
 
 @given(seeds, st.integers(1, 30), st.floats(50, 1e12), st.booleans())
