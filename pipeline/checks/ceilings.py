@@ -20,6 +20,7 @@ from pipeline.headers.values import number
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.records.history import StepRecord
+from pipeline.records.interop import UNSIGNED_BZERO
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.records.source import Source
@@ -45,8 +46,7 @@ FEWEST = 1000
 FEW_SATURATED = 5
 """So few saturated pixels are flagged without a word: hot pixels, or a cosmic ray."""
 
-MUCH_SATURATED = {"flat": 0.1}
-MUCH_ELSEWHERE = 0.25
+MUCH_SATURATED = {"flat": 0.1, "bias": 0.25, "dark": 0.25, "light": 0.25, "arc": 0.25}
 """Where more of a frame is saturated, it is no use: flats tell nothing there, and of others hardly anything is left."""
 
 
@@ -69,10 +69,11 @@ def ceiling_of_values(values: Array) -> float:
     >>> ceiling_of_values(np.arange(2000.0) % 50)
     inf
     """
-    top = values.max(initial=-math.inf)
-    if not math.isfinite(top):
+    if values.size and not math.isfinite(values.max()):
         values = values[np.isfinite(values)]
-        top = values.max(initial=-math.inf)
+    if not values.size:
+        return math.inf
+    top = values.max()
     if top == FULL_SCALE:
         return FULL_SCALE
     pile, known = int(np.count_nonzero(values == top)), top in CONVERTERS
@@ -94,7 +95,7 @@ def looked_at(source: Source) -> Array:
     height, width = source.shape
     rows = max(1, IN_STRIPS // max(1, width) // STRIPS)
     if height * width <= LOOKED_AT or rows * STRIPS >= height:
-        return source.rows(0, height).values.reshape(-1)
+        return _strip(source, 0, height)
     starts = np.linspace(0, height - rows, STRIPS).astype(int).tolist()
     return np.concatenate([_strip(source, start, start + rows) for start in starts])
 
@@ -106,8 +107,11 @@ def _strip(source: Source, start: int, stop: int) -> Array:
     stored, zero = source.stored
     as_read = np.empty((stop - start) * source.shape[1], np.dtype(stored).newbyteorder(">"))
     source.read_stored(start, stop, as_read)
-    values: Array = as_read.astype(np.float32 if as_read.itemsize <= 2 else np.float64)
-    values += zero
+    values: Array = as_read.astype(stored)
+    if zero:  # the sign bit's worth
+        bits = values.view(f"u{values.itemsize}")
+        bits ^= bits.dtype.type(1 << (8 * values.itemsize - 1))
+        values = bits.view(UNSIGNED_BZERO[stored, zero])
     return values
 
 
@@ -138,47 +142,56 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
 
     Of frames that nothing was flagged in, say where they reach one.
     """
-    silent = [frame for frame in frames if not declares_ceiling(frame)]
     if not any(map(_flags, image.history)):
-        raw = [frame for frame in silent if not frame.history and not frame.state.done]
-        reaching = [frame for frame in raw if ceiling_of_values(looked_at(frame.source)) < math.inf]
-        return (_not_flagged(reaching),) if reaching else ()
-    if not silent or not image.pixels.flags.max(initial=0):
+        return _not_flagged(frames)
+    if not image.pixels.flags.max(initial=0):
+        return ()
+    silent = [frame for frame in frames if not declares_ceiling(frame)]
+    if not silent:
         return ()
     saturated = image.pixels.flags & np.uint8(Flag.SATURATED) != 0
     count = int(np.count_nonzero(saturated))
     if count <= FEW_SATURATED:
         return ()
-    share, level = count / saturated.size, float(np.nanmax(image.pixels.values[saturated]))
-    words = (
-        f"{count} pixels of the {image.kind} ({100 * share:.3g} %) are saturated, at up to {level:.6g} "
-        f"{image.state.unit} in the combination, and flagged; no card such as SATURATE says where that begins, their "
-        "own values do"
-    )
+    level = _lowest_saturated(silent, row=int(saturated.sum(axis=1).argmax()))
     return (
         Note(
-            words,
+            f"{count} pixels of the {image.kind} ({100 * count / saturated.size:.3g} %) are saturated"
+            f"{'' if level is None else f', from {level:.6g} {image.state.unit} up'}, and flagged; no card such as "
+            "SATURATE says where that begins, their own values do",
             PipelineWarning,
             frames=names_of(silent),
             mend="give the level if it lies lower (flag_saturated(level=...))",
             at_command="give the level if it lies lower (--saturation)",
-            figures=(
-                ("pixels", count),
-                ("level", level),
-            ),
+            figures=(("pixels", count), *(() if level is None else (("level", level),))),
             fact=f"saturated {image.kind}",
         ),
     )
 
 
-def _not_flagged(frames: Sequence[Image]) -> Note:
-    level = ceiling_of_values(looked_at(frames[0].source))
-    return Note(
-        f"values pile up at {level:.6g}, where the frame is saturated, and are not flagged",
-        frames=names_of(frames),
-        mend="put flag_saturated before all other steps",
-        figures=(("level", level),),
-        fact="saturation not flagged",
+def _lowest_saturated(frames: Sequence[Image], *, row: int) -> float | None:
+    """Give the lowest value that is flagged as saturated in a row of frames, as they are now; None where none is."""
+    rows = [frame.source.rows(row, row + 1) for frame in frames]
+    flagged = [pixels.values[pixels.flags & np.uint8(Flag.SATURATED) != 0] for pixels in rows]
+    known = [float(values.min()) for values in flagged if values.size and np.isfinite(values).all()]
+    return min(known, default=None)
+
+
+def _not_flagged(frames: Sequence[Image]) -> tuple[Note, ...]:
+    raw = [frame for frame in frames if not (frame.history or frame.state.done or declares_ceiling(frame))]
+    levels = [ceiling_of_values(looked_at(frame.source)) for frame in raw]
+    reaching = [frame for frame, level in zip(raw, levels, strict=True) if level < math.inf]
+    if not reaching:
+        return ()
+    level = min(levels)
+    return (
+        Note(
+            f"values pile up at {level:.6g}, where the frame is saturated, and are not flagged",
+            frames=names_of(reaching),
+            mend="put flag_saturated before all other steps",
+            figures=(("level", level),),
+            fact="saturation not flagged",
+        ),
     )
 
 
@@ -187,7 +200,9 @@ def much_saturated(frames: Sequence[Image], share: Array) -> tuple[Note, ...]:
 
     :param share: the part of each frame that is.
     """
-    useless = [(frame, part) for frame, part in zip(frames, share, strict=True) if part > _much(frames[0].kind)]
+    useless = [
+        (frame, part) for frame, part in zip(frames, share, strict=True) if part > MUCH_SATURATED[frames[0].kind]
+    ]
     if not useless:
         return ()
     most = 100 * float(max(part for _, part in useless))
@@ -202,17 +217,13 @@ def much_saturated(frames: Sequence[Image], share: Array) -> tuple[Note, ...]:
     )
 
 
-def _much(kind: str) -> float:
-    return MUCH_SATURATED.get(kind, MUCH_ELSEWHERE)
-
-
 def check_flat_not_saturated(flat: Image) -> None:
     """Refuse a flat of which much is saturated: it tells nothing of the response there.
 
     :raises CalibrationError: it is, in one of its frames at least.
     """
     share = np.count_nonzero(flat.pixels.flags & np.uint8(Flag.SATURATED)) / max(1, flat.pixels.flags.size)
-    if share > _much("flat"):
+    if share > MUCH_SATURATED["flat"]:
         raise CalibrationError(
             f"{flat.name}: {100 * share:.0f} % of the flat is saturated in one of its frames or more; leave those out, "
             "or in Python or with --saturated-fraction make pixels of the frames that are not (drop_rare_saturation)"

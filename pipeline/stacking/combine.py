@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from itertools import chain
 from typing import Literal
 
 import attrs
 import numpy as np
 
-from pipeline.checks.ceilings import looked_at, saturation_notes
-from pipeline.checks.damaged_numbers import number_notes
+from pipeline.checks.ceilings import saturation_notes
 from pipeline.checks.done_before import unexpectedly_done
-from pipeline.checks.listed_frames import copy_notes, kind_notes
+from pipeline.checks.listed_frames import kind_notes
 from pipeline.checks.same_setup import check_alike, check_target
 from pipeline.checks.times import impossible_times
 from pipeline.compose.stage import stage
@@ -32,9 +30,6 @@ from pipeline.stacking.weights import NOISE_POWER
 from pipeline.statistics.frame_levels import measure_shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import measure_stack_noise
-
-ENOUGH_SEEN = 8192
-"""Of the pixels of a frame that are looked at for ceilings, so many tell of copies and of damaged numbers."""
 
 
 @stage
@@ -78,10 +73,7 @@ def combine(
     else:
         pixels, rejected, left_out = combine_rows(plan)
         image = _image_of(frames, plan, pixels, rejected=rejected, left_out=left_out)
-    seen = [values[:: max(1, values.size // ENOUGH_SEEN) | 1] for values in (looked_at(f.source) for f in ready)]
-    told = kind_notes(ready), copy_notes(ready, seen), number_notes(ready, seen), saturation_notes(image, ready)
-    for note in chain.from_iterable(told):
-        say(note)
+    say(*saturation_notes(image, ready))
     return image
 
 
@@ -116,7 +108,7 @@ def _check(frames: FrameSet, method: str, scale: str | None, weights: str | None
     check_alike_reduced(frames)
     check_exposures(frames, scale)
     check_alike(frames)
-    say(*unexpectedly_done(frames), *impossible_times(frames.frames))
+    say(*unexpectedly_done(frames), *impossible_times(frames.frames), *kind_notes(frames.frames))
     check_target(frames.light)
 
 

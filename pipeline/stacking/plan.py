@@ -13,7 +13,9 @@ import numpy as np
 from toolz import groupby
 
 from pipeline.checks.ceilings import much_saturated
+from pipeline.checks.damaged_numbers import number_notes
 from pipeline.checks.levels import odd_frames
+from pipeline.checks.listed_frames import copy_notes
 from pipeline.compose.telling import advise, say
 from pipeline.errors import ClipWarning, VarianceWarning
 from pipeline.records.arrays import FloatArray, IntArray, working_dtype
@@ -157,7 +159,10 @@ def plan_of(
     if settings.clip and len(frames) > 1:
         _check_clip(settings.clip, len(frames))
     measured = _measured(frames, scale, settings, by_variance=weighing is None)
-    _say_what_is_odd(frames, measured.sampled or sample_rows(frames, np.ones(len(frames))))
+    if measured.sampled is None:
+        _say_what_is_odd(frames, sample_rows(frames, np.ones(len(frames))), np.ones(len(frames)))
+    else:
+        _say_what_is_odd(frames, measured.sampled, scale)
     relative = None
     if weighing is None:
         relative = _relative(frames, scale, measured)
@@ -182,9 +187,21 @@ def plan_of(
     )
 
 
-def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled) -> None:
-    """Say what the sampled rows tell to be wrong with frames."""
+WHOLE = 6
+"""Digits by which a whole number is known again after it was scaled, and back."""
+
+ENOUGH_SEEN = 8192
+"""So many of the sampled pixels of a frame tell of copies and of damaged numbers."""
+
+
+def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled, scale: FloatArray) -> None:
+    """Say what the sampled rows tell to be wrong with frames: whose values were scaled so."""
     say(*much_saturated(frames, sampled.saturated))
+    values = np.concatenate([block.reshape(len(frames), -1) for block in sampled.blocks], axis=1)
+    values = values[:, :: max(1, values.shape[1] // ENOUGH_SEEN) | 1]
+    if (scale != 1).any():
+        values = np.round(values / scale[:, None], WHOLE)
+    say(*copy_notes(frames, list(values)), *number_notes(frames, list(values)))
     by_exposure = groupby(lambda place: seconds_of(frames[place]), range(len(frames)))
     for places in by_exposure.values():  # what grows with time differs with it
         alone = len(by_exposure) > 1

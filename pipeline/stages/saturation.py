@@ -76,7 +76,8 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
         limit = plane_of_numbers(each, image.shape, math.inf)
     elif limit == math.inf and _reduced(image):
         return image
-    return attrs.evolve(image, data=image.pixels.flagged(image.pixels.values >= limit, Flag.SATURATED))
+    reached = (image.pixels.values >= limit) & (limit < math.inf)  # no value, not even an infinite one, reaches that
+    return attrs.evolve(image, data=image.pixels.flagged(reached, Flag.SATURATED))
 
 
 def _not_raw(image: Image) -> str:
