@@ -1,272 +1,49 @@
-"""How the instrument was set and where it pointed, as headers say: what frames that are reduced together share."""
+"""Whether frames that are reduced together were taken alike, and point alike, as their headers say.
+
+What is compared, and what of a card, is in :mod:`~pipeline.checks.shared_settings`.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import attrs
 from toolz import groupby, unique
 
+from pipeline.checks.shared_settings import (
+    POINTED_SETTINGS,
+    SHARED_SETTINGS,
+    SHORT_FILTER,
+    Said,
+    SharedSetting,
+    Told,
+    Value,
+    settings_in,
+)
+from pipeline.compose.running import how_to_run
 from pipeline.compose.telling import say
-from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards
-from pipeline.headers.keyword_tables import Together
-from pipeline.headers.keywords import is_empty_wheel, temperature_from
-from pipeline.headers.values import is_nothing
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, merged
 
-EVERY = (("bias", "dark", "flat", "light", "arc"),)
-READ_OUT = (("bias", "dark", "flat"), ("bias", "dark", "light", "arc"))
-EXPOSED = (("dark", "flat"), ("dark", "light", "arc"))
-THROUGH = (("flat", "light"), ("arc",))
-DISPERSED = (("flat", "light", "arc"),)
-LIGHTS = (("light",),)
-
 POINTING = 5.0
 """Seconds of arc by which lights may point apart: more than guiding wanders, less than dithers."""
-
-WARMER = 1.0
-"""K by which temperatures may differ, and one from its own set-point: 1 K more is about 12 % more dark current."""
-
-ANGLE = 1e-3
-"""Fraction by which the angle of a grating or its central wavelength may differ, as PypeIt and Gemini allow."""
-
-_SAYS_NOTHING = {"UNKNOWN", "NOTPRESENT", "UNDEF", "NOT SET", "NAN"}
-_SHORT = 2
-"""A filter of so few letters is another in capitals: r is Sloan's, R Bessell's."""
-
-Value: TypeAlias = float | str | None
-
-
-@attrs.frozen
-class _Told:
-    """What a header says of a setting: under which keywords, in which words, and what of it is compared.
-
-    ``gist`` is equal where nothing differs.
-    """
-
-    cards: tuple[tuple[tuple[str, ...], tuple[Value, ...], tuple[Value, ...]], ...]
-    gist: Any
-
-
-def _words(cards: Cards, keyword: str) -> float | str | None:
-    """Give a number, or a text with single blanks; None where the card says nothing."""
-    value = cards.get(keyword)
-    if isinstance(value, bool | int | float):
-        return float(value) if math.isfinite(value) else None
-    text = " ".join(str(value).split())
-    try:
-        return float(text) if math.isfinite(float(text)) else None
-    except ValueError:
-        return None if is_nothing(value) or text.upper() in _SAYS_NOTHING else text
-
-
-def _plain(cards: Cards, keyword: str) -> Value:
-    """Give a number, or a text in capitals."""
-    value = _words(cards, keyword)
-    return value.upper() if isinstance(value, str) else value
-
-
-def _filter(cards: Cards, keyword: str) -> Value:
-    """Give the name of a filter, an empty one for a wheel without, with the case of letters that stand alone."""
-    value = _words(cards, keyword)
-    if not isinstance(value, str):
-        return value
-    return "" if is_empty_wheel(value) else value if len(value) <= _SHORT else value.upper()
-
-
-def _at_set_point(cards: Cards, keyword: str) -> Value:
-    """Give a temperature in °C: what was asked for, where the detector keeps to it."""
-    celsius = temperature_from(cards, keyword)
-    asked = next((said for key in tables.SET_POINT if (said := temperature_from(cards, key)) is not None), None)
-    return asked if celsius is not None and asked is not None and abs(celsius - asked) <= WARMER else celsius
-
-
-def _whole_number(cards: Cards, keyword: str) -> Value:
-    """Give the number of a setting; None for what is none, such as an offset on the sky or a measured level."""
-    value = _words(cards, keyword)
-    elsewhere = re.search(
-        r"arcsec|\bsky\b|point|\bra\b|\bdec\b|focus|slit|degree|dither", cards.comment(keyword).lower()
-    )
-    return value if isinstance(value, float) and value >= 0 and value.is_integer() and not elsewhere else None
-
-
-def _angle_of_grating(cards: Cards, keyword: str) -> Value:
-    """Give the angle of a grating: of a keyword of any angle only where the header names a grating."""
-    named = keyword != "ANGLE" or any(key in cards.keywords for row in tables.DISPERSER for key in row)
-    value = _plain(cards, keyword) if named else None
-    return value or None  # 0 stands for no grating
-
-
-def _telescope(cards: Cards, keyword: str) -> Value:
-    """Give the name of a telescope; None for that of a driver or a program."""
-    value = _plain(cards, keyword)
-    return None if isinstance(value, str) and re.search(r"->|ASCOM|DRIVER|SIMULATOR|INDI|MOUNT", value) else value
-
-
-def _name(cards: Cards, keyword: str) -> Value:
-    """Give a name in capitals, without what it is spelt with: NGC 188 is NGC188."""
-    value = _plain(cards, keyword)
-    return re.sub(r"[\s_-]", "", value) if isinstance(value, str) else value
-
-
-@attrs.frozen
-class SharedSetting:
-    """Something that frames of some kinds should share, and the keywords that tell of it.
-
-    ``keywords`` are looked for in turn, each with those that say it together with it; the first that say something
-    are compared with the same ones of other headers.  With ``every`` all are: the wheels of a camera stand beside each
-    other.  With ``across`` values are compared whatever keyword they stand under.  ``together`` are the kinds compared
-    with each other; ``read`` gives of a card what is compared, None where it says nothing; ``tolerance`` is for
-    numbers, and ``relative`` tells that it is a fraction of them.  ``mend`` is what to do.
-    """
-
-    words: str
-    keywords: Together
-    together: tuple[tuple[str, ...], ...] = EVERY
-    tolerance: float = 1e-6
-    relative: bool = False
-    read: Callable[[Cards, str], Value] = _plain
-    every: bool = False
-    across: bool = False
-    mend: str = "use frames taken alike, or mend the card that is wrong"
-
-    def same(self, one: Sequence[Value], other: Sequence[Value]) -> bool:
-        """Tell whether two headers say the same, as far as both say something."""
-        for a, b in zip(one, other, strict=True):
-            if isinstance(a, float) and isinstance(b, float):
-                if not abs(a - b) <= self.tolerance * (max(abs(a), abs(b)) if self.relative else 1):
-                    return False
-            elif a is not None and b is not None and a != b:
-                return False
-        return True
-
-    def told(self, cards: Cards, present: frozenset[str]) -> _Told | None:
-        """Give what a header says of the setting, None where it says nothing."""
-        found: list[Any] = []
-        for keywords in self.keywords:
-            if present.isdisjoint(keywords):
-                continue
-            compared = tuple(self.read(cards, keyword) for keyword in keywords)
-            if any(value is not None for value in compared):
-                found.append((keywords, tuple(_words(cards, keyword) for keyword in keywords), compared))
-                if not self.every:
-                    break
-        gist = [compared if self.across else (keywords, compared) for keywords, _, compared in found]
-        return _Told(tuple(found), gist) if found else None
-
-
-def _alone(keys: Iterable[str]) -> Together:
-    """Look for keywords that stand by themselves."""
-    return tuple((keyword,) for keyword in dict.fromkeys(keys))
-
-
-_OF_ITS_OWN = "put the frames of each in a list of its own"
-_READ_ALIKE = "use calibrations that were read out as the lights were, or mend the card that is wrong"
-_TURN = "turn those of one kind before they are listed, or write all with one program"
-
-SHARED_SETTINGS = (
-    SharedSetting("instrument", tables.INSTRUMENT, mend=_OF_ITS_OWN),
-    SharedSetting("detector", tables.DETECTOR, mend=_OF_ITS_OWN),
-    SharedSetting("serial number of the camera", tables.SERIAL_NUMBER, every=True, mend=_OF_ITS_OWN),
-    SharedSetting("telescope", tables.TELESCOPE, DISPERSED, read=_telescope, mend=_OF_ITS_OWN),
-    SharedSetting(
-        "gain",
-        _alone([*tables.GAIN_AS_SET, *(key.keyword for key in tables.GAIN)]),
-        tolerance=0.01,
-        mend=_READ_ALIKE,
-    ),
-    SharedSetting("gain setting", tables.GAIN_SETTING, every=True, mend=_READ_ALIKE),
-    SharedSetting(
-        "black level (offset)",
-        _alone(key.keyword for key in tables.BLACK_LEVEL),
-        READ_OUT,
-        read=_whole_number,
-        mend=_READ_ALIKE,
-    ),
-    SharedSetting("pedestal", tables.PEDESTAL, READ_OUT, mend="bring all to one pedestal first"),
-    SharedSetting("binning", tables.BINNING, mend=_READ_ALIKE),
-    SharedSetting("readout section", tables.READOUT_SECTION, mend=_READ_ALIKE),
-    SharedSetting("readout mode", tables.READOUT_MODE, mend=_READ_ALIKE),
-    SharedSetting("row order", tables.ROW_ORDER, every=True, mend=_TURN),
-    SharedSetting("colour mosaic", tables.COLOUR_MOSAIC, mend=_TURN),
-    SharedSetting(
-        "detector temperature",
-        _alone(key.keyword for key in tables.TEMPERATURE),
-        EXPOSED,
-        tolerance=WARMER,
-        read=_at_set_point,
-        across=True,
-        mend="use darks of the lights' temperature",
-    ),
-    SharedSetting(
-        "filter",
-        tables.FILTER,
-        THROUGH,
-        read=_filter,
-        every=True,
-        mend="use flats of the lights' filter, one filter a list",
-    ),
-    SharedSetting("grating", tables.DISPERSER, DISPERSED, mend="use flats and arcs of the lights' grating"),
-    SharedSetting(
-        "grating angle or central wavelength",
-        _alone(key.keyword for key in tables.DISPERSER_ANGLE),
-        DISPERSED,
-        tolerance=ANGLE,
-        relative=True,
-        read=_angle_of_grating,
-        every=True,
-        mend="use flats and arcs of the lights' wavelengths",
-    ),
-    SharedSetting("dichroic", tables.DICHROIC, DISPERSED, mend="use flats and arcs of the lights' dichroic"),
-    SharedSetting("slit", tables.SLIT, THROUGH, mend="use flats of the lights' slit"),
-    SharedSetting(
-        "rotator", tables.ROTATOR, (("flat", "light"),), tolerance=2.0, mend="use flats taken with the camera so turned"
-    ),
-)
-"""What is compared of frames that are reduced together: what the keyword tables know of how the instrument was set."""
-
-TARGET = SharedSetting(
-    "target",
-    (("OBJECT",),),
-    LIGHTS,
-    read=_name,
-    mend="put each target in a list of its own, or reduce lights one by one",
-)
-POINTED_SETTINGS = (
-    TARGET,
-    SharedSetting("pier side", tables.PIER_SIDE, LIGHTS, mend="turn those of one side by 180 degrees first"),
-)
-"""What is compared of lights that are combined as they lie."""
-
-_SETTINGS = (*SHARED_SETTINGS, *POINTED_SETTINGS)
-_SHARED = tuple(enumerate(SHARED_SETTINGS))
-_POINTED = tuple(enumerate(POINTED_SETTINGS, len(SHARED_SETTINGS)))
-_read: WeakKeyDictionary[Cards, tuple[_Told | None, ...]] = WeakKeyDictionary()
-"""What headers say of all settings: a header is read once, and forgotten when it goes."""
-
-
-def _told(cards: Cards) -> tuple[_Told | None, ...]:
-    known = _read.get(cards)
-    if known is None:
-        present = cards.keywords
-        known = _read[cards] = tuple(setting.told(cards, present) for setting in _SETTINGS)
-    return known
 
 
 def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -> None:
     """Say, in an :class:`AssumptionWarning` each, in what the headers of frames that are reduced together differ.
 
-    Frames whose headers say nothing are not compared.
+    Frames whose headers say nothing are not compared.  What would be said quietly is not looked for.
 
     :param with_others: images that stand for frames compared before, such as masters: each is compared with the
         first frame only.
     """
+    if how_to_run().quiet:
+        return
     given = tuple(frames)
     found = [*differences(given), *_masters_among(given)]
     for other in with_others:
@@ -279,67 +56,112 @@ def check_target(lights: Iterable[Image]) -> None:
     """Say, in an :class:`AssumptionWarning` each, that lights to be combined are of several targets or pointings."""
     given = tuple(lights)
     heading = "lights that are combined as they lie differ in their headers"
-    for note in (*_differences(_POINTED, given, heading), *_pointings(given, heading)):
+    for note in (*_differences(POINTED_SETTINGS, given, heading), *_pointings(given, heading)):
         say(note)
 
 
 def differences(frames: Sequence[Image]) -> list[Note]:
     """Find in what the headers of frames that are reduced together differ: a note for each setting."""
-    return _differences(_SHARED, frames, "frames that are reduced together differ in their headers")
+    return _differences(SHARED_SETTINGS, frames, "frames that are reduced together differ in their headers")
 
 
-def _differences(settings: Iterable[tuple[int, SharedSetting]], frames: Sequence[Image], heading: str) -> list[Note]:
-    every = [_told(frame.header) for frame in frames]
+def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image], heading: str) -> list[Note]:
+    if len(frames) < 2:
+        return []
+    every = [_read_once(frame.header) for frame in frames]
+    first = every[0]
+    unlike = {words for said in every[1:] for words, told in said.items() if told is not first.get(words)}
     notes = []
-    for place, setting in settings:
-        gists = [said.gist for told in every if (said := told[place])]
+    for setting in settings:
+        if setting.words not in unlike:
+            continue  # most: this is asked for each frame and step
+        gists = [told.gist for said in every if (told := said.get(setting.words))]
         if len(gists) < 2 or gists.count(gists[0]) == len(gists):
-            continue  # most settings: this is asked for each frame and step
+            continue
         for kinds in setting.together:
             known = [
-                _Said(frame, *cards)
-                for frame, told in zip(frames, every, strict=True)
-                if frame.kind in kinds and (said := told[place])
-                for cards in said.cards
+                (frame, told)
+                for frame, said in zip(frames, every, strict=True)
+                if frame.kind in kinds and (told := said.get(setting.words))
             ]
             if note := _difference(setting, known):
                 notes.append(attrs.evolve(note, words=f"{heading}: {note.words}"))
     return notes
 
 
-def _difference(setting: SharedSetting, known: Sequence[_Said]) -> Note | None:
+_read: WeakKeyDictionary[Cards, dict[str, Told]] = WeakKeyDictionary()
+"""What headers say of all settings: a header is read once, and forgotten when it goes."""
+
+
+def _read_once(cards: Cards) -> dict[str, Told]:
+    known = _read.get(cards)
+    if known is None:
+        known = _read[cards] = settings_in(cards)
+    return known
+
+
+OfFrame: TypeAlias = tuple[Image, Said]
+
+
+def _difference(setting: SharedSetting, known: Sequence[tuple[Image, Told]]) -> Note | None:
     """Find in what some headers differ in one setting."""
-    columns = groupby(lambda said: () if setting.across else said.keywords, known)
-    differing = [some for some in columns.values() if not _alike(setting, some)]
+    cards = [(frame, said) for frame, told in known for said in told.cards]
+    columns = groupby(lambda one: () if setting.across else one[1].keywords, cards)
+    differing = [some for some in columns.values() if not _alike(setting, some)] or _unlike_across(setting, known)
     if not differing:
         return None
-    values = sorted({str(said.compared) for said in differing[0]})
+    values = sorted({str(said.compared) for _, said in differing[0]})
     figures = [
-        (", ".join(said.keywords), word) for said in differing[0][:2] for word in said.words if isinstance(word, float)
+        (", ".join(said.keywords), word)
+        for _, said in differing[0][:2]
+        for word in said.words
+        if isinstance(word, float)
     ]
     return Note(
         f"{setting.words}: {'; '.join(map(_listed, differing))}",
-        frames=_every_name(said.frame for some in differing for said in some),
+        frames=_every_name(frame for some in differing for frame, _ in some),
         mend=setting.mend,
         figures=tuple(figures),
         fact=f"{setting.words} {'' if setting.across or setting.relative else values}",
     )
 
 
-@attrs.frozen
-class _Said:
-    frame: Image
-    keywords: tuple[str, ...]
-    words: tuple[Value, ...]
-    compared: tuple[Value, ...]
-
-
-def _alike(setting: SharedSetting, some: Sequence[_Said]) -> bool:
+def _alike(setting: SharedSetting, some: Sequence[OfFrame]) -> bool:
     """Tell whether headers say the same: numbers as their median does, anything else as the first."""
-    first = some[0].compared
-    if len(first) == 1 and all(_is_number(said.compared[0]) for said in some):
-        first = sorted((said.compared for said in some), key=lambda value: float(value[0] or 0))[len(some) // 2]
-    return all(setting.same(said.compared, first) for said in some)
+    every = [said.compared for _, said in some]
+    first = every[0]
+    if len(first) == 1 and all(_is_number(compared[0]) for compared in every):
+        first = sorted(every, key=lambda value: float(value[0] or 0))[len(some) // 2]
+    return all(setting.same(compared, first) for compared in every)
+
+
+def _unlike_across(setting: SharedSetting, known: Sequence[tuple[Image, Told]]) -> list[list[OfFrame]]:
+    """Find headers that say something else than the first one under another keyword of one meaning.
+
+    Only where none of those keywords speaks in both, and each header has just one that does.
+    """
+    for place, meaning in enumerate(setting.alike):
+        alone = [(frame, told.spoken & meaning, said) for frame, told in known if (said := told.alone[place])]
+        others = [
+            (frame, said)
+            for frame, spoken, said in alone[1:]
+            if spoken.isdisjoint(alone[0][1]) and _is_another(alone[0][2], said)
+        ]
+        if others:
+            return [[(alone[0][0], alone[0][2]), *others]]
+    return []
+
+
+def _is_another(one: Said, other: Said) -> bool:
+    """Tell whether two words, or two numbers, of different programs differ: V is Johnson-V, and r is not R."""
+    (a,), (b,) = one.words, other.words
+    if not isinstance(a, str) or not isinstance(b, str):
+        return isinstance(a, float) and isinstance(b, float) and a != b
+    if "" in (*one.compared, *other.compared):  # an empty wheel
+        return one.compared != other.compared
+    brief, long = sorted((a, b) if min(len(a), len(b)) <= SHORT_FILTER else (a.upper(), b.upper()), key=len)
+    parts, more = (re.findall(r"[^\W_]+", word) for word in (brief, long))
+    return not set(parts) <= set(more) and not "".join(more).startswith("".join(parts))
 
 
 def _is_number(value: Value) -> bool:
@@ -350,21 +172,21 @@ MOST_VALUES = 4
 """So many values are listed, with the frames that have them."""
 
 
-def _listed(some: Sequence[_Said]) -> str:
+def _listed(some: Sequence[OfFrame]) -> str:
     """Give each value with the frames that have it, and of many values the extremes."""
-    by_words = list(groupby(lambda said: (said.keywords, said.words), some).items())
+    by_words = list(groupby(lambda one: (one[1].keywords, one[1].words), some).items())
     more = ""
     if len(by_words) > MOST_VALUES:
         by_words.sort(key=lambda item: [value if isinstance(value, float) else math.inf for value in item[0][1]])
         more = f"; and {len(by_words) - 2} values between"
         by_words = [by_words[0], by_words[-1]]
-    said = []
+    listed = []
     last: tuple[str, ...] = ()
     for (keywords, words), group in by_words:
         key = "" if keywords == last else f"{', '.join(keywords)} = "
-        said.append(f"{key}{_value_words(words)} ({_names([one.frame for one in group])})")
+        listed.append(f"{key}{_value_words(words)} ({_names([frame for frame, _ in group])})")
         last = keywords
-    return "; ".join(said) + more
+    return "; ".join(listed) + more
 
 
 def _value_words(words: Iterable[Value]) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -32,18 +32,17 @@ class _Call:
     every: list[Note]
 
 
+_Own = TypeVar("_Own", list[Note], list[Note] | None)
+
 _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
-@contextmanager
-def collecting() -> Iterator[list[Note]]:
+def collecting() -> AbstractContextManager[list[Note]]:
     """Collect what is said in this block, for who keeps it, but for what blocks inside it collect.
 
     The outermost block tells it all.
     """
-    said: list[Note] = []
-    with _telling(said):
-        yield said
+    return _telling([])
 
 
 @contextmanager
@@ -58,12 +57,12 @@ def told_together() -> Iterator[None]:
 
 
 @contextmanager
-def _telling(own: list[Note] | None) -> Iterator[None]:
+def _telling(own: _Own) -> Iterator[_Own]:
     outer = _call.get()
     call = _Call(own, [] if outer is None else outer.every)
     token = _call.set(call)
     try:
-        yield
+        yield own
     except BaseException:
         if outer is None:
             with suppress(PipelineWarning):  # made an error by a filter: what went wrong first goes before it

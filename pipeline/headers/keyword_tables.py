@@ -6,6 +6,7 @@ The first card of a table that has a value is taken.  A unit in the card's own c
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 import attrs
@@ -228,6 +229,9 @@ FILTER: Together = _each(
 )
 """Name of the filter in each wheel: words.  All wheels count; see :data:`EMPTY_WHEEL`."""
 
+ALIKE_IN_FILTER = (frozenset(key for (key,) in FILTER if not re.search(r"ID$|ID \d$|FILTERI|FILTID", key)),)
+"""Those that give a name, and no number or label of an observatory's own: they mean the same, wherever it stands."""
+
 EMPTY_WHEEL = (
     r"<?no[ _-]?filters?>?|(clear|clr|open|air|empty|free|blank|hole|out|without|nothing)[ _-]*(\([a-z]\)|\d*)|-+"
 )
@@ -324,6 +328,12 @@ READOUT_MODE: Together = (
 )
 """In which mode, or how quickly, the detector was read out."""
 
+ALIKE_IN_READOUT_MODE = (
+    frozenset(("READMODE", "RDMODE", "READOUTM", "CONFMODE", "ESO DET READ CURNAME", "ESO DET READ MODE")),
+    frozenset(key for (key,) in READOUT_MODE if re.search("SPE?E?D|RATE", key)),
+)
+"""Those that give a mode, and those that give a speed."""
+
 INSTRUMENT: Together = (("INSTRUME",), ("FPA",))
 """Name of the instrument; of Palomar's DBSP, which does without, the arm's."""
 
@@ -359,6 +369,13 @@ GAIN_SETTING: Together = _each(
     "EMGAIN", "ISO", "ISOSPEED", "ISO_SPEE",
 )  # fmt: skip
 """Names and numbers of how the gain was set, beside those of :data:`GAIN_AS_SET`."""
+
+ALIKE_IN_GAIN_SETTING = (
+    frozenset(("GAINMODE", "GAINSET", "GAIN_SET", "GAIN-SET", "GAINSETT", "CCDGAINS")),
+    frozenset(("PREAMP", "PREAMPG", "PREAMPGA", "PREGAIN")),
+    frozenset(("ISO", "ISOSPEED", "ISO_SPEE")),
+)
+"""Those that give a gain as set, that of an amplifier before the converter, and that of a camera for daylight."""
 
 ROTATOR: Together = (("ROTATANG",), ("ROTANG",))
 """How a camera's own rotator stands, in degrees; not those that follow the field of an alt-azimuth telescope."""

@@ -96,6 +96,8 @@ def _unknown(cards: Cards, keyword: str) -> bool:
 def temperature_from(cards: Cards, keyword: str) -> float | None:
     """Give the temperature of the detector in °C that one card says; None where it says none."""
     said = cards.get(keyword)
+    if said is None:
+        return None
     words = re.fullmatch(r"(.*\d)\s*(?:deg)?\s*([CK])", said.strip()) if isinstance(said, str) else None
     value = number(words[1] if words else said).value
     if value == UNKNOWN_TEMPERATURE:

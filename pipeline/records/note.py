@@ -115,7 +115,10 @@ def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
     >>> [str(note) for note in merged([first, second, first])]
     ['a.fits and 1 more: is dark']
     """
-    facts = groupby(lambda note: (note.category, note.fact or note.words), unique(notes))
+    notes = tuple(unique(notes))
+    if len(notes) < 2:
+        return notes
+    facts = groupby(lambda note: (note.category, note.fact or note.words), notes)
     return tuple(
         some[0]
         if len(some) == 1

@@ -4,61 +4,18 @@ import time
 import warnings
 from weakref import ref
 
-import numpy as np
 import pytest
+from frames_compared import CARDS, HEADING, KINDS, WORDS, compared, frame, notes, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import Image
-from pipeline.checks.same_setup import EVERY, SHARED_SETTINGS, check_alike, check_target, differences, pointing
+from pipeline.checks import same_setup, shared_settings
+from pipeline.checks.same_setup import check_alike, check_target, differences, pointing
+from pipeline.checks.shared_settings import EVERY, SHARED_SETTINGS
+from pipeline.compose.running import running
 from pipeline.compose.telling import collecting
-from pipeline.errors import AssumptionWarning
-from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards
 from pipeline.records.note import merged
-
-KINDS = ("bias", "dark", "flat", "light", "arc")
-HEADING = "frames that are reduced together differ in their headers: "
-
-WORDS = {
-    "gain": (1.5, 2.5),
-    "binning": ("1 1", "2 2"),
-    "detector temperature": (-100.0, -105.0),
-    "black level (offset)": (10, 50),
-    "grating angle or central wavelength": (5500.0, 6500.0),
-    "rotator": (0.0, 90.0),
-}
-"""Two values of a setting; of others, two names."""
-
-CARDS = [(setting, group, keyword) for setting in SHARED_SETTINGS for group in setting.keywords for keyword in group]
-"""Every keyword by which a setting is compared, with those that say it together with it."""
-
-
-def frame(kind, name=None, **cards):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # astropy's, of keywords that take a HIERARCH card
-        return Image.of(np.ones((2, 2)), kind=kind, exposure=10.0, header=cards, name=name or f"{kind}.fits")
-
-
-def notes(frames, check=check_alike, **settings):
-    """Give the notes that are said of frames, each fact once."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with collecting() as found:
-            check(frames, **settings)
-    assert {note.category for note in found} <= {AssumptionWarning}
-    return merged(found)
-
-
-def said(frames, check=check_alike, **settings):
-    """Give what is said of frames, without what every line begins with."""
-    return [note.words.removeprefix(HEADING) for note in notes(frames, check, **settings)]
-
-
-def compared(setting):
-    """Draw two kinds that should share a setting."""
-    return st.sampled_from(setting.together).flatmap(lambda kinds: st.tuples(*[st.sampled_from(kinds)] * 2))
-
 
 # ---- the laws, of every keyword of the tables ----
 
@@ -132,164 +89,53 @@ def test_what_stands_beside_each_other_is_compared_card_by_card(data):
         assert [line.startswith(f"{setting.words}: {second[0]} = ") for line in lines] == [True]
 
 
-COMPARED = [
-    "FILTER", "DISPERSER", "DICHROIC", "SLIT", "BINNING", "INSTRUMENT", "DETECTOR", "SERIAL_NUMBER", "TELESCOPE",
-    "PEDESTAL", "ROW_ORDER", "COLOUR_MOSAIC", "GAIN_SETTING", "ROTATOR", "READOUT_SECTION", "READOUT_MODE",
-]  # fmt: skip
+# ---- across keywords ----
+
+MEANINGS = [(setting, sorted(meaning)) for setting in SHARED_SETTINGS for meaning in setting.alike]
+"""Keywords of one meaning, with their setting."""
 
 
-def test_all_that_the_tables_know_is_compared():
-    asked = {keyword for _, _, keyword in CARDS}
-    known = {keyword for name in COMPARED for row in getattr(tables, name) for keyword in row}
-    numbers = (*tables.GAIN, *tables.TEMPERATURE, *tables.DISPERSER_ANGLE, *tables.BLACK_LEVEL)
-    assert asked == known | {key.keyword for key in numbers} | set(tables.GAIN_AS_SET)
-    for setting in SHARED_SETTINGS:
-        every = [keyword for group in setting.keywords for keyword in group]
-        assert len(every) == len(set(every)), setting.words
-
-
-# ---- observatories ----
+@given(st.data())
+def test_what_stands_under_two_keywords_of_one_meaning_is_compared_where_each_header_has_one(data):
+    setting, meaning = data.draw(st.sampled_from(MEANINGS))
+    one, other = data.draw(st.sets(st.sampled_from(meaning), min_size=2, max_size=2))
+    kinds = data.draw(compared(setting))
+    value, another = data.draw(st.sampled_from([("A1", "B2"), (100, 200), ("fast", "slow")]))
+    lines = said([frame(kinds[0], "0.fits", **{one: value}), frame(kinds[1], "1.fits", **{other: another})])
+    words = value if isinstance(value, str) else f"{value:g}"
+    assert [line.startswith(f"{setting.words}: {one} = {words} (0.fits); {other} = ") for line in lines] == [True]
+    for same in (value, str(value).upper() if len(str(value)) > 2 else value, ""):
+        assert said([frame(kinds[0], **{one: value}), frame(kinds[1], **{other: same})]) == []
+    assert said([frame(kinds[0], **{one: value}), frame(kinds[1], **{one: value, other: another})]) == []
+    assert said([frame(kinds[0], **{one: "A1"}), frame(kinds[1], **{other: 200})]) == []
 
 
 @pytest.mark.parametrize(
-    ("keyword", "one", "other"),
+    ("flat", "light", "differs"),
     [
-        pytest.param("WFFBAND", "V", "R", id="INT"),
-        pytest.param("INSFILTE", "V", "R", id="Calar Alto"),
-        pytest.param("INSFLNAM", "JohnsonV", "CousinsR", id="CAFOS"),
-        pytest.param("ESO INS FILT1 NAME", "V#641", "R#642", id="ESO"),
-        pytest.param("ESO INS FILT ID", "V", "R", id="ESO WFI"),
+        pytest.param({"FILTER": "V"}, {"FILTER1": "Clear", "FILTER2": "V"}, False, id="the other wheel is empty"),
+        pytest.param({"FILTER": "V"}, {"FILTER1": "Clear", "FILTER2": "R"}, True, id="another filter"),
+        pytest.param({"FILTER": "V"}, {"FILTER1": "BG38", "FILTER2": "R"}, False, id="two filters at once"),
+        pytest.param({"FILTER": "V"}, {"FILTER1": "Clear", "FILTER2": "open"}, True, id="none against one"),
+        pytest.param({"FILTER": "Clear"}, {"FILTER1": "air", "FILTER2": "open"}, False, id="none against none"),
+        pytest.param({"FILTER": "V"}, {"INSFILTE": "Johnson-V"}, False, id="its whole name"),
+        pytest.param({"FILTER": "r"}, {"INSFILTE": "SDSS r"}, False, id="Sloan's"),
+        pytest.param({"FILTER": "R"}, {"INSFILTE": "SDSS r"}, True, id="not Sloan's"),
+        pytest.param({"FILTER": "L"}, {"FILTNAM": "Luminance"}, False, id="its first letter"),
+        pytest.param({"FILTER": "SDSS g"}, {"FILTNAM": "SDSS r"}, True, id="one word in common"),
+        pytest.param({"FILTER": 3}, {"FILTNAM": "V"}, False, id="a place in the wheel"),
+        pytest.param({"FILTER": "V"}, {"FILTERID": "B2"}, False, id="a label"),
     ],
 )
-def test_a_flat_of_v_and_a_light_of_r_are_said_at_every_observatory(keyword, one, other):
-    (line,) = said([frame("flat", **{keyword: one}), frame("light", **{keyword: other})])
-    assert line.startswith("filter: ")
-    assert f"{one} (flat.fits); {other} (light.fits)" in line
-    assert said([frame("flat", **{keyword: one}), frame("light", **{keyword: one})]) == []
+def test_names_of_filters_of_two_programs_are_compared(flat, light, differs):
+    assert len(said([frame("flat", **flat), frame("light", **light)])) == differs
+    assert len(said([frame("flat", **light), frame("light", **flat)])) == differs
 
 
-def test_one_wheel_of_several_is_enough():
-    wheels = {"FILTER1": "air", "FILTER2": "V", "FILTER3": "air"}
-    (line,) = said([frame("flat", **wheels), frame("light", **wheels | {"FILTER2": "R"})])
-    assert line == "filter: FILTER2 = V (flat.fits); R (light.fits)"
-
-
-@given(
-    st.sampled_from(
-        ["CLEAR", "clear", "OPEN", "NO_FILTER", "<NO FILTER>", "AIR", "EMPTY", "Free", "Clear (C)", "Open1"]
-    )
-)
-def test_an_empty_wheel_is_as_any_other_and_not_as_a_filter(word):
-    assert said([frame("flat", FILTER=word), frame("light", FILTER="open")]) == []
-    assert len(said([frame("flat", FILTER=word), frame("light", FILTER="V")])) == 1
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "differs"),
-    [("r", "R", True), ("i'", "I'", True), ("V", "V ", False), ("Red", "RED", False), ("Ha", "OIII", True)],
-)
-def test_the_case_of_a_letter_tells_filters_apart(one, other, differs):
-    assert len(said([frame("flat", FILTER=one), frame("light", FILTER=other)])) == differs
-
-
-# ---- how cameras are set ----
-
-
-@pytest.mark.parametrize(
-    ("cards", "others", "differs"),
-    [
-        pytest.param({"OFFSET": 10}, {"OFFSET": 50}, "black level (offset)", id="black level"),
-        pytest.param({"OFFSET": 378.876}, {"OFFSET": 379.1}, "", id="a level that was measured"),
-        pytest.param({"OFFSET": (10, "[arcsec] from the star")}, {"OFFSET": (0, "[arcsec]")}, "", id="on the sky"),
-        pytest.param({"PEDESTAL": -100}, {"PEDESTAL": 0}, "pedestal", id="MaxIm DL"),
-        pytest.param({"PEDESTAL": 0}, {}, "", id="MaxIm DL and another"),
-        pytest.param({"ROWORDER": "TOP-DOWN"}, {"ROWORDER": "BOTTOM-UP"}, "row order", id="rows"),
-        pytest.param({"FLIPSTAT": "Flip"}, {"FLIPSTAT": "Mirror"}, "row order", id="mirrored"),
-        pytest.param({"FLIPSTAT": ""}, {"FLIPSTAT": "Flip"}, "", id="not mirrored, which is not written"),
-        pytest.param({"BAYERPAT": "RGGB"}, {"BAYERPAT": "GBRG"}, "colour mosaic", id="colours"),
-        pytest.param({"CAMSN": 11023}, {"CAMSN": 11024}, "serial number of the camera", id="serial number"),
-    ],
-)
-def test_what_is_set_at_a_camera_is_compared_of_bias_and_light(cards, others, differs):
-    lines = said([frame("bias", **cards), frame("light", **others)])
-    assert [line.split(":")[0] for line in lines] == ([differs] if differs else [])
-
-
-def test_a_flat_may_have_another_black_level_than_the_lights_that_it_divides():
-    assert said([frame("flat", OFFSET=10), frame("light", OFFSET=50)]) == []
-
-
-@pytest.mark.parametrize("name", ["ACP->TCSGalil.DFM.ASCOM.Telescope", "EQMOD ASCOM HEQ5/6", "Telescope Simulator", ""])
-def test_the_name_of_a_driver_is_no_telescope(name):
-    assert said([frame("flat", TELESCOP="1m"), frame("light", TELESCOP=name)]) == []
-    assert len(said([frame("flat", TELESCOP="1m"), frame("light", TELESCOP="2m")])) == 1
-
-
-# ---- gratings ----
-
-
-@given(st.floats(1, 1e4), st.floats(-5e-3, 5e-3))
-def test_gratings_may_be_off_by_a_thousandth(angle, more):
-    lines = said([frame("arc", GRANGLE=angle), frame("light", GRANGLE=angle * (1 + more))])
-    if abs(abs(more) - 1e-3) > 1e-5:
-        assert len(lines) == (abs(more) > 1e-3)
-
-
-def test_an_angle_is_that_of_a_grating_where_there_is_one():
-    angles = {"arc": "24d38m00s", "light": "27d17m00s"}
-    assert said([frame(kind, ANGLE=angle) for kind, angle in angles.items()]) == []
-    assert len(said([frame(kind, ANGLE=angle, GRATING="600/4000") for kind, angle in angles.items()])) == 1
-
-
-@pytest.mark.parametrize(("keyword", "same"), [("GAIN", "EGAIN"), ("GAIN", "CCDSENS"), ("CCDGAIN", "CCDSENS")])
-def test_a_gain_that_was_set_otherwise_is_said_where_what_it_comes_to_stays_the_same(keyword, same):
-    (line,) = said([frame(kind, **{same: 1.5, keyword: setting}) for kind, setting in (("bias", 100), ("light", 200))])
-    assert line == f"gain: {keyword} = 100 (bias.fits); 200 (light.fits)"
-
-
-# ---- temperatures ----
-
-
-@given(st.floats(-150, 30), st.floats(-3, 3))
-def test_temperatures_may_differ_by_a_kelvin(celsius, more):
-    lines = said([frame("dark", CCDTEMP=celsius), frame("light", CCDTEMP=celsius + more)])
-    if abs(abs(more) - 1) > 1e-6:
-        assert len(lines) == (abs(more) > 1)
-
-
-@given(st.floats(-150, 30))
-def test_temperatures_are_compared_by_number_and_unit(celsius):
-    kelvin = {"CCDTEMP": (celsius + 273.15, "[K]")}
-    assert said([frame("dark", CCDTEMP=celsius), frame("light", **kelvin)]) == []
-    (line,) = said([frame("dark", CCDTEMP=celsius - 5), frame("light", **kelvin)])
-    assert line.startswith("detector temperature: CCDTEMP = ")
-
-
-@given(st.floats(-90, 0), st.floats(-3, 3), st.floats(-3, 3))
-def test_a_detector_that_keeps_to_its_set_point_is_as_warm_as_another_that_does(celsius, one, other):
-    frames = [
-        frame(kind, **{"CCD-TEMP": celsius + off, "SET-TEMP": celsius})
-        for kind, off in (("dark", one), ("light", other))
-    ]
-    felt = [0 if abs(off) <= 1 else off for off in (one, other)]
-    if min(abs(abs(off) - 1) for off in (one, other, felt[0] - felt[1])) > 1e-6:
-        assert len(said(frames)) == (abs(felt[0] - felt[1]) > 1)
-
-
-def test_temperatures_are_compared_under_whatever_keyword():
-    (line,) = said([frame("dark", CCDTEMP=-10), frame("light", **{"SET-TEMP": -20})])
-    assert line == "detector temperature: CCDTEMP = -10 (dark.fits); SET-TEMP = -20 (light.fits)"
-
-
-def test_of_many_temperatures_the_extremes_are_listed():
-    darks = [frame("dark", f"{i}.fits", CCDTEMP=-20.0 + i) for i in range(9)]
-    (line,) = said(darks)
-    assert line == "detector temperature: CCDTEMP = -20 (0.fits); -12 (8.fits); and 7 values between"
-
-
-def test_what_is_no_temperature_says_nothing():
-    assert said([frame("dark", CCDTEMP=-99.0), frame("light", CCDTEMP=-80.0)]) == []
-    assert said([frame("dark", CCDTEMP=-999.0), frame("light", CCDTEMP=-100.0)]) == []
+def test_modes_are_not_speeds():
+    assert said([frame("bias", READMODE="2x"), frame("light", CCDSPEED="fast")]) == []
+    assert said([frame("bias", READMODE="2x", CCDSPEED="fast"), frame("light", RDSPEED="fast")]) == []
+    assert len(said([frame("bias", READMODE="2x", CCDSPEED="fast"), frame("light", RDSPEED="slow")])) == 1
 
 
 # ---- masters, targets, pointings ----
@@ -353,6 +199,23 @@ def test_a_header_is_read_once_and_forgotten_when_it_goes():
     kept = ref(one.header)
     del one
     assert kept() is None
+
+
+def test_cards_that_do_not_change_from_frame_to_frame_are_read_once():
+    """Of each frame of a night the temperature is another, and all else is the same."""
+    cards = {f"KEY{i}": i for i in range(60)} | {"GAIN": 1.5, "INSTRUME": "SPRAT", "FILTER": "V", "GRATANGL": 12.5}
+    shared_settings._told_by.cache_clear()
+    differences([frame("light", **cards, CCDTEMP=-20 + i / 1000) for i in range(20)])
+    assert shared_settings._told_by.cache_info().misses == 4 + 20
+
+
+def test_nothing_is_looked_for_where_nothing_would_be_said():
+    unlike = [frame("light", GAIN=1.0, NUMBER=i, OFFSET=i) for i in range(2)]
+    with running(quiet=True):
+        check_alike(unlike)
+    assert not any(light.header in same_setup._read for light in unlike)
+    assert len(said(unlike)) == 1
+    assert all(light.header in same_setup._read for light in unlike)
 
 
 def test_headers_of_the_same_text_are_alike():

@@ -30,7 +30,7 @@ from pipeline import (
     subtract_overscan,
 )
 from pipeline.checks.done_before import UNEXPECTED
-from pipeline.checks.same_setup import POINTED_SETTINGS, SHARED_SETTINGS
+from pipeline.checks.shared_settings import POINTED_SETTINGS, SHARED_SETTINGS
 from pipeline.errors import PipelineError
 from pipeline.headers.status import STEP_CARDS
 
