@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from pipeline.errors import HeaderError, HeaderWarning
+from pipeline.checks.done_before import contradicted
+from pipeline.errors import HeaderError
 from pipeline.headers.keywords import gain
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
@@ -46,15 +47,13 @@ def bias_left_in(image: Image, bias: Image) -> list[Note]:
         return []
     why = "is about that of the bias" if alike else "has the noise of one that holds the bias"
     return [
-        Note(
-            f"its header says that the bias is out ({image.state.bias}), and its level of {level:.4g} {why}, "
-            f"{pedestal:.4g}",
-            HeaderWarning,
-            frames=(image.name,),
-            mend="if it is raw, say force=True",
-            at_command=f"if it is raw, say --raw {image.kind}",
-            figures=(("level", level), ("bias", pedestal)),
+        contradicted(
+            image,
+            "bias",
+            f"its level of {level:.4g} {why}, {pedestal:.4g}",
             fact=f"bias left in a {image.kind}",
+            level=level,
+            bias=pedestal,
         )
     ]
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline.errors import HeaderWarning
 from pipeline.headers.status import State
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 
 UNEXPECTED = {"bias": ("bias", "dark", "flat"), "dark": ("dark", "flat"), "flat": ("flat",)}
 """What nobody does to a frame that is to be a calibration."""
+
+
+BIAS_OR_NONE = "take out a bias or the overscan, or say that it holds none"
 
 
 def unexpectedly_done(frames: Iterable[Image]) -> tuple[Note, ...]:
@@ -35,6 +39,19 @@ def unexpectedly_done(frames: Iterable[Image]) -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def contradicted(image: Image, step: str, seen: str, fact: str, **figures: float) -> Note:
+    """Say of an image whose header says that a step has been done that its pixels ``seen`` show otherwise."""
+    return Note(
+        f"its header says that the {step} is out ({image.state.done[step]}), and {seen}",
+        HeaderWarning,
+        frames=names_of(image),
+        mend="if it is raw, say force=True",
+        at_command=f"if it is raw, say --raw {image.kind}",
+        figures=tuple(figures.items()),
+        fact=fact,
+    )
+
+
 def level_is_out(state: State) -> bool:
     """Tell whether the level that a readout adds is out: with the bias, with the overscan, or in rates and responses.
 
@@ -51,8 +68,8 @@ def bias_in_flat(flat: Image) -> tuple[Note, ...]:
         Note(
             "no bias was taken out of the flat; if it holds one, the response comes out too even",
             frames=names_of(flat),
-            mend="give bias frames (subtract_bias), or say that it holds none: declare(state='finished')",
-            at_command="give bias frames, or say that it holds none (--finished flat)",
+            mend=f"{BIAS_OR_NONE}: declare(state='without bias')",
+            at_command=f"{BIAS_OR_NONE}: --without-bias {flat.kind}",
         ),
     )
 
@@ -68,8 +85,8 @@ def bias_in_divided(image: Image) -> tuple[Note, ...]:
             f"no bias was taken out of the {image.kind} that is divided by the flat; if it holds one{much}, the flat "
             "is imprinted on it",
             frames=names_of(image),
-            mend="give bias frames (subtract_bias), or say that it holds none: declare(state='finished')",
-            at_command=f"give bias frames, or say that it holds none (--finished {image.kind})",
+            mend=f"{BIAS_OR_NONE}: declare(state='without bias')",
+            at_command=f"{BIAS_OR_NONE}: --without-bias {image.kind}",
             figures=() if level is None else (("mean level", level),),
         ),
     )
@@ -84,7 +101,7 @@ def bias_beside_dark(image: Image, dark: Image) -> tuple[Note, ...]:
             f"no bias was taken out of it, and one was out of the dark {dark.short_name} ({dark.state.bias}); if it "
             "holds one, that stays in",
             frames=names_of(image),
-            mend="take out the bias first (subtract_bias)",
-            at_command="give bias frames",
+            mend=f"{BIAS_OR_NONE}: declare(state='without bias')",
+            at_command=f"{BIAS_OR_NONE}: --without-bias {image.kind}",
         ),
     )

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.checks.done_before import BIAS_OR_NONE
 from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
@@ -36,6 +37,9 @@ APART = 50.0
 MISFIT = 0.35
 """A master's structure that stands in an image 1 ± this many times fits it."""
 
+PEDESTAL = 0.2
+"""A response that stands in an image so much less often tells of a pedestal, where nothing of ours took one out."""
+
 GONE = 0.3
 """Structure that stands in an image less often than this is not there."""
 
@@ -51,13 +55,14 @@ class Beside:
     noise: float | None
     times: float = 1.0
 
-    def note(self, words: str, fact: str, mend: str, **figures: float) -> Note:
+    def note(self, words: str, fact: str, mend: str, at_command: str = "", **figures: float) -> Note:
         """Make a note of the image, one for all images of its kind."""
         listed: Any = tuple(figures.items())
         return Note(
             words,
             frames=names_of(self.image),
             mend=mend,
+            at_command=at_command or mend,
             figures=listed,
             fact=f"{self.image.kind} and {self.master.kind}: {fact}",
         )
@@ -215,16 +220,20 @@ def _hot_pixels(rows: Beside) -> Iterator[Note]:
 def _response(rows: Beside) -> Iterator[Note]:
     """Compare the structure of the response with what of it stands in the image."""
     found = imprints(rows.seen, rows.taken, rows.noise, response=True)
-    misfit = next((one for one in reversed(found) if one.off_by(MISFIT)), None)
+    misfit = _misfit(found[::-1])
+    if misfit is None and not any(step.does in ("bias", "overscan") and step.worked for step in rows.image.history):
+        misfit = next((one for one in found[::-1] if one.times < 1 and one.off_by(PEDESTAL)), None)
     if misfit is None:
         return
-    times, state = misfit.times, rows.image.state
+    times, state, at_command = misfit.times, rows.image.state, ""
     level, unit = median(rows.seen.values[np.isfinite(rows.seen.values)]), state.unit
     shown = f"the structure of the flat {rows.master.short_name} stands in it {times:.2g} times instead of once"
     fact, figures = "structure", {"times": times, "level": level}
     if times > 1:
         words = f"{shown}: more was taken out of it than was in it, or the flat keeps a pedestal"
         mend = "was its bias or dark taken out already, before it was listed?"
+    elif state.bias and str(state.bias).endswith("as was said"):
+        return  # what is left of the level was accepted
     elif not (state.overscan or (state.bias and state.bias.sure)):
         pedestal = min(1 - times, 1.0) * level
         fact, figures["pedestal"] = "pedestal", pedestal
@@ -232,7 +241,8 @@ def _response(rows: Beside) -> Iterator[Note]:
             f"a pedestal is divided by the flat: of its level of {level:.4g} {unit} about {pedestal:.4g} is no light, "
             f"as {shown}; no bias or overscan was taken out of it"
         )
-        mend = "give bias frames or the overscan, or say that it is finished"
+        mend = f"{BIAS_OR_NONE}: declare(state='without bias')"
+        at_command = f"{BIAS_OR_NONE}: --without-bias {rows.image.kind}"
     elif times < GONE:
         words = f"{shown}: it is flat-fielded already, or the flat does not fit it (dust has moved, another set-up)"
         mend = "leave the flat out, or take one of the same night and set-up"
@@ -240,7 +250,7 @@ def _response(rows: Beside) -> Iterator[Note]:
         left = f"{(1 - times) * level:.4g} {unit}"
         words = f"{shown}: a pedestal of about {left} is left in it, or the flat does not fit it"
         mend = "are its bias and dark of the same mode, and the flat of the same set-up?"
-    yield rows.note(words + _pier_sides(rows), fact, mend, **figures)
+    yield rows.note(words + _pier_sides(rows), fact, mend, at_command, **figures)
 
 
 def _pier_sides(rows: Beside) -> str:

@@ -106,7 +106,15 @@ def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
 
 # ---- flags and states ----
 
-NO_REDUCTION = {"hot": None, "dead": None, "grow": 0, "no_diagonals": False, "raw": (), "finished": ()}
+NO_REDUCTION = {
+    "hot": None,
+    "dead": None,
+    "grow": 0,
+    "no_diagonals": False,
+    "raw": (),
+    "finished": (),
+    "without_bias": (),
+}
 """What stands for the switches of a reduction in a command that combines, and no more."""
 
 
@@ -133,6 +141,13 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     add("--no-diagonals", action="store_true", help="grow along rows and columns only")
     add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
     add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
+    add(
+        "--without-bias",
+        action="append",
+        default=[],
+        choices=[kind for kind in KINDS if kind != "bias"],
+        help="frames of this type hold no bias that is to be taken out",
+    )
 
 
 def flagging_of(options: argparse.Namespace, mask_hdu: int | str | None = None) -> Flagging:
@@ -164,8 +179,12 @@ def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
 
 def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
     """Give what the user says of the states of frames."""
-    raw: list[tuple[str, Declared]] = [(kind, "raw") for kind in options.raw]
-    return (*raw, *((kind, "finished") for kind in options.finished))
+    said: list[tuple[list[str], Declared]] = [
+        (options.raw, "raw"),
+        (options.finished, "finished"),
+        (options.without_bias, "without bias"),
+    ]
+    return tuple((kind, state) for kinds, state in said for kind in kinds)
 
 
 # ---- who does the work ----

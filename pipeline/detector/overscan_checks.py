@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pipeline.checks.done_before import contradicted
 from pipeline.detector.amplifiers import Amplifier, Readout
 from pipeline.detector.section import Section
 from pipeline.errors import HeaderWarning
@@ -44,15 +45,12 @@ def overscan_still_there(image: Image, readouts: Sequence[Readout]) -> list[Note
         if abs(level) > STILL_THERE * sigma and abs(level) > least:
             what = "bias" if least == BIAS_STILL_THERE else f"overscan {section}"
             return [
-                Note(
-                    f"its header says that the overscan is out ({image.state.overscan}), and its {what} still has a "
-                    f"level of about {level:.3g}",
-                    HeaderWarning,
-                    frames=(image.name,),
-                    mend="if it is raw, say force=True",
-                    at_command=f"if it is raw, say --raw {image.kind}",
-                    figures=(("level", level),),
+                contradicted(
+                    image,
+                    "overscan",
+                    f"its {what} still has a level of about {level:.3g}",
                     fact=f"{what} still has a level",
+                    level=level,
                 )
             ]
     return []

@@ -15,7 +15,7 @@ from pipeline.errors import SettingError
 from pipeline.records.frames import KINDS, Image
 from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask, check_below, check_sigma
-from pipeline.stages.declare import Declared
+from pipeline.stages.declare import STATES, Declared
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import subtract_overscan
 from pipeline.stages.saturation import check_fraction
@@ -76,8 +76,10 @@ def _positive_level(level: float) -> None:
 
 def _known_kinds(_: object, __: object, declared: tuple[tuple[str, Declared], ...]) -> None:
     for kind, state in declared:
-        if kind not in KINDS or state not in ("raw", "finished"):
-            raise SettingError(f"declared: {kind!r} as {state!r}; expected {', '.join(KINDS)} as 'raw' or 'finished'")
+        if kind not in KINDS or state not in STATES:
+            raise SettingError(
+                f"declared: {kind!r} as {state!r}; expected {', '.join(KINDS)} as {', '.join(map(repr, STATES))}"
+            )
 
 
 @attrs.frozen
@@ -90,7 +92,7 @@ class Recipe:
     :param saturation: level in ADU from which raw values are flagged; by default what headers say.
     :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
     :param flagging: what else is flagged.
-    :param declared: kinds of frames that are raw, or finished, whatever their headers say.
+    :param declared: kinds of frames that are raw, finished, or without bias, whatever their headers say.
     :param normalise: the step that makes the flat a response.
     :param electrons: the step that turns the calibrated image into electrons, or each frame, where amplifiers have
         gains of their own; None to leave it in ADU.

@@ -59,7 +59,7 @@ def raw_steps(recipe: Recipe) -> Chain[FrameSet, FrameSet]:
 
 
 def _as_declared(recipe: Recipe) -> Callable[[Image], Image]:
-    """Take frames as raw, or as finished, where the user says so."""
+    """Take frames as raw, as finished, or as without bias, where the user says so."""
 
     def take(image: Image) -> Image:
         for kind, state in recipe.declared:

@@ -18,6 +18,7 @@ from pipeline import (
     MasterBias,
     MasterDark,
     Pixels,
+    declare,
     divide,
     each,
     normalise_flat,
@@ -111,6 +112,8 @@ def test_a_dark_above_the_light_is_told():
 
 @pytest.mark.parametrize(("light", "state", "said"), [
     (900 + 12 * RESPONSE, {}, "a pedestal is divided by the flat: of its level of 911.9 adu about 902"),
+    (750 + 2250 * RESPONSE, {}, r"of its level of 2999 adu about 7\d\d.\d is no light"),
+    (750 + 2250 * RESPONSE, {"bias": OUT}, r"a pedestal of about 7\d\d.\d adu is left in it"),
     (np.full(SHAPE, 3000), {"bias": OUT}, "it is flat-fielded already, or the flat does not fit it"),
     (1500 + 1500 * RESPONSE, {"bias": OUT}, "a pedestal of about 1.* adu is left in it"),
     (3000 * RESPONSE - 1500, {"bias": OUT}, "more was taken out of it than was in it"),
@@ -118,6 +121,15 @@ def test_a_dark_above_the_light_is_told():
 def test_a_response_that_the_light_does_not_show_is_told(light, state, said):
     (note,) = flat_fits(image_of(light, **state), FLAT.image)
     assert re.search(said, note.words)
+
+
+@quick
+@given(pedestal=st.sampled_from([0.0, 0.05, 0.3]), seed=st.integers(0, 99))
+def test_a_quarter_of_pedestal_is_told_unless_it_was_taken_out_here_or_accepted(pedestal, seed):
+    raw = image_of(3000 * (pedestal + (1 - pedestal) * RESPONSE), seed=seed, sigma=30.0)
+    assert bool(flat_fits(raw, FLAT.image)) == (pedestal > 0.2)
+    assert not flat_fits(declare(raw, state="without bias"), FLAT.image)
+    assert not flat_fits(subtract_bias(raw, bias=MasterBias.of(image_of(0 * RESPONSE, "bias"))), FLAT.image)
 
 
 @pytest.mark.parametrize(("light", "sides", "said"), [

@@ -52,6 +52,8 @@ def test_sigma_is_for_both_sides_unless_one_has_its_own(both, low, high, clip):
         ("--dark-has-bias no", {"dark_has_bias": False}),
         ("--raw flat --finished dark --raw light",
          {"declared": (("flat", "raw"), ("light", "raw"), ("dark", "finished"))}),
+        ("--without-bias light --without-bias dark --raw light",
+         {"declared": (("light", "raw"), ("light", "without bias"), ("dark", "without bias"))}),
         ("--hot 8 --dead .5 --grow 2 --no-diagonals --saturated-fraction .25",
          {"flagging": Flagging(fraction=0.25, hot=8.0, dead=0.5, grow=2, diagonals=False)}),
         ("--gain 2 --read-noise 4",
@@ -104,4 +106,4 @@ def test_without_workers_there_is_no_client_and_with_fewer_than_one_a_refusal():
 def test_figures_look_by_default_as_they_do_in_python():
     given = options()
     assert Appearance(given.limits, given.stretch, given.colours) == Appearance()
-    assert declared_of(argparse.Namespace(raw=[], finished=[])) == ()
+    assert declared_of(argparse.Namespace(raw=[], finished=[], without_bias=[])) == ()

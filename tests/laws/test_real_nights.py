@@ -129,8 +129,10 @@ def test_strict_refuses_a_dark_that_may_hold_the_bias(shared_data, tmp_path, cap
         "none",
     ]
     assert main([*command, "--dark-has-bias", "no"]) == 1
-    assert "a pedestal is divided by the flat" in capsys.readouterr().err  # no bias or overscan is taken out
-    assert main([*(word for word in command if word != "--strict"), "--dark-has-bias", "no"]) == 0
+    said = capsys.readouterr().err
+    assert "a pedestal is divided by the flat" in said  # no bias or overscan is taken out
+    assert "or say that it holds none: --without-bias light" in said
+    assert main([*command, "--dark-has-bias", "no", "--without-bias", "light"]) == 0
 
 
 def test_kast(reduced, shared_data):

@@ -27,6 +27,22 @@ def test_finished_is_what_that_kind_needs(kind, steps):
     assert {step[0] for step in state_of(Cards.of(written)).done} == set(steps)  # the product says so itself
 
 
+@pytest.mark.parametrize("kind", ["dark", "flat", "light", "arc"])
+def test_without_bias_is_just_that_and_the_product_says_it(kind):
+    image = declare(Image.of(full(10), kind=kind), state="without bias")
+    assert set(image.state.done) == {"bias"}
+    (card,) = image.added
+    assert card[:2] == ("ZEROCOR", "No bias in it, as was said")
+    assert set(state_of(Cards.of({card[0]: card[1]})).done) == {"bias"}
+    taken = subtract_bias(image, bias=MasterBias.of(Image.of(full(4), kind="bias")))
+    assert taken.pixels.values.tolist() == full(10).tolist()
+
+
+def test_a_bias_is_not_without_bias():
+    with pytest.raises(StepError, match="cannot be declared as without bias"):
+        declare(Image.of(full(10), kind="bias"), state="without bias")
+
+
 def test_what_the_header_says_is_not_said_again():
     image = declare(Image.of(full(10), kind="flat", header={"L1STATDA": 1}), state="finished")
     assert image.state.dark == Done("L1STATDA = 1")
@@ -41,5 +57,5 @@ def test_states_are_said_before_they_are_made():
         with pytest.raises(StepError, match="put it first"):
             declare(image, state="raw")
     assert declare(subtract_bias(Image.of(full(1)), bias=None), state="raw").state == Image.of(full(1)).state
-    with pytest.raises(SettingError, match="expected 'raw' or 'finished'"):
+    with pytest.raises(SettingError, match="expected 'raw', 'finished', 'without bias'"):
         declare(out, state="reduced")
