@@ -1,14 +1,15 @@
-"""Whether each frame of a kind is like the others: in level, contrast, noise, place, and in what its converter does.
+"""Whether each frame of a kind is like the others in level, contrast and noise, and an arc one of a lamp.
 
-The rows are those that planning a combination samples.  What honest nights do is no fault: twilight fades, the sky
-brightens, seeing and thin clouds change stars, frames are dithered.  So each frame is compared with the median of the
-others, in what such nights leave alone, and with a wide margin.
+What honest nights do is no fault: twilight fades, the sky brightens, seeing and thin clouds change stars, frames are
+dithered.  So each frame is compared with the median of the others, in what such nights leave alone, and with a wide
+margin.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import attrs
 import numpy as np
@@ -24,81 +25,43 @@ LOOKED_AT = {"bias": 2**10, "dark": 2**10, "flat": 2**10}
 LOOKED_AT_OF_STARS = 2**13
 """So many pixels of the sample are enough; stars and lines take more to be met with."""
 
-APART_SIGMA, APART_FRACTION = 5.0, 0.002
-"""Bias and dark frames lie apart from so many times the noise of a pixel, and such a part of their level, up: less is
-the wander of an amplifier."""
-
-ROUNDING = 0.3
-"""The noise of whole numbers is no less, 1 / √12; of other steps so many times a step."""
-
-OTHER_CONTRAST = {"light": 1.45, "arc": 2.0}
-"""Such a factor in the contrast of stars, with a level that changes the same way, is another exposure, or clouds that
-are not thin; lamps warm up."""
-
-OTHER_LEVEL = 1.67
-"""Such a factor in a level that neither rises nor falls all the time is no twilight."""
-
-BRIGHT_SIGMA = 15.0
-"""Pixels that stand out by so many σ tell of contrast."""
-
-NOTHING_BRIGHT = 0.2
-"""A frame that has so small a part of the others' bright pixels has no light: one that moved has as many elsewhere."""
-
-NOISIER = {"bias": 1.9, "dark": 1.9}
-NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
-"""One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
-only what is no image at all, its noise being such a part of its level."""
-
-CONSTANT = 0.2
-"""Where so many more neighbours than in other frames hold the very same value, a part of the frame is dead."""
-
-SPIKE_SIGMA, SPIKES = 6.0, 12
-"""A pixel that stands out of its row by so many σ alone, and how many of these tell of a shift."""
-
-SMEARED, SMEARED_SIGMA = 0.02, 6.0
-"""The part of a column's light that lies on all of it, and how sure that has to be."""
-
-LIT_COLUMN = 10.0
-"""Columns are looked at whose light differs from the next one's by so many times the noise of its mean."""
-
-FEWEST_OF_LINES = 1000
-"""Fewer pixels may miss the lines of a lamp."""
-
-LINES_TOGETHER = 0.2
-"""Bright pixels are lines where more than this part of them have a bright neighbour: hot pixels stand alone."""
-
-BLOCKS = 3
-"""A bit that never changes is stuck where values lie in so many stretches that it parts."""
+ENOUGH_FOR_NOISE = 2**11
+"""Of these so many tell the noise of a frame to 2 %."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Compared:
-    """The frames of a kind, by name, and pixels of them that are good in all: (frames, pixels).
+    """The frames of a kind, by name, and pixels of them that are good in all: (frames, pixels), also ``ordered``.
 
     ``others`` is at each pixel what a frame is compared with: the median of all, or of two frames the other one.
-    ``noise`` is that of each frame.  ``blocks`` hold adjoining pixels, (frames, rows, columns), if sampled.
+    ``noise`` is that of each frame.  ``rows`` hold adjoining pixels, (frames, rows, columns): none if not sampled so.
     """
 
     kind: str
     names: tuple[str, ...]
     stack: Array
+    ordered: Array
     others: Array
     noise: Array
-    blocks: tuple[Array, ...]
+    rows: Array
 
     @classmethod
     def of(cls, kind: str, names: Sequence[str], sampled: Sampled) -> Compared | None:
-        """Take as many of the sampled pixels as are enough; None where too few are good in all frames."""
+        """Take as many of the sampled pixels as are enough; None where too few are good in all frames.
+
+        :param sampled: rows of all frames, NaN where a value is bad.
+        """
         count, enough = len(names), LOOKED_AT.get(kind, LOOKED_AT_OF_STARS)
-        pixels = sum(block[0].size for block in sampled.blocks)
-        stack = np.concatenate([block.reshape(count, -1) for block in sampled.blocks], axis=1)
-        stack = stack[:, :: max(1, pixels // enough) | 1]
-        stack = stack[:, np.isfinite(stack).all(axis=0)]
-        if stack.shape[1] < FEW_PIXELS:
+        step = max(1, sum(block[0].size for block in sampled.blocks) // enough)
+        stack = np.concatenate([block.reshape(count, -1)[:, :: step | 1] for block in sampled.blocks], axis=1)
+        good = np.isfinite(stack).all(axis=0)
+        if np.count_nonzero(good) < FEW_PIXELS:
             return None
+        stack = stack if good.all() else stack[:, good]
         adjoining = sampled.columns.size > 2 and int(sampled.columns[1] - sampled.columns[0]) == 1
-        blocks = sampled.blocks[:: max(1, pixels // enough)] if adjoining else []
-        return cls(kind, tuple(names), stack, _others(stack), _noise_of(stack), tuple(blocks))
+        rows = np.concatenate(sampled.blocks[::step], axis=1) if adjoining else np.zeros((count, 0, 0))
+        noise = _noise_of(stack[:, :: max(1, stack.shape[1] // ENOUGH_FOR_NOISE)])
+        return cls(kind, tuple(names), stack, np.sort(stack, axis=1), _others(stack), noise, rows)
 
     def note(self, which: BoolArray, words: str, fact: str, mend: str, **figures: float) -> Note:
         """Make a note about some of the frames."""
@@ -106,40 +69,58 @@ class Compared:
         known = tuple((name.replace("_", " "), float(value)) for name, value in figures.items())
         return Note(words, frames=names, mend=mend, figures=known, fact=f"{self.kind} frames: {fact}")
 
-    @property
+    @cached_property
+    def levels(self) -> Array:
+        """The median of each frame."""
+        return middle_of_ordered(self.ordered)
+
+    @cached_property
+    def levels_of_others(self) -> Array:
+        """The median of what each is compared with."""
+        if len(self.stack) == 2:
+            return self.levels[::-1]
+        return np.repeat(middle_of_ordered(np.sort(self.others[:1], axis=1)), len(self.stack))
+
+    @cached_property
+    def rows_of_others(self) -> Array:
+        """What adjoining pixels are compared with."""
+        return _others(self.rows)
+
+    @cached_property
     def sigma(self) -> float:
         """The noise of a pixel, in the middle frame."""
-        return max(float(np.median(self.noise)), 1e-9 * float(np.abs(self.stack).max()), 1e-30)
-
-
-def odd_frames(kind: str, names: Sequence[str], sampled: Sampled) -> tuple[Note, ...]:
-    """Say which frames of a kind are unlike the others, and in what.
-
-    :param sampled: rows of all frames, NaN where a value is bad.
-    """
-    frames = Compared.of(kind, names, sampled)
-    if frames is None:
-        return ()
-    checks = [_stuck_bits, _without_lines]
-    if len(names) > 1:
-        checks += [_partly_dead, _apart, _lit_otherwise]
-    if len(names) > 2:
-        checks += [_noisy, _shifted, _smeared]
-    found = [note for check in checks for note in check(frames)]
-    vague = f"{kind} frames: {'noise' if kind in NOISIER else 'light'}"  # not beside what says more of the same frames
-    less = (vague, f"{kind} frames: smeared")  # light of another exposure looks a little so
-    accused = {name for note in found if note.fact not in less for name in note.frames}
-    return tuple(note for note in found if note.fact != vague or not accused.issuperset(note.frames))
+        largest = float(np.abs(self.ordered[:, [0, -1]]).max())
+        return max(float(np.median(self.noise)), 1e-9 * largest, 1e-30)
 
 
 def _others(stack: Array) -> Array:
     """Give what each frame is compared with: the median of all, which one odd frame does not move; of two the other."""
-    return stack[::-1] if len(stack) == 2 else np.broadcast_to(_median(stack), stack.shape)
+    return stack[::-1] if len(stack) == 2 else np.broadcast_to(median_of_all(stack), stack.shape)
 
 
-def _median(stack: Array) -> Array:
+def median_of_all(stack: Array) -> Array:
+    """Give the median over the first axis."""
     lower, upper = middles(stack)
     return 0.5 * (lower + upper)
+
+
+def middle_of_ordered(rows: Array) -> Array:
+    """Give the median of each row whose values are in order."""
+    count = rows.shape[1]
+    middle: Array = 0.5 * (rows[:, (count - 1) // 2] + rows[:, count // 2])
+    return middle
+
+
+def median_of_rest(values: Array) -> Array:
+    """Give for each value the median of all others.
+
+    >>> median_of_rest(np.array([5.0, 1.0, 9.0])).tolist()
+    [5.0, 7.0, 3.0]
+    """
+    ordered, ranks = np.sort(values), values.argsort().argsort()
+    lower, upper = (values.size - 2) // 2, (values.size - 1) // 2
+    rest: Array = 0.5 * (ordered[lower + (ranks <= lower)] + ordered[upper + (ranks <= upper)])
+    return rest
 
 
 def _noise_of(stack: Array) -> Array:
@@ -155,33 +136,57 @@ def _noise_of(stack: Array) -> Array:
         opposite = _scatter(steps[[1, 2, 0]] - steps[[2, 0, 1]]) ** 2
         noise: Array = np.sqrt(np.maximum(opposite.sum() - 2 * opposite, 0) / 2)
         return noise
-    return _scatter(steps - _median(steps)) if len(stack) > 3 else _scatter(steps)
+    return _scatter(steps - median_of_all(steps)) if len(stack) > 3 else _scatter(steps)
 
 
 def _scatter(rows: Array) -> Array:
     """Give the standard deviation of each row, its wild values left out: unlike a median it is no whole number."""
-    distance = np.abs(rows - np.median(rows, axis=1, keepdims=True))
-    kept = distance <= WILD * (MAD_TO_SIGMA * np.median(distance, axis=1, keepdims=True) + 0.5 * (distance.max() > 5))
+    distance = np.abs(rows - middle_of_ordered(np.sort(rows, axis=1))[:, None])
+    ordered = np.sort(distance, axis=1)
+    most = WILD * (MAD_TO_SIGMA * middle_of_ordered(ordered) + 0.5 * (ordered.max() > 5))
+    kept = distance <= most[:, None]
     scatter: Array = np.sqrt(np.sum(np.where(kept, distance, 0.0) ** 2, axis=1) / np.maximum(1, kept.sum(axis=1)))
     return scatter
 
 
-def _rest(values: Array) -> Array:
-    """Give for each value the median of all others."""
-    return np.array([np.median(np.delete(values, i)) for i in range(values.size)])
+def level_notes(frames: Compared, damage: Sequence[Note] = ()) -> tuple[Note, ...]:
+    """Say which frames of a kind are unlike the others, and in what.
+
+    :param damage: what the readout did to them: what is but a sign of that is not said of the same frames.
+    """
+    checks = [_without_lines]
+    if len(frames.names) > 1:
+        checks += [_apart, _lit_otherwise]
+    if len(frames.names) > 2:
+        checks += [_noisy]
+    found = [note for check in checks for note in check(frames)]
+    vague = f"{frames.kind} frames: {'noise' if frames.kind in NOISIER else 'light'}"  # others say more
+    less = (vague, f"{frames.kind} frames: smeared")  # light of another exposure looks a little so
+    accused = {name for note in (*damage, *found) if note.fact not in less for name in note.frames}
+    return tuple(note for note in found if note.fact != vague or not accused.issuperset(note.frames))
+
+
+APART_SIGMA, APART_FRACTION = 5.0, 0.002
+"""Bias and dark frames lie apart from so many times the noise of a pixel, and such a part of their level, up: less is
+the wander of an amplifier."""
+
+ROUNDING = 0.3
+"""The noise of whole numbers is no less, 1 / √12; of other steps so many times a step."""
 
 
 def _apart(frames: Compared) -> Iterator[Note]:
     """Find bias and dark frames of other levels: they have one, but for the wander of their amplifier."""
     if frames.kind not in ("bias", "dark"):
         return
-    middle = np.sort(frames.stack, axis=1)[:, frames.stack.shape[1] // 4 : -(frames.stack.shape[1] // 4)]
-    levels = middle.mean(axis=1)  # unlike a median it is no whole number
+    quarter = frames.ordered.shape[1] // 4
+    levels = frames.ordered[:, quarter:-quarter].mean(axis=1)  # unlike a median it is no whole number
     offsets = levels - np.median(levels)
-    steps = np.diff(np.unique(frames.stack))  # of a converter; of floats they are next to nothing
+    span, wander = float(np.ptp(offsets)), APART_FRACTION * abs(float(np.median(levels)))
+    if span <= max(APART_SIGMA * frames.sigma, wander):
+        return
+    steps = np.diff(np.unique(frames.ordered))  # of a converter; of floats they are next to nothing
     noise = max(frames.sigma, ROUNDING * float(steps.min()) if steps.size else 0.0)
-    allowed = max(APART_SIGMA * noise, APART_FRACTION * abs(float(np.median(levels))))
-    span = float(np.ptp(offsets))
+    allowed = max(APART_SIGMA * noise, wander)
     if span <= allowed:
         return
     rises = np.diff(offsets)
@@ -199,29 +204,47 @@ def _apart(frames: Compared) -> Iterator[Note]:
     )
 
 
+OTHER_CONTRAST = {"light": 1.45, "arc": 2.0}
+"""Such a factor in the contrast of stars, with a level that changes the same way, is another exposure, or clouds that
+are not thin; lamps warm up."""
+
+OTHER_LEVEL = 1.67
+"""Such a factor in a level that neither rises nor falls all the time is no twilight."""
+
+BRIGHT_SIGMA = 15.0
+"""Pixels that stand out by so many σ tell of contrast."""
+
+NOTHING_BRIGHT = 0.2
+"""A frame that has so small a part of the others' bright pixels has no light: one that moved has as many elsewhere."""
+
+
 def _lit_otherwise(frames: Compared) -> Iterator[Note]:
     """Find lights and arcs exposed otherwise: contrast and level change together, or the level of one alone."""
     if frames.kind not in OTHER_CONTRAST:
         return
     noise, most = frames.sigma, OTHER_CONTRAST[frames.kind]
-    levels, others = np.median(frames.stack, axis=1), np.median(frames.others, axis=1)
-    contrast = np.array([_contrast(*pair, noise) for pair in zip(frames.stack, frames.others, strict=True)])
-    back = np.array([_contrast(*pair, noise) for pair in zip(frames.others, frames.stack, strict=True)])
+    levels, others = frames.levels, frames.levels_of_others
+    apart = np.abs(levels - others)
+    above, height = frames.stack - levels[:, None], frames.others - others[:, None]
+    bright, usual = (np.count_nonzero(values > BRIGHT_SIGMA * noise, axis=1) for values in (above, height))
+    if not ((apart > noise) | (bright < NOTHING_BRIGHT * usual)).any():
+        return
+    contrast = np.array([_contrast(*pair, noise) for pair in zip(above, height, strict=True)])
+    back = np.array([_contrast(*pair, noise) for pair in zip(height, above, strict=True)])
     moved = (contrast < 1 / most) & (back < 1 / most)  # each is dark where the other is bright: that tells no exposure
     contrast[moved] = math.nan
-    up = np.sign(levels - others) * (np.abs(levels - others) > APART_SIGMA * noise)
+    up = np.sign(levels - others) * (apart > APART_SIGMA * noise)
     with np.errstate(invalid="ignore", divide="ignore"):
         together = ((contrast > most) & (up > 0)) | ((contrast < 1 / most) & (up < 0))
         ratio = np.where((levels > 0) & (others > 0), levels / others, 1.0)
     steady = np.isfinite(contrast) & (contrast < most) & (contrast > 1 / most)
     rising = np.diff(levels)
     turns = rising.size > 1 and not ((rising > 0).all() or (rising < 0).all())
-    alone = (np.abs(np.log(ratio)) > math.log(OTHER_LEVEL)) & ~steady & turns
+    alone = (np.abs(np.log(ratio)) > math.log(OTHER_LEVEL)) & (apart > noise) & ~steady & turns
     odd = together | alone
     if len(odd) == 2:
         odd[:] = odd.any()
     if frames.kind == "arc" or len(odd) > 2:  # of two lights one may have a satellite
-        bright, usual = (_bright(stack, noise).sum(axis=1) for stack in (frames.stack, frames.others))
         dark = (contrast < NOTHING_BRIGHT) & (bright < NOTHING_BRIGHT * usual)
         odd = dark if dark.any() else odd
     if 0 < np.count_nonzero(odd) <= max(2, odd.size // 2):
@@ -237,23 +260,24 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
         )
 
 
-def _contrast(frame: Array, others: Array, noise: float) -> float:
-    """Give by how much what is bright in others stands out, over how much it does in them; NaN where nothing does."""
-    base, height, bright = float(np.median(frame)), others - np.median(others), _bright(others[None], noise)[0]
-    return float(np.median((frame[bright] - base) / height[bright])) if bright.sum() >= FEW_PIXELS else math.nan
+def _contrast(above: Array, height: Array, noise: float) -> float:
+    """Give by how much what is bright in others stands out, over its height in them; NaN where nothing is bright."""
+    bright = np.flatnonzero(height > BRIGHT_SIGMA * noise)
+    return float(np.median(above[bright] / height[bright])) if bright.size >= FEW_PIXELS else math.nan
 
 
-def _bright(stack: Array, noise: float) -> BoolArray:
-    return stack - np.median(stack, axis=1, keepdims=True) > BRIGHT_SIGMA * noise
+NOISIER = {"bias": 1.9, "dark": 1.9}
+NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
+"""One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
+only what is no image at all, its noise being such a part of its level."""
 
 
 def _noisy(frames: Compared) -> Iterator[Note]:
     """Find a frame that was read in another mode, or one of a lit kind whose numbers are no image at all."""
-    usual = np.maximum(_rest(frames.noise), ROUNDING)
-    if frames.kind in NOISIER:
-        odd = frames.noise > NOISIER[frames.kind] * usual
-    else:
-        odd = (frames.noise > NOISIER_WHEN_LIT * usual) & (frames.noise > NO_IMAGE * np.abs(frames.stack).mean(axis=1))
+    usual = np.maximum(median_of_rest(frames.noise), ROUNDING)
+    odd = frames.noise > NOISIER.get(frames.kind, NOISIER_WHEN_LIT) * usual
+    if odd.any() and frames.kind not in NOISIER:
+        odd &= frames.noise > NO_IMAGE * np.abs(frames.stack).mean(axis=1)
     if 0 < np.count_nonzero(odd) < odd.size / 2:
         most = float((frames.noise / usual).max())
         yield frames.note(
@@ -266,182 +290,41 @@ def _noisy(frames: Compared) -> Iterator[Note]:
         )
 
 
-def _partly_dead(frames: Compared) -> Iterator[Note]:
-    """Find a frame of which a part holds one value, where others hold an image."""
-    if not frames.blocks:
-        return
-    tops = [np.fmax.reduce(block.reshape(len(block), -1), axis=1) for block in frames.blocks]
-    top = np.fmax.reduce(tops)[:, None, None]  # saturated
-    alike = [((np.diff(block, axis=2) == 0) & (block[:, :, 1:] < top)).mean(axis=(1, 2)) for block in frames.blocks]
-    share = np.mean(alike, axis=0)
-    odd = share > CONSTANT + 2 * _rest(share)
-    if 0 < np.count_nonzero(odd) <= odd.size / 2:
-        part = 100 * float(share.max())
-        yield frames.note(
-            odd,
-            f"{part:.0f} % of the {frames.kind} is dead: it holds one and the same value, where others hold an image",
-            "dead",
-            "leave it out",
-            percent=part,
-        )
+FEWEST_OF_LINES = 1000
+"""Fewer pixels may miss the lines of a lamp."""
 
-
-def _stuck_bits(frames: Compared) -> Iterator[Note]:
-    """Find a bit that is always or never set, while values lie on both sides of it again and again.
-
-    Low bits that are never set are a converter's steps, and high ones the range that values have.
-    """
-    if frames.stack.min() < 0 or frames.stack.max() >= 2**16 or (frames.stack % 1).any():
-        return
-    values = frames.stack.astype(np.int64)
-    found = [_stuck_bit(one) for one in values]
-    odd = np.array([bit is not None for bit in found])
-    if odd.any():
-        bit = next(bit for bit in found if bit is not None)
-        yield frames.note(
-            odd,
-            f"a bit of the converter is stuck: {bit[0]} is {'always' if bit[1] else 'never'} set in values",
-            f"bit {bit[0]}",
-            "leave these frames out: what that changed cannot be told",
-            bit=bit[0],
-        )
-
-
-def _stuck_bit(values: Array) -> tuple[int, bool] | None:
-    always, ever = int(np.bitwise_and.reduce(values)), int(np.bitwise_or.reduce(values))
-    changing = always ^ ever
-    for power in range(1, 15):
-        bit = 1 << power
-        if changing & bit or not changing & (bit - 1) or not changing >> (power + 1):
-            continue
-        stretches = np.bincount((values >> (power + 1)).reshape(-1))
-        filled = stretches >= max(5, values.size // 100)
-        runs = np.convolve(filled, np.ones(BLOCKS, int), "valid") == BLOCKS if filled.size >= BLOCKS else np.zeros(0)
-        if runs.any():
-            return bit, bool(always & bit)
-    return None
-
-
-def _shifted(frames: Compared) -> Iterator[Note]:
-    """Find a frame in which pixels that stand out alone, as hot ones do, lie one or two columns further along."""
-    if not frames.blocks:
-        return
-    odd, moved = np.zeros(len(frames.names), bool), 0
-    places = [_alone(_others(block)[0]) for block in frames.blocks]  # of three frames and more: the same for each
-    for i in range(odd.size):
-        spikes = [_beside(block[i], *where) for block, where in zip(frames.blocks, places, strict=True)]
-        heights = np.concatenate(spikes, axis=1)
-        if heights.shape[1] >= SPIKES:
-            typical = np.median(heights, axis=1)
-            best = int(np.argmax(typical))
-            fits = (np.abs(heights[best] - 1) < 0.5) & (heights[2] < 0.5)
-            if typical[2] < 0.3 and typical[best] > 0.6 and fits.mean() > 0.6:
-                odd[i], moved = True, best - 2
-    if 0 < np.count_nonzero(odd) < odd.size / 2:
-        yield frames.note(
-            odd,
-            f"what stands out alone in others, as hot pixels do, lies {abs(moved)} columns further "
-            f"{'right' if moved > 0 else 'left'} in this {frames.kind}: shifted by the readout, or moved",
-            "columns",
-            "leave it out",
-            columns=moved,
-        )
-
-
-def _above(rows: Array) -> Array:
-    """Give how far pixels lie above the mean of those left and right of them; NaN at the ends of rows."""
-    above = np.full_like(rows, np.nan)
-    above[:, 1:-1] = rows[:, 1:-1] - 0.5 * (rows[:, :-2] + rows[:, 2:])
-    return above
-
-
-def _alone(level: Array) -> tuple[Array, Array, Array]:
-    """Find pixels that stand out of their row alone: their rows, columns and heights."""
-    height, columns = _above(level), np.arange(level.shape[1])
-    known = height[np.isfinite(height)]
-    noise = MAD_TO_SIGMA * float(np.median(np.abs(known))) if known.size else math.inf
-    alone = (height > SPIKE_SIGMA * noise) & (columns > 4) & (columns < columns.size - 5)
-    for step in (-2, -1, 1, 2):
-        alone &= np.roll(level, step, axis=1) < level - 0.8 * height
-    row, column = np.nonzero(alone)
-    return row, column, height[row, column]
-
-
-def _beside(frame: Array, row: Array, column: Array, height: Array) -> Array:
-    """Give how high a frame stands at such places, and up to two columns beside, over their height: (5, places)."""
-    above = _above(frame)
-    return np.stack([above[row, column + step] / height for step in (-2, -1, 0, 1, 2)])
-
-
-def _middle_of(values: Array) -> float:
-    good = values[np.isfinite(values)]
-    return float(np.median(good)) if good.size else math.nan
-
-
-def _smeared(frames: Compared) -> Iterator[Note]:
-    """Find a light that was read with the shutter open: the light of each column lies on the whole column."""
-    if frames.kind != "light" or not frames.blocks:
-        return
-    stack = np.concatenate(frames.blocks, axis=1)
-    odd, most = np.zeros(len(stack), bool), 0.0
-    compared = _others(stack)
-    if not np.isfinite(compared[0]).any():
-        return
-    for i, others in enumerate(compared):
-        level, usual = _middle_of(stack[i]), _middle_of(others)
-        if not abs(level - usual) < 0.5 * abs(usual):
-            continue  # capped, or exposed otherwise: that is said
-        shown = np.where(np.isfinite(others), others, usual)
-        light = np.diff(shown.mean(axis=0) - _median(shown))
-        more = np.diff(_median(np.nan_to_num(stack[i] - others)))
-        telling = np.abs(light) > LIT_COLUMN * frames.sigma / math.sqrt(stack.shape[1])
-        light, more = light[telling], more[telling]
-        squares = float(np.sum(light**2))
-        if light.size < SPIKES:
-            continue
-        part = float(np.sum(light * more)) / squares
-        error = MAD_TO_SIGMA * float(np.median(np.abs(more - part * light))) / math.sqrt(squares)
-        odd[i] = part > SMEARED and part > SMEARED_SIGMA * error
-        most = max(most, part)
-    if 0 < np.count_nonzero(odd) < odd.size / 2:
-        yield frames.note(
-            odd,
-            f"the light of each column is smeared over all of it, {most:.2g} of its mean: the shutter stood open while "
-            "this light was read",
-            "smeared",
-            "leave it out",
-            part=most,
-        )
+LINES_TOGETHER = 0.2
+"""Bright pixels are lines where more than this part of them have a bright neighbour: hot pixels stand alone."""
 
 
 def _without_lines(frames: Compared) -> Iterator[Note]:
     """Find arcs without lines, which are bright pixels beside each other."""
-    if frames.kind != "arc" or not frames.blocks:
+    if frames.kind != "arc" or frames.rows[0].size < FEWEST_OF_LINES or not np.ptp(frames.stack):
         return
-    bright = together = pixels = 0
-    for block in frames.blocks:
-        level = np.median(block, axis=0)
-        if not np.isfinite(level).any():
-            continue
-        steps = [_middle_of(np.abs(np.diff(level, axis=axis))) for axis in (0, 1)]
-        steps = [step for step in steps if math.isfinite(step)]
-        if not steps:
-            continue
-        noise = MAD_TO_SIGMA * float(min(steps)) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
-        high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
-        beside = np.zeros_like(high)
-        beside[:, 1:] |= high[:, :-1]
-        beside[:, :-1] |= high[:, 1:]
-        beside[1:] |= high[:-1]
-        beside[:-1] |= high[1:]
-        bright, together, pixels = bright + high.sum(), together + (high & beside).sum(), pixels + high.size
-    if pixels < FEWEST_OF_LINES or not np.ptp(frames.stack):
+    level = median_of_all(frames.rows)
+    steps = [step for step in map(_middle_step, (level, level.T)) if math.isfinite(step)]
+    if not steps:
         return
+    noise = MAD_TO_SIGMA * min(steps) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
+    high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
+    beside = np.zeros_like(high)
+    beside[:, 1:] |= high[:, :-1]
+    beside[:, :-1] |= high[:, 1:]
+    beside[1:] |= high[:-1]
+    beside[:-1] |= high[1:]
+    bright, together = high.sum(), (high & beside).sum()
     if together <= max(LINES_TOGETHER * bright, 4):
         yield frames.note(
             np.ones(len(frames.names), bool),
             "no lines in the arc: only single pixels stand out; was the lamp on?",
             "no lines",
             "leave these out",
-            pixels=pixels,
+            pixels=level.size,
         )
+
+
+def _middle_step(level: Array) -> float:
+    """Give the middle difference between neighbours along columns; NaN where none are known."""
+    steps = np.abs(np.diff(level, axis=0))
+    known = steps[np.isfinite(steps)]
+    return float(np.median(known)) if known.size else math.nan

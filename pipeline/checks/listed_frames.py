@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from toolz import groupby
 
-from pipeline.errors import HeaderError, HeaderWarning
-from pipeline.headers.keywords import image_type
+from pipeline.errors import HeaderWarning
+from pipeline.headers.keywords import called
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
@@ -29,11 +29,11 @@ def kind_notes(frames: Sequence[Image]) -> tuple[Note, ...]:
     Programs that call all frames lights are not believed: that counts only where others of the kind are called by it.
     """
     kind = frames[0].kind
-    called = [_called(frame) for frame in frames]
-    telling = kind in called
+    words = [_called(frame) for frame in frames]
+    telling = kind in words
     wrong = [
         (word, frame)
-        for word, frame in zip(called, frames, strict=True)
+        for word, frame in zip(words, frames, strict=True)
         if word not in ("", kind) and (telling or word != "light") and not _stands_in(word, frame)
     ]
     return tuple(
@@ -48,10 +48,9 @@ def kind_notes(frames: Sequence[Image]) -> tuple[Note, ...]:
 
 
 def _called(frame: Image) -> str:
-    try:
-        return image_type(frame.header) or ""
-    except HeaderError:  # of an exposure that cannot be read: told where it is used
-        return ""
+    """Give the kind that a header calls a frame: a dark of 0 s is a bias."""
+    word = called(frame.header) or ""
+    return "bias" if word == "dark" and frame.exposure == 0 else word
 
 
 def _stands_in(word: str, frame: Image) -> bool:

@@ -77,9 +77,10 @@ def _reset(dated: Dated) -> Iterator[Note]:
 
 
 def _is_early(frame: Image, moment: datetime) -> bool:
-    plate = any(keyword.startswith(("PLATE", "PLTLABEL", "SCAN")) for keyword in frame.header.keywords)
     reset = any(timedelta(0) <= moment - zero < timedelta(days=1) for zero in RESETS)
-    return not plate and (moment < EARLIEST or reset)
+    if not reset and moment >= EARLIEST:
+        return False
+    return not any(keyword.startswith(("PLATE", "PLTLABEL", "SCAN")) for keyword in frame.header.keywords)
 
 
 def _overlapping(dated: Dated) -> Iterator[Note]:

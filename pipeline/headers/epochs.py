@@ -6,10 +6,10 @@ MJD, JD.  All of them are taken to be of one time scale, the header's own.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 from pipeline.headers.cards import Cards
@@ -45,6 +45,9 @@ EARLIEST = 40
 
 _DATE = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)|(\d\d?)/(\d\d?)/(\d{4}|\d\d)")
 _TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d(?:\.\d*)?))?(?:\s*(?:Z|UTC?))?", re.IGNORECASE)
+_OF_OTHER_SIGNS = re.compile(r"^(\d{4})[/.](\d\d)[/.](\d\d)(?=[T ])")
+_UNIVERSAL = re.compile(r"(?<=\d)\s*UTC?$")
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d(T| +)\d")
 _ZERO = datetime(1858, 11, 17)
 """Where MJD begins, in the time scale of the header."""
 _JD = 2_400_000.5
@@ -75,14 +78,17 @@ def days_apart(cards: Cards) -> Iterator[tuple[str, str, float]]:
 
     What a number is rounded to counts as no difference.
     """
-    keyword = next((keyword for keyword in BEGIN if _time(cards, (keyword,))), "")
-    date = _time(cards, (keyword,)) if keyword else None
-    for days in DAYS if date else ():
+    dated = next(((keyword, date) for keyword in BEGIN if (date := _time(cards, (keyword,)))), None)
+    if dated is None:
+        return
+    (keyword, date), written = dated, cards.text.upper()
+    for days in (days for days in DAYS if days in written):  # few are: looking for cards takes longer
         moment = number(cards.get(days)).value
-        later = (moment - (_JD if moment > _JD else 0)) - (date - _ZERO) / timedelta(days=1) if date else math.nan
-        digits = len(f"{moment!r}".rstrip("0").partition(".")[2])
-        if 10_000 < moment < 3_000_000 and abs(later) > 10.0**-digits:
-            yield days, keyword, later
+        if 10_000 < moment < 3_000_000:
+            later = moment - (_JD if moment > _JD else 0) - (date - _ZERO) / timedelta(days=1)
+            digits = len(f"{moment!r}".rstrip("0").partition(".")[2])
+            if abs(later) > 10.0**-digits:
+                yield days, keyword, later
 
 
 Span: TypeAlias = tuple[datetime | None, datetime | None]
@@ -171,15 +177,21 @@ def _of_days(cards: Cards) -> datetime | None:
 
 
 def _time(cards: Cards, keys: tuple[str, ...]) -> datetime | None:
-    for text in (str(cards.get(key)).strip() for key in keys):
-        written = re.sub(r"(?<=\d)\s*UTC?$", "", re.sub(r"^(\d{4})[/.](\d\d)[/.](\d\d)(?=[T ])", r"\1-\2-\3", text))
-        if re.match(r"\d{4}-\d\d-\d\d(T| +)\d", written):
-            written = re.sub(r"^(.{10}) +", r"\1T", written)
-            leap = re.fullmatch(r"(.*T\d\d:\d\d:)60(\.\d*)?(.*)", written)  # which datetime does not know
-            try:
-                time = datetime.fromisoformat(f"{leap[1]}59{leap[2] or ''}{leap[3]}" if leap else written)
-                later = time + timedelta(seconds=1) if leap else time
-                return (later.astimezone(UTC) if later.tzinfo else later).replace(tzinfo=None)
-            except (ValueError, OverflowError):
-                continue
-    return None
+    """Read the first of some cards that gives a date and a time."""
+    return next((time for key in keys if (time := _moment(str(cards.get(key))))), None)
+
+
+@lru_cache(maxsize=256)
+def _moment(text: str) -> datetime | None:
+    """Read a date and a time of one card; the same ones are asked for again and again."""
+    written = _OF_OTHER_SIGNS.sub(r"\1-\2-\3", _UNIVERSAL.sub("", text.strip()))
+    if not _DATE_AND_TIME.match(written):
+        return None
+    written = re.sub(r"^(.{10}) +", r"\1T", written)
+    leap = re.fullmatch(r"(.*T\d\d:\d\d:)60(\.\d*)?(.*)", written)  # which datetime does not know
+    try:
+        time = datetime.fromisoformat(f"{leap[1]}59{leap[2] or ''}{leap[3]}" if leap else written)
+        later = time + timedelta(seconds=1) if leap else time
+        return (later.astimezone(UTC) if later.tzinfo else later).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None

@@ -145,11 +145,17 @@ def image_type(*headers: Cards) -> str | None:
 
     A dark of 0 s is a bias.  A file list goes before what headers say.
     """
+    kind = called(*headers)
+    return "bias" if kind == "dark" and exposure(*headers) == 0 else kind
+
+
+def called(*headers: Cards) -> str | None:
+    """Give the kind that the words of the header say, whatever the exposure; None where they say none."""
     for word in _words(headers, tables.IMAGE_TYPE):
         said = re.sub(r"^(master|lamp|dome)[ _,-]*(?=flat|arc|dark|bias)", "", word.lower())
         kind = next((kind for kind, starts in tables.KIND_WORDS if said.startswith(starts)), None)
         if kind:
-            return "bias" if kind == "dark" and exposure(*headers) == 0 else kind
+            return kind
     return None
 
 

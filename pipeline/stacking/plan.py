@@ -14,7 +14,8 @@ from toolz import groupby
 
 from pipeline.checks.ceilings import much_saturated
 from pipeline.checks.damaged_numbers import number_notes
-from pipeline.checks.levels import odd_frames
+from pipeline.checks.damaged_readout import damage_notes
+from pipeline.checks.levels import Compared, level_notes
 from pipeline.checks.listed_frames import copy_notes
 from pipeline.compose.telling import advise, say
 from pipeline.errors import ClipWarning, VarianceWarning
@@ -206,7 +207,10 @@ def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled, scale: FloatAr
     for places in by_exposure.values():  # what grows with time differs with it
         alone = len(by_exposure) > 1
         some = attrs.evolve(sampled, blocks=[block[places] for block in sampled.blocks]) if alone else sampled
-        say(*odd_frames(frames[0].kind, [frames[place].name for place in places], some))
+        compared = Compared.of(frames[0].kind, [frames[place].name for place in places], some)
+        if compared:
+            damage = damage_notes(compared)
+            say(*damage, *level_notes(compared, damage))
 
 
 def _check_clip(clip: Clip, frames: int) -> None:

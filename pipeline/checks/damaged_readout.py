@@ -1,0 +1,180 @@
+"""Whether the readout damaged some frames of a kind: dead parts, stuck bits, shifted columns, light on whole columns.
+
+Each is sought in what honest nights leave alone: motion, seeing and clouds change stars, and no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.checks.levels import Compared, median_of_all, median_of_rest, middle_of_ordered
+from pipeline.records.arrays import Array
+from pipeline.records.note import Note
+from pipeline.statistics.robust import MAD_TO_SIGMA
+
+
+def damage_notes(frames: Compared) -> tuple[Note, ...]:
+    """Say which frames the readout damaged: parts and bits of each show, the rest takes others beside it."""
+    checks = [_stuck_bits]
+    if len(frames.names) > 1:
+        checks += [_partly_dead]
+    if len(frames.names) > 2:
+        checks += [_shifted, _smeared]
+    return tuple(note for check in checks for note in check(frames))
+
+
+CONSTANT = 0.2
+"""Where so many more neighbours than in other frames hold the very same value, a part of the frame is dead."""
+
+
+def _partly_dead(frames: Compared) -> Iterator[Note]:
+    """Find a frame of which a part holds one value, where others hold an image."""
+    if not frames.rows.size:
+        return
+    top = np.fmax.reduce(frames.rows, axis=(1, 2), keepdims=True)  # saturated
+    first, second = frames.rows[:, :, :-1], frames.rows[:, :, 1:]
+    share = ((first == second) & (second < top)).mean(axis=(1, 2))
+    odd = share > CONSTANT + 2 * median_of_rest(share)
+    if 0 < np.count_nonzero(odd) <= odd.size / 2:
+        part = 100 * float(share.max())
+        yield frames.note(
+            odd,
+            f"{part:.0f} % of the {frames.kind} is dead: it holds one and the same value, where others hold an image",
+            "dead",
+            "leave it out",
+            percent=part,
+        )
+
+
+# ---- bits ----
+
+BLOCKS = 3
+"""A bit that never changes is stuck where values lie in so many stretches that it parts."""
+
+
+def _stuck_bits(frames: Compared) -> Iterator[Note]:
+    """Find a bit that is always or never set, while values lie on both sides of it again and again.
+
+    Low bits that are never set are a converter's steps, and high ones the range that values have.
+    """
+    values = frames.stack.astype(np.int64) if frames.ordered[:, 0].min() >= 0 and frames.ordered.max() < 2**16 else None
+    if values is None or not (values == frames.stack).all():
+        return
+    found = [_stuck_bit(one) for one in values]
+    odd = np.array([bit is not None for bit in found])
+    if odd.any():
+        bit = next(bit for bit in found if bit is not None)
+        yield frames.note(
+            odd,
+            f"a bit of the converter is stuck: {bit[0]} is {'always' if bit[1] else 'never'} set in values",
+            f"bit {bit[0]}",
+            "leave these frames out: what that changed cannot be told",
+            bit=bit[0],
+        )
+
+
+def _stuck_bit(values: Array) -> tuple[int, bool] | None:
+    always, ever = int(np.bitwise_and.reduce(values)), int(np.bitwise_or.reduce(values))
+    changing = always ^ ever
+    for power in range(1, 15):
+        bit = 1 << power
+        if changing & bit or not changing & (bit - 1) or not changing >> (power + 1):
+            continue
+        stretches = np.bincount((values >> (power + 1)).reshape(-1))
+        filled = stretches >= max(5, values.size // 100)
+        runs = np.convolve(filled, np.ones(BLOCKS, int), "valid") == BLOCKS if filled.size >= BLOCKS else np.zeros(0)
+        if runs.any():
+            return bit, bool(always & bit)
+    return None
+
+
+# ---- columns ----
+
+SPIKE_SIGMA, SPIKES = 6.0, 12
+"""A pixel that stands out of its row by so many σ alone, and how many of these tell of a shift."""
+
+
+def _shifted(frames: Compared) -> Iterator[Note]:
+    """Find a frame in which pixels that stand out alone, as hot ones do, lie one or two columns further along."""
+    if not frames.rows.size:
+        return
+    row, column, height = _alone(frames.rows_of_others[0])  # of three frames and more: the same for each
+    if height.size < SPIKES:
+        return
+    near = np.stack([frames.rows[:, row, column + step] for step in range(-3, 4)])
+    heights = (near[1:-1] - 0.5 * (near[:-2] + near[2:])) / height  # (5 columns, frames, places)
+    odd, moved = np.zeros(len(frames.names), bool), 0
+    for i in np.flatnonzero(np.count_nonzero(heights[2] >= 0.5, axis=1) < 0.4 * height.size):
+        known = heights[:, i, np.isfinite(heights[:, i]).all(axis=0)]
+        typical = np.median(known, axis=1) if known.shape[1] >= SPIKES else np.zeros(5)
+        best = int(np.argmax(typical))
+        fits = (np.abs(known[best] - 1) < 0.5) & (known[2] < 0.5)
+        if typical[2] < 0.3 and typical[best] > 0.6 and fits.mean() > 0.6:
+            odd[i], moved = True, best - 2
+    if 0 < np.count_nonzero(odd) < odd.size / 2:
+        yield frames.note(
+            odd,
+            f"what stands out alone in others, as hot pixels do, lies {abs(moved)} columns further "
+            f"{'right' if moved > 0 else 'left'} in this {frames.kind}: shifted by the readout, or moved",
+            "columns",
+            "leave it out",
+            columns=moved,
+        )
+
+
+def _alone(level: Array) -> tuple[Array, Array, Array]:
+    """Find pixels that stand out of their row alone: their rows, columns and heights above the mean of both sides."""
+    height = np.full_like(level, np.nan)
+    height[:, 1:-1] = level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])
+    known = np.abs(height[np.isfinite(height)])
+    noise = MAD_TO_SIGMA * float(middle_of_ordered(np.sort(known)[None])[0]) if known.size else math.inf
+    row, column = np.nonzero(height > SPIKE_SIGMA * noise)
+    inside = (column > 4) & (column < level.shape[1] - 5)
+    row, column = row[inside], column[inside]
+    tall = height[row, column]
+    alone = np.ones(row.size, bool)
+    for step in (-2, -1, 1, 2):
+        alone &= level[row, column + step] < level[row, column] - 0.8 * tall
+    return row[alone], column[alone], tall[alone]
+
+
+SMEARED, SMEARED_SIGMA = 0.02, 6.0
+"""The part of a column's light that lies on all of it, and how sure that has to be."""
+
+LIT_COLUMN = 10.0
+"""Columns are looked at whose light differs from the next one's by so many times the noise of its mean."""
+
+
+def _smeared(frames: Compared) -> Iterator[Note]:
+    """Find a light that was read with the shutter open: the light of each column lies on the whole column."""
+    if frames.kind != "light" or not frames.rows.size:
+        return
+    others, usual = frames.rows_of_others[0], float(frames.levels_of_others[0])
+    shown = np.where(np.isfinite(others), others, usual)
+    light = np.diff(shown.mean(axis=0) - median_of_all(shown))
+    telling = np.flatnonzero(np.abs(light) > LIT_COLUMN * frames.sigma / math.sqrt(len(others)))
+    if telling.size < SPIKES:
+        return
+    light, columns = light[telling], np.stack([telling, telling + 1])
+    above = frames.rows[:, :, columns] - others[:, columns]
+    above[~np.isfinite(above)] = 0
+    before, after = np.moveaxis(median_of_all(np.moveaxis(above, 1, 0)), 1, 0)
+    more = after - before
+    squares = float(np.sum(light**2))
+    part = more @ light / squares
+    scatter = middle_of_ordered(np.sort(np.abs(more - part[:, None] * light), axis=1))
+    like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
+    odd = like & (part > SMEARED) & (part > SMEARED_SIGMA * MAD_TO_SIGMA * scatter / math.sqrt(squares))
+    if 0 < np.count_nonzero(odd) < odd.size / 2:
+        most = float(part[odd].max())
+        yield frames.note(
+            odd,
+            f"the light of each column is smeared over all of it, {most:.2g} of its mean: the shutter stood open while "
+            "this light was read",
+            "smeared",
+            "leave it out",
+            part=most,
+        )
