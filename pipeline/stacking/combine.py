@@ -60,7 +60,7 @@ def combine(
         see estimate_variance.
     :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
     :raises StepError: there are no frames, or frames of different kinds or states.
-    :raises ShapeError: the frames differ in shape.
+    :raises ShapeError: the frames differ in shape, or have no pixels.
     """
     _check(frames, method, scale, weights, variance)
     ready = loaded(frames).frames
@@ -81,6 +81,7 @@ def measure_noise(frames: FrameSet) -> Noise:
     """Measure the noise of a stack of equal exposures of one kind: two frames or more.
 
     :raises StepError: there are fewer than two frames.
+    :raises ShapeError: they have no pixels.
     """
     if len(frames) < 2:
         raise StepError(f"the noise of {len(frames)} frames cannot be measured; it takes two or more")

@@ -24,7 +24,7 @@ from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.compatibility import seconds_of
 from pipeline.stacking.result import MeasuredNoise
-from pipeline.stacking.stack_rows import frames_carry_variance, sample_rows
+from pipeline.stacking.stack_rows import carries_variance, sample_rows
 from pipeline.stacking.weights import carried_variances, inverse, scattered_variances
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts
@@ -229,8 +229,7 @@ def _measured(frames: tuple[Image, ...], scale: FloatArray, settings: CombineSet
     shape, none = frames[0].shape, Shifts.none(len(frames))
     if len(frames) == 1:
         return _Measured((), none)
-    ask = settings.by_noise or by_variance or settings.variance is not None
-    carried = ask and frames_carry_variance(frames)
+    carried = _all_carry_variance(frames, settings.variance)
     if settings.clip and settings.clip.noise is not None:
         return _Measured((AmplifierNoise((0, shape[0]), (0, shape[1]), settings.clip.noise),), none, carried=carried)
     if not (settings.by_noise or by_variance or (settings.variance == "noise" and not carried)):
@@ -245,6 +244,22 @@ def _measured(frames: tuple[Image, ...], scale: FloatArray, settings: CombineSet
     by_photons = settings.variance is not None and bool((scale == 1).all())
     slope = (known.b if known else slope_of(frames)) if by_photons else None
     return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
+
+
+def _all_carry_variance(frames: tuple[Image, ...], asked: str | None) -> bool:
+    """Tell whether all frames carry variance, and say where only some do: their variance is of no use then."""
+    without = [frame for frame in frames if not carries_variance(frame)]
+    if 0 < len(without) < len(frames) and asked != "scatter":
+        advise(
+            "combine: no variance, where other frames of the stack carry one: that is left aside, and the result "
+            + ("has none" if asked is None else "gets what the stack shows"),
+            VarianceWarning,
+            of=without,
+            mend="give these one too (estimate_variance), or leave them out",
+            at_command="leave these out, or give them an UNCERT extension as the others have",
+            fact="variance of some",
+        )
+    return not without
 
 
 def _judged_by_carried(measured: _Measured, settings: CombineSettings) -> bool:

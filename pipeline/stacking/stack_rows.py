@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.errors import ShapeError
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch
 from pipeline.records.frames import Image
 from pipeline.records.pixels import STICKY, Flag, Pixels
@@ -210,19 +211,23 @@ def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:
     return rows
 
 
-def frames_carry_variance(frames: Sequence[Image]) -> bool:
-    """Tell whether every frame carries a variance, before any pixel is read."""
-    return all(_carries(frame) for frame in frames)
-
-
-def _carries(frame: Image) -> bool:
+def carries_variance(frame: Image) -> bool:
+    """Tell whether a frame carries a variance, before any pixel is read."""
     source = frame.source
     return source.stored is None and source.rows(0, 0).variance is not None
 
 
 def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:
-    """Read the pixels on which noise is measured: scaled, NaN where a value is bad."""
+    """Read the pixels on which noise is measured: scaled, NaN where a value is bad.
+
+    :raises ShapeError: there are none.
+    """
     height, width = frames[0].shape
+    if not height * width:
+        raise ShapeError(
+            f"{frames[0].name}: an image of {height} rows and {width} columns has no pixels; leave it out, or mend the "
+            "section that it was cut to"
+        )
     rows, thin = sampled(height, width, frames[0].kind, len(frames))
     columns = np.arange(width)[thin]
     blocks, saturated, pixels = [], np.zeros(len(frames)), sum(stop - start for start, stop in rows) * width

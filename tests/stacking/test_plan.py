@@ -1,11 +1,17 @@
 """How a stack is to be combined: by which noise its values are judged."""
 
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_frames import carrying, photons, variance_of
 from strategies import frames_of
 
 from pipeline import Clip, FrameSet, Image, Noise, Pixels, combine
+
+CLIPS = st.sampled_from([None, Clip(), Clip(spread="mad")])
 
 
 def test_given_gain_and_read_noise_clip_although_the_bias_is_in():
@@ -34,6 +40,20 @@ def test_each_frame_is_judged_by_its_own_variance():
     quiet = combine(carrying([100, 100, 100, 140, 100], [1, 1, 1, 1, 100]))
     assert noisy.found.rejected == (0, 0, 0, 0, 0)
     assert quiet.found.rejected == (0, 0, 0, 25, 0)
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=6), st.sampled_from([None, "noise", "scatter"]), CLIPS)
+def test_frames_without_variance_among_some_that_carry_one_are_named(carry, variance, clip):
+    planes = [np.ones((4, 4)) if with_one else None for with_one in carry]
+    pixels = [Pixels.of(np.arange(16.0).reshape(4, 4), variance=plane) for plane in planes]
+    frames = FrameSet(Image.of(one, kind="bias", name=f"{number}") for number, one in enumerate(pixels))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = combine(frames, clip=clip, variance=variance)
+    told = [note.frames for note in image.notes if note.fact == "variance of some"]
+    mixed = len(set(carry)) == 2 and variance != "scatter"
+    assert told == ([tuple(f"{number}" for number, with_one in enumerate(carry) if not with_one)] if mixed else [])
+    assert (image.pixels.variance is not None) == (all(carry) or variance is not None)
 
 
 def test_values_that_carry_variance_may_move_as_far_as_the_stack_shows():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given
+from hypothesis import strategies as st
 from made_frames import on_disk
 from strategies import clips, frames_of, kinds, methods, quick, stacks
 
@@ -17,11 +18,12 @@ from pipeline import (
     combine,
     each,
     flag_saturated,
+    measure_noise,
     open_frame,
     pipe,
     subtract_bias,
 )
-from pipeline.errors import FrameError
+from pipeline.errors import FrameError, ShapeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -84,3 +86,12 @@ def test_what_is_saturated_is_flagged_in_frames_that_lie_above_the_others(tmp_pa
     frames = FrameSet(open_frame(tmp_path / f"{number}.fits", kind="bias") for number in range(3))
     image = pipe(frames, each(flag_saturated()), combine)
     assert np.argwhere(image.pixels.flags == Flag.SATURATED).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+@given(kind=kinds, count=st.integers(1, 4), method=methods, clip=st.none() | clips)
+def test_images_without_pixels_are_refused_by_name_and_shape(shape, kind, count, method, clip):
+    frames = FrameSet(Image.of(np.ones(shape), kind=kind, exposure=1.0, name="cut.fits") for _ in range(count))
+    for measure in (lambda: combine(frames, method=method, clip=clip), *[lambda: measure_noise(frames)] * (count > 1)):
+        with pytest.raises(ShapeError, match=f"cut.fits: an image of {shape[0]} rows and {shape[1]} columns.*leave it"):
+            measure()
