@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.checks.levels import Compared, median_of_all, median_of_rest, middle_of_ordered
 from pipeline.records.arrays import Array
 from pipeline.records.note import Note
-from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA, median
 
 
 def damage_notes(frames: Compared) -> tuple[Note, ...]:
@@ -130,7 +130,7 @@ def _alone(level: Array) -> tuple[Array, Array, Array]:
     height = np.full_like(level, np.nan)
     height[:, 1:-1] = level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])
     known = np.abs(height[np.isfinite(height)])
-    noise = MAD_TO_SIGMA * float(middle_of_ordered(np.sort(known)[None])[0]) if known.size else math.inf
+    noise = MAD_TO_SIGMA * median(known) if known.size else math.inf
     row, column = np.nonzero(height > SPIKE_SIGMA * noise)
     inside = (column > 4) & (column < level.shape[1] - 5)
     row, column = row[inside], column[inside]

@@ -19,7 +19,7 @@ from pipeline.records.note import Note
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import FEW_PIXELS
 from pipeline.statistics.medians import middles
-from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
+from pipeline.statistics.robust import MAD_TO_SIGMA, WILD, median
 
 LOOKED_AT = {"bias": 2**10, "dark": 2**10, "flat": 2**10}
 LOOKED_AT_OF_STARS = 2**13
@@ -90,7 +90,7 @@ class Compared:
     def sigma(self) -> float:
         """The noise of a pixel, in the middle frame."""
         largest = float(np.abs(self.ordered[:, [0, -1]]).max())
-        return max(float(np.median(self.noise)), 1e-9 * largest, 1e-30)
+        return max(median(self.noise), 1e-9 * largest, 1e-30)
 
 
 def _others(stack: Array) -> Array:
@@ -180,8 +180,8 @@ def _apart(frames: Compared) -> Iterator[Note]:
         return
     quarter = frames.ordered.shape[1] // 4
     levels = frames.ordered[:, quarter:-quarter].mean(axis=1)  # unlike a median it is no whole number
-    offsets = levels - np.median(levels)
-    span, wander = float(np.ptp(offsets)), APART_FRACTION * abs(float(np.median(levels)))
+    offsets = levels - median(levels)
+    span, wander = float(np.ptp(offsets)), APART_FRACTION * abs(median(levels))
     if span <= max(APART_SIGMA * frames.sigma, wander):
         return
     steps = np.diff(np.unique(frames.ordered))  # of a converter; of floats they are next to nothing
@@ -263,7 +263,7 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
 def _contrast(above: Array, height: Array, noise: float) -> float:
     """Give by how much what is bright in others stands out, over its height in them; NaN where nothing is bright."""
     bright = np.flatnonzero(height > BRIGHT_SIGMA * noise)
-    return float(np.median(above[bright] / height[bright])) if bright.size >= FEW_PIXELS else math.nan
+    return median(above[bright] / height[bright]) if bright.size >= FEW_PIXELS else math.nan
 
 
 NOISIER = {"bias": 1.9, "dark": 1.9}
@@ -326,5 +326,4 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
 def _middle_step(level: Array) -> float:
     """Give the middle difference between neighbours along columns; NaN where none are known."""
     steps = np.abs(np.diff(level, axis=0))
-    known = steps[np.isfinite(steps)]
-    return float(np.median(known)) if known.size else math.nan
+    return median(steps[np.isfinite(steps)])
