@@ -55,7 +55,9 @@ def ceiling_of_type(cards: Cards) -> float:
 
     Infinite for other types: 32 bits are never filled, and floats have no ceiling.
     """
-    stored = {8: 255.0, 16: 32767.0}.get(cards.get("BITPIX"), math.inf)
+    stored = {8: 255.0, 16: 32767.0}.get(cards.get("BITPIX"))
+    if stored is None:
+        return math.inf
     bscale, bzero = (number(cards.get(key, default)).value for key, default in (("BSCALE", 1), ("BZERO", 0)))
     largest = stored * bscale + bzero
     return largest if bscale > 0 and math.isfinite(largest) else math.inf
@@ -173,7 +175,7 @@ def _lowest_saturated(frames: Sequence[Image], *, row: int) -> float | None:
     """Give the lowest value that is flagged as saturated in a row of frames, as they are now; None where none is."""
     rows = [frame.source.rows(row, row + 1) for frame in frames]
     flagged = [pixels.values[pixels.flags & np.uint8(Flag.SATURATED) != 0] for pixels in rows]
-    known = [float(values.min()) for values in flagged if values.size and np.isfinite(values).all()]
+    known = [float(values.min()) for values in flagged if np.isfinite(values).any()]
     return min(known, default=None)
 
 

@@ -16,7 +16,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
-from pipeline.records.interop import pixels_of, with_wcs
+from pipeline.records.interop import pixels_of, with_type, with_wcs
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
@@ -99,6 +99,7 @@ class Image:
         kind = kind or "light"
         header = getattr(pixels, "header", None) if header is None else header
         cards = with_wcs(header if isinstance(header, Cards) else Cards.of(header), getattr(pixels, "wcs", None))
+        cards = with_type(cards, pixels)
         state = state_of(cards)
         unit = getattr(pixels, "unit", None)
         said = notes_in(cards)

@@ -76,6 +76,20 @@ def pixels_of(thing: Any) -> Pixels:
     return Pixels.of(np.asarray(values), flags, variance)
 
 
+def with_type(cards: Cards, thing: Any) -> Cards:
+    """Give cards with the type in which whole numbers of 8 or 16 bits came, as a file has it; as they are if they tell.
+
+    The values themselves become floats, which do not say where those numbers end.
+    """
+    dtype = getattr(thing if isinstance(thing, np.ndarray) else getattr(thing, "data", None), "dtype", None)
+    if dtype is None or dtype.kind not in "iu" or dtype.itemsize > 2 or "BITPIX" in cards:
+        return cards
+    came = dtype.newbyteorder("=").str[1:]
+    stored, zero = next((key for key, to in UNSIGNED_BZERO.items() if to == came), (came, 0.0))
+    bits = fits.Header({"BITPIX": 8 * int(stored[1])} | ({"BZERO": zero} if zero else {}))
+    return Cards(Cards.of(bits).text + cards.text)
+
+
 def with_wcs(cards: Cards, wcs: Any) -> Cards:
     """Give cards with those of a WCS beside them, as a CCDData has it; as they are where they hold one themselves.
 

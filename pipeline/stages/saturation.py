@@ -26,7 +26,7 @@ from pipeline.stages.overscan import subtract_overscan
 
 def _ceiling(image: Image, *, level: float | None = None) -> float:
     """Give the value from which a whole frame is saturated: no type holds more than its ceiling, whatever is said."""
-    if _reduced(image):
+    if _reduced(image) or not image.shape[0]:  # no rows: those of a step that waits for them
         return math.inf
     limit = _level(image) if level is None else level
     return undeclared_ceiling(image) if limit is None else min(limit, ceiling_of_type(image.header))

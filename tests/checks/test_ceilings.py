@@ -8,13 +8,37 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from strategies import quick
 
-from pipeline import Flag, FrameSet, Image, combine, each, flag_saturated, normalise_flat, open_frame, pipe, running
+from pipeline import (
+    Clip,
+    Flag,
+    FrameSet,
+    Image,
+    chain,
+    combine,
+    each,
+    flag_saturated,
+    normalise_flat,
+    open_frame,
+    pipe,
+    running,
+    subtract_overscan,
+)
 from pipeline.checks.ceilings import ceiling_of_type, ceiling_of_values, undeclared_ceiling
 from pipeline.errors import CalibrationError
 from pipeline.headers.cards import Cards
 
 SEEDS = st.integers(0, 2**31)
+ENDS_OF = {
+    "uint8": [254, 255],
+    "int8": [126, 127, -128],
+    "int16": [32766, 32767, -32768],
+    "uint16": [65534, 65535],
+    "float32": [math.inf, -math.inf, math.nan, 1e30],
+}
+OVERSCAN_OUT = chain(flag_saturated(), subtract_overscan(trim=True))
 
 
 def star_field(seed, *, sky=1500.0, brightest=4e5, shape=(80, 90)):
@@ -100,7 +124,54 @@ def test_frames_on_disk_are_flagged_as_in_memory(tmp_path, dtype, level, shape):
     assert not note.is_assumption
     figures = dict(note.figures)
     assert figures["pixels"] == (lit == level).any(axis=0).sum()
-    assert figures["level"] == pytest.approx(level, rel=0.01)
+    assert figures["level"] == level
+
+
+@quick
+@given(
+    values=st.sampled_from(["uint8", "int8", "int16", "uint16", "float32"]).flatmap(
+        lambda kind: arrays(kind, (3, 4, 5), elements=st.sampled_from([0, 1, 100, *ENDS_OF[kind]]))
+    ),
+    header=st.booleans(),
+    clip=st.sampled_from([None, Clip()]),
+)
+def test_arrays_are_flagged_as_the_same_in_files_with_a_header_and_without(tmp_path_factory, values, header, clip):
+    """Each type ends where it ends, and an infinite value has reached no level."""
+    folder = tmp_path_factory.mktemp("frames")
+    disk = [open_frame(path, kind="light") for path in written(folder, values)]
+    memory = [
+        Image.of(plane, exposure=10, header=frame.header if header else None, name=frame.name)
+        for plane, frame in zip(values, disk, strict=True)
+    ]
+    one, other = (pipe(FrameSet(some), each(flag_saturated()), combine(clip=clip)) for some in (disk, memory))
+    assert one.pixels == other.pixels
+    assert one.notes == other.notes
+    ends = math.inf if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    reached = (values == ends).any(axis=0) & (ends < math.inf)
+    np.testing.assert_array_equal(one.pixels.flags & Flag.SATURATED != 0, reached)
+
+
+def test_saturated_values_that_are_infinite_are_counted_without_numpys_words():
+    planes = np.random.default_rng(5).normal(1000, 3, (2, 40, 50)).clip(None, 1004)
+    planes[:, 7] = np.inf
+    frames = FrameSet(Image.of(plane, exposure=1) for plane in planes)
+    image = pipe(frames, each(flag_saturated()), combine)
+    (note,) = [note for note in image.notes if "are saturated" in note.words]
+    assert dict(note.figures) == {"pixels": np.count_nonzero((planes >= 1004).any(axis=0))}
+
+
+@given(SEEDS, st.floats(0, 5))
+def test_where_saturation_begins_is_that_of_the_frames_and_not_of_their_mean(seed, overscan):
+    """Also where a level was taken out of each, and where one frame of three reaches it."""
+    planes = np.random.default_rng(seed).normal(1000, 300, (3, 40, 52)).round()
+    planes[0, 5:9, 6:16] = 50_000
+    planes[:, :, 50:] = overscan
+    frames = FrameSet(Image.of(plane, exposure=1, header={"BIASSEC": "[51:52,1:40]"}) for plane in planes)
+    raw, out = (pipe(frames, each(step), combine) for step in (flag_saturated(), OVERSCAN_OUT))
+    for image, level in ((raw, 50_000), (out, 50_000 - overscan)):
+        (note,) = [note for note in image.notes if "are saturated" in note.words]
+        assert f"from {level:.6g} " in note.words
+        assert dict(note.figures) == {"pixels": 40, "level": pytest.approx(level)}
 
 
 def test_a_level_that_is_given_goes_before_and_is_not_said(tmp_path):
