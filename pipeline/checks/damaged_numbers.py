@@ -1,4 +1,4 @@
-"""Numbers that are no longer what a camera counted: wrapped round the end of their type, or rounded too coarsely."""
+"""Numbers that are no longer what a camera counted: wrapped, their bytes swapped, or rounded too coarsely."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ PART = 0.005
 FEW = 3
 ENOUGH = 512
 
+SWAPPED = 4.0
+"""How many times further apart values lie than with their bytes swapped: those of images lie nearer each other."""
+
 COARSE = 0.55
 """Standard deviation, in steps, of values whose own noise is half a step or less: rounding then moves their mean."""
 
 
 def number_notes(frames: Sequence[Image], values: Sequence[Array]) -> tuple[Note, ...]:
-    """Say which frames hold numbers that wrapped round the end of 16 bits, or that were rounded too coarsely.
+    """Say which frames hold numbers that wrapped round the end of 16 bits, or whose bytes are swapped or rounded away.
 
     :param values: some pixels of each frame, in the order of its rows.
     """
@@ -51,6 +54,13 @@ def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
             frames=names_of(frame),
             mend="add 65536 to the negative values, or write BZERO = 32768 as the camera did",
             fact=f"without sign {frame.kind}",
+        )
+    if bytes_swapped(values):
+        yield Note(
+            "its numbers are all over 16 bits, and those of an image with their two bytes swapped",
+            frames=names_of(frame),
+            mend="swap the bytes of each number (numpy's byteswap), or read the frame from the camera's file again",
+            fact=f"bytes swapped {frame.kind}",
         )
     calibrated = frame.state.bias or frame.state.flat or frame.state.per_second
     here = any(step.does in ("bias", "dark", "flat") and step.worked for step in frame.history)
@@ -82,6 +92,29 @@ def wrapped_above(values: Array) -> bool:
     far = np.count_nonzero((values > -TURN / 2) & (values < -TURN / 2 * 0.75))
     near = np.count_nonzero((values > -TURN / 4) & (values < -TURN / 8))
     return bool(far >= FEW and far > near and values.max() > TURN / 8)
+
+
+def bytes_swapped(values: Array) -> bool:
+    """Tell whether the bytes of 16-bit numbers were swapped, as they are stored without BZERO or with that of a sign.
+
+    The large byte of an image's numbers varies little and the small one is noise.  Of 8 bits that a camera wrote into
+    the large byte the small one is 0.
+    """
+    values = values[:: max(1, values.size // ENOUGH)]
+    apart = _half_between(values)
+    if apart < TURN / 64:  # most frames
+        return False
+    if values.min() < -TURN / 2 or values.max() >= TURN or (values % 1).any() or not (values % 256).any():
+        return False
+    swapped = [(values - zero).astype(np.int64).astype(np.uint16).byteswap() for zero in (0, TURN / 2)]
+    return any(apart > SWAPPED * _half_between(way.astype(np.float64)) for way in swapped)
+
+
+def _half_between(values: Array) -> float:
+    """Give how far apart the quarters lie between which half of the values are."""
+    quarter, three = values.size // 4, 3 * values.size // 4
+    ordered = np.partition(values, (quarter, three))
+    return float(ordered[three] - ordered[quarter])
 
 
 def rounded_too_coarsely(values: Array) -> bool:

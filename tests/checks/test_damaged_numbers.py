@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from strategies import quick, seeds
 
 from pipeline import FrameSet, Image, combine
-from pipeline.checks.damaged_numbers import number_notes, rounded_too_coarsely, wrapped_above, wrapped_below_zero
+from pipeline.checks.damaged_numbers import (
+    bytes_swapped,
+    number_notes,
+    rounded_too_coarsely,
+    wrapped_above,
+    wrapped_below_zero,
+)
 from pipeline.errors import AssumptionWarning
 from pipeline.headers.status import Done
 
@@ -63,6 +69,22 @@ def test_rounding_is_too_coarse_below_half_a_step(seed, level):
     assert not rounded_too_coarsely(sky(seed, level, 0.8))
     assert rounded_too_coarsely(sky(seed, level + 0.4, 0.15))
     assert not rounded_too_coarsely(sky(seed, level, 0.15) + 0.25)
+
+
+@quick
+@given(seed=seeds, level=st.floats(300, 12_000), stars=st.floats(0, 2e4), zero=st.sampled_from([0, 32768]))
+def test_bytes_that_were_swapped_are_told(seed, level, stars, zero):
+    values = sky(seed, level, 3 + np.sqrt(level), stars).ravel()
+    swapped = (values - zero).astype(np.int32).astype("u2").byteswap()
+    assert bytes_swapped((swapped.astype("i2") if zero else swapped).astype(float) + zero)
+    assert not bytes_swapped(values)
+
+
+@quick
+@given(seed=seeds, low=st.floats(0, 3000), high=st.floats(3000, 65_000), step=st.sampled_from([1, 4, 16, 64, 256, 257]))
+def test_bytes_of_wide_ranges_and_coarse_steps_are_not_swapped(seed, low, high, step):
+    values = np.clip(sky(seed, np.linspace(low, high, 50), 5, 2e4), 0, 65535).ravel()
+    assert not bytes_swapped(np.minimum(values // step, 65535 // step) * step)
 
 
 def test_only_calibrated_frames_are_asked_for_rounding():

@@ -36,7 +36,6 @@ NOT_YET: dict[str, str] = {
     "bias_without_bzero by ten lines": "the note says that lights do not fit their flat, and nothing of the bias",
     "columns_of_the_bias_moved": "a pattern below the noise of a light is not found",
     "darks_colder_untold": "warm pixels that are left over are not found",
-    "every_light_byte_swapped": "the noise of lights is not compared with what their gain makes of their level",
     "half_of_every_light_dead": "a part that is dead is found beside frames where it is not",
     "lamp_off_in_one_flat by ten lines": "a chain that does not scale its flats clips the one without light",
     "lights_moved_untold": "stars are not aligned, nor looked for",
