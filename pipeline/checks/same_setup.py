@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 import attrs
 from toolz import groupby, unique
@@ -26,7 +25,6 @@ from pipeline.checks.shared_settings import (
 )
 from pipeline.compose.running import how_to_run
 from pipeline.compose.telling import say
-from pipeline.headers.cards import Cards
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, merged
 
@@ -48,16 +46,14 @@ def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -
     found = [*differences(given), *_masters_among(given)]
     for other in with_others:
         found += differences((given[0], other))
-    for note in merged(found):
-        say(note)
+    say(*merged(found))
 
 
 def check_target(lights: Iterable[Image]) -> None:
     """Say, in an :class:`AssumptionWarning` each, that lights to be combined are of several targets or pointings."""
     given = tuple(lights)
     heading = "lights that are combined as they lie differ in their headers"
-    for note in (*_differences(POINTED_SETTINGS, given, heading), *_pointings(given, heading)):
-        say(note)
+    say(*_differences(POINTED_SETTINGS, given, heading), *_pointings(given, heading))
 
 
 def differences(frames: Sequence[Image]) -> list[Note]:
@@ -68,7 +64,7 @@ def differences(frames: Sequence[Image]) -> list[Note]:
 def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image], heading: str) -> list[Note]:
     if len(frames) < 2:
         return []
-    every = [_read_once(frame.header) for frame in frames]
+    every = [settings_in(frame.header) for frame in frames]
     first = every[0]
     unlike = {words for said in every[1:] for words, told in said.items() if told is not first.get(words)}
     notes = []
@@ -87,17 +83,6 @@ def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image], hea
             if note := _difference(setting, known):
                 notes.append(attrs.evolve(note, words=f"{heading}: {note.words}"))
     return notes
-
-
-_read: WeakKeyDictionary[Cards, dict[str, Told]] = WeakKeyDictionary()
-"""What headers say of all settings: a header is read once, and forgotten when it goes."""
-
-
-def _read_once(cards: Cards) -> dict[str, Told]:
-    known = _read.get(cards)
-    if known is None:
-        known = _read[cards] = settings_in(cards)
-    return known
 
 
 OfFrame: TypeAlias = tuple[Image, Said]
@@ -204,7 +189,9 @@ def _every_name(frames: Iterable[Image]) -> tuple[str, ...]:
 
 def _masters_among(frames: Sequence[Image]) -> list[Note]:
     """Find combinations that stand among single frames, where each counts as one."""
-    notes = []
+    notes: list[Note] = []
+    if len(frames) < 2:
+        return notes
     for kind, some in groupby(lambda frame: frame.kind, frames).items():
         counts = [frame.header.get("NCOMBINE") for frame in some]
         made = [n if isinstance(n, int) and n > 1 else 1 for n in counts]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import attrs
 
 from pipeline.headers import keyword_tables as tables
-from pipeline.headers.cards import Cards, keyword_of
+from pipeline.headers.cards import VALUES, Cards, keyword_of
 from pipeline.headers.keyword_tables import Together
 from pipeline.headers.keywords import is_empty_wheel, temperature_from
 from pipeline.headers.values import is_nothing
@@ -28,6 +28,9 @@ WARMER = 1.0
 
 ANGLE = 1e-3
 """Fraction by which the angle of a grating or its central wavelength may differ, as PypeIt and Gemini allow."""
+
+HEADERS = 2**9
+"""So many headers of which it is remembered what they say: those of a night."""
 
 _SAYS_NOTHING = {"UNKNOWN", "NOTPRESENT", "UNDEF", "NOT SET", "NAN"}
 SHORT_FILTER = 2
@@ -278,19 +281,24 @@ for _setting in _BY_WORDS.values():
         _ASKED.setdefault(_keyword, []).append(_setting.words)
 
 
-def settings_in(cards: Cards) -> dict[str, Told]:
+def settings_in(cards: Cards) -> Mapping[str, Told]:
     """Give what a header says of settings, by their words; of those of which it says nothing, nothing.
 
-    Headers of a night are nearly the same: cards that were read before are not read again.
+    Headers of a night are nearly the same: neither a header nor a card is read again that was read before.
     """
+    return _settings_in(cards.text)
+
+
+@lru_cache(maxsize=HEADERS)
+def _settings_in(text: str) -> dict[str, Told]:
     texts: dict[str, str] = {}
-    for image in cards.images:
+    for image in Cards(text).images:
         for words in _ASKED.get(keyword_of(image), ()):
             texts[words] = texts.get(words, "") + image
-    return {words: told for words, text in texts.items() if (told := _told_by(words, text))}
+    return {words: told for words, card in texts.items() if (told := _told_by(words, card))}
 
 
-@lru_cache(maxsize=2**10)
+@lru_cache(maxsize=VALUES)
 def _told_by(words: str, text: str) -> Told | None:
     setting: SharedSetting = _BY_WORDS[words]
     return setting.told(Cards(text))

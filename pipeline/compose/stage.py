@@ -132,11 +132,10 @@ class Stage(Generic[In, P, Out]):
         """Tell whether the stage is pixelwise on this image, so that it can be run on some of its rows."""
         return self.rows if isinstance(self.rows, bool) else self.rows(image, **settings)
 
-    def look(self, image: Any, settings: dict[str, Any], *, worked: bool) -> None:
+    def look(self, image: Any, settings: dict[str, Any]) -> None:
         """Say what there is to say of some rows of an image on which the stage did its work."""
-        if self.looks and worked and not how_to_run().quiet:
-            for note in self.looks(image, **(self.defaults | settings)):
-                say(note)
+        if self.looks:
+            say(*self.looks(image, **(self.defaults | settings)))
 
     @property
     def name(self) -> str:
@@ -214,22 +213,23 @@ class Step(Generic[In_contra, Out_co]):
         if not isinstance(record, stage.takes):
             raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)
+        told_none = idle(stage, settings)
         with collecting() as said:
-            done = done_before(stage, record, settings)
+            done = None if told_none else done_before(stage, record, settings)
             if done and stage.believes and not stage.believes(record, **settings):
                 done = None
             if done:
                 advise(f"{stage.name} skipped, being done already ({done})", SkippedWarning, of=record)
-            elif not settings.get("force") and not idle(stage, settings):
+            elif not told_none and not settings.get("force"):
                 _ask_unclear_card(stage, record)
             if not how_to_run().quiet:
                 _log.debug("%s of %r", self, record)
             with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
                 result: Any = record if done else stage.function(record, **settings)
             _check_given(stage, result)
-            told_none = idle(stage, settings)
             worked = not (done or told_none)
-            stage.look(record if image is None else image, dict(whole.settings), worked=worked)
+            if worked and stage.looks and not how_to_run().quiet:
+                stage.look(record if image is None else image, dict(whole.settings))
             step = StepRecord(
                 stage=stage.name,
                 settings=tuple((name, repr(value)) for name, value in settings.items()),
@@ -280,9 +280,7 @@ def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:
 
 def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> Done | None:
     """Say by what a step's work has been done already; None where it has not, or is to be done all the same."""
-    if not stage.does or idle(stage, settings):
-        return None
-    if settings.get("force"):
+    if not stage.does or settings.get("force"):
         return None
     if any(step.is_of(stage) and step.worked for step in record.history):
         if stage.another and stage.another(record, **settings):
@@ -297,7 +295,8 @@ def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, An
 
 def skips(step: Step[Image, Any], image: Image) -> bool:
     """Tell whether a step would pass an image on as it is, its work having been done before."""
-    return bool(done_before(step.stage, image, step.stage.defaults | dict(step.settings)))
+    settings = step.stage.defaults | dict(step.settings)
+    return not idle(step.stage, settings) and bool(done_before(step.stage, image, settings))
 
 
 def _ask_unclear_card(stage: Stage[Any, Any, Any], image: Any) -> None:

@@ -12,29 +12,46 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, TypeVar
-
-import attrs
+from typing import Any, Generic, TypeVar
 
 from pipeline.compose.running import how_to_run
 from pipeline.errors import AssumptionWarning, PipelineWarning
 from pipeline.records.note import Note, merged, names_of
 
+Own = TypeVar("Own", bound=list[Note] | None)
 
-@attrs.frozen
-class _Call:
+
+class _Call(Generic[Own]):
     """A step or another call that runs, and what was said in it.
 
-    ``own`` is the list of who keeps it, None where nobody does; ``every`` what the whole outermost call said.
+    ``own`` is the list of who keeps it, None where nobody does; ``every`` what the whole outermost call said.  Every
+    step enters one, so it is a plain class: a generator would take three times as long.
     """
 
-    own: list[Note] | None
-    every: list[Note]
+    __slots__ = ("every", "outermost", "own", "token")
+
+    def __init__(self, own: Own) -> None:
+        self.own = own
+
+    def __enter__(self) -> Own:
+        outer = _call.get()
+        self.outermost = outer is None
+        self.every: list[Note] = [] if outer is None else outer.every
+        self.token = _call.set(self)
+        return self.own
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if self.outermost and error is None:
+                _tell(self.every)
+            elif self.outermost:
+                with suppress(PipelineWarning):  # made an error by a filter: what went wrong first goes before it
+                    _tell(self.every)
+        finally:
+            _call.reset(self.token)
 
 
-_Own = TypeVar("_Own", list[Note], list[Note] | None)
-
-_call: ContextVar[_Call | None] = ContextVar("call", default=None)
+_call: ContextVar[_Call[Any] | None] = ContextVar("call", default=None)
 
 
 def collecting() -> AbstractContextManager[list[Note]]:
@@ -42,7 +59,7 @@ def collecting() -> AbstractContextManager[list[Note]]:
 
     The outermost block tells it all.
     """
-    return _telling([])
+    return _Call([])
 
 
 @contextmanager
@@ -52,27 +69,8 @@ def told_together() -> Iterator[None]:
     Also a decorator, for functions that are no stages.
     """
     around = _call.get()
-    with _telling(None if around is None else around.own):
+    with _Call(None if around is None else around.own):
         yield
-
-
-@contextmanager
-def _telling(own: _Own) -> Iterator[_Own]:
-    outer = _call.get()
-    call = _Call(own, [] if outer is None else outer.every)
-    token = _call.set(call)
-    try:
-        yield own
-    except BaseException:
-        if outer is None:
-            with suppress(PipelineWarning):  # made an error by a filter: what went wrong first goes before it
-                _tell(call.every)
-        raise
-    else:
-        if outer is None:
-            _tell(call.every)
-    finally:
-        _call.reset(token)
 
 
 def say(*notes: Note) -> None:

@@ -78,7 +78,7 @@ class Cards:
     @property
     def keywords(self) -> frozenset[str]:
         """The keywords of all cards, in capitals, whether or not their cards say something."""
-        return frozenset(map(keyword_of, self.images))
+        return _keywords(self.text)
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in _header(_about(self.text, keyword))
@@ -136,6 +136,11 @@ def keyword_of(image: str) -> str:
     if head[8:9] == "=" or head[:8].rstrip() in COMMENTARY or "=" not in head:
         return head[:8].strip()
     return " ".join(head.split("=")[0].split())
+
+
+@lru_cache(maxsize=TEXTS)
+def _keywords(text: str) -> frozenset[str]:
+    return frozenset(map(keyword_of, Cards(text).images))
 
 
 _PLAIN = re.compile(

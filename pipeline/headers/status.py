@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 import attrs
 
-from pipeline.headers.cards import Cards
+from pipeline.headers.cards import VALUES, Cards
 from pipeline.headers.values import number
 
 
@@ -133,6 +134,7 @@ def state_of(cards: Cards) -> State:
     return State(**done, unit=unit_of(unit))
 
 
+@lru_cache(maxsize=VALUES)
 def unclear_card(cards: Cards, step: str) -> str:
     """Give the card whose text may mean that a step has been done, or that it is to be; empty where there is none.
 

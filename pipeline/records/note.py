@@ -115,9 +115,10 @@ def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
     >>> [str(note) for note in merged([first, second, first])]
     ['a.fits and 1 more: is dark']
     """
-    notes = tuple(unique(notes))
+    notes = tuple(notes)
     if len(notes) < 2:
         return notes
+    notes = tuple(unique(notes))
     facts = groupby(lambda note: (note.category, note.fact or note.words), notes)
     return tuple(
         some[0]
