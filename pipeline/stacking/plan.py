@@ -161,7 +161,8 @@ def plan_of(
         _check_clip(settings.clip, len(frames))
     measured = _measured(frames, scale, settings, by_variance=weighing is None)
     if measured.sampled is None:
-        _say_what_is_odd(frames, sample_rows(frames, np.ones(len(frames))), np.ones(len(frames)))
+        as_read = np.ones(len(frames))
+        _say_what_is_odd(frames, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
     else:
         _say_what_is_odd(frames, measured.sampled, scale)
     relative = None
@@ -198,8 +199,8 @@ ENOUGH_SEEN = 8192
 def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled, scale: FloatArray) -> None:
     """Say what the sampled rows tell to be wrong with frames: whose values were scaled so."""
     say(*much_saturated(frames, sampled.saturated))
-    values = np.concatenate([block.reshape(len(frames), -1) for block in sampled.blocks], axis=1)
-    values = values[:, :: max(1, values.shape[1] // ENOUGH_SEEN) | 1]
+    step = max(1, sum(block[0].size for block in sampled.blocks) // ENOUGH_SEEN) | 1
+    values = np.concatenate([block.reshape(len(frames), -1)[:, ::step] for block in sampled.blocks], axis=1)
     if (scale != 1).any():
         values = np.round(values / scale[:, None], WHOLE)
     say(*copy_notes(frames, list(values)), *number_notes(frames, list(values)))

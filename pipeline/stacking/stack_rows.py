@@ -217,9 +217,14 @@ def carries_variance(frame: Image) -> bool:
     return source.stored is None and source.rows(0, 0).variance is not None
 
 
-def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:
+FEWEST_BLOCKS = 5
+"""Over so many places of an image at least the rows that are sampled are spread."""
+
+
+def sample_rows(frames: tuple[Image, ...], scale: FloatArray, enough: int | None = None) -> Sampled:
     """Read the pixels on which noise is measured: scaled, NaN where a value is bad.
 
+    :param enough: read only as many of these rows as hold so many pixels of a frame.
     :raises ShapeError: there are none.
     """
     height, width = frames[0].shape
@@ -229,13 +234,18 @@ def sample_rows(frames: tuple[Image, ...], scale: FloatArray) -> Sampled:
             "section that it was cut to"
         )
     rows, thin = sampled(height, width, frames[0].kind, len(frames))
+    if enough is not None:
+        blocks_needed = min(len(rows), max(FEWEST_BLOCKS, -(-enough // (3 * width))))
+        rows = [rows[place] for place in np.linspace(0, len(rows) - 1, blocks_needed).round().astype(int)]
     columns = np.arange(width)[thin]
+    reader = Reader(frames)
     blocks, saturated, pixels = [], np.zeros(len(frames)), sum(stop - start for start, stop in rows) * width
     for start, stop in rows:
         places = (np.arange(stop - start)[:, None] * width + columns).reshape(-1)
-        read = read_rows(frames, start, stop)
+        read = reader.read(start, stop).flagged()
         values = read.only(places).values * scale[:, None]
         blocks.append(values.reshape(len(frames), stop - start, columns.size))
         found = (0 if flags is None else np.count_nonzero(flags & Flag.SATURATED) for flags in read.flags)
         saturated += np.fromiter(found, float)
+    reader.check_unchanged()
     return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns, saturated / max(1, pixels))

@@ -24,6 +24,7 @@ from pipeline import (
     subtract_bias,
 )
 from pipeline.errors import FrameError, ShapeError
+from pipeline.stacking.stack_rows import sample_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::pipeline.errors.ClipWarning")
 
@@ -95,3 +96,11 @@ def test_images_without_pixels_are_refused_by_name_and_shape(shape, kind, count,
     for measure in (lambda: combine(frames, method=method, clip=clip), *[lambda: measure_noise(frames)] * (count > 1)):
         with pytest.raises(ShapeError, match=f"cut.fits: an image of {shape[0]} rows and {shape[1]} columns.*leave it"):
             measure()
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(2000, 5), (300, 10), (20, 16)])
+def test_as_many_rows_are_sampled_as_hold_enough_pixels_from_end_to_end(width, blocks):
+    lights = tuple(Image.of(np.ones((200, width)), kind="light", exposure=1.0) for _ in range(3))
+    sampled, every = sample_rows(lights, np.ones(3), 9000), sample_rows(lights, np.ones(3))
+    assert len(sampled.blocks) == blocks
+    assert (sampled.rows[0][0], sampled.rows[-1][-1]) == (every.rows[0][0], every.rows[-1][-1]) == (0, 199)
