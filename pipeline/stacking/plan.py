@@ -19,7 +19,7 @@ from pipeline.checks.levels import Compared, level_notes
 from pipeline.checks.listed_frames import copy_notes
 from pipeline.compose.telling import advise, say
 from pipeline.errors import ClipWarning, VarianceWarning
-from pipeline.records.arrays import FloatArray, IntArray, working_dtype
+from pipeline.records.arrays import Array, FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.compatibility import seconds_of
@@ -162,9 +162,9 @@ def plan_of(
     measured = _measured(frames, scale, settings, by_variance=weighing is None)
     if measured.sampled is None:
         as_read = np.ones(len(frames))
-        _say_what_is_odd(frames, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
+        _say_what_is_odd(frames, settings, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
     else:
-        _say_what_is_odd(frames, measured.sampled, scale)
+        _say_what_is_odd(frames, settings, measured.sampled, scale)
     relative = None
     if weighing is None:
         relative = _relative(frames, scale, measured)
@@ -196,13 +196,19 @@ ENOUGH_SEEN = 8192
 """So many of the sampled pixels of a frame tell of copies and of damaged numbers."""
 
 
-def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled, scale: FloatArray) -> None:
+UNLIKE = 1.5
+"""Flats whose levels differ by less than this factor have the variance that is told of equal ones, to some percent."""
+
+
+def _say_what_is_odd(frames: tuple[Image, ...], settings: CombineSettings, sampled: Sampled, scale: FloatArray) -> None:
     """Say what the sampled rows tell to be wrong with frames: whose values were scaled so."""
     say(*much_saturated(frames, sampled.saturated))
     step = max(1, sum(block[0].size for block in sampled.blocks) // ENOUGH_SEEN) | 1
     values = np.concatenate([block.reshape(len(frames), -1)[:, ::step] for block in sampled.blocks], axis=1)
     if (scale != 1).any():
         values = np.round(values / scale[:, None], WHOLE)
+    elif settings.by_noise or settings.variance == "noise":
+        _check_levels(frames, values)
     say(*copy_notes(frames, list(values)), *number_notes(frames, list(values)))
     by_exposure = groupby(lambda place: seconds_of(frames[place]), range(len(frames)))
     for places in by_exposure.values():  # what grows with time differs with it
@@ -212,6 +218,29 @@ def _say_what_is_odd(frames: tuple[Image, ...], sampled: Sampled, scale: FloatAr
         if compared:
             damage = damage_notes(compared)
             say(*damage, *level_notes(compared, damage))
+
+
+def _check_levels(frames: tuple[Image, ...], values: Array) -> None:
+    """Say where flats of unlike levels, as twilight gives them, are combined without scaling.
+
+    :param values: some pixels of each, (frames, pixels).
+    """
+    good = values[:, np.isfinite(values).all(axis=0)]
+    if frames[0].kind != "flat" or not good.size:
+        return
+    levels = np.median(good, axis=1)
+    brightest = float(levels.max())
+    fainter = levels * UNLIKE < brightest
+    if brightest > 0 and fainter.any():
+        percent = 100 * float(levels.min()) / brightest
+        advise(
+            f"flats of unlike levels, down to {percent:.3g} % of the brightest one's, are combined as they are: the "
+            "noise by which values are left out, and the variance, are those of equal ones",
+            of=[frame for frame, odd in zip(frames, fainter, strict=True) if odd],
+            mend="take bias and dark out of each and combine them with scale='level'; leave out what had no light",
+            figures=(("percent", percent),),
+            fact="flats of unlike levels",
+        )
 
 
 def _check_clip(clip: Clip, frames: int) -> None:

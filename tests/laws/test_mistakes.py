@@ -37,7 +37,6 @@ NOT_YET: dict[str, str] = {
     "columns_of_the_bias_moved": "a pattern below the noise of a light is not found",
     "darks_colder_untold": "warm pixels that are left over are not found",
     "half_of_every_light_dead": "a part that is dead is found beside frames where it is not",
-    "lamp_off_in_one_flat by ten lines": "a chain that does not scale its flats clips the one without light",
     "lights_moved_untold": "stars are not aligned, nor looked for",
     "one_light_shifted_by_a_row": "rows that are sampled do not tell of a shift across them",
     "overscan_of_one_light_lit": "the overscan of a frame is not compared with that of the others",

@@ -2,6 +2,7 @@
 
 import warnings
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from made_frames import carrying, photons, variance_of
 from strategies import frames_of
 
-from pipeline import Clip, FrameSet, Image, Noise, Pixels, combine
+from pipeline import Clip, FrameSet, Image, MasterBias, Noise, Pixels, combine, each, subtract_bias
+from pipeline.headers.status import Done
 
 CLIPS = st.sampled_from([None, Clip(), Clip(spread="mad")])
 
@@ -83,3 +85,72 @@ def test_gain_and_read_noise_that_frames_show():
     bias = combine(frames_of(1000 + photons(rng, np.zeros((96, 256)), 6), kind="bias"))
     assert bias.found.read_noise == pytest.approx(np.sqrt(9 + 1 / 12), rel=0.02)
     assert combine(frames_of(photons(rng, wide, 3))).found.read_noise is None
+
+
+def lit(levels, seed=1):
+    """Flats of these levels in ADU above a pedestal of 500, with vignetting."""
+    rng, (y, x) = np.random.default_rng(seed), np.mgrid[:40, :50]
+    response = 1 - 0.3 * ((x - 25) ** 2 + (y - 20) ** 2) / 1000
+    return FrameSet(
+        Image.of((rng.poisson(level * response) + 500 + rng.normal(0, 3, (40, 50))).round(), kind="flat", exposure=1,
+                 name=f"{level}.fits")
+        for level in levels
+    )  # fmt: skip
+
+
+def said_of_levels(image):
+    return [note for note in image.notes if "unlike levels" in note.words]
+
+
+@pytest.mark.parametrize("how", [{}, {"variance": "noise"}, {"variance": "noise", "clip": None}])
+@pytest.mark.parametrize(
+    ("levels", "fainter"),
+    [
+        ((30_000, 18_000, 11_000), ("18000.fits", "11000.fits")),
+        ((20_000, 0, 20_500, 19_800), ("0.fits",)),
+        ((20_000, 20_900, 19_300, 21_000), ()),
+        ((26_000, 24_000, 21_000, 19_000), ()),
+        ((20_000,), ()),
+    ],
+    ids=["twilight", "lamp off", "lamp that wanders", "dusk that is slow", "one"],
+)
+def test_flats_of_unlike_levels_are_told_where_their_noise_is_that_of_equal_ones(levels, fainter, how):
+    told = said_of_levels(combine(lit(levels), **how))
+    assert [note.frames for note in told] == ([fainter] if fainter else [])
+    assert all(note.is_assumption for note in told)
+
+
+@pytest.mark.parametrize("how", [{"clip": None}, {"clip": Clip(spread="mad")}, {"scale": "level", "variance": "noise"}])
+def test_flats_of_unlike_levels_may_be_averaged_or_scaled(how):
+    frames = each(subtract_bias(bias=MasterBias.of(Image.of(np.full((40, 50), 500.0), kind="bias"))))(
+        lit((30_000, 18_000, 11_000))
+    )
+    assert said_of_levels(combine(frames, **how)) == []
+
+
+def test_lights_of_unlike_levels_are_no_flats():
+    frames = FrameSet(attrs.evolve(frame, kind="light") for frame in lit((30_000, 18_000, 11_000)))
+    assert said_of_levels(combine(frames, variance="noise")) == []
+
+
+@pytest.mark.parametrize("scale", [None, "level", "exposure"])
+def test_copies_and_damaged_numbers_are_told_as_they_were_before_scaling(scale):
+    rng = np.random.default_rng(3)
+    rounded = [(rng.normal(1.4, 0.1, (40, 50)) * level).round() for level in (1, 3, 3)]
+    noisy = [rng.normal(100, 9, (40, 50)).round() * level for level in (1, 3, 3)]
+    for planes, fact, names in (
+        (rounded, "rounded light", ("0", "1", "2")),
+        ([*noisy, noisy[1]], "copies of 1", ("1", "3")),
+        ([*noisy, rng.normal(0, 5, (40, 50)).round() % 65536], "wrapped light", ("3",)),
+        (noisy, "", None),
+    ):
+        seconds = [2.0 + (scale == "exposure") * number for number in range(len(planes))]
+        frames = [
+            Image.of(plane, exposure=s, name=f"{n}") for n, (plane, s) in enumerate(zip(planes, seconds, strict=True))
+        ]
+        state = attrs.evolve(frames[0].state, bias=Done("BIASCORR = T"))
+        image = combine(FrameSet(attrs.evolve(frame, state=state) for frame in frames), scale=scale)
+        told = {
+            note.fact: note.frames for note in image.notes if note.fact.startswith(("rounded", "copies", "wrapped"))
+        }
+        assert told == ({fact: names} if fact else {})
