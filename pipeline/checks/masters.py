@@ -244,7 +244,9 @@ def _response(rows: Beside) -> Iterator[Note]:
         mend = f"{BIAS_OR_NONE}: declare(state='without bias')"
         at_command = f"{BIAS_OR_NONE}: --without-bias {rows.image.kind}"
     elif times < GONE:
-        words = f"{shown}: it is flat-fielded already, or the flat does not fit it (dust has moved, another set-up)"
+        words = (
+            f"{shown}: it is flat-fielded already, or the flat does not fit it (another filter or set-up, moved dust)"
+        )
         mend = "leave the flat out, or take one of the same night and set-up"
     else:
         left = f"{(1 - times) * level:.4g} {unit}"

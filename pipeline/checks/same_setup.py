@@ -32,6 +32,11 @@ POINTING = 5.0
 """Seconds of arc by which lights may point apart: more than guiding wanders, less than dithers."""
 
 
+POINTED_BY = (("RA", "DEC"), ("OBJCTRA", "OBJCTDEC"), ("CRVAL1", "CRVAL2"))
+"""Where telescopes say that they point: the first of these that differ.  Those of amateurs' programs, and a solved
+plate's, follow dithers that a mount's own may not tell."""
+
+
 def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -> None:
     """Say, in an :class:`AssumptionWarning` each, in what the headers of frames that are reduced together differ.
 
@@ -58,7 +63,8 @@ def check_target(lights: Iterable[Image]) -> None:
 
 def differences(frames: Sequence[Image]) -> list[Note]:
     """Find in what the headers of frames that are reduced together differ: a note for each setting."""
-    return _differences(SHARED_SETTINGS, frames, "frames that are reduced together differ in their headers")
+    heading = "frames that are reduced together differ in their headers"
+    return [*_differences(SHARED_SETTINGS, frames, heading), *_of_8_bits(frames, heading)]
 
 
 def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image], heading: str) -> list[Note]:
@@ -207,24 +213,42 @@ def _masters_among(frames: Sequence[Image]) -> list[Note]:
     return notes
 
 
-def _pointings(lights: Sequence[Image], heading: str) -> list[Note]:
-    """Find lights that point elsewhere than the first whose header says where."""
-    known = [(light, where) for light in lights if (where := pointing(light))]
-    apart = [(light, _seconds_apart(known[0][1], where)) for light, where in known[1:]]
-    far = [(light, seconds) for light, seconds in apart if seconds > POINTING]
-    if not far:
+def _of_8_bits(frames: Sequence[Image], heading: str) -> list[Note]:
+    """Find frames of 8 bits beside others, whose numbers these hold only in another scale."""
+    few = [frame for frame in frames if frame.header.get("BITPIX") == 8]
+    if not few or len(few) == len(frames):
         return []
-    first, (farthest, most) = known[0][0], max(far, key=lambda item: item[1])
     return [
         Note(
-            f"{heading}: pointing: RA, DEC of {farthest.name} lies {most:.0f}″ from that of {first.name}",
-            frames=_every_name((first, *(light for light, _ in far))),
-            mend="align them first, or reduce lights one by one",
-            at_command="align them first, or reduce them one by one (--each)",
-            figures=(("seconds of arc", most),),
-            fact="pointing",
+            f"{heading}: bits of a number: BITPIX = 8 ({_names(few)}), more in others",
+            frames=_every_name(frames),
+            mend="export all frames with 16 bits or as floats",
+            fact="bits of a number",
         )
     ]
+
+
+def _pointings(lights: Sequence[Image], heading: str) -> list[Note]:
+    """Find lights that point elsewhere than the first whose header says where."""
+    for ra, dec in POINTED_BY:
+        known = [(light, where) for light in lights if (where := pointing(light, ra, dec))]
+        if ra == "CRVAL1":  # of one pixel only
+            known = [item for item in known if _pixel(item[0]) == _pixel(known[0][0])]
+        apart = [(light, _seconds_apart(known[0][1], where)) for light, where in known[1:]]
+        far = [(light, seconds) for light, seconds in apart if seconds > POINTING]
+        if far:
+            first, (farthest, most) = known[0][0], max(far, key=lambda item: item[1])
+            return [
+                Note(
+                    f"{heading}: pointing: {ra}, {dec} of {farthest.name} lies {most:.0f}″ from that of {first.name}",
+                    frames=_every_name((first, *(light for light, _ in far))),
+                    mend="align them first, or reduce lights one by one",
+                    at_command="align them first, or reduce them one by one (--each)",
+                    figures=(("seconds of arc", most),),
+                    fact="pointing",
+                )
+            ]
+    return []
 
 
 def _seconds_apart(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -233,13 +257,20 @@ def _seconds_apart(one: tuple[float, float], other: tuple[float, float]) -> floa
     return 3600 * math.hypot(across * math.cos(math.radians(one[1])), other[1] - one[1])
 
 
-def pointing(image: Image) -> tuple[float, float] | None:
-    """Give RA and DEC of a header in degrees; None where it does not say both.
+def _pixel(light: Image) -> tuple[Any, Any]:
+    """Give the pixel that a header has coordinates of."""
+    return light.header.get("CRPIX1"), light.header.get("CRPIX2")
+
+
+def pointing(image: Image, ra: str = "RA", dec: str = "DEC") -> tuple[float, float] | None:
+    """Give where a header points, in degrees; None where it does not say both coordinates.
 
     Sexagesimal right ascensions are hours; plain numbers are degrees, as the FITS standard has them.
     """
-    ra, dec = _angle(image.header.get("RA"), 15.0), _angle(image.header.get("DEC"), 1.0)
-    return None if ra is None or dec is None else (ra, dec)
+    if ra == "CRVAL1" and not str(image.header.get("CTYPE1", "")).startswith("RA--"):
+        return None
+    longitude, latitude = _angle(image.header.get(ra), 15.0), _angle(image.header.get(dec), 1.0)
+    return None if longitude is None or latitude is None else (longitude, latitude)
 
 
 def _angle(value: Any, per_unit: float) -> float | None:

@@ -220,6 +220,7 @@ FILTER: Together = _each(
     "ALFLTNM",  # NOT, ALFOSC and the two wheels before it
     "FAFLTNM",
     "FBFLTNM",
+    "ACAMFILT",  # WHT, ACAM
     "ISIFILTA",  # WHT, ISIS
     "ISIFILTB",
     "BFILTER",  # Palomar, DBSP: the arm's own

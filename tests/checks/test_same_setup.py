@@ -235,6 +235,33 @@ def test_lights_may_point_as_far_apart_as_guiding_wanders(ra, dec, apart):
         assert len(said(lights, check_target)) == (apart > 5)
 
 
+@pytest.mark.parametrize(
+    ("ones", "others"),
+    [
+        ({"OBJCTRA": "08 51 18", "OBJCTDEC": "+11 48 00"}, {"OBJCTRA": "08 51 30"}),
+        (
+            {"RA": 132.8, "DEC": 11.8, "CTYPE1": "RA---TAN", "CRPIX1": 5, "CRVAL1": 132.8, "CRVAL2": 11.8},
+            {"CRVAL1": 133},
+        ),
+    ],
+)
+def test_dithers_are_told_by_amateurs_cards_and_by_coordinates_of_one_pixel(ones, others):
+    lights = [frame("light", **ones), frame("light", **ones)]
+    assert said(lights, check_target) == []
+    (line,) = said([*lights, frame("light", **ones | others)], check_target)
+    assert f"pointing: {next(iter(others))}" in line
+    assert said([*lights, frame("light", **ones | {"CRPIX1": 9, "RA": 132.8})], check_target) == []
+
+
+@pytest.mark.parametrize("bits", [16, 32, -32])
+def test_frames_of_8_bits_are_not_reduced_with_others(bits):
+    some = [frame("bias", BITPIX=8), frame("bias", BITPIX=8)]
+    assert said(some, check_alike) == []
+    assert said([frame("bias", BITPIX=bits), frame("bias", BITPIX=16)], check_alike) == []
+    (line,) = said([*some, frame("light", BITPIX=bits)], check_alike)
+    assert "BITPIX = 8 (bias.fits and 1 more)" in line
+
+
 @given(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59), st.sampled_from([":", " "]), st.booleans())
 def test_right_ascensions_in_hours_are_read(hours, minutes, seconds, colon, south):
     sign = "-" if south else "+"
