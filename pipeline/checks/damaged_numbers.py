@@ -49,10 +49,9 @@ def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
         )
     if frame.header.get("BITPIX", 16) == 16 and not frame.header.get("BZERO", 0) and wrapped_above(values):
         yield Note(
-            "values between -32768 and -24576 beside others far above 0: values above 32767 turned negative, as in "
-            "unsigned numbers that lost their BZERO",
+            "values between -32768 and -24576, where unsigned numbers that lost their BZERO turn up",
             frames=names_of(frame),
-            mend="add 65536 to the negative values, or write BZERO = 32768 as the camera did",
+            mend="write BZERO = 32768 as the camera did, or add 65536 to the negative values where others lie above 0",
             fact=f"without sign {frame.kind}",
         )
     if bytes_swapped(values):
@@ -88,10 +87,14 @@ def wrapped_below_zero(values: Array) -> bool:
 
 
 def wrapped_above(values: Array) -> bool:
-    """Tell whether values above 32767 were read as negative: most of them lie at the far end, others far above 0."""
+    """Tell whether unsigned numbers were read as signed: of those below 0 most lie at the far end.
+
+    Without BZERO that is what becomes of small ones, and all may be such; without a sign, of those above 32767, beside
+    others far above 0.
+    """
     far = np.count_nonzero((values > -TURN / 2) & (values < -TURN / 2 * 0.75))
     near = np.count_nonzero((values > -TURN / 4) & (values < -TURN / 8))
-    return bool(far >= FEW and far > near and values.max() > TURN / 8)
+    return bool(far >= FEW and far > near and (values.max() > TURN / 8 or 2 * far > values.size))
 
 
 def bytes_swapped(values: Array) -> bool:

@@ -31,6 +31,9 @@ BELOW = 5.0
 """σ of a single frame by which an image lies below its calibration."""
 
 MOSTLY = 0.9
+DEAD = 0.1
+"""Where more of an image than this holds one value that no pixel of its calibration is as low as, it saw nothing."""
+
 APART = 50.0
 """An image that is so many times brighter than 1 is in another scale than a calibration within 0 and 1."""
 
@@ -173,14 +176,27 @@ def _levels(rows: Beside) -> Iterator[Note]:
             level=level,
             taken_out=out,
         )
+    elif (share := float(np.mean(seen == seen.min()))) > DEAD and seen.min() < lowest - BELOW * _noise_left(rows):
+        yield rows.note(
+            f"{100 * share:.0f} % of it holds {seen.min():.4g} {unit} and nothing else, far below all of the {kind} "
+            f"{rows.master.short_name}: a part that is dead, or was not read out",
+            "dead",
+            "flag that part (flag_bad), or leave these frames out",
+            "flag that part (--mask), or leave these frames out",
+            percent=100 * share,
+        )
 
 
 def _far_below(rows: Beside, left: FloatArray) -> bool:
     """Tell whether most of what is left is negative by far more than the noise of a single frame."""
+    return bool(median(left) < -BELOW * _noise_left(rows) and np.mean(left < 0) > MOSTLY)
+
+
+def _noise_left(rows: Beside) -> float:
+    """Give the noise of a pixel of a single frame, from the small structure of what is left."""
     pattern = Relief.of(rows.seen.values - rows.taken.values).structure
     frames = rows.image.found.frames if rows.image.found else 1
-    sigma = spread(pattern[np.isfinite(pattern)]) * math.sqrt(frames)
-    return bool(median(left) < -BELOW * sigma and np.mean(left < 0) > MOSTLY)
+    return spread(pattern[np.isfinite(pattern)]) * math.sqrt(frames)
 
 
 def _misfit(found: list[Imprint]) -> Imprint | None:

@@ -49,6 +49,15 @@ def test_values_above_32767_that_turned_negative_are_told(seed, level):
 
 
 @quick
+@given(seed=seeds, level=st.floats(100, 5000), sigma=st.floats(0.5, 20))
+def test_values_that_all_lost_their_zero_are_told(seed, level, sigma):
+    """As in a bias, which has nothing above 32767."""
+    assert wrapped_above(sky(seed, level, sigma) - 32768)
+    assert not wrapped_above(sky(seed, level, sigma))
+    assert not wrapped_above(sky(seed, level, sigma) - 2 * level)  # a calibration took away too much: told elsewhere
+
+
+@quick
 @given(seed=seeds, level=st.floats(0, 60_000), stars=st.floats(0, 1e6))
 def test_skies_and_saturated_stars_are_honest(seed, level, stars):
     values = np.clip(sky(seed, level, 5 + np.sqrt(level), stars), 0, 65535)

@@ -13,6 +13,7 @@ from strategies import quick
 
 from pipeline import (
     Cards,
+    Flag,
     FrameSet,
     Image,
     MasterBias,
@@ -167,3 +168,41 @@ def test_small_and_constant_images_say_nothing():
     for check in (bias_fits, flat_fits):
         assert check(few, Image.of(np.full((3, 4), 1e4), kind="bias")) == ()
         assert check(level, Image.of(np.full(SHAPE, 0.5), kind="bias")) == ()
+
+
+def half_dead(value=0.0, part=0.5):
+    """A light whose first rows hold one value."""
+    values = image_of(LIGHT).pixels.values.copy()
+    values[: int(part * SHAPE[0])] = value
+    return Image.of(values, exposure=60.0, name="light.fits")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
+def test_a_part_that_is_dead_is_told_below_its_bias(tmp_path, part):
+    light = half_dead(part=part)
+    (note,) = bias_fits(light, BIAS.image)
+    assert "holds 0 adu and nothing else" in note.words or (part > 0.5 and "lies below its bias" in note.words)
+    (there,) = on_disk([light], tmp_path)
+    assert words(bias_fits(there, BIAS.image)) == [note.words]
+
+
+def test_a_dead_part_that_is_flagged_or_dead_in_the_bias_too_is_known():
+    light = half_dead()
+    flagged = attrs.evolve(light, data=light.pixels.flagged(light.pixels.values == 0, Flag.BAD))
+    dead = BIAS.image.pixels.values.copy()
+    dead[: SHAPE[0] // 2] = 0
+    assert bias_fits(flagged, BIAS.image) == ()
+    assert "nothing else" not in "".join(words(bias_fits(light, Image.of(dead, kind="bias"))))
+
+
+@quick
+@given(seed=st.integers(0, 2**31), pedestal=st.floats(0, 30), sky=st.floats(0, 5))
+def test_faint_lights_cut_off_at_0_are_not_dead(seed, pedestal, sky):
+    """Those of a camera without much of a pedestal, whose bias is cut off too."""
+    rng = np.random.default_rng(seed)
+    bias, *lights = np.maximum(
+        np.rint(rng.normal(pedestal, 4, (8, *SHAPE)) + sky * (np.arange(8) > 4)[:, None, None]), 0
+    )
+    master = MasterBias.of(Image.of(np.mean([bias, *lights[:4]], axis=0), kind="bias"))
+    told = words(bias_fits(Image.of(lights[4], exposure=60.0), master.image))
+    assert [said for said in told if "nothing else" in said] == []
