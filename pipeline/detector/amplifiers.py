@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -99,7 +102,31 @@ def declared_amplifiers(image: Image) -> tuple[Amplifier, ...]:
     if "ESO DET OUT1 NX" in image.header and "BIASSEC" not in image.header:
         return _eso(image)
     overscan, data = _inside(image, "BIASSEC"), _inside(image, "TRIMSEC") or _inside(image, "DATASEC")
-    return (Amplifier(data or "[*,*]", overscan),) if overscan or data else ()
+    return (Amplifier(data or "[*,*]", overscan),) if overscan or data else _without_overscan(image)
+
+
+def _without_overscan(image: Image) -> tuple[Amplifier, ...]:
+    """Read the data sections of several amplifiers that have no overscan, where they leave a part of the frame out."""
+    found = (re.fullmatch(r"(?:TRIM|DATA)SEC([A-Z]|\d{1,2})", keyword) for keyword in image.header.keywords)
+    names = sorted({match[1] for match in found if match}, key=lambda name: (len(name), name))
+    texts = {name: next(filter(None, (_said(image.header, key + name) for key in DATA_SECTIONS)), "") for name in names}
+    try:
+        data = {name: Section.of(text, image.shape) for name, text in texts.items() if text}
+    except ValueError:
+        return ()
+    if not data:
+        return ()
+    columns, rows = {(one.x1, one.x2) for one in data.values()}, {(one.y1, one.y2) for one in data.values()}
+    in_a_grid = len(set(data.values())) == len(data) == len(columns) * len(rows) and _apart(columns) and _apart(rows)
+    covered = sum(height * width for height, width in (one.shape for one in data.values()))
+    if not in_a_grid or not all(one.fits(image.shape) for one in data.values()) or covered == math.prod(image.shape):
+        return ()
+    return _placed(image, [Amplifier(str(one), name=name) for name, one in data.items()])
+
+
+def _apart(spans: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether stretches of an axis have no pixel in common."""
+    return all(one[1] <= other[0] for one, other in pairwise(sorted(spans)))
 
 
 def _named(image: Image, name: str) -> Amplifier:

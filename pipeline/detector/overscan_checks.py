@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import attrs
 import numpy as np
+from toolz import groupby
 
 from pipeline.checks.done_before import contradicted
 from pipeline.detector.amplifiers import Amplifier, Readout
@@ -77,8 +79,10 @@ def unused_overscan(image: Image, readouts: Sequence[Readout]) -> list[Note]:
 
     Only of a frame that holds light: its noise tells which columns do.  (ny, nx) pixels are looked at in the middle.
     """
-    if image.kind not in ("light", "flat", "arc") or len(readouts) != 1 or readouts[0].overscan:
+    if image.kind not in ("light", "flat", "arc") or not readouts or any(readout.overscan for readout in readouts):
         return []
+    if len(readouts) > 1:
+        return _unused_by_several(image, readouts)
     data = readouts[0].data
     lit = _looked_at(image, data)
     for margin in sorted(_margins(data, image.shape), key=lambda section: -math.prod(section.shape)):
@@ -88,21 +92,58 @@ def unused_overscan(image: Image, readouts: Sequence[Readout]) -> list[Note]:
         across = margin.shape[0] == data.shape[0]
         count, what = (margin.shape[1], "columns") if across else (margin.shape[0], "rows")
         proposed = _proposed(data, margin, dark) if across else [Amplifier(str(data), str(margin))]
-        return [
-            Note(
-                f"{count} {what}, {margin}, lie outside its data {data} and look like overscan, though no card says "
-                "so: they are cut away unused, and what the level drifts by stays in",
-                HeaderWarning,
-                frames=(image.name,),
-                mend=f"use them: {_in_python(proposed)}",
-                at_command="use them: "
-                + " ".join(f"--amplifier '{one.data}' '{one.overscan}'" for one in proposed)
-                + f"; or not: --amplifier '{data}' ''",
-                figures=((what, count),),
-                fact=f"overscan {margin} unused",
-            )
-        ]
+        return [_unused(image, f"{count} {what}, {margin}", [data], proposed, (what, count))]
     return []
+
+
+def _unused_by_several(image: Image, readouts: Sequence[Readout]) -> list[Note]:
+    """Find columns without light outside the data of several amplifiers: one strip for each, or one for all."""
+    proposed, strips = list[Amplifier](), dict[Section, None]()
+    for _, beside in sorted(groupby(lambda readout: (readout.data.y1, readout.data.y2), readouts).items()):
+        data = sorted((readout.data for readout in beside), key=lambda section: section.x1)
+        edges = [0, *(edge for one in data for edge in (one.x1, one.x2)), image.shape[1]]
+        gaps = [Section(*gap, data[0].y1, data[0].y2) for gap in zip(edges[::2], edges[1::2], strict=True)]
+        gaps = [gap for gap in gaps if gap.shape[1] > 1]
+        if len(gaps) == len(data):
+            shares = gaps
+        elif len(gaps) == 1 and gaps[0].shape[1] % len(data) == 0:
+            shares = _shares(gaps[0], len(data))
+        else:
+            shares = [max(gaps, key=lambda gap: gap.shape[1])] * len(data) if gaps else []
+        for one, share in zip(data, shares, strict=False):
+            if min(share.shape) < 2 or not _is_unlit(_looked_at(image, share), _looked_at(image, one)):
+                return []
+            proposed.append(Amplifier(str(one), str(share)))
+        strips |= dict.fromkeys(gaps)
+    if len(proposed) < len(readouts):
+        return []
+    count = sum(strip.x2 - strip.x1 for strip in {attrs.evolve(strip, y1=0, y2=1) for strip in strips})
+    what = f"{count} columns, {', '.join(map(str, strips))}"
+    return [_unused(image, what, [readout.data for readout in readouts], proposed, ("columns", count))]
+
+
+def _shares(strip: Section, number: int) -> list[Section]:
+    """Cut a strip into so many of one width, side by side."""
+    width = (strip.x2 - strip.x1) // number
+    return [attrs.evolve(strip, x1=strip.x1 + n * width, x2=strip.x1 + (n + 1) * width) for n in range(number)]
+
+
+def _unused(
+    image: Image, strips: str, data: Sequence[Section], proposed: Sequence[Amplifier], size: tuple[str, int]
+) -> Note:
+    as_data = " ".join(f"--amplifier '{one}' ''" for one in data)
+    return Note(
+        f"{strips}, lie outside its data {', '.join(map(str, data))} and look like overscan, though no card says "
+        "so: they are cut away unused, and what the level drifts by stays in",
+        HeaderWarning,
+        frames=(image.name,),
+        mend=f"use them: {_in_python(proposed)}",
+        at_command="use them: "
+        + " ".join(f"--amplifier '{one.data}' '{one.overscan}'" for one in proposed)
+        + f"; or not: {as_data}",
+        figures=(size,),
+        fact=f"overscan {strips} unused",
+    )
 
 
 def untold_overscan(image: Image) -> list[Note]:
@@ -187,15 +228,8 @@ def _proposed(data: Section, margin: Section, values: FloatArray) -> list[Amplif
     (left, noise), (right, _) = _level(values[:, :middle]), _level(values[:, -middle:])
     if values.shape[1] % 2 or (data.x2 - data.x1) % 2 or not abs(left - right) > noise / 2:
         return [Amplifier(str(data), str(margin))]
-    return [
-        Amplifier(str(Section(*one, data.y1, data.y2)), str(Section(*other, data.y1, data.y2)))
-        for one, other in zip(_halves(data), _halves(margin), strict=True)
-    ]
-
-
-def _halves(section: Section) -> tuple[tuple[int, int], tuple[int, int]]:
-    middle = (section.x1 + section.x2) // 2
-    return (section.x1, middle), (middle, section.x2)
+    halves = zip(_shares(data, 2), _shares(margin, 2), strict=True)
+    return [Amplifier(str(one), str(other)) for one, other in halves]
 
 
 def _in_python(amplifiers: Sequence[Amplifier]) -> str:

@@ -11,6 +11,7 @@ from pipeline import Amplifier, Image, subtract_overscan
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
 from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, untold_overscan, unused_overscan
+from pipeline.detector.section import Section
 from pipeline.errors import AssumptionWarning, HeaderWarning, SkippedWarning
 
 SIZE, COLUMNS = (60, 80), 10
@@ -115,6 +116,86 @@ def test_rows_above_the_data_are_found_too():
     assert "--amplifier '[1:60,1:70]' '[1:60,71:80]'" in note.at_command
     with pytest.warns(HeaderWarning, match=r"10 rows, \[1:60,71:80\], lie outside"):
         subtract_overscan(turned)
+
+
+LAYOUTS = {
+    "one strip beside both": ("[1:35,1:60]", "[36:70,1:60]", "[71:75,1:60]", "[76:80,1:60]"),
+    "one strip that cannot be shared": ("[1:35,1:60]", "[36:71,1:60]", "[72:80,1:60]", "[72:80,1:60]"),
+    "one at each end": ("[6:40,1:60]", "[41:75,1:60]", "[1:5,1:60]", "[76:80,1:60]"),
+    "one behind each": ("[1:35,1:60]", "[41:75,1:60]", "[36:40,1:60]", "[76:80,1:60]"),
+    "both between": ("[1:35,1:60]", "[46:80,1:60]", "[36:40,1:60]", "[41:45,1:60]"),
+}
+
+
+def of_two(seed, layout, sky, *, edge=1.0, kind="light", levels=(500, 540), **cards):
+    """Give a frame of two amplifiers whose strips see a part ``1 - edge`` of the sky; cards tell of the data alone."""
+    one, two, *strips = LAYOUTS[layout]
+    rng = np.random.default_rng(seed)
+    lit = np.full(SIZE, sky * (1 - edge))
+    level = np.zeros(SIZE)
+    for section in (one, two):
+        lit[Section.of(section, SIZE).window] = sky
+    for number, section in enumerate((one, two, *strips)):
+        level[Section.of(section, SIZE).window] = levels[number % 2]
+    values = level + rng.poisson(lit) + rng.normal(0, 3, SIZE)
+    return Image.of(values.round(), kind=kind, header={"DATASEC1": one, "DATASEC2": two} | cards, name="frame.fits")
+
+
+@quick
+@given(seeds, st.sampled_from(sorted(LAYOUTS)), st.sampled_from(["light", "flat", "arc"]), st.floats(60, 40_000))
+def test_columns_without_light_beside_the_data_of_several_amplifiers_are_said(seed, layout, kind, sky):
+    one, two, first, second = LAYOUTS[layout]
+    image = of_two(seed, layout, sky, kind=kind, levels=(500, 500) if first == second else (500, 540))
+    (note,) = notes_of(unused_overscan, image)
+    assert f"--amplifier '{one}' '{first}' --amplifier '{two}' '{second}'; or not: " in note.at_command
+    with pytest.warns(HeaderWarning, match="look like overscan"):
+        trimmed = subtract_overscan(image)
+    amplifiers = eval(note.mend.removeprefix("use them: "), {"subtract_overscan": dict, "Amplifier": Amplifier})
+    used = subtract_overscan(image, **amplifiers)
+    assert not [n for n in used.notes if n.is_assumption]
+    assert used.shape == trimmed.shape == (60, 71 if first == second else 70)
+    for half in np.array_split(used.pixels.values, [35], axis=1):
+        assert np.median(half) == pytest.approx(sky, abs=3 + 0.3 * np.sqrt(sky))
+
+
+@quick
+@given(seeds, st.sampled_from(sorted(LAYOUTS)), st.floats(100, 20_000), st.floats(0, 0.3))
+def test_lit_columns_beside_the_data_of_several_amplifiers_are_cut_away_without_a_word(seed, layout, sky, edge):
+    image = of_two(seed, layout, sky, edge=edge, levels=(500, 500))
+    assert not notes_of(unused_overscan, image)
+    assert subtract_overscan(image).shape[1] in (70, 71)
+    assert not notes_of(unused_overscan, of_two(seed, layout, 0, kind="bias"))
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"DATASEC1": "[1:40,1:60]", "DATASEC2": "[41:80,1:60]"},  # all of it
+        {"DATASEC1": "[1:40,1:60]", "DATASEC2": "[1:40,1:60]"},  # each in pixels of its own
+        {"DATASEC1": "[1:40,1:60]", "DATASEC2": "[31:70,1:60]"},
+        {"DATASEC1": "[1:40,1:60]", "DATASEC2": "[41:90,1:60]"},  # as it was before it was trimmed
+        {"DATASEC1": "[1:40,1:60]", "DATASEC2": "[41:70,1:50]"},
+        {"DATASEC1": "left", "DATASEC2": "right"},
+    ],
+)
+def test_data_sections_of_which_no_image_can_be_made_leave_it_as_it_is(cards):
+    assert subtract_overscan(a_frame(1, **cards)).shape == SIZE
+
+
+def test_quadrants_are_trimmed_too():
+    sections = {
+        f"DATASEC{number}": f"[{columns},{rows}]"
+        for number, (columns, rows) in enumerate([(c, r) for r in ("1:30", "31:60") for c in ("1:35", "46:80")], 1)
+    }
+    lit = np.full(SIZE, 2000.0)
+    lit[:, 35:45] = 0
+    values = (500 + np.random.default_rng(1).poisson(lit) + np.random.default_rng(2).normal(0, 3, SIZE)).round()
+    image = Image.of(values, header=sections, name="frame.fits")
+    (note,) = notes_of(unused_overscan, image)
+    assert note.figures == (("columns", 10),)
+    assert note.at_command.count("--amplifier") == 8
+    with pytest.warns(HeaderWarning):
+        assert subtract_overscan(image).shape == (60, 70)
 
 
 # an overscan where light falls
