@@ -14,38 +14,54 @@ LINE = CARD - len("HISTORY ")
 """Characters that a HISTORY card holds."""
 
 
-def lines_of(entry: str) -> list[str]:
-    """Cut an entry into the texts of HISTORY cards, in the characters that FITS knows, with single blanks.
+def plain(entry: str) -> str:
+    """Give an entry as it will be read back: in the characters that FITS knows, with single blanks.
 
-    >>> lines_of("σ is  1.5")
-    ['sigma is 1.5']
+    >>> plain("σ is  1.5")
+    'sigma is 1.5'
     """
-    left, lines = " ".join(printable(entry).split()), list[str]()
+    return " ".join(printable(entry).split())
+
+
+def lines_of(entry: str) -> list[str]:
+    """Cut an entry into the texts of HISTORY cards."""
+    left, lines = plain(entry), list[str]()
     while left:
         lines.append(left[:LINE].rstrip())
         left = left[len(lines[-1]) :]
     return [*lines, "."] if lines and len(lines[-1]) == LINE else lines
 
 
-def entries_in(cards: Cards, start: str) -> list[str]:
-    """Read the entries of HISTORY that begin with some word, each put together of its cards.
+def entries_in(cards: Cards, starts: tuple[str, ...]) -> list[str]:
+    """Read the entries of HISTORY that begin in some way, each put together of its cards.
 
     >>> import astropy.io.fits as fits
     >>> header = fits.Header([("HISTORY", line) for line in [*lines_of("NOTE " + 30 * "word "), "combine()"]])
-    >>> entries_in(Cards.of(header), "NOTE") == [" ".join(["NOTE"] + 30 * ["word"])]
+    >>> entries_in(Cards.of(header), ("NOTE",)) == [" ".join(["NOTE"] + 30 * ["word"])]
     True
     """
-    entries: list[str] = []
+    return ["".join(lines) for lines in _apart(cards, starts)[0]]
+
+
+def without_entries(cards: Cards, starts: tuple[str, ...]) -> Cards:
+    """Leave out the entries of HISTORY that begin in some way."""
+    return Cards("".join(_apart(cards, starts)[1]))
+
+
+def _apart(cards: Cards, starts: tuple[str, ...]) -> tuple[list[list[str]], list[str]]:
+    """Give the lines of each entry that begins in some way, and all other cards."""
+    entries: list[list[str]] = []
+    others: list[str] = []
     before = ""
     for image in cards.images:
-        if not image.startswith("HISTORY "):
-            continue
-        line = image[len("HISTORY ") :].rstrip()
-        if before and (len(before) == LINE or line.startswith(" ")):
-            entries[-1] += line
-        elif line.split(" ")[0] == start:
-            entries.append(line)
+        line = image[len("HISTORY ") :].rstrip() if image.startswith("HISTORY ") else None
+        if line is not None and before and (len(before) == LINE or line.startswith(" ")):
+            if line != ".":  # that of lines_of
+                entries[-1].append(line)
+        elif line is not None and line.startswith(starts):
+            entries.append([line])
         else:
-            line = ""
+            others.append(image)
+            line = "" if line is not None else before
         before = line
-    return entries
+    return entries, others

@@ -134,7 +134,7 @@ def notes_as_json(notes: Iterable[Note]) -> list[dict[str, Any]]:
     """Write notes as JSON holds them: kind, words, frames, what to do, and figures, null where one is not finite."""
     return [
         {
-            **{name: getattr(note, name) for name in ("kind", "words", "frames", "mend", "at_command", "fact")},
+            **{name: getattr(note, name) for name in ("kind", "words", "frames", "mend", "at_command", "fact", "more")},
             "figures": {name: float(size) if math.isfinite(size) else None for name, size in note.figures},
         }
         for note in notes
@@ -152,6 +152,7 @@ def notes_from_json(listed: Iterable[dict[str, Any]]) -> tuple[Note, ...]:
             at_command=one["at_command"],
             figures=((name, math.nan if size is None else size) for name, size in one["figures"].items()),
             fact=one["fact"],
+            more=one.get("more", 0),
         )
         for one in listed
     )

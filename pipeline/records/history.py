@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -11,7 +10,7 @@ import attrs
 from pipeline.headers.cards import Cards
 from pipeline.headers.history_entries import entries_in
 from pipeline.headers.status import Done
-from pipeline.records.note import KINDS, Note, merged
+from pipeline.records.note import ENTRIES, Note, merged
 from pipeline.version import made_by_us
 
 
@@ -99,11 +98,10 @@ def in_common(histories: Iterable[Iterable[StepRecord]]) -> tuple[StepRecord, ..
 
 
 def notes_in(cards: Cards) -> tuple[Note, ...]:
-    """Read the notes back that stand in the HISTORY of a product of ours: their kinds and words."""
+    """Read the notes back that stand in the HISTORY of a product of ours: their kinds, words and frames."""
     if not cards.get("NNOTES") or not made_by_us(cards.get("CREATOR")):
         return ()
-    found = (re.fullmatch(r"NOTE \((\w+)\) ?(.*)", entry) for entry in entries_in(cards, "NOTE"))
-    return tuple(Note(each[2], KINDS.get(each[1], KINDS["other"])[0]) for each in found if each)
+    return tuple(map(Note.read, entries_in(cards, ENTRIES)))
 
 
 def notes_of(said: Iterable[Note], history: Iterable[StepRecord]) -> tuple[Note, ...]:

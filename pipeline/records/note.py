@@ -35,6 +35,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 """Line breaks, and what would command a terminal: headers and names of files may hold it."""
 
 
+ENTRIES = tuple(f"NOTE ({kind})" for kind in KINDS)
+"""What an entry of HISTORY begins with that is a note."""
+
+_NAMED = re.compile(r"(?: (.*?)(?: and (\d{1,9}) more)?)?:(?: (.*))?")
+"""What follows in it: a name, how many more there are, and words."""
+
+
 def _in_one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
@@ -55,7 +62,8 @@ class Note:
     without the names of ``frames``, which go before them.  ``mend`` says what to do, in Python; ``at_command`` the same
     in words of the command, where that differs.  ``figures`` are the numbers that the words give, by name.
 
-    Notes of one ``fact`` are one note: see :func:`merged`.  By default that is the words.
+    Notes of one ``fact`` are one note: see :func:`merged`.  By default that is the words.  ``more`` counts frames whose
+    names are not known: a header has the first name alone.
 
     >>> note = Note("no exposure in the header; taken for 1 s", frames=("a.fits", "b.fits"), mend="give it")
     >>> str(note)
@@ -69,6 +77,7 @@ class Note:
     at_command: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
     figures: tuple[tuple[str, float], ...] = attrs.field(default=(), converter=_plain_numbers, kw_only=True)
     fact: str = attrs.field(default="", kw_only=True)
+    more: int = attrs.field(default=0, kw_only=True)
 
     def __str__(self) -> str:
         return "; ".join(filter(None, [self.found, self.mend]))
@@ -96,7 +105,20 @@ class Note:
         >>> Note("no exposure in the header", frames=("a.fits",)).entry
         'NOTE (assumption) a.fits: no exposure in the header'
         """
-        return f"NOTE ({self.kind}) {self.found}"
+        return f"NOTE ({self.kind}){' ' + self._names if self.frames else ''}: {self.words}"
+
+    @classmethod
+    def read(cls, entry: str) -> Note:
+        """Read a note as HISTORY has it: its kind, words, first frame and how many more there are.
+
+        >>> note = Note.read("NOTE (file) a.fits and 2 more: rounded")
+        >>> note.category.__name__, note.words, note.frames, note.more
+        ('FileWarning', 'rounded', ('a.fits',), 2)
+        """
+        kind, _, rest = entry.removeprefix("NOTE (").partition(")")
+        parts = _NAMED.fullmatch(rest)
+        name, more, words = parts.groups() if parts else (None, None, rest.strip())
+        return cls(words or "", KINDS[kind][0], frames=names_of(name or ()), more=int(more or 0))
 
     @property
     def is_assumption(self) -> bool:
@@ -105,11 +127,14 @@ class Note:
 
     @property
     def _names(self) -> str:
-        return self.frames[0] + (f" and {len(self.frames) - 1} more" if len(self.frames) > 1 else "")
+        others = len(self.frames) - 1 + self.more
+        return self.frames[0] + (f" and {others} more" if others else "")
 
 
 def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
-    """Put notes of one fact together: the first one's words, the frames of all.
+    """Put notes of one fact together, and those in the same words: the first one's words, the frames of all.
+
+    One that was read back from a header knows its words alone: where another knows what to do, that speaks for both.
 
     >>> first, second = Note("is dark", frames=("a.fits",)), Note("is dark", frames=("b.fits",))
     >>> [str(note) for note in merged([first, second, first])]
@@ -118,14 +143,21 @@ def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
     notes = tuple(notes)
     if len(notes) < 2:
         return notes
-    notes = tuple(unique(notes))
-    facts = groupby(lambda note: (note.category, note.fact or note.words), notes)
-    return tuple(
-        some[0]
-        if len(some) == 1
-        else attrs.evolve(some[0], frames=tuple(unique(n for note in some for n in note.frames)))
-        for some in facts.values()
-    )
+    of_facts = groupby(lambda note: (note.category, note.fact or note.words), unique(notes))
+    of_words = groupby(lambda note: (note.category, note.words), map(_in_one, of_facts.values()))
+    return tuple(map(_in_one, of_words.values()))
+
+
+def _in_one(notes: list[Note]) -> Note:
+    if len(notes) == 1:
+        return notes[0]
+    names = tuple(unique(name for note in notes for name in note.frames))
+    most = max(len(note.frames) + note.more for note in notes)  # who has no name may be one that another note names
+    return attrs.evolve(max(notes, key=_knows_more), frames=names, more=max(0, most - len(names)))
+
+
+def _knows_more(note: Note) -> bool:
+    return bool(note.fact or note.mend or note.figures)
 
 
 def counted(notes: Iterable[Note]) -> str:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 from astropy.io import fits
-from toolz import unique
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -24,13 +23,13 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, end, moved
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
-from pipeline.headers.history_entries import entries_in, lines_of
+from pipeline.headers.history_entries import entries_in, lines_of, plain, without_entries
 from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
 from pipeline.records.interop import companions_of, sigma_of, with_unknown_errors_flagged
-from pipeline.records.note import Note
+from pipeline.records.note import ENTRIES, Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
 from pipeline.version import CREATOR
@@ -106,11 +105,12 @@ class ReducedImage:
     def recorded(self, step: StepRecord) -> ReducedImage:
         """Give the same image with one more step in its history, and what it said in the header."""
         after = attrs.evolve(self, history=(*self.history, step))
-        return _with_fresh_notes(after, self) if step.said else after
+        return attrs.evolve(after, header=_with_notes(self.header, after.notes)) if step.said else after
 
     def noted(self, notes: Iterable[Note]) -> ReducedImage:
         """Give the same image with notes that were said of it outside of any step, in the header too."""
-        return _with_fresh_notes(attrs.evolve(self, said=(*self.said, *notes)), self)
+        after = attrs.evolve(self, said=(*self.said, *notes))
+        return attrs.evolve(after, header=_with_notes(self.header, after.notes))
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -242,23 +242,15 @@ def _check_result(image: Image) -> None:
 
 
 def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
-    """Add notes to a header: one HISTORY entry each, where it is not there from before; and how many there are."""
-    header = cards.to_header()
-    there = entries_in(cards, "NOTE")
-    for entry in unique(tuple(lines_of(note.entry)) for note in notes):
-        if "".join(entry) not in there:
-            there.append("".join(entry))
-            for line in entry:
-                header.add_history(line)
-    header["NNOTES"] = (len(there), "number of notes in HISTORY: what was assumed")
+    """Let HISTORY have one entry for each note, those that it has from before among them, and count them."""
+    there = entries_in(cards, ENTRIES)
+    entries = [note.entry for note in merged(map(Note.read, [*there, *(plain(note.entry) for note in notes)]))]
+    header = (cards if entries == there else without_entries(cards, ENTRIES)).to_header()
+    for entry in entries if entries != there else ():
+        for line in lines_of(entry):
+            header.add_history(line)
+    header["NNOTES"] = (len(entries), "number of notes in HISTORY: what was assumed")
     return Cards.of(header)
-
-
-def _with_fresh_notes(after: ReducedImage, before: ReducedImage) -> ReducedImage:
-    """Enter the notes of facts that were not known before."""
-    known = {(note.category, note.fact or note.words) for note in before.notes}
-    fresh = tuple(note for note in after.notes if (note.category, note.fact or note.words) not in known)
-    return attrs.evolve(after, header=_with_notes(after.header, fresh)) if fresh else after
 
 
 def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:

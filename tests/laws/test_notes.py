@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pipeline.errors import AssumptionWarning, FileWarning
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.history_entries import entries_in
 from pipeline.provenance.record import notes_as_json, notes_from_json
-from pipeline.records.note import KINDS, Note
+from pipeline.records.note import ENTRIES, KINDS, Note
 from pipeline.simulation.simulate import Counts
 
 WORDS = st.text(max_size=12) | st.sampled_from(["σ² = 3 × é", "it says 'yes' & no", "word " * 40, "x" * 200])
@@ -27,7 +28,7 @@ NOTES = st.lists(
         Note,
         WORDS,
         st.sampled_from([category for category, _ in KINDS.values()]),
-        frames=st.lists(WORDS, max_size=2),
+        frames=st.lists(WORDS.filter(lambda name: re.search(r"\w", name)), max_size=2),
         mend=WORDS,
         at_command=WORDS,
         figures=st.lists(st.tuples(WORDS, st.floats()), max_size=2, unique_by=lambda figure: figure[0]),
@@ -41,9 +42,9 @@ def product_with(notes):
     return attach_header(attrs.evolve(image, said=tuple(notes)))
 
 
-def plain(text):
-    """Give a text as HISTORY may have it, without the blanks at which it goes on in another card."""
-    return "".join(printable(text).split())
+def plain(note):
+    """Give kind and words of a note as HISTORY may have them, without the blanks where it goes on in the next card."""
+    return note.kind, "".join(printable(note.found).split()).rstrip(".")
 
 
 @given(notes=NOTES)
@@ -54,12 +55,54 @@ def test_a_written_product_holds_each_note_counts_them_and_gives_them_back(notes
         write(product, path)
         header, read = fits.getheader(path), open_frame(path)
         again = attach_header(read).header.to_header()
-    found = {(note.kind, plain(note.found).rstrip(".")) for note in product.notes}
-    history = plain("".join(header["HISTORY"]))
-    assert all(f"NOTE({kind}){words}" in history for kind, words in found)
-    assert header["NNOTES"] == len(read.notes) == len({plain(note.entry) for note in product.notes})
-    assert {(note.kind, plain(note.words).rstrip(".")) for note in read.notes} == found
+    assert header["NNOTES"] == len(entries_in(product.header, ENTRIES)) == len(read.notes)
+    assert {plain(note) for note in read.notes} == {plain(note) for note in product.notes}
     assert (again["NNOTES"], list(again["HISTORY"])) == (header["NNOTES"], list(header["HISTORY"]))
+
+
+NAMES = st.from_regex(
+    r"([A-Z]:\\|[a-z]{1,60}/)?[a-z]{1,9}( and|[.]fits(\.gz)?|[.]FIT)?(\[(\*|[1-9])\])?", fullmatch=True
+)
+PLAIN_NOTES = st.lists(
+    st.builds(
+        Note,
+        st.from_regex(r"[a-z]{1,70}(: [a-z]{1,9}| and [1-9] more)?", fullmatch=True),
+        st.sampled_from([category for category, _ in KINDS.values()]),
+        frames=st.lists(NAMES, max_size=4, unique=True),
+        mend=st.sampled_from(["", "do it"]),
+        fact=st.sampled_from(["", "first", "second"]),
+    ),
+    max_size=4,
+)
+
+
+def as_a_header_has_it(note):
+    return (note.category, note.words, note.frames[:1], len(note.frames) + note.more)
+
+
+@given(notes=PLAIN_NOTES)
+def test_a_header_has_words_kind_first_frame_and_number_of_frames_of_each_note(notes):
+    product = product_with(notes)
+    read = Image.of(np.ones((2, 3)), header=product.header).notes
+    assert product.header.get("NNOTES") == len(read)
+    assert list(map(as_a_header_has_it, read)) == list(map(as_a_header_has_it, product.notes))
+
+
+@given(notes=PLAIN_NOTES, later=PLAIN_NOTES)
+def test_each_note_of_a_product_has_one_entry_also_where_it_is_of_a_fact_that_was_known(notes, later):
+    product = product_with(notes).noted(later)
+    entries = entries_in(product.header, ENTRIES)
+    assert product.header.get("NNOTES") == len(entries)
+    assert [note.entry for note in product.notes] == entries
+
+
+@given(notes=PLAIN_NOTES, again=st.integers(0, 4))
+def test_what_is_said_again_of_a_product_that_was_taken_up_is_one_note_with_what_stands_there(notes, again):
+    product = product_with(notes)
+    for taken_up in (Image.of(product), Image.of(np.ones((2, 3)), header=product.header)):
+        attached = attach_header(taken_up.noted(product.notes[:again]))
+        assert list(attached.header.to_header()["HISTORY"]) == list(product.header.to_header()["HISTORY"])
+        assert attached.header.get("NNOTES") == product.header.get("NNOTES")
 
 
 @given(notes=NOTES)
@@ -96,8 +139,8 @@ def test_notes_of_a_written_master_are_those_of_a_later_night(tmp_path, kind):
     later.write_text("\n".join([*raw, f"{kind}, {tmp_path / kind}.fits"]))
     image = reduce(read_night(later))
     (note,) = (note for note in master.image.notes if "gain" in note.words)
-    assert (note.category, note.found) in [(other.category, other.words) for other in image.notes]
-    assert entries_in(image.header, "NOTE").count(note.entry) == 1
+    assert (note.category, note.found) in [(other.category, other.found) for other in image.notes]
+    assert entries_in(image.header, ENTRIES).count(note.entry) == 1
 
 
 @pytest.mark.parametrize("kind", ["light", "arc"])

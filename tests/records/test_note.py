@@ -8,7 +8,9 @@ from pipeline.records.note import Note, merged, names_of
 
 WORDS = st.text(max_size=8)
 NOTES = st.lists(
-    st.builds(Note, WORDS, frames=st.lists(WORDS, max_size=3).map(tuple), mend=WORDS, fact=st.sampled_from(["", "f"])),
+    st.builds(
+        Note, WORDS, frames=st.lists(WORDS, max_size=3).map(tuple), mend=WORDS, fact=st.sampled_from(["", "the fact"])
+    ),
     max_size=6,
 )
 
@@ -18,7 +20,17 @@ def test_merging_is_done_once_and_for_all_and_loses_no_frame(notes):
     once = merged(notes)
     assert merged(once) == once
     assert {name for note in once for name in note.frames} == {name for note in notes for name in note.frames}
-    assert len({(note.category, note.fact or note.words) for note in notes}) == len(once)
+    assert len({note.words for note in once}) == len({note.fact or note.words for note in once}) == len(once)
+    assert len(once) <= len({note.fact or note.words for note in notes})
+    assert bool(once) == bool(notes)
+
+
+def test_a_note_that_knows_its_words_alone_is_of_the_fact_that_they_tell():
+    read, known = Note("is dark", frames=("a.fits",), more=2), Note("is dark", frames=("b.fits",), mend="go", fact="f")
+    for notes in ([read, known], [known, read]):
+        (note,) = merged(notes)
+        assert (note.mend, note.fact, set(note.frames), note.more) == ("go", "f", {"a.fits", "b.fits"}, 1)
+    assert str(read) == "a.fits and 2 more: is dark"
 
 
 @given(words=st.text())
