@@ -51,8 +51,14 @@ def _partly_dead(frames: Compared) -> Iterator[Note]:
 
 # ---- bits ----
 
-BLOCKS = 3
+STRETCHES = 3
 """A bit that never changes is stuck where values lie in so many stretches that it parts."""
+
+LOWEST_POWER = 4
+"""The lowest bit, 16, that is sought in values from which an overscan was taken: its levels differ by less."""
+
+FEW_TELL = 128
+"""So few values lie in nearly all of 32 parts of a turn, where no bit is stuck."""
 
 
 def _stuck_bits(frames: Compared) -> Iterator[Note]:
@@ -60,35 +66,66 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
 
     Low bits that are never set are a converter's steps, and high ones the range that values have.
     """
-    values = frames.stack.astype(np.int64) if frames.ordered[:, 0].min() >= 0 and frames.ordered.max() < 2**16 else None
-    if values is None or not (values == frames.stack).all():
+    if np.abs(frames.ordered[:, [0, -1]]).max() >= 2**16:
         return
-    found = [_stuck_bit(one) for one in values]
+    values, few = np.floor(frames.stack).astype(np.int64), frames.stack.shape[1] // 100
+    spans = frames.ordered[:, -1 - few] - frames.ordered[:, few]
+    as_counted = bool(frames.ordered[:, 0].min() >= 0 and (values == frames.stack).all())
+    found = [
+        (_bit_that_stays(one) if as_counted else None) or _bit_that_parts(one, span)
+        for one, span in zip(values, spans, strict=True)
+    ]
     odd = np.array([bit is not None for bit in found])
     if odd.any():
-        bit = next(bit for bit in found if bit is not None)
+        bit, how = next(bit for bit in found if bit is not None)
         yield frames.note(
             odd,
-            f"a bit of the converter is stuck: {bit[0]} is {'always' if bit[1] else 'never'} set in values",
-            f"bit {bit[0]}",
+            f"a bit of the converter is stuck: {bit} is {how} set in values",
+            f"bit {bit}",
             "leave these frames out: what that changed cannot be told",
-            bit=bit[0],
+            bit=bit,
         )
 
 
-def _stuck_bit(values: Array) -> tuple[int, bool] | None:
+def _bit_that_stays(values: Array) -> tuple[int, str] | None:
+    """Find a bit that is the same in all numbers, as the converter gave them, though lower and higher ones change."""
     always, ever = int(np.bitwise_and.reduce(values)), int(np.bitwise_or.reduce(values))
     changing = always ^ ever
     for power in range(1, 15):
         bit = 1 << power
         if changing & bit or not changing & (bit - 1) or not changing >> (power + 1):
             continue
-        stretches = np.bincount((values >> (power + 1)).reshape(-1))
-        filled = stretches >= max(5, values.size // 100)
-        runs = np.convolve(filled, np.ones(BLOCKS, int), "valid") == BLOCKS if filled.size >= BLOCKS else np.zeros(0)
-        if runs.any():
-            return bit, bool(always & bit)
+        if _in_stretches(values, 2 * bit):
+            return bit, "always" if always & bit else "never"
     return None
+
+
+def _bit_that_parts(values: Array, span: float) -> tuple[int, str] | None:
+    """Find a bit that was the same in all numbers before some level, that of the overscan, was taken from them.
+
+    They fill one half of each turn of twice the bit evenly, wherever it begins now, and leave the other half empty.
+
+    :param span: what all values but a few lie within.
+    """
+    powers = np.arange(LOWEST_POWER, 15)
+    powers = powers[2 << powers <= span]
+    above = values - values.min()
+    some = above[:: max(1, above.size // FEW_TELL)]
+    reached = np.bitwise_or.reduce(1 << (some >> (powers - 4)[:, None] & 31), axis=1)  # of 32 parts of a turn
+    for power in (int(power) for power, parts in zip(powers, reached, strict=True) if int(parts).bit_count() < 20):
+        counts = np.bincount(above >> (power - 4) & 31, minlength=32)
+        full, empty = counts > above.size / 32, counts <= above.size / 1000
+        begins = np.flatnonzero(~empty & np.roll(empty, 1))
+        parted = full.sum() > 12 and empty.sum() > 12 and begins.size == 1
+        if parted and _in_stretches(above + (2 << power) - (int(begins[0]) << (power - 4)), 2 << power):
+            return 1 << power, "always or never"
+    return None
+
+
+def _in_stretches(values: Array, turn: int) -> bool:
+    """Tell whether values lie in several stretches of a length that adjoin each other, and not a few in each."""
+    filled = np.bincount(values // turn) >= max(5, values.size // 100)
+    return filled.size >= STRETCHES and bool((np.convolve(filled, np.ones(STRETCHES, int), "valid") == STRETCHES).any())
 
 
 # ---- columns ----
@@ -161,12 +198,13 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     light, columns = light[telling], np.stack([telling, telling + 1])
     above = frames.rows[:, :, columns] - others[:, columns]
     above[~np.isfinite(above)] = 0
-    before, after = np.moveaxis(median_of_all(np.moveaxis(above, 1, 0)), 1, 0)
-    more = after - before
+    middle = median_of_all(np.moveaxis(above, 1, 0))
+    more, stars = (np.diff(means, axis=1)[:, 0] for means in (middle, above.mean(axis=1) - middle))
     squares = float(np.sum(light**2))
     part = more @ light / squares
     scatter = middle_of_ordered(np.sort(np.abs(more - part[:, None] * light), axis=1))
     like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
+    like &= stars @ light > -0.5 * squares  # else without stars
     odd = like & (part > SMEARED) & (part > SMEARED_SIGMA * MAD_TO_SIGMA * scatter / math.sqrt(squares))
     if 0 < np.count_nonzero(odd) < odd.size / 2:
         most = float(part[odd].max())

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from stacks_of_frames import SEEDS, checked
+from hypothesis import strategies as st
+from stacks_of_frames import SEEDS, Camera, checked, said
+
+from pipeline import FrameSet, Image, combine, each, pipe, subtract_overscan
 
 
 def half_dead(c, f):
@@ -34,3 +37,33 @@ def stuck(c, f):
 @given(SEEDS)
 def test_damage_is_said(spoil, fact, which, seed):
     checked("light", spoil, fact, which, seed)
+
+
+@given(SEEDS, st.sampled_from([16, 32, 64]), st.booleans(), st.floats(-3000, 3000), st.floats(0, 1))
+def test_a_stuck_bit_is_said_whatever_level_was_taken_out_since(seed, bit, always, level, drift):
+    counted = [frame.astype(int) for frame in Camera(seed).lights()]
+    stuck = [frame | bit if always else frame & ~bit for frame in counted]
+    rows = np.linspace(level, level + drift, len(counted[0]))[:, None]  # of an overscan's level
+    assert [note.fact for note in said("light", [frame - rows for frame in stuck])] == [f"light frames: bit {bit}"]
+    assert said("light", [frame - rows for frame in counted]) == ()
+
+
+@pytest.mark.parametrize("step", [1, 4, 16, 64])
+@given(SEEDS, st.floats(0, 6))
+def test_the_steps_of_a_converter_are_no_stuck_bit_when_a_bias_is_out(step, seed, pattern):
+    camera = Camera(seed)
+    bias = camera.rng.normal(0, pattern, camera.bias.shape)
+    assert said("light", [np.rint(frame / step) * step - bias for frame in camera.lights()]) == ()
+
+
+def test_combine_says_a_stuck_bit_of_frames_whose_overscan_is_out():
+    camera = Camera(3)
+    frames = [np.hstack([frame, camera.rng.normal(1000, 4, (len(frame), 20))]) for frame in camera.lights()]
+    header = {"BIASSEC": "[121:140,1:60]", "TRIMSEC": "[1:120,1:60]"}
+    for bit in (0, 64):
+        stored = [frame.astype(np.uint16) | np.uint16(bit) for frame in frames]
+        images = FrameSet(
+            Image.of(s, kind="light", exposure=1.0, header=header, name=f"{i}") for i, s in enumerate(stored)
+        )
+        facts = [note.fact for note in pipe(images, each(subtract_overscan()), combine).notes]
+        assert ("light frames: bit 64" in facts) == bool(bit)
