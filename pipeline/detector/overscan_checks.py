@@ -29,7 +29,7 @@ BIAS_STILL_THERE = 100.0
 
 ROWS_LOOKED_AT = 64
 
-UNLIT_VARIANCE = 0.6
+UNLIT_VARIANCE = 0.4
 """Columns without light have less than this part of the variance of lit ones, if those hold light to speak of."""
 
 FLAT_SCATTER = 1.5
