@@ -20,7 +20,16 @@ from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Pixels
-from pipeline.statistics.imprint import FEWEST_COLUMNS, FEWEST_PIXELS, Imprint, Relief, imprints, spread
+from pipeline.statistics.imprint import (
+    FEWEST_COLUMNS,
+    FEWEST_PIXELS,
+    Imprint,
+    Relief,
+    imprint_of_columns,
+    imprint_of_warm,
+    imprints,
+    spread,
+)
 from pipeline.statistics.robust import median
 
 LOOKED_AT = 16_000
@@ -205,7 +214,8 @@ def _misfit(found: list[Imprint]) -> Imprint | None:
 
 def _pattern(rows: Beside) -> Iterator[Note]:
     """Compare the pattern of the bias with what of it stands in the image."""
-    if found := _misfit(imprints(rows.seen, rows.taken, rows.noise)):
+    common = imprint_of_columns(rows.seen.values, rows.taken.values)
+    if found := _misfit([*imprints(rows.seen, rows.taken, rows.noise), *([common] if common else [])]):
         yield rows.note(
             f"the pattern of its bias {rows.master.short_name} stands in it {found.times:.2g} times instead of once, "
             "so that a pattern is left in the result",
@@ -217,20 +227,24 @@ def _pattern(rows: Beside) -> Iterator[Note]:
 
 def _hot_pixels(rows: Beside) -> Iterator[Note]:
     """Compare the hot pixels of the dark with what of them stands in the image."""
-    found = _misfit([one for one in imprints(rows.seen, rows.taken, None) if one.obeying >= 0])
-    if found is None:
+    found = imprints(rows.seen, rows.taken, None)
+    if not found and (warm := imprint_of_warm(rows.seen, rows.taken)) and warm.times > 1:  # a dark that is hit has less
+        found = [warm]
+    misfit = _misfit(found)
+    if misfit is None:
         return
+    times = misfit.times
     dark = rows.master.short_name
-    if found.times < 1:
-        words = f"too much dark: the hot pixels of {dark} stand in it {found.times:.2g} times instead of once: holes"
+    if times < 1:
+        words = f"too much dark: the hot pixels of {dark} stand in it {times:.2g} times instead of once: holes"
         mend = (
             "are the darks warmer or of another exposure than their headers say, are cosmic rays left in them, or was "
             "the dark taken out before?"
         )
     else:
-        words = f"too little dark: the hot pixels of {dark} stand in it {found.times:.2g} times: they are left over"
+        words = f"too little dark: the hot pixels of {dark} stand in it {times:.2g} times: they are left over"
         mend = "are the darks colder, or of another exposure than their headers say?"
-    yield rows.note(words, "hot pixels", mend, times=found.times)
+    yield rows.note(words, "hot pixels", mend, times=times)
 
 
 def _response(rows: Beside) -> Iterator[Note]:

@@ -156,12 +156,14 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDar
         )
     error = abs(1 - ratio) * dark.level
     advise(
-        f"the dark {dark.image.short_name} is scaled by {ratio:g} with no bias taken out of it; if it holds the bias, "
-        f"the result is wrong by up to {error:.4g} {dark.image.state.unit}",
+        f"the dark {dark.image.short_name} is scaled by {ratio:g} (to {exposure:g} s) with no bias taken out of it; "
+        f"if it holds the bias, the result is wrong by up to {error:.4g} {dark.image.state.unit}, |1 - scale| of its "
+        "level",
         of=wanted_by,
         mend="take the bias out of it, or say that it holds none: MasterDark.of(has_bias=False)",
         at_command="give bias frames, or say that it holds none: --dark-has-bias no",
         figures=(("ratio", ratio), ("error", error)),
+        fact=f"the dark {dark.image.name} is scaled with its bias",
     )
     return scaled
 

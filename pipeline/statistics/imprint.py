@@ -47,6 +47,8 @@ MOST_SEEN = 3.0
 """A pixel of an image that stands out by so many times what a response explains shows a star."""
 
 FEWEST_STRONG = 24
+"""So many pixels, spread over the image, speak for a master."""
+
 OBEYING = 0.3
 
 
@@ -158,6 +160,64 @@ def imprints(image: Relief, master: Relief, noise: float | None, *, response: bo
         None if noise is None else _of_all(seen, structure, sigmas, group, noise),
     )
     return [one for one in measured if one]
+
+
+def imprint_of_columns(image: FloatArray, master: FloatArray) -> Imprint | None:
+    """Measure how often what all rows of a master have in common stands in an image; None where that is little.
+
+    A row of the image and one of the master are compared with another row of the master, so that neither the noise of
+    the master counts, nor a hot pixel of its own.
+
+    :param image: (rows, columns), NaN where a pixel is bad, before the master is taken out of it.
+    :param master: the same rows.
+    """
+    rows, width = len(image), image.shape[1] - 4
+    if rows < 2 or width < FEWEST_COLUMNS:
+        return None
+    seen, structure = (one[:, 2:-2] - 0.5 * (one[:, :-4] + one[:, 4:]) for one in (image, master))
+    good = np.isfinite(structure) & np.isfinite(seen)
+    most = STRONG * spread(seen[good])
+    good &= (np.abs(seen) < most) & (np.abs(structure) < most)  # no stars, and no column that is hot
+    if np.count_nonzero(good) < FEWEST_PIXELS:
+        return None
+    starts = np.arange(GROUPS) * width // GROUPS
+
+    def summed(products: FloatArray) -> FloatArray:
+        total: FloatArray = np.add.reduceat(products.sum(axis=0, dtype=np.float64), starts)
+        return total
+
+    structure = np.where(good, structure, 0)
+    another = np.roll(structure, rows // 2, axis=0)
+    sums = summed(np.where(good, seen, 0) * another), summed(structure * another)
+    known = sums[1] > STRONG * spread(structure[good]) ** 2 * math.sqrt(np.count_nonzero(good) / GROUPS)
+    if np.count_nonzero(known) < GROUPS / 2:
+        return None
+    times = sums[0][known] / sums[1][known]
+    typical = median(times)
+    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(times.size), np.count_nonzero(good))
+
+
+def imprint_of_warm(image: Relief, master: Relief) -> Imprint | None:
+    """Measure how often pixels that stand out in a master stand in an image whose noise hides each of them.
+
+    What most of them say counts, each as much as it stands out; None where they are few.
+    """
+    good = np.isfinite(master.structure) & np.isfinite(image.structure)
+    if np.count_nonzero(good) < FEWEST_PIXELS:
+        return None
+    good &= image.apart <= CALM * median(image.apart[good])
+    seen, structure = image.structure[good], master.structure[good]
+    noise = spread(seen)
+    warm = structure > STRONG * spread(structure)
+    if np.count_nonzero(warm) < FEWEST_STRONG:
+        return None
+    seen, structure = seen[warm], structure[warm]
+    ratio = seen / structure
+    order = np.argsort(ratio)
+    weight = np.cumsum(structure[order], dtype=np.float64)
+    times = float(ratio[order][np.searchsorted(weight, 0.5 * weight[-1])])
+    scatter = max(noise, spread(seen - times * structure))
+    return Imprint(times, 1.25 * scatter / math.sqrt(float((structure**2).sum())), warm.size)
 
 
 def _of_strong(seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], response: bool) -> Imprint | None:

@@ -106,6 +106,24 @@ def test_hot_pixels_tell_a_dark_that_does_not_fit(times, said):
     assert dict(note.figures)["times"] == pytest.approx(times, abs=0.05)
 
 
+@quick
+@given(times=st.sampled_from([0.2, 1.0, 4.0]), seed=st.integers(0, 99))
+def test_warm_pixels_that_noise_hides_tell_a_dark_of_which_too_little_is_taken(times, seed):
+    """A dark of which too much is taken is not told so: single darks are hit, and hits look the same."""
+    dark = MasterDark.of(image_of(0.04 * HOT, "dark", 60.0, seed=3, sigma=1.0), has_bias=False)
+    notes = dark_fits(image_of(3000 + 0.04 * times * HOT, seed=seed), dark.image, 1.0)
+    assert [note.words.startswith("too little dark") for note in notes] == [True] * (times > 1)
+
+
+@quick
+@given(times=st.sampled_from([0.0, 1.0, 2.0]), seed=st.integers(0, 99))
+def test_a_pattern_of_columns_that_noise_hides_is_told(times, seed):
+    columns = 8.0 * (np.arange(100) % 6 < 2)
+    bias = MasterBias.of(image_of(1000 + columns, "bias", 0.0, seed=2, sigma=1.0))
+    notes = bias_fits(image_of(2000 + times * columns, seed=seed, sigma=10.0), bias.image)
+    assert ["the pattern of its bias" in note.words for note in notes] == [True] * (times != 1)
+
+
 def test_a_dark_above_the_light_is_told():
     (note,) = dark_fits(image_of(300 + HOT), Image.of(DARK.pixels.values + 700, kind="dark"), 1.0)
     assert "lies below its dark: its level is 300" in note.words

@@ -33,13 +33,11 @@ NOT_YET: dict[str, str] = {
     "a_bias_that_is_also_a_dark": "pixels of frames of two kinds are compared, and the clip leaves this one out",
     "an_amplifier_dead_in_lights": "a part that is dead is found beside frames where it is not",
     "arcs_of_another_slit": "slits of arcs and lights are not compared",
-    "columns_of_the_bias_moved": "a pattern below the noise of a light is not found",
-    "darks_colder_untold": "warm pixels that are left over are not found",
     "lights_moved_untold": "stars are not aligned, nor looked for",
     "one_light_shifted_by_a_row": "rows that are sampled do not tell of a shift across them",
     "overscan_of_one_light_lit": "the overscan of a frame is not compared with that of the others",
     "quarter_of_one_light_dead": "half of a frame that is dead is found, a quarter is not",
-    "rows_of_the_bias_moved": "a pattern below the noise of a light is not found",
+    "rows_of_the_bias_moved": "rows wander by themselves in many a camera, and few of them are sampled",
     "target_nodded_along_the_slit": "stars are not aligned, nor looked for",
 }
 """Cases that do not come out as they should, and what that waits for."""

@@ -21,6 +21,7 @@ from pipeline import (
     subtract_dark,
 )
 from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.records.note import merged
 
 seconds = st.floats(0.01, 10_000)
 
@@ -72,6 +73,16 @@ def test_a_dark_that_may_hold_the_bias_is_scaled_with_a_warning_that_states_the_
     with pytest.warns(AssumptionWarning, match=r"scaled by 0\.5 .* wrong by up to 25 adu"):
         out = subtract_dark(light, dark=dark)
     assert (out.pixels.values == 75).all()
+
+
+def test_a_dark_that_is_scaled_to_several_exposures_is_one_fact():
+    frames = FrameSet(Image.of(full(100), exposure=seconds, name=f"{seconds}.fits") for seconds in (10, 5, 20))
+    said = [
+        note for image in each(subtract_dark(dark=a_dark(full(50), 20, has_bias=None)))(frames) for note in image.notes
+    ]
+    (note,) = merged(note for note in said if "no bias taken out" in note.words)
+    assert note.frames == ("10.fits", "5.fits")
+    assert dict(note.figures) == {"ratio": 0.5, "error": 25}
 
 
 def test_a_dark_known_to_hold_the_bias_is_not_scaled():

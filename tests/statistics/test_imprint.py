@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
 
-from pipeline.statistics.imprint import Relief
+from pipeline.statistics.imprint import Relief, imprint_of_columns, imprint_of_warm
 from pipeline.statistics.imprint import imprints as imprints_of
 
 SHAPE = (60, 200)
@@ -52,6 +52,35 @@ def test_a_response_is_found_in_the_light_and_not_in_a_pedestal_whatever_stars_t
     (found,) = imprints(image, response, noise=1e-6, response=True)
     assert found.times == pytest.approx(1 - pedestal, abs=0.1)
     assert found.off_by(0.3) == (abs(pedestal) > 0.3) or abs(abs(pedestal) - 0.3) < 0.1
+
+
+@quick
+@given(times=st.sampled_from([0.0, 1.0, 2.0]), period=st.sampled_from([3, 4, 6, 7, 8, 12]), seed=st.integers(0, 99))
+def test_a_pattern_of_columns_below_the_noise_of_a_pixel_is_found(times, period, seed):
+    pattern = 6.0 * (np.arange(200) % period < 2) + 0 * SMOOTH
+    hot = np.where(np.random.default_rng(seed).random(SHAPE) < 0.01, 9.0, 0.0)
+    found = imprint_of_columns(SMOOTH + made(seed) + times * pattern + 10 * hot, pattern + hot + made(seed + 100, 1.0))
+    assert found.times == pytest.approx(times, abs=0.02 + 6 * found.error)
+    assert found.off_by(0.35) == (times != 1)
+
+
+@quick
+@given(seed=st.integers(0, 99), hot_column=st.booleans())
+def test_noise_and_a_single_column_are_no_pattern_of_columns(seed, hot_column):
+    master = made(seed, 1.0) + 20.0 * hot_column * (np.arange(200) == 50)
+    assert imprint_of_columns(SMOOTH + made(seed + 100), master) is None
+
+
+@quick
+@given(times=st.sampled_from([0.2, 1.0, 3.0]), seed=st.integers(0, 99))
+def test_warm_pixels_tell_together_what_each_does_not(times, seed):
+    warm = np.where(np.random.default_rng(seed).random(SHAPE) < 0.02, 15.0, 0.0)
+    image, master = SMOOTH + made(seed + 1) + times * warm, warm + made(seed + 2, 1.0)
+    assert imprints(image, master, noise=None) == []
+    found = imprint_of_warm(Relief.of(image), Relief.of(master))
+    assert found.times == pytest.approx(times, abs=0.05 + 6 * found.error)
+    assert found.off_by(0.35) == (times != 1)
+    assert imprint_of_warm(Relief.of(image), Relief.of(made(seed, 1.0))) is None
 
 
 def test_noise_of_the_master_is_no_structure():
