@@ -194,7 +194,7 @@ def imprint_of_columns(image: FloatArray, master: FloatArray) -> Imprint | None:
         return None
     times = sums[0][known] / sums[1][known]
     typical = median(times)
-    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(times.size), np.count_nonzero(good))
+    return Imprint(typical, 1.25 * spread(times - typical) / math.sqrt(times.size), int(np.count_nonzero(good)))
 
 
 def imprint_of_warm(image: Relief, master: Relief) -> Imprint | None:
