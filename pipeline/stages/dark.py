@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import numpy as np
 
 from pipeline.checks.done_before import bias_beside_dark
-from pipeline.checks.masters import dark_fits
+from pipeline.checks.masters import dark_fits, dark_left_in
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
@@ -173,7 +174,14 @@ def _misfits(image: Image, *, dark: MasterDark, force: bool) -> tuple[Note, ...]
     return dark_fits(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio)
 
 
-@stage(rows=True, does="dark", looks=_misfits)
+def _header_is_believed(image: Image, *, dark: MasterDark, **_settings: Any) -> bool:
+    """Take a dark to be out because the header says so; where hot pixels contradict, this is said."""
+    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
+    say(*dark_left_in(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio))
+    return True
+
+
+@stage(rows=True, does="dark", believes=_header_is_believed, looks=_misfits)
 def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Subtract the dark, scaled to the image's exposure; ``dark=None`` says that there is none to subtract.
 

@@ -26,7 +26,7 @@ from pipeline import (
     subtract_bias,
     subtract_dark,
 )
-from pipeline.checks.masters import bias_fits, dark_fits, flat_fits
+from pipeline.checks.masters import bias_fits, dark_fits, dark_left_in, flat_fits
 from pipeline.errors import AssumptionWarning
 from pipeline.headers.status import Done
 
@@ -53,6 +53,45 @@ LIGHT = 1000 + COLUMNS + HOT + 3000 * RESPONSE
 
 def words(notes):
     return [note.words for note in notes]
+
+
+@quick
+@given(seed=st.integers(0, 2**31), share=st.floats(0.2, 0.8), value=st.sampled_from([0.0, 1000.0, 65535.0]))
+def test_a_part_that_holds_one_value_is_dead_where_its_bias_is_not(seed, share, value):
+    dead = np.arange(100) < 100 * share + 16
+    half = attrs.evolve(
+        image_of(LIGHT, seed=seed), data=Pixels.of(np.where(dead, value, image_of(LIGHT).pixels.values))
+    )
+    (told,) = bias_fits(half, BIAS.image)
+    assert told.fact == "light and bias: dead"
+    padded = attrs.evolve(BIAS.image, data=Pixels.of(np.where(dead, value, BIAS.pixels.values)))
+    assert not any(note.fact == "light and bias: dead" for note in bias_fits(half, padded))
+
+
+@pytest.mark.parametrize("read_noise", [0.1, 0.3, 4.0])
+def test_a_quiet_camera_of_whole_numbers_is_not_dead(read_noise):
+    quiet = image_of(np.full(SHAPE, 1000.2), sigma=read_noise)
+    whole = attrs.evolve(quiet, data=Pixels.of(np.rint(quiet.pixels.values)))
+    assert (
+        bias_fits(whole, MasterBias.of(image_of(1000.0, "bias", 0.0, sigma=read_noise / 2)).image) == ()
+        or read_noise < 0.2
+    )
+
+
+@quick
+@given(seed=st.integers(0, 2**31))
+def test_a_dark_that_a_header_calls_out_is_looked_for(seed):
+    raw, out = (image_of(level, seed=seed, bias=OUT) for level in (600 * RESPONSE + HOT, 600 * RESPONSE))
+    (told,) = dark_left_in(attrs.evolve(raw, state=attrs.evolve(raw.state, dark=Done("DARKCOR = T"))), DARK.image, 1.0)
+    assert "its header says that the dark is out (DARKCOR = T), and the hot pixels of dark" in told.words
+    assert dark_left_in(out, DARK.image, 1.0) == ()
+
+
+def test_subtract_dark_says_what_it_skips_against_the_pixels():
+    raw = image_of(600 * RESPONSE + HOT, bias=OUT, dark=Done("DARKCOR = T"))
+    with pytest.warns(AssumptionWarning, match="if it is raw"):
+        assert subtract_dark(raw, dark=DARK).pixels == raw.pixels
+    assert subtract_dark(raw, dark=None).notes == ()
 
 
 def test_an_honest_light_fits_its_calibrations():
