@@ -525,3 +525,61 @@ def unsigned_8_bits(night):
     for frame in night.all():
         frame.stored = "uint8"
     night.wrong = ""
+
+
+@honest("cards")
+def plates_solved_at_other_pixels(night):
+    """Lights with coordinates of another pixel each, as a solver gives them: they point alike."""
+    for step, frame in enumerate(night.light):
+        frame.cards |= {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -2e-4, "CDELT2": 2e-4, "CRVAL1": 12.1}
+        frame.cards |= {"CRPIX1": 40.0, "CRPIX2": 32.0 + 50 * step, "CRVAL2": 11.8 + 0.01 * step}
+
+
+@honest("dark")
+def lights_whose_dark_is_out(night):
+    """Bias and dark were taken out of the lights elsewhere, and IRAF's cards say so."""
+    for frame in night.light:
+        frame.values = frame.values - night.pedestal - night.current * 60 / night.gain
+        frame.stored = "float32"
+        frame.cards |= {"ZEROCOR": "Zero level correction image is z", "DARKCOR": "Dark count correction image is d"}
+
+
+@honest("unusual")
+def columns_of_zeros(night):
+    """The camera's program fills the last 12 columns of all frames with zeros."""
+    filled = night.x >= 68
+    night.response = np.where(filled, np.nan, night.response)
+    for frame in night.all():
+        frame.values = np.where(filled, 0.0, frame.values)
+
+
+@honest("imaging")
+def ten_of_each_kind(night):
+    """Ten frames of each kind."""
+    night.take(bias=10, dark=10, flat=10, light=10)
+
+
+@honest("unusual")
+def steps_of_four(night):
+    """A camera of 14 bits whose values are multiples of 4, at a low read noise, with its settings in its header."""
+    night.gain, night.read_noise, night.lamp = 0.5, 2.0, 20_000.0
+    night.stars = [(y, x, flux / 30) for y, x, flux in night.stars]
+    night.scene = night.sky(level=1500.0)
+    night.take()
+    for frame in night.all():
+        frame.alter(lambda v: np.minimum(np.rint(v / 4) * 4, 65532))
+        frame.cards |= {"GAIN": 120, "EGAIN": 0.5, "OFFSET": 50, "SET-TEMP": -25.0, "RDNOISE": 2.0}
+
+
+@honest("twilight")
+def flats_of_two_twilights(night):
+    """Two flats, one of half the light of the other."""
+    night.routes = ("reduce",)
+    night.flat = [night.expose("flat", electrons=level) for level in (40_000.0, 20_000.0)]
+
+
+@honest("spectrum")
+def faint_lines_of_an_arc(night):
+    """One arc of faint lines, 400 electrons."""
+    night.spectrograph(arcs=1)
+    night.arc = [night.expose("arc", electrons=5 + 400 * night.lines, cards={"LAMP": "Ne"})]

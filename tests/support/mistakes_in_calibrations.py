@@ -108,6 +108,13 @@ def bias_of_12_bits(night):
         frame.values = frame.values / 16
 
 
+@mistake("bias", SCALE + "|bits|BITPIX|pedestal|left")
+def bias_of_8_bits(night):
+    """Bias frames were exported with 8 bits, the rest with 16."""
+    for frame in night.bias:
+        frame.values, frame.stored = frame.values / 64, "uint8"
+
+
 @mistake("bias", WRAPPED)
 def bias_wrapped(night):
     """A bias about 0 stored unsigned: half of it lies near 65535."""

@@ -98,6 +98,29 @@ def one_light_turned(night):
     night.light[2] = night.expose("light", scene=night.scene[::-1, ::-1], cards={"PIERSIDE": "WEST"})
 
 
+@mistake("light", "point|dither|moved|OBJCTRA")
+def dithers_told_by_an_amateur_s_program(night):
+    """Lights are dithered: OBJCTRA and OBJCTDEC tell, there is no RA."""
+    night.light = [
+        night.expose("light", scene=night.sky(right=5 * n), cards={"OBJCTRA": f"00 47 {28 + 4 * n}"}) for n in range(3)
+    ]
+    night.card("RA", None)
+    night.card("OBJCTDEC", "+05 15 18", "light")
+
+
+@mistake("light", "point|dither|moved|CRVAL")
+def dithers_told_by_a_solved_plate(night):
+    """Lights are dithered: the coordinates of one pixel tell, RA and DEC are those that were asked for."""
+    night.light = [
+        night.expose("light", scene=night.sky(down=5 * n), cards=_solved(11.8 - 0.001 * n)) for n in range(3)
+    ]
+
+
+def _solved(latitude):
+    types = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
+    return types | {"CRPIX1": 40.0, "CRPIX2": 32.0, "CRVAL1": 12.1, "CRVAL2": latitude, "CDELT1": -2e-4, "CDELT2": 2e-4}
+
+
 @mistake("light", BYTES)
 def one_light_byte_swapped(night):
     """One light is byte-swapped."""

@@ -228,6 +228,12 @@ def zerocor_in_raw_lights(night):
     night.card("ZEROCOR", True, "light")
 
 
+@mistake("overscan", "dark|done|skipped|DARKCOR")
+def darkcor_in_raw_lights(night):
+    """DARKCOR = T stands in raw lights, whose warm pixels are there."""
+    night.card("DARKCOR", True, "light")
+
+
 @mistake("overscan", "flat|done|skipped|FLATCOR")
 def flatcor_in_raw_lights(night):
     """FLATCOR = T stands in raw lights."""
