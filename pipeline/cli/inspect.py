@@ -44,8 +44,6 @@ def _inspect(options: argparse.Namespace) -> None:
     say = (lambda _: None) if options.quiet else print
     height, width = image.shape
     say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}; {counted(image.notes)}")
-    for note in image.notes:
-        say(f"  {note.kind}: {note.found}")
     with together():
         write_figures(image, options, image.short_name, say)
 

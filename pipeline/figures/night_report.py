@@ -133,10 +133,11 @@ def notes_panel(products: Sequence[ReducedImage], command: str = "") -> list[str
 
 def _note_row(note: Note, *, at_command: bool) -> str:
     names = [re.split(r"[/\\]", name)[-1] for name in note.frames]
-    frames = _safe(", ".join(names[:MOST_NAMES]))
-    if len(names) > MOST_NAMES:
-        more = len(names) - MOST_NAMES
-        frames = f"<details><summary>{frames} and {more} more</summary>{_safe(', '.join(names[MOST_NAMES:]))}</details>"
+    hidden = names[MOST_NAMES:]
+    more = len(hidden) + note.more
+    frames = _safe(", ".join(names[:MOST_NAMES])) + (f" and {more} more" if more else "")
+    if hidden:
+        frames = f"<details><summary>{frames}</summary>{_safe(', '.join(hidden))}</details>"
     mend = (at_command and note.at_command) or note.mend
     what_to_do = f' <span class="sub">{_safe(mend)}</span>' if mend else ""
     return f"<tr><td>{note.kind}</td><td>{frames}</td><td>{_safe(note.words)}{what_to_do}</td></tr>"

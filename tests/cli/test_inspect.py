@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from skies import write_sky
 
+from pipeline import Image, Note, attach_header, write
 from pipeline.cli.main import main
 
 
@@ -22,6 +24,15 @@ def test_inspect_draws_a_file(product, capsys):
     assert "sky.fits: 90 rows × 120 columns; no pixel flagged" in said.out
     assert said.out.count("wrote") == 3
     assert "M 31" in Path("a.html").read_text(encoding="utf-8")
+
+
+def test_inspect_tells_each_note_of_a_product_once_and_counts_them(tmp_path, capsys):
+    noted = Image.of(np.ones((9, 9)), name="a.fits").noted([Note("is dark", frames=("a.fits", "b.fits"))])
+    write(attach_header(noted), tmp_path / "product.fits")
+    assert main(["inspect", str(tmp_path / "product.fits"), "-o", str(tmp_path / "a.html")]) == 0
+    said = capsys.readouterr()
+    assert "1 note: 1 of assumptions" in said.out
+    assert (said.out + said.err).count("a.fits and 1 more: is dark") == 1
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,14 @@ def test_the_panel_counts_the_notes_and_says_what_made_them_in_the_words_of_who_
     assert "pipe(frames.light, attach_header())" in python
 
 
+@pytest.mark.parametrize(("named", "more", "said"), [(1, 0, ""), (1, 4, " and 4 more"), (5, 0, " and 2 more")])
+def test_the_panel_counts_frames_that_it_does_not_name(named, more, said):
+    note = Note("is dark", frames=[f"{n}.fits" for n in range(named)], more=more)
+    (panel,) = notes_panel([attach_header(attrs.evolve(Image.of(np.ones((2, 3))), said=(note,)))])
+    first = ", ".join(f"{n}.fits" for n in range(min(3, named)))
+    assert (f"{first}{said}</" if said else f"<td>{first}</td>") in panel
+
+
 def test_a_quiet_night_says_so_at_the_top():
     (panel,) = notes_panel([attach_header(Image.of(np.ones((2, 3))))])
     assert "<h2>no notes</h2>" in panel
