@@ -10,6 +10,7 @@ import attrs
 
 from pipeline.cli.options import delimiter_of, recipe_of
 from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
+from pipeline.compose.telling import told_together
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, read_every_hdu, write_every_hdu
 from pipeline.fits.read_night import paths_of
@@ -29,6 +30,7 @@ def refuse_options_of_one_image(options: argparse.Namespace) -> None:
         raise SettingError("--plane is for cubes; --every-hdu reads the HDUs that hold one image each")
 
 
+@told_together()  # what is found in every HDU is one fact
 def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Reduce a night HDU by HDU, and write the products of all into one file."""
     nights = read_every_hdu(options.filelist, delimiter=delimiter_of(options), exposure_key=options.exposure_key)

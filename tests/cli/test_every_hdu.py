@@ -55,6 +55,18 @@ def test_switches_for_one_image_are_refused(folder, tmp_path, monkeypatch, capsy
     assert main(["reduce", str(folder / "both.csv"), "--every-hdu", "--output-dir", "x"]) == 2
 
 
+def test_what_is_found_in_every_hdu_is_said_once(tmp_path, capsys):
+    night = write_detectors(tmp_path)
+    for path in sorted((night / "both").glob("*.fits")):
+        for name in NAMES:
+            fits.setval(path, "READMODE", value="slow" if "bias" in path.name else "fast", extname=name)
+    main(["reduce", str(night / "both.csv"), "-o", str(tmp_path / "product.fits"), "--every-hdu"])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "READMODE" in line]
+    assert len(lines) == 1, lines
+    notes = [open_frame(tmp_path / "product.fits", name).notes for name in NAMES]
+    assert all(any("READMODE" in note.words for note in some) for some in notes)  # and is kept by the product of each
+
+
 def test_all_files_are_written_or_none(folder, tmp_path, monkeypatch, capsys):
     """The arc cannot be written: the light, which was finished before, is not there either."""
     written = []
