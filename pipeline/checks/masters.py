@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.checks.done_before import BIAS_OR_NONE
 from pipeline.headers.keyword_tables import PIER_SIDE
-from pipeline.records.arrays import Array, BoolArray, FloatArray
+from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Pixels
@@ -55,9 +55,6 @@ PEDESTAL = 0.2
 MOSTLY_OBEYING = 0.5
 """The part of a dark's hot pixels that stand once in an image which holds its dark; of others hardly any do."""
 
-RUN, DEAD = 32, 0.05
-"""So many pixels of one value beside each other are no image, and so large a part of them is no line or plateau."""
-
 GONE = 0.3
 """Structure that stands in an image less often than this is not there."""
 
@@ -89,13 +86,13 @@ class Beside:
 def bias_fits(image: Image, bias: Image) -> tuple[Note, ...]:
     """Say in what a bias does not fit an image that it is to be taken out of."""
     rows = _rows_of(image, bias, 1.0)
-    return () if rows is None else tuple(_dead(rows)) or tuple(_levels(rows)) or tuple(_pattern(rows))
+    return () if rows is None else tuple(_levels(rows)) or tuple(_pattern(rows))
 
 
 def dark_fits(image: Image, dark: Image, times: float) -> tuple[Note, ...]:
     """Say in what a dark, scaled by ``times``, does not fit an image that it is to be taken out of."""
     rows = _rows_of(image, dark, times) if times > 0 else None
-    return () if rows is None else tuple(_dead(rows)) or (*_levels(rows), *_hot_pixels(rows))
+    return () if rows is None else (*_levels(rows), *_hot_pixels(rows))
 
 
 def dark_left_in(image: Image, dark: Image, times: float) -> tuple[Note, ...]:
@@ -218,29 +215,6 @@ def _levels(rows: Beside) -> Iterator[Note]:
             "flag that part (--mask), or leave these frames out",
             percent=100 * share,
         )
-
-
-def _dead(rows: Beside) -> Iterator[Note]:
-    """Find an image of which a part holds one value, where its master has noise or a pattern."""
-    seen = _runs(rows.seen.values)
-    if seen.mean() <= DEAD:
-        return
-    part = 100 * float(np.mean(seen & ~_runs(rows.taken.values)))
-    if part > 100 * DEAD:
-        yield rows.note(
-            f"at least {part:.0f} % of it is dead: it holds one and the same value, where its {rows.master.kind} "
-            f"{rows.master.short_name} does not",
-            "dead",
-            "leave these frames out, or mark that part as bad",
-            percent=part,
-        )
-
-
-def _runs(values: Array) -> BoolArray:
-    """Tell where runs of one value begin."""
-    same = np.cumsum(np.diff(values, axis=1, prepend=np.nan) == 0, axis=1, dtype=np.int32)
-    runs: BoolArray = same[:, RUN - 1 :] - same[:, : 1 - RUN] == RUN - 1
-    return runs
 
 
 def _far_below(rows: Beside, left: FloatArray) -> bool:

@@ -56,29 +56,6 @@ def words(notes):
 
 
 @quick
-@given(seed=st.integers(0, 2**31), share=st.floats(0.2, 0.8), value=st.sampled_from([0.0, 1000.0, 65535.0]))
-def test_a_part_that_holds_one_value_is_dead_where_its_bias_is_not(seed, share, value):
-    dead = np.arange(100) < 100 * share + 16
-    half = attrs.evolve(
-        image_of(LIGHT, seed=seed), data=Pixels.of(np.where(dead, value, image_of(LIGHT).pixels.values))
-    )
-    (told,) = bias_fits(half, BIAS.image)
-    assert told.fact == "light and bias: dead"
-    padded = attrs.evolve(BIAS.image, data=Pixels.of(np.where(dead, value, BIAS.pixels.values)))
-    assert not any(note.fact == "light and bias: dead" for note in bias_fits(half, padded))
-
-
-@pytest.mark.parametrize("read_noise", [0.1, 0.3, 4.0])
-def test_a_quiet_camera_of_whole_numbers_is_not_dead(read_noise):
-    quiet = image_of(np.full(SHAPE, 1000.2), sigma=read_noise)
-    whole = attrs.evolve(quiet, data=Pixels.of(np.rint(quiet.pixels.values)))
-    assert (
-        bias_fits(whole, MasterBias.of(image_of(1000.0, "bias", 0.0, sigma=read_noise / 2)).image) == ()
-        or read_noise < 0.2
-    )
-
-
-@quick
 @given(seed=st.integers(0, 2**31))
 def test_a_dark_that_a_header_calls_out_is_looked_for(seed):
     raw, out = (image_of(level, seed=seed, bias=OUT) for level in (600 * RESPONSE + HOT, 600 * RESPONSE))
