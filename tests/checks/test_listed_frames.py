@@ -31,12 +31,19 @@ def test_a_header_that_calls_a_frame_another_kind_is_told(kind, words, said):
 @pytest.mark.parametrize(("kind", "words", "exposure"), [
     ("flat", ["object", "object"], 10.0),  # a program that calls all frames so
     ("bias", ["dark", "bias"], 0.0),
+    ("bias", ["dark", "dark"], 0.5),  # so short that it holds nothing but the bias
     ("dark", ["DARK", "Dark Frame"], 10.0),
     ("light", ["LIGHT", "", "science"], 10.0),
     ("flat", ["SKYFLAT", "Flat Field"], 10.0),
 ])  # fmt: skip
 def test_honest_lists_are_quiet(kind, words, exposure):
     assert kind_notes([called(word, kind, exposure) for word in words]) == ()
+
+
+def test_a_dark_of_no_time_is_a_bias_that_stands_among_the_darks():
+    (note,) = kind_notes([called("dark", "dark", 0.0), called("Dark Frame", "dark")])
+    assert note.words == "stands in the list as dark, and its header calls it bias"
+    assert note.frames == ("dark.fits",)
 
 
 @quick
@@ -50,7 +57,7 @@ def test_copies_are_told_once_and_exposures_never(seed, copies):
     assert [note.frames for note in notes] == ([("1.fits", "3.fits", "4.fits")[:copies]] if copies > 1 else [])
 
 
-@pytest.mark.parametrize("values", [np.full((30, 40), 7.0), RNG.integers(0, 9, (30, 40)), RNG.normal(0, 1, (3, 4))])
+@pytest.mark.parametrize("values", [np.full((30, 40), 7.0), RNG.integers(0, 9, (30, 40)), RNG.normal(0, 1, (10, 40))])
 def test_constant_frames_those_of_few_numbers_and_small_ones_may_be_equal(values):
     frames = [Image.of(values, name=name) for name in ("a.fits", "b.fits")]
     assert copy_notes(frames, [np.ravel(values)] * 2) == ()
