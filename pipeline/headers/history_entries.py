@@ -7,6 +7,8 @@ would end in a last column gets a full stop, in a card of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline.headers.cards import CARD, Cards
 from pipeline.headers.fits_standard import printable
 
@@ -46,6 +48,18 @@ def entries_in(cards: Cards, starts: tuple[str, ...]) -> list[str]:
 def without_entries(cards: Cards, starts: tuple[str, ...]) -> Cards:
     """Leave out the entries of HISTORY that begin in some way."""
     return Cards("".join(_apart(cards, starts)[1]))
+
+
+def with_entries(cards: Cards, entries: Iterable[str]) -> Cards:
+    """Add entries to HISTORY, behind what stands there; the text of cards is quicker to change than astropy's header.
+
+    >>> [image.rstrip() for image in with_entries(Cards.of({"HISTORY": "bias"}), ["NOTE dark"]).images]
+    ['HISTORY bias', 'HISTORY NOTE dark']
+    """
+    images = list(cards.images)
+    behind = next((at for at in range(len(images), 0, -1) if images[at - 1].startswith("HISTORY ")), len(images))
+    images[behind:behind] = [f"HISTORY {line}".ljust(CARD) for entry in entries for line in lines_of(entry)]
+    return Cards("".join(images))
 
 
 def _apart(cards: Cards, starts: tuple[str, ...]) -> tuple[list[list[str]], list[str]]:

@@ -19,11 +19,11 @@ from astropy.io import fits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning
-from pipeline.headers.cards import Cards
+from pipeline.headers.cards import Cards, keyword_of
 from pipeline.headers.epochs import begin, end, moved
 from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
-from pipeline.headers.history_entries import entries_in, lines_of, plain, without_entries
+from pipeline.headers.history_entries import entries_in, plain, with_entries, without_entries
 from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.records.frames import Image
@@ -245,12 +245,10 @@ def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
     """Let HISTORY have one entry for each note, those that it has from before among them, and count them."""
     there = entries_in(cards, ENTRIES)
     entries = [note.entry for note in merged(map(Note.read, [*there, *(plain(note.entry) for note in notes)]))]
-    header = (cards if entries == there else without_entries(cards, ENTRIES)).to_header()
-    for entry in entries if entries != there else ():
-        for line in lines_of(entry):
-            header.add_history(line)
-    header["NNOTES"] = (len(entries), "number of notes in HISTORY: what was assumed")
-    return Cards.of(header)
+    if entries != there:
+        cards = with_entries(without_entries(cards, ENTRIES), entries)
+    count = fits.Card("NNOTES", len(entries), "number of notes in HISTORY: what was assumed")
+    return Cards("".join([*(image for image in cards.images if keyword_of(image) != "NNOTES"), str(count)]))
 
 
 def _exposures(image: Image) -> Iterator[tuple[str, float | int, str]]:
