@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.checks.done_before import BIAS_OR_NONE
+from pipeline.checks.done_before import BIAS_OR_NONE, level_is_out
 from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
@@ -54,6 +54,9 @@ PEDESTAL = 0.2
 
 MOSTLY_OBEYING = 0.5
 """The part of a dark's hot pixels that stand once in an image which holds its dark; of others hardly any do."""
+
+DEAD, LIT = 0.02, 5.0
+"""A part without light has less than such a part of what others have; a part with light has so many times the noise."""
 
 GONE = 0.3
 """Structure that stands in an image less often than this is not there."""
@@ -116,7 +119,7 @@ def dark_left_in(image: Image, dark: Image, times: float) -> tuple[Note, ...]:
 def flat_fits(image: Image, flat: Image) -> tuple[Note, ...]:
     """Say in what a response does not fit an image that it is to be divided out of."""
     rows = _rows_of(image, flat, 1.0)
-    return () if rows is None else tuple(_response(rows))
+    return () if rows is None else (*_dead_quarters(rows), *_response(rows))
 
 
 _known: dict[int, tuple[Relief, float | None]] = {}
@@ -304,6 +307,41 @@ def _response(rows: Beside) -> Iterator[Note]:
         words = f"{shown}: a pedestal of about {left} is left in it, or the flat does not fit it"
         mend = "are its bias and dark of the same mode, and the flat of the same set-up?"
     yield rows.note(words + _pier_sides(rows), fact, mend, at_command, **figures)
+
+
+def _dead_quarters(rows: Beside) -> Iterator[Note]:
+    """Find quarters of an image without any light, where the flat has some and all the rest of the image too.
+
+    Amplifiers read halves or quarters of a detector.  Each quarter is looked at in sixteen cells: an object or a shadow
+    fills no quarter and no other to its very edge.
+    """
+    if not level_is_out(rows.image.state) or len(rows.seen.values) < 8:
+        return
+    seen = rows.seen.values + 0 * rows.taken.values  # bad where the flat is
+    known = seen[np.isfinite(seen)]
+    bright = float(np.partition(known, known.size * 3 // 4)[known.size * 3 // 4]) if known.size else 0.0
+    if np.count_nonzero(known < 0.2 * bright) < 0.2 * known.size:
+        return
+    high, wide = len(seen) // 8, seen.shape[1] // 8
+    cells = seen[: 8 * high, : 8 * wide].reshape(8, high, 8, wide).swapaxes(1, 2).reshape(64, -1)
+    count = np.isfinite(cells).sum(axis=1)
+    if 2 * count.min() < cells.shape[1]:
+        return
+    levels = np.sort(cells, axis=1)[np.arange(64), count // 2].reshape(2, 4, 2, 4).swapaxes(1, 2).reshape(4, 16)
+    sigma = spread(rows.seen.structure[np.isfinite(rows.seen.structure)])
+    lit = (levels > LIT * sigma).all(axis=1)
+    nothing = DEAD * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
+    dead = (np.abs(levels) < nothing).all(axis=1) & ~lit
+    if dead.any() and lit.any() and (dead | lit).all():
+        part = {1: "a quarter", 2: "a half", 3: "three quarters"}[int(dead.sum())]
+        yield rows.note(
+            f"there is no light in {part} of it, where its flat {rows.master.short_name} has some: an amplifier is "
+            "dead, or a part of the frame is missing",
+            "dead part",
+            "leave such frames out, or flag what is dead: flag_bad",
+            "leave such frames out, or flag what is dead: --mask",
+            quarters=float(dead.sum()),
+        )
 
 
 def _pier_sides(rows: Beside) -> str:

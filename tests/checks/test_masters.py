@@ -167,6 +167,29 @@ def test_a_quarter_of_pedestal_is_told_unless_it_was_taken_out_here_or_accepted(
     assert not flat_fits(subtract_bias(raw, bias=MasterBias.of(image_of(0 * RESPONSE, "bias"))), FLAT.image)
 
 
+@quick
+@given(sky=st.floats(80, 30_000), quarters=st.sets(st.integers(0, 3)), soft=st.booleans(), seed=st.integers(0, 9))
+def test_quarters_without_light_are_told_and_light_that_fades_is_not(sky, quarters, soft, seed):
+    y, x = np.indices(SHAPE)
+    dead = np.isin(2 * (y // 30) + x // 50, list(quarters))
+    seen = np.where(dead, 0.0, sky)
+    if soft:
+        seen = np.clip(sky * (x - 30) / 50, 0, sky)
+    noise = np.sqrt(seen + 16)
+    light = image_of(
+        seen * RESPONSE + noise * np.random.default_rng(seed + 50).normal(0, 1, SHAPE), sigma=0.1, bias=OUT
+    )
+    told = [note.words for note in flat_fits(light, FLAT.image) if "no light" in note.words]
+    assert len(told) == (not soft and 0 < len(quarters) < 4)
+
+
+def test_a_flat_without_light_in_the_same_half_accuses_nobody():
+    half = np.arange(100) < 50
+    bad = attrs.evolve(FLAT.image.pixels, flags=np.where(half, np.uint16(1), np.uint16(0)) + np.zeros(SHAPE, np.uint16))
+    light = image_of(np.where(half, 0, 3000 * RESPONSE), sigma=30.0, bias=OUT)
+    assert flat_fits(light, attrs.evolve(FLAT.image, data=bad)) == ()
+
+
 @pytest.mark.parametrize(("light", "sides", "said"), [
     (np.full(SHAPE, 3000), ("WEST", "EAST"), True),
     (np.full(SHAPE, 3000), ("WEST", "WEST"), False),
