@@ -138,7 +138,7 @@ def _unknown(frames: Sequence[Image], dated: Dated) -> Iterator[Note]:
     if silent:
         said = date_said(silent[0].header)
         yield Note(
-            f"{said + ' gives' if said else 'no card gives'} no date and time; the epoch of the result is not known",
+            f"{said + ' gives no' if said else 'no card gives a'} date and time; the epoch of the result is not known",
             FileWarning,
             frames=tuple(frame.name for frame in silent),
             mend="write DATE-OBS as 2020-01-14T03:25:00 where the epoch matters",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import quick, seeds
 
@@ -48,6 +48,7 @@ def test_a_dark_of_no_time_is_a_bias_that_stands_among_the_darks():
 
 @quick
 @given(seed=seeds, copies=st.integers(1, 3))
+@example(seed=1, copies=2)
 def test_copies_are_told_once_and_exposures_never(seed, copies):
     rng = np.random.default_rng(seed)
     exposures = [np.rint(rng.normal(1000, 5, (30, 40))) for _ in range(3)]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import Image
@@ -38,6 +38,7 @@ def test_exposures_one_after_another_are_quiet_in_any_order(order, step, kind):
 
 
 @given(st.floats(0, 57.0), st.integers(1, 3))
+@example(56.0, 1)
 def test_a_light_that_begins_in_another_is_said_with_how_much(late, which):
     frames = series()
     frames[which] = frame(NIGHT + timedelta(seconds=120 * (which - 1) + late, microseconds=1), name="odd.fits")
@@ -48,7 +49,12 @@ def test_a_light_that_begins_in_another_is_said_with_how_much(late, which):
     assert set(note.frames) == {f"{which - 1}.fits", "odd.fits"}
 
 
-@given(st.sampled_from([datetime(1970, 1, 1, 0, 5), datetime(1904, 1, 1), datetime(1980, 1, 6, 2)]), st.data())
+@given(
+    st.sampled_from(
+        [datetime(1970, 1, 1, 0, 5), datetime(1904, 1, 1), datetime(1980, 1, 1, 3), datetime(1980, 1, 6, 2)]
+    ),
+    st.data(),
+)
 def test_a_clock_that_was_reset_is_said_of_one_frame_and_of_all(zero, data):
     frames = series()
     frames[data.draw(st.integers(0, 3))] = frame(zero, name="odd.fits")
@@ -92,6 +98,9 @@ def test_two_forms_of_a_beginning_may_differ_by_the_exposure_and_two_minutes(lat
         pytest.param([frame("", name=f"{i}.fits") for i in range(3)], id="no dates"),
         pytest.param(series(step=60.0), id="back to back"),
         pytest.param(series(step=59.5), id="back to back, rounded"),
+        pytest.param(series(step=9.2, seconds=10.0), id="short ones back to back, rounded"),
+        pytest.param(series(step=60.0, seconds=100.0), id="dates to the minute"),
+        pytest.param([*series(3), frame(NIGHT + timedelta(days=9))], id="a light of the same run"),
         pytest.param([frame(NIGHT, "bias", f"{i}.fits", 0.0) for i in range(3)], id="one date for a series of biases"),
         pytest.param([frame(NIGHT, "flat", f"{i}.fits", 5.0) for i in range(3)], id="one date for a series of flats"),
         pytest.param([frame(NIGHT, name=f"cube.fits[plane {i}]") for i in range(3)], id="planes of a cube"),
@@ -106,6 +115,22 @@ def test_two_forms_of_a_beginning_may_differ_by_the_exposure_and_two_minutes(lat
 )
 def test_honest_times_are_quiet(frames):
     assert words(frames) == []
+
+
+def test_dates_to_the_minute_may_be_off_by_a_minute_and_no_more():
+    (note,) = impossible_times(series(2, step=60.0, seconds=300.0))
+    assert note.figures == (("seconds", 240.0),)
+
+
+def test_a_dark_of_another_year_than_all_others_is_said():
+    (note,) = impossible_times([*series(3, kind="dark"), frame(NIGHT - timedelta(days=500), "dark", "odd.fits")])
+    assert note.frames == ("odd.fits",)
+
+
+def test_a_light_without_any_date_among_dated_ones_is_told():
+    (note,) = impossible_times([*series(2), frame("", name="odd.fits")])
+    assert note.frames == ("odd.fits",)
+    assert note.category is FileWarning
 
 
 def test_lights_that_do_not_say_when_are_told_and_not_refused():
