@@ -26,7 +26,7 @@ from pipeline.checks.shared_settings import (
 from pipeline.compose.running import how_to_run
 from pipeline.compose.telling import say
 from pipeline.records.frames import Image
-from pipeline.records.note import Note, merged
+from pipeline.records.note import Note
 
 POINTING = 5.0
 """Seconds of arc by which lights may point apart: more than guiding wanders, less than dithers."""
@@ -51,7 +51,7 @@ def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -
     found = [*differences(given), *_masters_among(given)]
     for other in with_others:
         found += differences((given[0], other))
-    say(*merged(found))
+    say(*found)
 
 
 def check_target(lights: Iterable[Image]) -> None:

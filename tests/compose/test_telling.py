@@ -52,8 +52,9 @@ def test_the_warning_points_at_the_line_of_the_user(call):
 
 
 def test_each_step_keeps_what_it_said_itself():
-    with pytest.warns(AssumptionWarning):
+    with pytest.warns(AssumptionWarning) as caught:
         image = around(an_image())
+    assert {warning.message.note for warning in caught} == set(image.notes)
     inner, outer = image.history
     assert [str(note) for note in inner.said] == ["a.fits: is doubtful"]
     assert [str(note) for note in outer.said] == ["a.fits: is outside"]

@@ -22,7 +22,11 @@ from pipeline import (
     subtract_bias,
     subtract_dark,
 )
-from pipeline.errors import CalibrationError, PipelineError, StepError
+from pipeline.compose.running import running
+from pipeline.compose.telling import collecting
+from pipeline.errors import CalibrationError, PipelineError, PipelineWarning, StepError, VarianceWarning
+from pipeline.records.note import Note
+from pipeline.stages.checks import check_variance_kept
 
 
 @pytest.mark.parametrize("step", [subtract_bias, subtract_dark, divide])
@@ -91,3 +95,39 @@ def test_steps_that_look_at_neighbours_refuse_a_mosaic_of_colours(kind, step):
     with pytest.raises(StepError, match=r"mosaic of colours \(BAYERPAT = RGGB\).*neighbours"):
         step(mosaic)
     step(Image.of(values, kind=kind, header={"BAYERPAT": "MONO", "OVERSCAN": True}))
+
+
+def test_a_master_is_made_of_frames_of_its_kind():
+    with pytest.raises(StepError, match=r"d\.fits is a dark; a MasterBias is made of bias frames"):
+        MasterBias.of(Image.of(np.ones((3, 4)), kind="dark", name="d.fits"))
+
+
+def test_a_master_without_a_good_pixel_is_refused():
+    values = np.full((3, 4), np.nan)
+    with pytest.raises(CalibrationError, match=r"b\.fits: no good pixel in the bias"):
+        MasterBias.of(Image.of(values, kind="bias", name="b.fits"))
+    values[0, 0] = 300
+    assert MasterBias.of(Image.of(values, kind="bias", name="b.fits"))
+
+
+def test_what_was_said_of_an_image_goes_with_the_master_made_of_it():
+    note = Note("is odd", frames=("b.fits",))
+    image = Image.of(np.ones((3, 4)), kind="bias", name="b.fits", header={"DARKCOR": True})
+    with pytest.warns(PipelineWarning):
+        notes = MasterBias.of(image.noted([note])).notes
+    assert note in notes
+    assert len(notes) == 2
+
+
+def test_variance_is_lost_where_the_master_has_none_and_not_where_it_has():
+    image = Image.of(Pixels(np.ones((3, 4)), np.zeros((3, 4), np.uint16), np.ones((3, 4))), name="a.fits")
+    with_one = Image.of(
+        Pixels(np.ones((3, 4)), np.zeros((3, 4), np.uint16), np.ones((3, 4))), kind="bias", name="b.fits"
+    )
+    without = Image.of(np.ones((3, 4)), kind="bias", name="b.fits")
+    with collecting() as said:
+        check_variance_kept(image, with_one)
+    assert not said
+    with running(on_note=[].append), collecting() as said:
+        check_variance_kept(image, without)
+    assert [note.category for note in said] == [VarianceWarning]
