@@ -74,13 +74,14 @@ def test_stars_that_nothing_limits_have_no_ceiling(seed):
         np.zeros(0),
         np.full(50, 1000.0),
         np.arange(600.0) % 2,
+        np.minimum(np.arange(900.0), 800),
         np.full(30, np.nan),
         np.repeat(np.arange(100.0), 40),
         np.maximum(np.random.default_rng(1).normal(0, 3, 5000).round(), 0),
         np.linspace(0, 1, 9000),
         np.r_[np.full(5000, 100.0), np.full(9, 500.0)],
     ],
-    ids=["nothing", "constant", "mask", "NaN", "columns", "cut off at 0", "floats", "two numbers"],
+    ids=["nothing", "constant", "mask", "too few", "NaN", "columns", "cut off at 0", "floats", "two numbers"],
 )
 def test_what_is_no_ceiling(values):
     assert ceiling_of_values(values) == math.inf
