@@ -57,6 +57,12 @@ def test_a_ceiling_is_where_values_are_cut_off(seed, level):
     assert ceiling_of_values(values) == level
 
 
+def test_one_value_at_full_scale_is_enough():
+    """Of types that hold more: nothing that 16 bits held is larger."""
+    assert ceiling_of_values(np.r_[np.arange(100.0), 65535]) == 65535
+    assert ceiling_of_values(np.r_[np.arange(100.0), 65535, 65536]) == math.inf
+
+
 @given(SEEDS, st.floats(0.3, 300), st.sampled_from([1, 4, 16]))
 def test_noise_has_no_ceiling(seed, sigma, step):
     values = np.rint(np.random.default_rng(seed).normal(1000, sigma, 8000) / step) * step
