@@ -99,6 +99,9 @@ def test_what_is_no_ceiling(values):
         ({"BITPIX": 16, "BZERO": 32768}, 65535),
         ({"BITPIX": 16}, 32767),
         ({"BITPIX": 8}, 255),
+        ({"BITPIX": 16, "BSCALE": 0.5, "BZERO": 100}, 16483.5),
+        ({"BITPIX": 16, "BSCALE": -1}, math.inf),
+        ({"BITPIX": 16, "BZERO": "unknown"}, math.inf),
         ({"BITPIX": 32}, math.inf),
         ({"BITPIX": -32}, math.inf),
         ({}, math.inf),
@@ -220,6 +223,15 @@ def test_a_flat_with_much_of_it_saturated_is_refused():
     with pytest.raises(CalibrationError, match="100 % of the flat is saturated"):
         normalise_flat(image)
     assert pipe(FrameSet(frames.frames[1:]), each(flag_saturated()), combine, normalise_flat).pixels.mask.sum() == 0
+
+
+@pytest.mark.parametrize(("part", "told"), [(0.1, False), (0.4, True)])
+def test_a_light_of_which_much_is_saturated_is_told(part, told):
+    planes = np.random.default_rng(8).normal(1000, 20, (3, 40, 50)).round()
+    planes[1, : int(part * 40)] = 65535
+    frames = FrameSet(Image.of(plane, exposure=1, name=f"{n}") for n, plane in enumerate(planes))
+    notes = pipe(frames, each(flag_saturated()), combine).notes
+    assert [note.frames for note in notes if "of these light frames" in note.words] == ([("1",)] if told else [])
 
 
 def test_a_header_that_speaks_of_other_values_tells_no_ceiling():
