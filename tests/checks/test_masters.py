@@ -263,3 +263,11 @@ def test_faint_lights_cut_off_at_0_are_not_dead(seed, pedestal, sky):
     master = MasterBias.of(Image.of(np.mean([bias, *lights[:4]], axis=0), kind="bias"))
     told = words(bias_fits(Image.of(lights[4], exposure=60.0), master.image))
     assert [said for said in told if "nothing else" in said] == []
+
+
+def test_the_noise_that_a_master_carries_is_no_structure_of_it():
+    noisy = Pixels.of(1 + np.random.default_rng(8).normal(0, 0.03, SHAPE), variance=np.full(SHAPE, 0.03**2))
+    light = image_of(np.full(SHAPE, 3000.0), sigma=30.0, bias=OUT)
+    assert flat_fits(light, attrs.evolve(FLAT.image, data=noisy)) == ()
+    believed = attrs.evolve(noisy, variance=np.full(SHAPE, 1e-8))
+    assert flat_fits(light, attrs.evolve(FLAT.image, data=believed)) != ()
