@@ -266,6 +266,9 @@ def _contrast(above: Array, height: Array, noise: float) -> float:
     return median(above[bright] / height[bright]) if bright.size >= FEW_PIXELS else math.nan
 
 
+HALF_A_STEP = 0.5
+"""Added to a noise of whole numbers that is hardly more than that of rounding, of which a few pixels tell little."""
+
 NOISIER = {"bias": 1.9, "dark": 1.9}
 NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
 """One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
@@ -274,7 +277,7 @@ only what is no image at all, its noise being such a part of its level."""
 
 def _noisy(frames: Compared) -> Iterator[Note]:
     """Find a frame that was read in another mode, or one of a lit kind whose numbers are no image at all."""
-    usual = np.maximum(median_of_rest(frames.noise), ROUNDING)
+    usual = np.hypot(median_of_rest(frames.noise), HALF_A_STEP)
     odd = frames.noise > NOISIER.get(frames.kind, NOISIER_WHEN_LIT) * usual
     if odd.any() and frames.kind not in NOISIER:
         odd &= frames.noise > NO_IMAGE * np.abs(frames.stack).mean(axis=1)
