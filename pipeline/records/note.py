@@ -132,9 +132,10 @@ class Note:
 
 
 def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
-    """Put notes of one fact together, and those in the same words: the first one's words, the frames of all.
+    """Put notes of one fact together, and those in the same words: one of them speaks for the frames of all.
 
-    One that was read back from a header knows its words alone: where another knows what to do, that speaks for both.
+    It is the one with the largest figures, so that a wrong of several sizes is said at its worst, in whatever order they
+    come.  One that was read back from a header knows its words alone: another, that knows what to do, goes before it.
 
     >>> first, second = Note("is dark", frames=("a.fits",)), Note("is dark", frames=("b.fits",))
     >>> [str(note) for note in merged([first, second, first])]
@@ -153,11 +154,11 @@ def _in_one(notes: list[Note]) -> Note:
         return notes[0]
     names = tuple(unique(name for note in notes for name in note.frames))
     most = max(len(note.frames) + note.more for note in notes)  # who has no name may be one that another note names
-    return attrs.evolve(max(notes, key=_knows_more), frames=names, more=max(0, most - len(names)))
+    return attrs.evolve(max(notes, key=_weight), frames=names, more=max(0, most - len(names)))
 
 
-def _knows_more(note: Note) -> bool:
-    return bool(note.fact or note.mend or note.figures)
+def _weight(note: Note) -> tuple[bool, list[float]]:
+    return bool(note.fact or note.mend or note.figures), [size for _, size in note.figures]
 
 
 def counted(notes: Iterable[Note]) -> str:

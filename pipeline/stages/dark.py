@@ -163,7 +163,7 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDar
         of=wanted_by,
         mend="take the bias out of it, or say that it holds none: MasterDark.of(has_bias=False)",
         at_command="give bias frames, or say that it holds none: --dark-has-bias no",
-        figures=(("ratio", ratio), ("error", error)),
+        figures=(("error", error), ("ratio", ratio)),
         fact=f"the dark {dark.image.name} is scaled with its bias",
     )
     return scaled

@@ -33,6 +33,12 @@ def test_a_note_that_knows_its_words_alone_is_of_the_fact_that_they_tell():
     assert str(read) == "a.fits and 2 more: is dark"
 
 
+@given(sizes=st.permutations([1, 2, 3]))
+def test_a_wrong_of_several_sizes_is_said_at_its_worst(sizes):
+    notes = [Note(f"is {size} off", frames=("a.fits",), figures=(("off", size),), fact="is off") for size in sizes]
+    assert [note.words for note in merged(notes)] == ["is 3 off"]
+
+
 @given(words=st.text())
 def test_a_note_is_one_line_that_no_terminal_obeys(words):
     said = str(Note(words, frames=(words,), mend=words, at_command=words))

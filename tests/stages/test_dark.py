@@ -82,7 +82,7 @@ def test_a_dark_that_is_scaled_to_several_exposures_is_one_fact():
     ]
     (note,) = merged(note for note in said if "no bias taken out" in note.words)
     assert note.frames == ("10.fits", "5.fits")
-    assert dict(note.figures) == {"ratio": 0.5, "error": 25}
+    assert dict(note.figures) == {"ratio": 0.25, "error": 37.5}  # the worst
 
 
 def test_a_dark_known_to_hold_the_bias_is_not_scaled():
