@@ -134,8 +134,8 @@ class Note:
 def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
     """Put notes of one fact together, and those in the same words: one of them speaks for the frames of all.
 
-    It is the one with the largest figures, so that a wrong of several sizes is said at its worst, in whatever order they
-    come.  One that was read back from a header knows its words alone: another, that knows what to do, goes before it.
+    It is the one with the largest figures, so that a wrong of several sizes is said at its worst, whatever the order.
+    One that was read back from a header knows its words alone: another, that knows what to do, goes before it.
 
     >>> first, second = Note("is dark", frames=("a.fits",)), Note("is dark", frames=("b.fits",))
     >>> [str(note) for note in merged([first, second, first])]
