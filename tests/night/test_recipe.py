@@ -35,7 +35,7 @@ def test_a_recipe_is_a_value(recipe):
     ("make", "words"),
     [
         (lambda: Recipe(saturation=0), "expected a positive level in ADU"),
-        (lambda: Recipe(declared=(("flat", "reduced"),)), "as 'raw', 'finished' or 'without bias'"),
+        (lambda: Recipe(declared=(("flat", "reduced"),)), "as 'raw', 'finished', 'without bias'"),
         (lambda: Recipe(declared=(("flats", "raw"),)), "expected bias"),
         (lambda: Flagging(fraction=1.5), "expected a fraction above 0"),
         (lambda: Flagging(hot=0), "expected a positive number"),
