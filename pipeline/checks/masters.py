@@ -35,7 +35,7 @@ from pipeline.statistics.robust import median
 LOOKED_AT = 16_000
 """So many pixels are looked at, in whole rows."""
 
-BLOCKS = 6
+BLOCKS = 4
 BELOW = 5.0
 """σ of a single frame by which an image lies below its calibration."""
 

@@ -192,7 +192,7 @@ def plan_of(
 WHOLE = 6
 """Digits by which a whole number is known again after it was scaled, and back."""
 
-ENOUGH_SEEN = 8192
+ENOUGH_SEEN = 4096
 """So many of the sampled pixels of a frame tell of copies and of damaged numbers."""
 
 
