@@ -18,7 +18,6 @@ from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
 from pipeline.night.summary import flag_words
 from pipeline.records.frames import FrameSet
-from pipeline.records.note import counted
 from pipeline.stages.header import ReducedImage
 
 
@@ -43,7 +42,7 @@ def _inspect(options: argparse.Namespace) -> None:
     image = image.rows(0, image.shape[0])  # read once, for all that follows
     say = (lambda _: None) if options.quiet else print
     height, width = image.shape
-    say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}; {counted(image.notes)}")
+    say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")
     with together():
         write_figures(image, options, image.short_name, say)
 

@@ -12,7 +12,6 @@ import io
 import os
 import re
 import stat
-import warnings
 import weakref
 import zlib
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.errors import FrameError, PipelineError, PipelineWarning
 from pipeline.fits.integrity import BLOCK, CARD, first_fault
+from pipeline.headers.quiet import quiet
 
 READ_AT_ONCE = 2**24
 
@@ -139,10 +139,8 @@ def _unwatched(path: str, packing: str) -> IO[bytes] | gzip.GzipFile | bz2.BZ2Fi
 
 @contextmanager
 def reading(path: str, hdu: int | str) -> Iterator[None]:
-    """Turn what astropy says of a bad file into our own words, and leave out its warnings (not for threads)."""
-    with in_our_words(path, hdu), warnings.catch_warnings():
-        for kind in (AstropyWarning, RuntimeWarning):  # numpy's, where a header counts by 0
-            warnings.simplefilter("ignore", kind)
+    """Turn what astropy says of a bad file into our own words, and leave out its warnings."""
+    with in_our_words(path, hdu), quiet(AstropyWarning, RuntimeWarning):  # numpy's, where a header counts by 0
         yield
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import attrs
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.errors import HeaderError
+from pipeline.headers.quiet import quiet
 
 CARD = 80
 _WILD = re.compile(r"[*?]|\.\.\.")
@@ -215,8 +214,7 @@ def _readable_image(image: str) -> str:
 
 
 def _as_text(cards: Iterable[fits.Card]) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
+    with quiet():
         return "".join(map(_as_image, cards))
 
 
@@ -262,6 +260,5 @@ def _capitals(text: str) -> bytes:
 
 
 def _header(text: str) -> fits.Header:
-    with warnings.catch_warnings():  # astropy warns of each unusual card; they are kept as they are
-        warnings.simplefilter("ignore", AstropyWarning)
+    with quiet():  # astropy warns of each unusual card; they are kept as they are
         return fits.Header.fromstring(text)

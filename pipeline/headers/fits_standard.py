@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from datetime import date
 from typing import Any
 
 import attrs
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.headers.cards import CARD, COMMENTARY, Cards, keyword_of
+from pipeline.headers.quiet import quiet
 from pipeline.headers.values import is_nothing, number
 
 _STRING = r"'(?:[^']|'')*'"
@@ -120,8 +119,7 @@ def card_text(keyword: str, value: Any, comment: str = "") -> str:
     """Write a card; empty where that cannot be."""
     name = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
+        with quiet():
             return str(fits.Card(name, value, comment))
     except (ValueError, fits.VerifyError):
         return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.history_entries import entries_in, plain, with_entries, without_entries
 from pipeline.headers.product_cards import ProductCards
+from pipeline.headers.quiet import quiet
 from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
@@ -167,8 +167,7 @@ def _wcs(header: fits.Header) -> Any:
         return None
     from astropy.wcs import WCS
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet(Warning):
         return WCS(header, naxis=2)  # of a squeezed image the header counts more axes
 
 
