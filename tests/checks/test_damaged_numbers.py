@@ -17,6 +17,7 @@ from pipeline.checks.damaged_numbers import (
 )
 from pipeline.errors import AssumptionWarning
 from pipeline.headers.status import Done
+from pipeline.records.history import StepRecord
 
 SHAPE = (40, 50)
 
@@ -109,6 +110,121 @@ def test_a_header_that_gives_the_sign_is_believed():
     values = sky(1, 30_000, 100, 20_000).astype("u2").view("i2").astype(float).ravel()
     for header, count in (({}, 1), ({"BITPIX": 16}, 1), ({"BITPIX": -32}, 0), ({"BITPIX": 16, "BZERO": 32768}, 0)):
         assert len(number_notes([Image.of(np.zeros(SHAPE), header=header)], [values])) == count
+
+
+# ---- where each begins and ends ----
+
+
+def mixed(seed, *parts):
+    """Give 2000 whole numbers: of each of some parts (share, level, sigma) so many, the first filling up."""
+    rng = np.random.default_rng(seed)
+    rest = [np.rint(rng.normal(level, sigma, round(2000 * share))) for share, level, sigma in parts[1:]]
+    count = 2000 - sum(part.size for part in rest)
+    return rng.permutation(np.concatenate([np.rint(rng.normal(*parts[0][1:], count)), *rest]))
+
+
+@quick
+@given(seed=seeds, share=st.sampled_from([0.003, 0.008]), high=st.sampled_from([150, 600]))
+def test_values_wrapped_where_they_are_some_of_the_frame_and_the_rest_lies_near_zero(seed, share, high):
+    values = mixed(seed, (1, high, 20), (share, -40, 8))
+    assert wrapped_below_zero(values % 65536) == (share > 0.005 and high < 256)
+
+
+@quick
+@given(seed=seeds, level=st.integers(100, 220))
+def test_halves_of_a_frame_on_both_sides_of_zero_wrapped(seed, level):
+    assert wrapped_below_zero(mixed(seed, (1, level, 5), (0.5, -level, 5)) % 65536)
+
+
+@quick
+@given(seed=seeds)
+def test_stars_over_a_sky_that_wrapped_hide_nothing(seed):
+    assert wrapped_below_zero(mixed(seed, (1, 40, 20), (0.1, 600, 80)) % 65536)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([(1, 65_400, 30)], id="all near full scale"),
+        pytest.param([(1, 100, 20), (0.05, 65_400, 30), (0.1, 30_000, 5000)], id="bright stars and what leads to them"),
+        pytest.param([(1, 600, 20), (0.05, 64_900, 50)], id="a full well that scatters"),
+        pytest.param([(1, 100, 20), (0.05, 67_000, 300)], id="more than 16 bits"),
+        pytest.param([(1, -60, 5), (0.05, 65_400, 30)], id="below 0 as they are"),
+        pytest.param([(1, 100, 20), (0.02, 65_500, 0), (0.02, 65_520, 0), (0.02, 65_472, 0)], id="three amplifiers"),
+    ],
+)
+@quick
+@given(seed=seeds)
+def test_values_near_full_scale_need_not_have_wrapped(parts, seed):
+    assert not wrapped_below_zero(mixed(seed, *parts))
+
+
+@quick
+@given(seed=seeds, count=st.integers(0, 5))
+def test_two_values_far_below_zero_are_no_lost_sign(seed, count):
+    values = mixed(seed, (1, 20_000, 100))
+    values[:count] = -30_000
+    assert wrapped_above(values) == (count >= 3)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([(1, 20_000, 100), (0.1, -32_768, 0)], id="blank"),
+        pytest.param([(1, 20_000, 100), (0.1, -40_000, 100)], id="more than 16 bits"),
+        pytest.param([(1, 0, 12_000)], id="wide differences"),
+        pytest.param([(1, 100, 10), (0.1, -28_000, 100)], id="nothing far above 0"),
+    ],
+)
+@quick
+@given(seed=seeds)
+def test_values_far_below_zero_need_not_have_lost_their_sign(parts, seed):
+    assert not wrapped_above(mixed(seed, *parts))
+
+
+@quick
+@given(seed=seeds)
+def test_bytes_of_a_gradient_were_swapped_and_those_of_two_levels_not(seed):
+    gradient = sky(seed, np.linspace(1000, 9000, 50), 20).ravel()
+    assert bytes_swapped(gradient.astype("u2").byteswap().astype(float))
+    assert not bytes_swapped(mixed(seed, (1, 1000, 30), (0.5, 60_000, 200)))
+
+
+@pytest.mark.parametrize(
+    ("step", "zero"),
+    [(256, 0.5), (65_536, 1), (-65_536, 1), (256, 0)],
+    ids=["halves", "more than 16 bits", "far below 0", "8 bits in the large byte"],
+)
+@quick
+@given(seed=seeds)
+def test_what_no_camera_stores_in_16_bits_has_no_bytes_to_swap(step, zero, seed):
+    assert not bytes_swapped(np.random.default_rng(seed).integers(0, 100, 600) * step + float(zero))
+
+
+@quick
+@given(seed=seeds, high=st.integers(1, 60_000))
+def test_bright_pixels_do_not_hide_that_others_were_rounded_and_one_value_is_no_noise(seed, high):
+    values = sky(seed, 1.4, 0.15).ravel()
+    values[::200] += high
+    assert rounded_too_coarsely(values)
+    assert not rounded_too_coarsely(np.full(600, float(high)))
+
+
+@pytest.mark.parametrize(("known", "count"), [(511, 0), (512, 1), (1900, 1)])
+def test_enough_good_pixels_are_needed_and_no_more(known, count):
+    values = sky(1, 0, 5).ravel() % 65536
+    values[known:] = np.nan
+    assert len(number_notes([Image.of(np.zeros(SHAPE))], [values])) == count
+
+
+@pytest.mark.parametrize("changed", [{}, {"bias": Done("BIASCORR")}, {"flat": Done("FLATCOR")}, {"unit": "electron/s"}])
+def test_frames_calibrated_elsewhere_are_asked_for_rounding_and_those_calibrated_here_not(changed):
+    raw = Image.of(sky(1, 1.4, 0.15), name="a.fits")
+    image = attrs.evolve(raw, state=attrs.evolve(raw.state, **changed))
+    for worked in (True, False):
+        step = StepRecord("subtract_bias", does="bias", idle=not worked)
+        here = attrs.evolve(image, history=(step,))
+        assert len(number_notes([here], [raw.pixels.values.ravel()])) == bool(changed and not worked)
 
 
 @pytest.mark.parametrize("clip", [None, "default"])
