@@ -86,11 +86,31 @@ def test_stars_that_nothing_limits_have_no_ceiling(seed):
         np.maximum(np.random.default_rng(1).normal(0, 3, 5000).round(), 0),
         np.linspace(0, 1, 9000),
         np.r_[np.full(5000, 100.0), np.full(9, 500.0)],
+        np.r_[np.zeros(100), np.ones(2000)],
+        np.r_[np.arange(300.0) % 3, np.full(2000, 7.0)],
     ],
-    ids=["nothing", "constant", "mask", "too few", "NaN", "columns", "cut off at 0", "floats", "two numbers"],
+    ids=[
+        "nothing",
+        "constant",
+        "mask",
+        "too few",
+        "NaN",
+        "columns",
+        "cut off at 0",
+        "floats",
+        "two numbers",
+        "set",
+        "of 4 numbers",
+    ],
 )
 def test_what_is_no_ceiling(values):
     assert ceiling_of_values(values) == math.inf
+
+
+@given(SEEDS, st.integers(2000, 60_000))
+def test_a_frame_of_which_most_is_cut_off_has_a_ceiling(seed, level):
+    values = np.random.default_rng(seed).normal(level + 100, 60, 4000).round()
+    assert ceiling_of_values(np.minimum(values, level)) == level
 
 
 @pytest.mark.parametrize(
@@ -191,8 +211,20 @@ def test_a_level_that_is_given_goes_before_and_is_not_said(tmp_path):
     frames = FrameSet([open_frame(path, kind="light")])
     for step, flagged in ((flag_saturated(), 560), (flag_saturated(level=70_000), 60)):
         image = pipe(frames, each(step), combine)
-        assert [note for note in image.notes if "saturated" in note.words and "combination" in note.words] == []
+        assert not any("are saturated" in note.words for note in image.notes)
         assert np.count_nonzero(image.pixels.flags) == flagged
+
+
+@pytest.mark.parametrize(
+    ("cards", "level", "told"),
+    [({}, None, True), ({}, 60_000.0, False), ({"SATURATE": -1}, None, True), ({"SATURATE": 60_000}, None, False)],
+)
+def test_only_a_level_that_nobody_gave_is_said(cards, level, told):
+    planes = np.minimum([star_field(n, brightest=1e7) for n in (1, 2)], 65535)
+    frames = FrameSet(Image.of(plane, exposure=1, header=cards) for plane in planes)
+    image = pipe(frames, each(flag_saturated(level=level)), combine)
+    assert image.pixels.mask.any()
+    assert any("are saturated" in note.words for note in image.notes) == told
 
 
 def test_one_hot_pixel_at_the_ceiling_is_flagged_without_a_word():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stacks_of_frames import SEEDS, Camera, checked, said
+from stacks_of_frames import SEEDS, SHAPE, Camera, checked, said
 
 from pipeline import FrameSet, Image, combine, each, pipe, subtract_overscan
 
@@ -46,6 +46,34 @@ def test_a_stuck_bit_is_said_whatever_level_was_taken_out_since(seed, bit, alway
     rows = np.linspace(level, level + drift, len(counted[0]))[:, None]  # of an overscan's level
     assert [note.fact for note in said("light", [frame - rows for frame in stuck])] == [f"light frames: bit {bit}"]
     assert said("light", [frame - rows for frame in counted]) == ()
+
+
+@given(SEEDS, st.sampled_from([2, 4, 8, 256]), st.booleans())
+def test_bits_are_known_to_be_stuck_in_numbers_as_they_were_counted(seed, bit, always):
+    counted = [frame.astype(int) for frame in Camera(seed).lights()]
+    stuck = [(frame | bit if always else frame & ~bit).astype(float) for frame in counted]
+    assert [note.fact for note in said("light", stuck)] == [f"light frames: bit {bit}"]
+
+
+@given(SEEDS, st.sampled_from([64, 128, 256]))
+def test_two_levels_on_one_side_of_a_bit_are_those_of_two_amplifiers(seed, bit):
+    camera = Camera(seed)
+    levels = np.where(camera.x < 60, 1024, 1024 + 2 * bit) + 30
+    assert said("flat", [np.rint(levels + camera.rng.normal(0, 5, SHAPE)) for _ in range(3)]) == ()
+
+
+@given(SEEDS)
+def test_a_frame_of_little_noise_is_not_dead(seed):
+    rng = np.random.default_rng(seed)
+    assert said("dark", [np.rint(1000 + rng.normal(0, sigma, SHAPE)) for sigma in (0.8, 2, 2, 2)]) == ()
+
+
+@given(SEEDS)
+def test_a_saturated_part_is_not_dead(seed):
+    camera = Camera(seed)
+    frames = camera.lights()
+    frames[1] = np.where(camera.x < 60, 65_535, frames[1])
+    assert not any("dead" in note.fact for note in said("light", frames))
 
 
 @pytest.mark.parametrize("step", [1, 4, 16, 64])

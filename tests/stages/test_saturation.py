@@ -25,7 +25,7 @@ from pipeline import (
     subtract_bias,
     subtract_overscan,
 )
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import HeaderWarning, SettingError, StepError
 
 
 @given(arrays(np.uint16, SHAPE), st.integers(1, 65535))
@@ -61,6 +61,26 @@ def test_saturation_is_not_judged_on_what_was_reduced_elsewhere():
 def test_the_header_says_where_saturation_begins():
     assert flag_saturated(framed(full(60), SATURATE=50)).pixels.mask.all()
     assert not flag_saturated(framed(full(60))).pixels.mask.any()
+
+
+@pytest.mark.parametrize("unknown", [-1, "NaN"])
+@pytest.mark.filterwarnings("ignore::pipeline.errors.HeaderWarning")
+def test_a_card_that_says_no_level_is_said_where_none_is_given(unknown):
+    image = framed(full(60), SATURATE=unknown)
+    (note,) = flag_saturated(image).notes
+    assert note.category is HeaderWarning
+    assert note.words == f"SATURATE = {unknown} says no level of saturation"
+    assert flag_saturated(image, level=100).notes == ()
+    assert flag_saturated(framed(full(60), SATURATE=100)).notes == ()
+
+
+@given(st.lists(st.none() | st.integers(1, 100), min_size=2, max_size=2))
+def test_an_amplifier_whose_level_no_card_gives_is_not_saturated(levels):
+    sections = {"DATASECA": "[1:2,1:4]", "DATASECB": "[3:5,1:4]"}
+    known = {f"SATURAT{name}": float(level) for name, level in zip("AB", levels, strict=True) if level is not None}
+    flags = flag_saturated(framed(full(60), **sections, **known)).pixels.flags
+    for half, level in zip((flags[:, :2], flags[:, 2:]), levels, strict=True):
+        assert (half == (Flag.SATURATED if level is not None and level <= 60 else 0)).all()
 
 
 def saturating(count, frames=4):
