@@ -8,7 +8,7 @@ value, and few any of the values just below it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from pipeline.records.interop import UNSIGNED_BZERO
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.records.source import Source
+from pipeline.version import made_by_us
 
 CONVERTERS = (1023.0, 4095.0, 16383.0, 32767.0, 65472.0, 65504.0, 65520.0, 65532.0, 65535.0)
 """Largest numbers of converters of 10, 12, 14, 15 and 16 bits; cameras scale those of 10, 11, 12 and 14 bits to 16."""
@@ -39,6 +40,9 @@ LOOKED_AT = 2**16
 
 STRIPS, IN_STRIPS = 4, 2**14
 """Of larger ones so many strips of rows, that hold so many pixels together."""
+
+VALUES_STAY = ("subtract_overscan", "flag_bad", "grow_flags", "estimate_variance", "orient")
+"""Steps that leave values as they are: the first where it found nothing but borders to cut off."""
 
 FEWEST = 1000
 """In fewer pixels many equal ones may be chance."""
@@ -145,7 +149,7 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
     Of frames that nothing was flagged in, say where they reach one.
     """
     if not any(map(_flags, image.history)):
-        return _not_flagged(frames)
+        return unflagged(frames)
     if not image.pixels.flags.max(initial=0):
         return ()
     silent = [frame for frame in frames if not declares_ceiling(frame)]
@@ -179,9 +183,13 @@ def _lowest_saturated(frames: Sequence[Image], *, row: int) -> float | None:
     return min(known, default=None)
 
 
-def _not_flagged(frames: Sequence[Image]) -> tuple[Note, ...]:
-    raw = [frame for frame in frames if not (frame.history or frame.state.done or declares_ceiling(frame))]
-    levels = [ceiling_of_values(looked_at(frame.source)) for frame in raw]
+def unflagged(frames: Sequence[Image], look: Callable[[Source], Array] = looked_at) -> tuple[Note, ...]:
+    """Say which raw frames reach a ceiling that no header tells, where nothing was flagged.
+
+    Asked before the first step that changes values: afterwards no ceiling is known again.
+    """
+    raw = [frame for frame in frames if _as_counted(frame) and not declares_ceiling(frame)]
+    levels = [_ceiling_reached(frame.source, look(frame.source)) for frame in raw]
     reaching = [frame for frame, level in zip(raw, levels, strict=True) if level < math.inf]
     if not reaching:
         return ()
@@ -195,6 +203,24 @@ def _not_flagged(frames: Sequence[Image]) -> tuple[Note, ...]:
             fact="saturation not flagged",
         ),
     )
+
+
+def _ceiling_reached(source: Source, values: Array) -> float:
+    """Give the ceiling that values of a frame reach; infinite where in all of it no more do than hot pixels."""
+    level = ceiling_of_values(values)
+    whole = values.size == math.prod(source.shape)
+    return math.inf if whole and np.count_nonzero(values == level) <= FEW_SATURATED else level
+
+
+def _as_counted(frame: Image) -> bool:
+    """Tell whether values are those of the camera, and nothing looked yet for saturated ones."""
+    worked = [step for step in frame.history if step.worked]
+    if any(map(_flags, frame.history)) or any(step.stage not in VALUES_STAY for step in worked):
+        return False
+    if made_by_us(frame.header.get("CREATOR")):
+        return False  # which has flags of its own, and said what there was to say
+    levelled = frame.state.overscan and any(step.does == "overscan" for step in worked)
+    return not levelled and set(frame.state.done) <= {"overscan", "trimmed", "turned"}
 
 
 def much_saturated(frames: Sequence[Image], share: Array) -> tuple[Note, ...]:

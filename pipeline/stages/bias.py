@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from pipeline.checks.bias_left_in import bias_left_in
+from pipeline.checks.ceilings import unflagged
 from pipeline.checks.masters import bias_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
@@ -71,7 +72,7 @@ class MasterBias:
 
 
 def _misfits(image: Image, *, bias: MasterBias, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
-    return bias_fits(image, bias.image)
+    return (*unflagged([image]), *bias_fits(image, bias.image))
 
 
 def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import unflagged
 from pipeline.checks.done_before import bias_beside_dark
 from pipeline.checks.masters import dark_fits, dark_left_in
 from pipeline.checks.same_setup import check_alike
@@ -171,7 +172,7 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDar
 
 def _misfits(image: Image, *, dark: MasterDark, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
     seconds = NO_EXPOSURE if image.exposure is None else image.exposure
-    return dark_fits(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio)
+    return (*unflagged([image]), *dark_fits(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio))
 
 
 def _header_is_believed(image: Image, *, dark: MasterDark, **_settings: Any) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import attrs
 import numpy as np
 
-from pipeline.checks.ceilings import check_flat_not_saturated
+from pipeline.checks.ceilings import check_flat_not_saturated, unflagged
 from pipeline.checks.done_before import bias_in_divided, bias_in_flat, unexpectedly_done
 from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
@@ -255,7 +255,7 @@ def _sigma_without_light(image: Image, average: float) -> FloatArray | float:
 
 
 def _misfits(image: Image, *, flat: MasterFlat, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
-    return flat_fits(image, flat.image) or bias_in_divided(image)
+    return (*unflagged([image]), *(flat_fits(image, flat.image) or bias_in_divided(image)))
 
 
 @stage(rows=True, does="flat", looks=_misfits)

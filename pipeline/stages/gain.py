@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import unflagged
 from pipeline.compose.stage import is_number, stage
 from pipeline.detector.amplifier_values import (
     Region,
@@ -24,6 +25,7 @@ from pipeline.headers import keywords
 from pipeline.headers.cards import Cards
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 
 SAME_GAIN = 1e-3
@@ -36,7 +38,11 @@ def _one_gain(image: Image, *, gain: Gain = None, force: bool = False) -> bool: 
     return not several_gains(image) if gain is None else not isinstance(gain, tuple) or len(gain) == 1
 
 
-@stage(rows=_one_gain, does="gain")
+def _unflagged(image: Image, **_settings: Any) -> tuple[Note, ...]:
+    return unflagged([image])
+
+
+@stage(rows=_one_gain, does="gain", looks=_unflagged)
 def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Image:
     """Multiply by the gain: values and what is known of their noise are then in electrons.
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import attrs
 import numpy as np
 from numpy.polynomial import polynomial
 
+from pipeline.checks.ceilings import unflagged
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
+from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 
 AFTERWARDS = ("overscan", "bias", "dark", "flat", "fringe")
 """What may be done to an image once it is linear, and not before."""
 
 
-@stage(rows=True, does="linear")
+def _unflagged(image: Image, **_settings: Any) -> tuple[Note, ...]:
+    return unflagged([image])
+
+
+@stage(rows=True, does="linear", looks=_unflagged)
 def linearise(
     image: Image, *, coefficients: tuple[float, ...] | None, pedestal: float = 0.0, force: bool = False
 ) -> Image:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.checks.ceilings import unflagged
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.detector.amplifiers import Amplifier, Readout, declared_amplifiers
@@ -116,6 +117,7 @@ def _level_out(
     strips = [readout for readout in readouts if readout.overscan]
     if not strips:
         return image
+    say(*unflagged([image], look=lambda source: source.rows(0, source.shape[0]).values.reshape(-1)))
     laid = [
         _measured(image, readout, section, method, order)
         for readout, section in _sections_to_level(image, strips, everywhere)

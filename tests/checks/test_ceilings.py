@@ -16,15 +16,22 @@ from pipeline import (
     Flag,
     FrameSet,
     Image,
+    MasterBias,
     chain,
     combine,
+    divide,
     each,
+    flag_bad,
     flag_saturated,
+    linearise,
     normalise_flat,
     open_frame,
     pipe,
     running,
+    subtract_bias,
+    subtract_dark,
     subtract_overscan,
+    to_electrons,
 )
 from pipeline.checks.ceilings import ceiling_of_type, ceiling_of_values, undeclared_ceiling
 from pipeline.errors import CalibrationError
@@ -241,6 +248,62 @@ def test_frames_that_nothing_flagged_are_said_to_reach_a_ceiling():
     assert any("not flagged" in note.words and note.is_assumption for note in combine(frames).notes)
     clean = FrameSet(Image.of(star_field(n), exposure=1) for n in (1, 2))
     assert not any("not flagged" in note.words for note in combine(clean).notes)
+
+
+BIAS = MasterBias.of(Image.of(np.full((80, 90), 500.0), kind="bias"))
+FLAT = normalise_flat(Image.of(np.ones((80, 90)), kind="flat"))
+OVERSCAN = {"BIASSEC": "[81:90,1:80]", "TRIMSEC": "[1:80,1:80]"}
+WITHOUT_FLAGGING = {
+    "a bias": ([subtract_bias(bias=BIAS)], {}),
+    "no overscan, then a flat": ([subtract_overscan(), divide(flat=FLAT)], {}),
+    "an overscan, each row its own": ([subtract_overscan(order=None)], OVERSCAN),
+    "borders to cut off": ([subtract_overscan()], {"TRIMSEC": "[1:80,1:80]"}),
+    "no bias, no dark": ([subtract_bias(bias=None), subtract_dark(dark=None)], {}),
+    "an overscan that is out": ([subtract_overscan()], {"OVERSCAN": True, **OVERSCAN}),
+    "a gain": ([to_electrons(gain=1.5)], {}),
+    "linearity": ([linearise(coefficients=(1.0, 1e-7)), subtract_bias(bias=None)], {}),
+    "bad pixels": ([flag_bad(mask=None)], {}),
+}
+
+
+@pytest.mark.parametrize("kind", ["light", "flat", "dark", "arc"])
+@pytest.mark.parametrize("steps", WITHOUT_FLAGGING)
+def test_whatever_steps_come_first_a_ceiling_that_nothing_flagged_is_said_once(steps, kind, tmp_path):
+    if kind == "dark" and "flat" in steps:
+        pytest.skip("a dark is divided by no flat")
+    steps, cards = WITHOUT_FLAGGING[steps]
+    planes = [np.minimum(star_field(n, brightest=1e7), 65535) for n in (1, 2)]
+    for plane in planes:
+        plane[:, 80:] = np.random.default_rng(2).normal(500, 4, (80, 10)).round()
+    paths = written(tmp_path, [plane.astype(np.uint16) for plane in planes], **cards)
+    disk = FrameSet(open_frame(path, kind=kind) for path in paths)
+    memory = FrameSet(attrs.evolve(frame, data=frame.pixels) for frame in disk)
+    said = [
+        [note for note in pipe(frames, *map(each, steps), combine).notes if "not flagged" in note.words]
+        for frames in (disk, memory)
+    ]
+    assert said[0] == said[1]
+    (note,) = said[0]
+    assert note.is_assumption
+    assert note.frames == tuple(map(str, paths))
+    assert dict(note.figures) == {"level": 65535}
+
+
+@pytest.mark.parametrize("spare", ["flag_saturated", "SATURATE", "nothing is saturated", "hot pixels"])
+@pytest.mark.parametrize("steps", WITHOUT_FLAGGING)
+def test_no_ceiling_is_said_where_none_is_reached_or_it_is_known(steps, spare, tmp_path):
+    steps, cards = WITHOUT_FLAGGING[steps]
+    saturated = spare in ("flag_saturated", "SATURATE")
+    planes = [np.minimum(star_field(n, brightest=1e7 if saturated else 1e5), 65535) for n in (1, 2)]
+    for plane in planes:
+        plane[:, 80:] = np.random.default_rng(2).normal(500, 4, (80, 10)).round()
+        plane[5, 5:8] = 65535 if spare == "hot pixels" else plane[5, 5:8]
+    if spare == "SATURATE":
+        cards = {**cards, "SATURATE": 60_000}
+    paths = written(tmp_path, [plane.astype(np.uint16) for plane in planes], **cards)
+    first = [flag_saturated()] if spare == "flag_saturated" else []
+    notes = pipe(FrameSet(map(open_frame, paths)), *map(each, [*first, *steps]), combine).notes
+    assert not [note for note in notes if "not flagged" in note.words]
 
 
 def test_a_flat_with_much_of_it_saturated_is_refused():
