@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.checks.done_before import BIAS_OR_NONE, level_is_out
+from pipeline.checks.done_before import BIAS_OR_NONE
 from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import FloatArray
 from pipeline.records.frames import Image
@@ -40,7 +40,7 @@ BELOW = 5.0
 """σ of a single frame by which an image lies below its calibration."""
 
 MOSTLY = 0.9
-DEAD = 0.1
+NOT_READ = 0.02
 """Where more of an image than this holds one value that no pixel of its calibration is as low as, it saw nothing."""
 
 APART = 50.0
@@ -140,7 +140,7 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     seen = _relief(_looked_at(image))
     if noise is None:
         noise = _noise_found(master)
-    return Beside(image, master, seen, taken.scaled(times), None if noise is None else noise * times**2, times)
+    return Beside(image, master, seen, taken.scaled(times), noise, times)
 
 
 def _looked_at(image: Image) -> list[Pixels]:
@@ -209,7 +209,7 @@ def _levels(rows: Beside) -> Iterator[Note]:
             level=level,
             taken_out=out,
         )
-    elif (share := float(np.mean(seen == seen.min()))) > DEAD and seen.min() < lowest - BELOW * _noise_left(rows):
+    elif (share := float(np.mean(seen == seen.min()))) > NOT_READ and seen.min() < lowest - BELOW * _noise_left(rows):
         yield rows.note(
             f"{100 * share:.0f} % of it holds {seen.min():.4g} {unit} and nothing else, far below all of the {kind} "
             f"{rows.master.short_name}: a part that is dead, or was not read out",
@@ -315,7 +315,7 @@ def _dead_quarters(rows: Beside) -> Iterator[Note]:
     Amplifiers read halves or quarters of a detector.  Each quarter is looked at in sixteen cells: an object or a shadow
     fills no quarter and no other to its very edge.
     """
-    if not level_is_out(rows.image.state) or len(rows.seen.values) < 8:
+    if len(rows.seen.values) < 8:
         return
     seen = rows.seen.values + 0 * rows.taken.values  # bad where the flat is
     known = seen[np.isfinite(seen)]
@@ -331,7 +331,7 @@ def _dead_quarters(rows: Beside) -> Iterator[Note]:
     sigma = spread(rows.seen.structure[np.isfinite(rows.seen.structure)])
     lit = (levels > LIT * sigma).all(axis=1)
     nothing = DEAD * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
-    dead = (np.abs(levels) < nothing).all(axis=1) & ~lit
+    dead = (np.abs(levels) < nothing).all(axis=1)
     if dead.any() and lit.any() and (dead | lit).all():
         part = {1: "a quarter", 2: "a half", 3: "three quarters"}[int(dead.sum())]
         yield rows.note(

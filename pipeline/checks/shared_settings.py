@@ -227,7 +227,6 @@ SHARED_SETTINGS = (
         EXPOSED,
         tolerance=WARMER,
         read=_at_set_point,
-        beside=tables.SET_POINT,
         across=True,
         mend="use darks of the lights' temperature",
     ),

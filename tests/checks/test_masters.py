@@ -19,6 +19,7 @@ from pipeline import (
     MasterBias,
     MasterDark,
     Pixels,
+    combine,
     declare,
     divide,
     each,
@@ -110,9 +111,32 @@ def test_little_taken_of_a_long_dark_is_no_other_unit_and_a_dark_in_another_unit
     assert said == [False, True]
 
 
+def test_a_dark_with_hardly_any_counts_but_hot_pixels_is_in_no_other_scale():
+    """A scale is told by values that all lie close to their own level, as those of a pedestal do."""
+    assert dark_fits(image_of(3000 + HOT / 1000), Image.of(0.01 + HOT / 1000, kind="dark"), 1.0) == ()
+
+
 def test_a_copy_of_the_bias_is_told():
     (note,) = bias_fits(attrs.evolve(BIAS.image, kind="dark"), BIAS.image)
     assert "has the same pixels as its bias" in note.found
+    constant = Image.of(np.full(SHAPE, 5.0))
+    assert bias_fits(constant, attrs.evolve(constant, kind="bias")) == ()  # a level that was put there
+
+
+@quick
+@given(part=st.sampled_from([0.7, 0.85, 0.95, 1.0]), seed=st.integers(0, 99))
+def test_an_image_lies_below_its_bias_where_nearly_all_of_it_does(part, seed):
+    values = np.where(np.arange(60) < part * 60, 600, 4000)[:, None] + COLUMNS
+    told = "".join(words(bias_fits(image_of(values, seed=seed), BIAS.image)))
+    assert ("lies below its bias" in told) == (part > 0.9)
+
+
+def test_an_image_lies_below_its_bias_by_far_more_than_the_noise_of_a_single_frame():
+    """A level drifts by as much from night to night as a frame scatters, however many are combined."""
+    many = combine(FrameSet(image_of(940 + COLUMNS, seed=seed, sigma=16.0) for seed in range(16)))
+    assert bias_fits(many, BIAS.image) == ()
+    (note,) = bias_fits(image_of(940 + COLUMNS, sigma=4.0), BIAS.image)
+    assert "lies below its bias" in note.words
 
 
 @pytest.mark.parametrize(("times", "said"), [(0.3, "too much dark"), (3.0, "too little dark")])
@@ -168,6 +192,13 @@ def test_a_quarter_of_pedestal_is_told_unless_it_was_taken_out_here_or_accepted(
 
 
 @quick
+@given(more=st.sampled_from([0.27, 0.5]), seed=st.integers(0, 99))
+def test_a_little_more_structure_than_the_response_has_is_no_pedestal(more, seed):
+    raw = image_of(3000 * (1 + (1 + more) * (RESPONSE - 1)), seed=seed)
+    assert ["more was taken out" in note.words for note in flat_fits(raw, FLAT.image)] == [True] * (more > 0.35)
+
+
+@quick
 @given(sky=st.floats(80, 30_000), quarters=st.sets(st.integers(0, 3)), soft=st.booleans(), seed=st.integers(0, 9))
 def test_quarters_without_light_are_told_and_light_that_fades_is_not(sky, quarters, soft, seed):
     y, x = np.indices(SHAPE)
@@ -181,6 +212,19 @@ def test_quarters_without_light_are_told_and_light_that_fades_is_not(sky, quarte
     )
     told = [note.words for note in flat_fits(light, FLAT.image) if "no light" in note.words]
     assert len(told) == (not soft and 0 < len(quarters) < 4)
+
+
+@pytest.mark.parametrize("state", [{}, {"bias": OUT}])
+def test_a_half_at_0_is_dead_whether_the_level_was_taken_out_or_not(state):
+    light = image_of(np.where(np.arange(100) < 50, 0, 3000 * RESPONSE), **state)
+    (note,) = [note for note in flat_fits(light, FLAT.image) if "no light" in note.words]
+    assert "in a half of it" in note.words
+
+
+def test_a_few_rows_have_no_quarters():
+    rows = Pixels.of(np.ones((7, 200)) * (np.arange(200) < 100))
+    flat = Image.of(np.ones((7, 200)), kind="flat")
+    assert flat_fits(Image.of(attrs.evolve(rows, values=3000 * rows.values)), flat) == ()
 
 
 def test_a_flat_without_light_in_the_same_half_accuses_nobody():
@@ -241,6 +285,11 @@ def test_a_part_that_is_dead_is_told_below_its_bias(tmp_path, part):
     assert "holds 0 adu and nothing else" in note.words or (part > 0.5 and "lies below its bias" in note.words)
     (there,) = on_disk([light], tmp_path)
     assert words(bias_fits(there, BIAS.image)) == [note.words]
+
+
+@pytest.mark.parametrize(("rows", "told"), [(1, False), (2, True)])
+def test_a_dead_row_is_a_defect_and_several_are_a_part(rows, told):
+    assert len(bias_fits(half_dead(part=rows / SHAPE[0]), BIAS.image)) == told
 
 
 def test_a_dead_part_that_is_flagged_or_dead_in_the_bias_too_is_known():

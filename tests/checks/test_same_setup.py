@@ -1,5 +1,6 @@
 """Do these frames belong together: what the keyword tables know of how the instrument was set is compared."""
 
+import math
 import time
 import warnings
 
@@ -131,6 +132,12 @@ def test_names_of_filters_of_two_programs_are_compared(flat, light, differs):
     assert len(said([frame("flat", **light), frame("light", **flat)])) == differs
 
 
+@given(st.integers(0, 400), st.sampled_from([1e-7, 1.0]))
+def test_numbers_that_differ_by_rounding_are_the_same_setting(number, more):
+    lines = said([frame("bias", GAINMODE=float(number)), frame("light", GAINMODE=number + more)])
+    assert len(lines) == (more == 1)
+
+
 def test_modes_are_not_speeds():
     assert said([frame("bias", READMODE="2x"), frame("light", CCDSPEED="fast")]) == []
     assert said([frame("bias", READMODE="2x", CCDSPEED="fast"), frame("light", RDSPEED="fast")]) == []
@@ -166,6 +173,18 @@ def test_what_each_step_finds_of_one_setting_is_one_note():
     (note,) = merged(found)
     assert note.frames == ("light.fits", "bias.fits", "dark.fits", "flat.fits")
     assert note.figures == (("GAIN", 3.0), ("GAIN", 1.5))
+
+
+def test_temperatures_that_differ_a_little_from_pair_to_pair_are_one_note():
+    """A setting that is a name is one for each pair of names; a temperature is another in each header."""
+    dark = frame("dark", CCDTEMP=-10.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with collecting() as found:
+            for i in range(3):
+                check_alike((dark, frame("light", f"{i}.fits", CCDTEMP=-20 + i / 10)))
+    (note,) = merged(found)
+    assert note.frames == ("dark.fits", "0.fits", "1.fits", "2.fits")
 
 
 def test_lights_of_both_sides_of_the_pier_are_said_and_flats_may_be_of_another():
@@ -230,9 +249,14 @@ def test_targets_are_compared_of_lights_alone():
 
 @given(st.floats(0, 359), st.floats(-80, 80), st.floats(0, 60))
 def test_lights_may_point_as_far_apart_as_guiding_wanders(ra, dec, apart):
-    lights = [frame("light", RA=ra, DEC=dec), frame("light", RA=ra, DEC=dec + apart / 3600)]
-    if abs(apart - 5) > 1e-3:
-        assert len(said(lights, check_target)) == (apart > 5)
+    along = (ra + apart / 3600 / math.cos(math.radians(dec))) % 360
+    for other in ({"RA": ra, "DEC": dec + apart / 3600}, {"RA": along, "DEC": dec}):
+        if abs(apart - 5) > 1e-3:
+            assert len(said([frame("light", RA=ra, DEC=dec), frame("light", **other)], check_target)) == (apart > 5)
+
+
+def test_lights_on_both_sides_of_the_first_point_of_aries_point_alike():
+    assert said([frame("light", RA=359.9999, DEC=1.0), frame("light", RA=0.0001, DEC=1.0)], check_target) == []
 
 
 @pytest.mark.parametrize(

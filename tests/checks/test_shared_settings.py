@@ -111,6 +111,11 @@ def test_gratings_may_be_off_by_a_thousandth(angle, more):
         assert len(lines) == (abs(more) > 1e-3)
 
 
+@pytest.mark.parametrize(("wave", "differs"), [(0, False), (5500, False), (6500, True)])
+def test_a_wavelength_of_0_stands_for_no_grating(wave, differs):
+    assert len(said([frame("arc", CENWAVE=5500), frame("light", CENWAVE=wave)])) == differs
+
+
 def test_an_angle_is_that_of_a_grating_where_there_is_one():
     angles = {"arc": "24d38m00s", "light": "27d17m00s"}
     assert said([frame(kind, ANGLE=angle) for kind, angle in angles.items()]) == []
@@ -150,6 +155,14 @@ def test_a_detector_that_keeps_to_its_set_point_is_as_warm_as_another_that_does(
     felt = [0 if abs(off) <= 1 else off for off in (one, other)]
     if min(abs(abs(off) - 1) for off in (one, other, felt[0] - felt[1])) > 1e-6:
         assert len(said(frames)) == (abs(felt[0] - felt[1]) > 1)
+
+
+@given(st.floats(-90, 20), st.floats(0.1, 3), st.permutations(range(3)))
+def test_temperatures_are_compared_with_that_in_the_middle(celsius, apart, order):
+    """In whatever order: a detector that warms by a little all the time stays near what most have."""
+    frames = [frame("dark", CCDTEMP=celsius + apart * (step - 1)) for step in order]
+    if abs(apart - 1) > 1e-6:
+        assert len(said(frames)) == (apart > 1)
 
 
 def test_temperatures_are_compared_under_whatever_keyword():

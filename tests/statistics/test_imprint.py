@@ -65,6 +65,15 @@ def test_a_pattern_of_columns_below_the_noise_of_a_pixel_is_found(times, period,
 
 
 @quick
+@given(times=st.sampled_from([0.0, 1.0, 2.0]), hits=st.floats(500, 50_000), seed=st.integers(0, 99))
+def test_hits_in_the_master_hide_no_pattern_of_its_columns(times, hits, seed):
+    pattern = 6.0 * (np.arange(200) % 8 < 2) + 0 * SMOOTH
+    hit = np.where(np.random.default_rng(seed).random(SHAPE) < 0.01, hits, 0.0)
+    found = imprint_of_columns(SMOOTH + made(seed) + times * pattern, pattern + hit + made(seed + 100, 1.0))
+    assert found.off_by(0.35) == (times != 1)
+
+
+@quick
 @given(seed=st.integers(0, 99), hot_column=st.booleans())
 def test_noise_and_a_single_column_are_no_pattern_of_columns(seed, hot_column):
     master = made(seed, 1.0) + 20.0 * hot_column * (np.arange(200) == 50)
