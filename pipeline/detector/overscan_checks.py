@@ -175,7 +175,7 @@ def untold_overscan(image: Image) -> list[Note]:
 
 
 def _edge(values: FloatArray) -> int:
-    """Count the columns from the left that have one level, up to a quarter of them; 0 where they are fewer than 4."""
+    """Count the columns from the left that have one level; 0 where they are fewer than 4, or a quarter of all."""
     columns = np.nanmedian(values[:, : values.shape[1] // 4], axis=0)
     if columns.size < 4 or not np.isfinite(columns).all():
         return 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick, seeds
 
-from pipeline import Amplifier, Image, subtract_overscan
+from pipeline import Amplifier, Flag, Image, Pixels, subtract_overscan
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
 from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, untold_overscan, unused_overscan
@@ -54,6 +54,29 @@ def test_a_bias_frame_whose_overscan_is_out_has_no_pedestal():
     for level in (0, 30, -20):
         assert not notes_of(overscan_still_there, a_frame(1, kind="bias", sky=0, level=level, OVERSCAN=True))
     assert not notes_of(overscan_still_there, a_frame(1, level=1000, OVERSCAN=True))  # of a light nobody can tell
+
+
+def test_light_on_what_is_said_to_be_overscan_is_no_level_that_is_still_there():
+    cards = {"BIASSEC": STRIP, "OVERSCAN": True}
+    assert not notes_of(overscan_still_there, a_frame(1, level=0, edge=0.0, DATASEC=WHOLE, **cards))
+    assert notes_of(overscan_still_there, a_frame(1, level=0, edge=0.0, DATASEC=DATA, **cards))
+
+
+@quick
+@given(seeds, st.floats(5, 30), st.sampled_from([-14.0, -7.0, 0.0, 7.0, 14.0]))
+def test_a_level_within_the_noise_of_an_overscan_is_none(seed, noise, sigmas):
+    """Where a noisy amplifier's overscan was taken out by lines, what is left scatters about 0."""
+    image = a_frame(seed, level=sigmas * noise, noise=noise, OVERSCAN=True, BIASSEC=STRIP, TRIMSEC=DATA)
+    assert bool(notes_of(overscan_still_there, image)) == (abs(sigmas) > 10)
+
+
+def test_flagged_pixels_of_an_overscan_tell_nothing():
+    values = a_frame(1, level=0).pixels.values.copy()
+    values[10:, -COLUMNS:] = 5000
+    hit = values == 5000
+    image = Image.of(values, header={"OVERSCAN": True, "BIASSEC": STRIP, "TRIMSEC": DATA}, name="frame.fits")
+    flagged = attrs.evolve(image, data=image.pixels.flagged(hit, Flag.BAD))
+    assert [len(notes_of(overscan_still_there, one)) for one in (image, flagged)] == [1, 0]
 
 
 def test_strictness_refuses_to_skip_what_the_pixels_contradict():
@@ -107,6 +130,37 @@ def test_frames_without_light_and_frames_with_an_overscan_tell_nothing():
     assert not notes_of(unused_overscan, a_frame(1, DATASEC=DATA, BIASSEC=STRIP))
     assert not notes_of(unused_overscan, a_frame(1, DATASEC=WHOLE))
     assert not notes_of(unused_overscan, a_frame(1))
+
+
+@quick
+@given(seeds, st.sampled_from([(12, 4), (4, 12)]))
+def test_of_two_margins_without_light_the_wider_is_proposed(seed, widths):
+    left, right = widths
+    values = a_frame(seed, sky=0).pixels.values.copy()
+    values[:, left : 80 - right] += np.random.default_rng(seed + 1).poisson(2000, (60, 64))
+    image = Image.of(values, header={"DATASEC": f"[{left + 1}:{80 - right},1:60]"}, name="frame.fits")
+    (note,) = notes_of(unused_overscan, image)
+    assert note.figures == (("columns", 12),)
+
+
+@quick
+@given(seeds, st.floats(5000, 40_000))
+def test_a_margin_into_which_light_falls_off_is_no_overscan(seed, sky):
+    image = a_frame(seed, sky=sky, DATASEC=DATA)
+    values = image.pixels.values.copy()
+    values[:, -COLUMNS:] += np.random.default_rng(seed + 1).poisson(np.linspace(0.3, 0.02, COLUMNS) * sky, (60, 10))
+    assert not notes_of(unused_overscan, attrs.evolve(image, data=Pixels.of(values)))
+    assert notes_of(unused_overscan, image)
+
+
+@quick
+@given(seeds, st.floats(60, 40_000), st.sampled_from([0.0, 1.0, 3.0]))
+def test_a_margin_as_bright_as_the_data_is_no_overscan(seed, sky, times):
+    """Such as a frame that a program draws around the data."""
+    image = a_frame(seed, sky=sky, DATASEC=DATA)
+    values = image.pixels.values.copy()
+    values[:, -COLUMNS:] += times * sky
+    assert bool(notes_of(unused_overscan, attrs.evolve(image, data=Pixels.of(values)))) == (times == 0)
 
 
 def test_rows_above_the_data_are_found_too():
@@ -165,6 +219,19 @@ def test_lit_columns_beside_the_data_of_several_amplifiers_are_cut_away_without_
     assert not notes_of(unused_overscan, image)
     assert subtract_overscan(image).shape[1] in (70, 71)
     assert not notes_of(unused_overscan, of_two(seed, layout, 0, kind="bias"))
+
+
+def test_amplifiers_of_which_some_have_nothing_beside_them_share_no_overscan():
+    lower, upper = ("[1:35,1:30]", "[46:80,1:30]"), ("[1:40,31:60]", "[41:80,31:60]")
+    lit = np.full(SIZE, 2000.0)
+    lit[:30, 35:45] = 0
+    values = 500 + np.random.default_rng(1).poisson(lit) + np.random.default_rng(2).normal(0, 3, SIZE)
+    image = Image.of(values.round(), name="frame.fits")
+    told = [
+        len(unused_overscan(image, [Readout.of(Amplifier(data, ""), SIZE) for data in some]))
+        for some in (lower, (*lower, *upper), upper)
+    ]
+    assert told == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +294,15 @@ def test_columns_without_light_are_said_where_a_header_tells_of_an_overscan(seed
 @given(seeds, st.sampled_from(["light", "flat", "bias"]), st.floats(0, 20_000), st.floats(0, 0.3))
 def test_lit_columns_at_an_edge_are_no_overscan(seed, kind, sky, edge):
     assert not untold_overscan(a_frame(seed, kind=kind, sky=sky, edge=edge, BIASSEC="UNKNOWN"))
+
+
+@pytest.mark.parametrize(("columns", "told"), [(1, False), (3, False), (4, True), (19, True), (20, False)])
+def test_an_overscan_that_is_looked_for_has_four_columns_and_less_than_a_quarter_of_all(columns, told):
+    rng = np.random.default_rng(1)
+    lit = np.where(np.arange(80) < columns, 0.0, 3000.0) + np.zeros(SIZE)
+    values = (500 + rng.poisson(lit) + rng.normal(0, 3, SIZE)).round()
+    assert len(untold_overscan(Image.of(values, header={"BIASSEC": "UNKNOWN"}, name="frame.fits"))) == told
+    assert not untold_overscan(Image.of(values[:, :3], header={"BIASSEC": "UNKNOWN"}, name="frame.fits"))
 
 
 def test_a_frame_whose_header_tells_of_no_overscan_is_not_looked_at():

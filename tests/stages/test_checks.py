@@ -1,5 +1,6 @@
 """What every stage asks of its image and its master, and says in words of our own."""
 
+import attrs
 import numpy as np
 import pytest
 from made_masters import a_bias, a_dark, a_flat, a_rate, full
@@ -12,7 +13,9 @@ from pipeline import (
     Pixels,
     Recipe,
     clean_cosmic_rays,
+    combine,
     divide,
+    each,
     flag_dead,
     flag_hot,
     heal,
@@ -117,6 +120,30 @@ def test_what_was_said_of_an_image_goes_with_the_master_made_of_it():
         notes = MasterBias.of(image.noted([note])).notes
     assert note in notes
     assert len(notes) == 2
+
+
+def test_what_combining_said_is_not_said_again_of_the_master():
+    single = Image.of(np.ones((3, 4)), kind="bias", name="b.fits", header={"DARKCOR": True})
+    said, again = [], []
+    with running(on_note=said.append):
+        combined = combine(FrameSet([single, single]))
+    with running(on_note=again.append):
+        assert MasterBias.of(combined).notes == combined.notes
+    assert [note.found.partition(":")[0] for note in said] == ["b.fits"]
+    assert again == []
+
+
+@pytest.mark.parametrize(
+    "made", [MasterBias.of, lambda image: MasterDark.of(attrs.evolve(image, kind="dark"), has_bias=False)]
+)
+def test_the_variance_of_a_master_is_one_for_all_that_it_corrects(made):
+    """The noise of a bias does not average out over lights from which the same one is taken."""
+    with_variance = Pixels.of(full(1), variance=full(1))
+    master = made(Image.of(with_variance, kind="bias", exposure=1))
+    take_out = subtract_bias(bias=master) if isinstance(master, MasterBias) else subtract_dark(dark=master)
+    lights = FrameSet(Image.of(with_variance, exposure=1) for _ in range(2))
+    mean = combine(each(take_out)(lights), method="mean", clip=None)
+    np.testing.assert_allclose(mean.pixels.total_variance, 1 / 2 + 1)
 
 
 def test_variance_is_lost_where_the_master_has_none_and_not_where_it_has():
