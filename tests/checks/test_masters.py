@@ -221,6 +221,16 @@ def test_a_half_at_0_is_dead_whether_the_level_was_taken_out_or_not(state):
     assert "in a half of it" in note.words
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.3, True), (0.7, False)])
+def test_a_half_of_which_most_is_flagged_is_known_to_be_dead(share, told):
+    half = np.arange(100) < 50
+    light = image_of(np.where(half, 0, 3000 * RESPONSE), bias=OUT)
+    flagged = light.pixels.flagged(half & (np.random.default_rng(9).random(SHAPE) < share), Flag.BAD)
+    assert ["no light" in note.words for note in flat_fits(attrs.evolve(light, data=flagged), FLAT.image)] == [
+        True
+    ] * told
+
+
 def test_a_few_rows_have_no_quarters():
     rows = Pixels.of(np.ones((7, 200)) * (np.arange(200) < 100))
     flat = Image.of(np.ones((7, 200)), kind="flat")
