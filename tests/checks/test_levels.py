@@ -9,6 +9,11 @@ from stacks_of_frames import SEEDS, SHAPE, Camera, checked, said
 from pipeline import FrameSet, Image, combine
 
 
+def facts(kind, frames):
+    """Give what is said of frames of a kind, in one or two words each."""
+    return [note.fact.removeprefix(f"{kind} frames: ") for note in said(kind, frames)]
+
+
 def lit(c, f):
     f[2] = f[2] + 60
 
@@ -186,6 +191,115 @@ def test_arcs_without_lines_are_said(seed):
     camera = Camera(seed)
     (note,) = said("arc", [camera.frame(), camera.frame()])
     assert "no lines in the arc" in note.words
+
+
+# ---- where each begins and ends ----
+
+
+@pytest.mark.parametrize(
+    ("level", "wander", "told"),
+    [(0, 14, False), (0, 35, True), (20_000, 30, False), (20_000, 80, True)],
+)
+@given(SEEDS)
+def test_the_level_of_a_bias_wanders_by_some_of_its_noise_or_two_thousandths(level, wander, told, seed):
+    frames = [frame + level for frame in Camera(seed).biases()]
+    frames[3] += wander
+    assert facts("bias", frames) == (["level"] if told else [])
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1.5, False), (3.0, True)])
+@given(SEEDS)
+def test_a_bias_of_twice_the_noise_and_more_was_read_otherwise(factor, told, seed):
+    camera = Camera(seed)
+    camera.hot *= 0
+    frames = [camera.frame(noise=4 * more) for more in (1, factor, 1, 1, 1)]
+    assert facts("bias", frames) == (["noise"] if told else [])
+
+
+@given(SEEDS)
+def test_rounding_gives_noise_to_a_level_between_two_numbers(seed):
+    rng = np.random.default_rng(seed)
+    assert facts("bias", [np.rint(level + rng.normal(0, 0.2, SHAPE)) for level in (1000, 1000.5, 1000, 1000.1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "noise", "told"), [(20, 20, False), (20, 60, True), (200, 60, True), (500, 60, False)]
+)
+@given(SEEDS)
+def test_what_is_no_image_has_many_times_the_noise_and_a_good_part_of_its_level(level, noise, told, seed):
+    rng = np.random.default_rng(seed)
+    frames = [np.rint(level + rng.normal(0, sigma, SHAPE)) for sigma in (4, noise, 4, 4)]
+    assert facts("flat", frames) == (["noise"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "told"),
+    [("light", 1.25, False), ("light", 1.7, True), ("arc", 1.6, False), ("arc", 3.0, True)],
+)
+@given(SEEDS)
+def test_another_exposure_changes_level_and_contrast_together(kind, factor, told, seed):
+    camera = Camera(seed)
+    camera.hot *= 0
+    frames = [camera.frame(camera.field() * more) for more in (1, factor, 1, 1)]
+    assert facts(kind, frames) == (["light"] if told else [])
+
+
+@pytest.mark.parametrize("stars", [0.5, 2.0])
+@given(SEEDS)
+def test_contrast_or_level_alone_tells_of_no_exposure_where_stars_shine(stars, seed):
+    camera = Camera(seed)
+    for changed in (camera.field(stars=stars), camera.field(sky=5000)):
+        frames = [camera.frame(field) - 1000 for field in (camera.field(), changed, camera.field(), camera.field())]
+        assert facts("light", frames) == []
+
+
+@pytest.mark.parametrize(
+    ("skies", "told"),
+    [((1000, 1400, 1000, 1010), False), ((1000, 2500, 1000, 1010), True), ((1000, 2500, 5000), False)],
+    ids=["a little", "much", "a dawn"],
+)
+@given(SEEDS)
+def test_an_empty_sky_that_is_much_brighter_in_one_light_is_said(skies, told, seed):
+    camera = Camera(seed)
+    camera.hot *= 0
+    assert facts("light", [camera.frame(sky) - 1000 for sky in skies]) == (["light"] if told else [])
+
+
+@pytest.mark.parametrize(("height", "part", "told"), [(10, 0, False), (30, 0, True), (30, 0.4, False), (30, 0.1, True)])
+@given(SEEDS)
+def test_a_light_of_which_hardly_anything_is_seen_of_what_is_bright_in_others_is_said(height, part, told, seed):
+    rng, x = np.random.default_rng(seed), np.arange(SHAPE[1])
+    bright = 4 * height * (x % 12 < 2)
+    frames = [np.rint(1000 + shown * bright + rng.normal(0, 4, SHAPE)) for shown in (1, 1, part, 1)]
+    assert facts("light", frames) == (["light"] if told else [])
+
+
+@given(SEEDS)
+def test_one_of_two_lights_may_have_a_satellite(seed):
+    camera = Camera(seed)
+    camera.hot *= 0
+    trail = 500.0 + 3000 * (np.abs(np.arange(SHAPE[0]) - 30) < 2)[:, None]
+    assert facts("light", [camera.frame(trail), camera.frame(500.0)]) == []
+
+
+@pytest.mark.parametrize(("hot", "rows", "told"), [(0.03, 0, True), (0.015, 25, False)])
+@given(SEEDS)
+def test_lines_are_told_from_hot_pixels_by_their_neighbours(hot, rows, told, seed):
+    camera = Camera(seed)
+    camera.hot = np.where(camera.rng.random(SHAPE) < hot, 900.0, 0.0)
+    camera.hot[:rows, 60:63] = 900
+    assert facts("arc", [camera.frame(), camera.frame()]) == (["no lines"] if told else [])
+
+
+@given(SEEDS)
+def test_noise_is_not_said_of_frames_of_which_more_is_said_and_is_of_others(seed):
+    camera = Camera(seed)
+    camera.hot *= 0
+    frames = [camera.frame(noise=4 * more) for more in (1, 3, 1, 1, 1)]
+    frames[1] += 200
+    assert facts("bias", frames) == ["level"]
+    frames[1], frames[3] = frames[1] - 200, frames[3] + 200
+    assert facts("bias", frames) == ["level", "noise"]
 
 
 @pytest.mark.parametrize("clip", [None, "default"])
