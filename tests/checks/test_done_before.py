@@ -64,6 +64,12 @@ def test_a_calibration_is_unexpectedly_done_by_what_nobody_does_to_it_unless_a_s
         assert all(f"{step.upper()} = T" in note.words for step in wrong)
 
 
+def test_a_step_that_found_nothing_to_do_here_did_not_do_it():
+    skipped, worked = (StepRecord("subtract_dark", does="dark", needless=needless) for needless in (True, False))
+    for step, told in ((skipped, 1), (worked, 0)):
+        assert len(unexpectedly_done([attrs.evolve(frame("dark", done=["dark"]), history=(step,))])) == told
+
+
 @given(some_steps, st.sampled_from(["adu", "electron", "adu/s", "electron/s", ""]))
 def test_a_bias_is_said_to_be_in_just_where_nothing_can_have_taken_the_level_out(done, unit):
     out = bool(done & {"bias", "overscan"}) or unit in ("adu/s", "electron/s", "")

@@ -163,6 +163,18 @@ def test_a_margin_as_bright_as_the_data_is_no_overscan(seed, sky, times):
     assert bool(notes_of(unused_overscan, attrs.evolve(image, data=Pixels.of(values)))) == (times == 0)
 
 
+@pytest.mark.parametrize(("rows", "told"), [(1, False), (12, True)])
+def test_a_single_row_tells_of_no_margin(rows, told):
+    one, two = (
+        [a_frame(seed, sky=40_000) for seed in range(20)],
+        [of_two(seed, "both between", 40_000, levels=(500, 500)) for seed in range(20)],
+    )
+    cards = {"DATASEC": f"[1:70,1:{rows}]"}, {"DATASEC1": f"[1:35,1:{rows}]", "DATASEC2": f"[46:80,1:{rows}]"}
+    for images, header in zip((one, two), cards, strict=True):
+        cut = [Image.of(image.pixels.values[:rows], header=header, name="frame.fits") for image in images]
+        assert any(notes_of(unused_overscan, image) for image in cut) == told
+
+
 def test_rows_above_the_data_are_found_too():
     image = a_frame(1, sky=2000)
     turned = attrs.evolve(Image.of(image.pixels.values.T, header={"DATASEC": "[1:60,1:70]"}, name="frame.fits"))
