@@ -68,6 +68,15 @@ def test_a_frame_of_little_noise_is_not_dead(seed):
     assert said("dark", [np.rint(1000 + rng.normal(0, sigma, SHAPE)) for sigma in (0.8, 2, 2, 2)]) == ()
 
 
+@pytest.mark.parametrize(("part", "told"), [(0.01, False), (0.1, True)])
+@given(SEEDS)
+def test_the_light_of_columns_is_smeared_from_some_hundredths_on(part, told, seed):
+    camera = Camera(seed)
+    frames = camera.lights()
+    frames[2] = camera.frame(camera.field() + part * camera.field().mean(axis=0))
+    assert [note.fact for note in said("light", frames)] == (["light frames: smeared"] if told else [])
+
+
 @given(SEEDS)
 def test_a_saturated_part_is_not_dead(seed):
     camera = Camera(seed)
