@@ -61,7 +61,8 @@ def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
             mend="swap the bytes of each number (numpy's byteswap), or read the frame from the camera's file again",
             fact=f"bytes swapped {frame.kind}",
         )
-    calibrated = frame.state.bias or frame.state.flat or frame.state.per_second
+    state = frame.state
+    calibrated = (state.bias and not state.bias.was_said) or state.flat or state.per_second
     here = any(step.does in ("bias", "dark", "flat") and step.worked for step in frame.history)
     if calibrated and not here and rounded_too_coarsely(values):
         yield Note(

@@ -34,10 +34,10 @@ def _partly_dead(frames: Compared) -> Iterator[Note]:
     """Find a frame of which a part holds one value, where others hold an image."""
     if not frames.rows.size:
         return
-    top = np.fmax.reduce(frames.rows, axis=(1, 2), keepdims=True)  # saturated
-    first, second = frames.rows[:, :, :-1], frames.rows[:, :, 1:]
-    share = ((first == second) & (second < top)).mean(axis=(1, 2))
-    odd = share > CONSTANT + 2 * median_of_rest(share)
+    top = np.fmax.reduce(frames.rows, axis=(1, 2), keepdims=True)  # saturated, or all that a quiet camera counts
+    same, below = frames.rows[:, :, :-1] == frames.rows[:, :, 1:], frames.rows[:, :, 1:] < top
+    share, with_top = (alike.mean(axis=(1, 2)) for alike in (same & below, same))
+    odd = (share > CONSTANT + 2 * median_of_rest(share)) & (with_top > CONSTANT + 2 * median_of_rest(with_top))
     if 0 < np.count_nonzero(odd) <= odd.size / 2:
         part = 100 * float(share.max())
         yield frames.note(
@@ -80,7 +80,7 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
         bit, how = next(bit for bit in found if bit is not None)
         yield frames.note(
             odd,
-            f"a bit of the converter is stuck: {bit} is {how} set in values",
+            f"a bit of the converter is stuck: that of {bit} is {how} set",
             f"bit {bit}",
             "leave these frames out: what that changed cannot be told",
             bit=bit,
@@ -118,7 +118,7 @@ def _bit_that_parts(values: Array, span: float) -> tuple[int, str] | None:
         begins = np.flatnonzero(~empty & np.roll(empty, 1))
         parted = full.sum() > 12 and empty.sum() > 12 and begins.size == 1
         if parted and _in_stretches(above + (2 << power) - (int(begins[0]) << (power - 4)), 2 << power):
-            return 1 << power, "always or never"
+            return 1 << power, "either always or never"
     return None
 
 

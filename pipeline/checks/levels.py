@@ -249,8 +249,8 @@ def _lit_otherwise(frames: Compared) -> Iterator[Note]:
         odd = dark if dark.any() else odd
     if 0 < np.count_nonzero(odd) <= max(2, odd.size // 2):
         worst = int(np.argmax(np.where(odd, np.abs(np.log(ratio)), -1)))
-        sizes = f"at {ratio[worst]:.3g} of the others' level"
-        sizes += f", with {contrast[worst]:.2g} of their contrast" if math.isfinite(contrast[worst]) else ""
+        sizes = f"at {ratio[worst]:.3g} times the others' level"
+        sizes += f", with {contrast[worst]:.2g} times their contrast" if math.isfinite(contrast[worst]) else ""
         yield frames.note(
             odd,
             f"{frames.kind} unlike the others, {sizes}: another exposure or gain than it says, clouds, or no light",

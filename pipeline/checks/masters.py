@@ -16,13 +16,14 @@ import numpy as np
 
 from pipeline.checks.done_before import BIAS_OR_NONE
 from pipeline.headers.keyword_tables import PIER_SIDE
-from pipeline.records.arrays import FloatArray
+from pipeline.records.arrays import BoolArray, FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Pixels
 from pipeline.statistics.imprint import (
     FEWEST_COLUMNS,
     FEWEST_PIXELS,
+    LIT,
     Imprint,
     Relief,
     imprint_of_columns,
@@ -36,11 +37,17 @@ LOOKED_AT = 16_000
 """So many pixels are looked at, in whole rows."""
 
 BLOCKS = 4
+"""Rows are read in so many blocks, from bottom to top: amplifiers, slits and orders differ along a frame."""
+
 BELOW = 5.0
 """σ of a single frame by which an image lies below its calibration."""
 
 MOSTLY = 0.9
+<<<<<<< HEAD
 NOT_READ = 0.02
+=======
+ONE_VALUE = 0.1
+>>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
 """Where more of an image than this holds one value that no pixel of its calibration is as low as, it saw nothing."""
 
 APART = 50.0
@@ -55,8 +62,8 @@ PEDESTAL = 0.2
 MOSTLY_OBEYING = 0.5
 """The part of a dark's hot pixels that stand once in an image which holds its dark; of others hardly any do."""
 
-DEAD, LIT = 0.02, 5.0
-"""A part without light has less than such a part of what others have; a part with light has so many times the noise."""
+UNLIT = 0.02
+"""A part without light has less than such a part of what others have."""
 
 GONE = 0.3
 """Structure that stands in an image less often than this is not there."""
@@ -122,7 +129,7 @@ def flat_fits(image: Image, flat: Image) -> tuple[Note, ...]:
     return () if rows is None else (*_dead_quarters(rows), *_response(rows))
 
 
-_known: dict[int, tuple[Relief, float | None]] = {}
+_known: dict[int, tuple[Relief, FloatArray | None]] = {}
 """The rows of masters that were looked at, by the identity of their pixels, and forgotten with them."""
 
 
@@ -134,13 +141,22 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     key = id(master.data)
     if key not in _known:
         blocks = _looked_at(master)
-        _known[key] = _relief(blocks), _typical_variance(blocks)
+        _known[key] = _relief(blocks), _variance(blocks)
         weakref.finalize(master.data, _known.pop, key, None)
-    taken, noise = _known[key]
+    taken, variance = _known[key]
     seen = _relief(_looked_at(image))
-    if noise is None:
+    if variance is None:
         noise = _noise_found(master)
+<<<<<<< HEAD
     return Beside(image, master, seen, taken.scaled(times), noise, times)
+=======
+    else:
+        asked = np.isfinite(variance)
+        if master.kind == "flat":  # of which the image tells where it is lit
+            asked &= _lit(seen)[:: len(seen.values) // len(variance)]
+        noise = median(variance[asked]) if asked.any() else None
+    return Beside(image, master, seen, taken.scaled(times), None if noise is None else noise * times**2, times)
+>>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
 
 
 def _looked_at(image: Image) -> list[Pixels]:
@@ -157,11 +173,16 @@ def _relief(blocks: list[Pixels]) -> Relief:
     return Relief.of(values)
 
 
-def _typical_variance(blocks: list[Pixels]) -> float | None:
-    """Give the variance of a pixel, as the first row of each block has it; None of pixels that carry none."""
+def _variance(blocks: list[Pixels]) -> FloatArray | None:
+    """Give the variance in the first row of each block; None of pixels that carry none."""
     first = [variance for block in blocks if (variance := block.rows(0, 1).total_variance) is not None]
-    known = np.concatenate(first) if first else np.empty(0)
-    return median(known[np.isfinite(known)]) if first else None
+    return np.concatenate(first) if first else None
+
+
+def _lit(seen: Relief) -> BoolArray:
+    """Tell which pixels show light above their noise."""
+    lit: BoolArray = seen.values > LIT * spread(seen.structure[np.isfinite(seen.structure)])
+    return lit
 
 
 def _noise_found(master: Image) -> float | None:
@@ -187,8 +208,8 @@ def _levels(rows: Beside) -> Iterator[Note]:
     in_use = highest / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit
     if 0 < lowest < highest and in_use <= 1 < level / APART and highest - lowest < out:
         yield rows.note(
-            f"its {kind} {rows.master.short_name} holds values from 0 to 1 ({out:.3g} on average), where its own level "
-            f"is {level:.4g} {unit}: another unit or scale",
+            f"its {kind} {rows.master.short_name} holds values from 0 to 1 (a median of {out:.3g}), where its own "
+            f"level is {level:.4g} {unit}: another unit or scale",
             "scale",
             f"multiply the {kind} frames by what they were divided by, such as 65535",
             level=level,
@@ -209,7 +230,11 @@ def _levels(rows: Beside) -> Iterator[Note]:
             level=level,
             taken_out=out,
         )
+<<<<<<< HEAD
     elif (share := float(np.mean(seen == seen.min()))) > NOT_READ and seen.min() < lowest - BELOW * _noise_left(rows):
+=======
+    elif (share := float(np.mean(seen == seen.min()))) > ONE_VALUE and seen.min() < lowest - BELOW * _noise_left(rows):
+>>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
         yield rows.note(
             f"{100 * share:.0f} % of it holds {seen.min():.4g} {unit} and nothing else, far below all of the {kind} "
             f"{rows.master.short_name}: a part that is dead, or was not read out",
@@ -245,6 +270,7 @@ def _pattern(rows: Beside) -> Iterator[Note]:
             "so that a pattern is left in the result",
             "pattern",
             "take bias frames of the same night, mode and section",
+            off=abs(found.times - 1),
             times=found.times,
         )
 
@@ -257,10 +283,10 @@ def _hot_pixels(rows: Beside) -> Iterator[Note]:
     misfit = _misfit(found)
     if misfit is None:
         return
-    times = misfit.times
+    times, much = misfit.times, misfit.times < 1
     dark = rows.master.short_name
-    if times < 1:
-        words = f"too much dark: the hot pixels of {dark} stand in it {times:.2g} times instead of once: holes"
+    if much:
+        words = f"too much dark: the hot pixels of {dark} stand in it {times:.2g} times: dark holes are left"
         mend = (
             "are the darks warmer or of another exposure than their headers say, are cosmic rays left in them, or was "
             "the dark taken out before?"
@@ -268,7 +294,7 @@ def _hot_pixels(rows: Beside) -> Iterator[Note]:
     else:
         words = f"too little dark: the hot pixels of {dark} stand in it {times:.2g} times: they are left over"
         mend = "are the darks colder, or of another exposure than their headers say?"
-    yield rows.note(words, "hot pixels", mend, times=times)
+    yield rows.note(words, f"too {'much' if much else 'little'} dark", mend, off=abs(times - 1), times=times)
 
 
 def _response(rows: Beside) -> Iterator[Note]:
@@ -280,13 +306,13 @@ def _response(rows: Beside) -> Iterator[Note]:
     if misfit is None:
         return
     times, state, at_command = misfit.times, rows.image.state, ""
-    level, unit = median(rows.seen.values[np.isfinite(rows.seen.values)]), state.unit
+    level, unit = median(rows.seen.values[_lit(rows.seen)]), state.unit
     shown = f"the structure of the flat {rows.master.short_name} stands in it {times:.2g} times instead of once"
-    fact, figures = "structure", {"times": times, "level": level}
+    fact, figures = "too much taken out", {"off": abs(times - 1), "times": times, "level": level}
     if times > 1:
         words = f"{shown}: more was taken out of it than was in it, or the flat keeps a pedestal"
         mend = "was its bias or dark taken out already, before it was listed?"
-    elif state.bias and str(state.bias).endswith("as was said"):
+    elif state.bias and state.bias.was_said:
         return  # what is left of the level was accepted
     elif not (state.overscan or (state.bias and state.bias.sure)):
         pedestal = min(1 - times, 1.0) * level
@@ -298,12 +324,13 @@ def _response(rows: Beside) -> Iterator[Note]:
         mend = f"{BIAS_OR_NONE}: declare(state='without bias')"
         at_command = f"{BIAS_OR_NONE}: --without-bias {rows.image.kind}"
     elif times < GONE:
+        fact = "flat already"
         words = (
             f"{shown}: it is flat-fielded already, or the flat does not fit it (another filter or set-up, moved dust)"
         )
         mend = "leave the flat out, or take one of the same night and set-up"
     else:
-        left = f"{(1 - times) * level:.4g} {unit}"
+        fact, left = "pedestal left", f"{(1 - times) * level:.4g} {unit}"
         words = f"{shown}: a pedestal of about {left} is left in it, or the flat does not fit it"
         mend = "are its bias and dark of the same mode, and the flat of the same set-up?"
     yield rows.note(words + _pier_sides(rows), fact, mend, at_command, **figures)
@@ -330,13 +357,18 @@ def _dead_quarters(rows: Beside) -> Iterator[Note]:
     levels = np.sort(cells, axis=1)[np.arange(64), count // 2].reshape(2, 4, 2, 4).swapaxes(1, 2).reshape(4, 16)
     sigma = spread(rows.seen.structure[np.isfinite(rows.seen.structure)])
     lit = (levels > LIT * sigma).all(axis=1)
+<<<<<<< HEAD
     nothing = DEAD * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
     dead = (np.abs(levels) < nothing).all(axis=1)
+=======
+    nothing = UNLIT * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
+    dead = (np.abs(levels) < nothing).all(axis=1) & ~lit
+>>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
     if dead.any() and lit.any() and (dead | lit).all():
         part = {1: "a quarter", 2: "a half", 3: "three quarters"}[int(dead.sum())]
         yield rows.note(
             f"there is no light in {part} of it, where its flat {rows.master.short_name} has some: an amplifier is "
-            "dead, or a part of the frame is missing",
+            "dead, a part of the frame is missing, or something stood in the beam",
             "dead part",
             "leave such frames out, or flag what is dead: flag_bad",
             "leave such frames out, or flag what is dead: --mask",

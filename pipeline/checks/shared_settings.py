@@ -29,7 +29,7 @@ WARMER = 1.0
 ANGLE = 1e-3
 """Fraction by which the angle of a grating or its central wavelength may differ, as PypeIt and Gemini allow."""
 
-HEADERS = 2**9
+HEADERS = 2**7
 """So many headers of which it is remembered what they say: those of a night."""
 
 _SAYS_NOTHING = {"UNKNOWN", "NOTPRESENT", "UNDEF", "NOT SET", "NAN"}

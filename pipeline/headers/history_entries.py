@@ -1,8 +1,8 @@
 """Entries of HISTORY that take as many cards as they need, and can be read back whole.
 
 FITS knows no way for HISTORY to go on in the next card.  Here an entry goes on behind a card that is full to its last
-column, and in one that begins with a blank; so that both can be told, no card ends with a blank, and an entry that
-would end in a last column gets a full stop, in a card of its own.
+column, and in one that begins with the blank which would have been in that column; an entry that ends in one of the
+last two columns gets a full stop, in a card of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def lines_of(entry: str) -> list[str]:
     while left:
         lines.append(left[:LINE].rstrip())
         left = left[len(lines[-1]) :]
-    return [*lines, "."] if lines and len(lines[-1]) == LINE else lines
+    return [*lines, "."] if lines and len(lines[-1]) >= LINE - 1 else lines
 
 
 def entries_in(cards: Cards, starts: tuple[str, ...]) -> list[str]:
@@ -69,7 +69,7 @@ def _apart(cards: Cards, starts: tuple[str, ...]) -> tuple[list[list[str]], list
     before = ""
     for image in cards.images:
         line = image[len("HISTORY ") :].rstrip() if image.startswith("HISTORY ") else None
-        if line is not None and before and (len(before) == LINE or line.startswith(" ")):
+        if line is not None and (len(before) == LINE or (len(before) == LINE - 1 and line.startswith((" ", ".")))):
             if line != ".":  # that of lines_of
                 entries[-1].append(line)
         elif line is not None and line.startswith(starts):

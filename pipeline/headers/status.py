@@ -28,6 +28,11 @@ class Done:
     def __str__(self) -> str:
         return self.by
 
+    @property
+    def was_said(self) -> bool:
+        """Whether it is the user who says so, here or when a product was made."""
+        return self.by.endswith("as was said")
+
 
 @attrs.frozen
 class State:

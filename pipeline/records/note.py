@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -134,8 +135,9 @@ class Note:
 def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
     """Put notes of one fact together, and those in the same words: one of them speaks for the frames of all.
 
-    It is the one with the largest figures, so that a wrong of several sizes is said at its worst, whatever the order.
-    One that was read back from a header knows its words alone: another, that knows what to do, goes before it.
+    It is the one with the largest figures, of which the first is to be how large the wrong is: so it is said at its
+    worst, whatever the order.  One that was read back from a header knows its words alone: another, that knows what to
+    do, goes before it.
 
     >>> first, second = Note("is dark", frames=("a.fits",)), Note("is dark", frames=("b.fits",))
     >>> [str(note) for note in merged([first, second, first])]
@@ -158,7 +160,8 @@ def _in_one(notes: list[Note]) -> Note:
 
 
 def _weight(note: Note) -> tuple[bool, list[float]]:
-    return bool(note.fact or note.mend or note.figures), [size for _, size in note.figures]
+    sizes = [-math.inf if math.isnan(size) else size for _, size in note.figures]
+    return bool(note.fact or note.mend or note.figures), sizes
 
 
 def counted(notes: Iterable[Note]) -> str:

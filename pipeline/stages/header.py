@@ -105,12 +105,12 @@ class ReducedImage:
     def recorded(self, step: StepRecord) -> ReducedImage:
         """Give the same image with one more step in its history, and what it said in the header."""
         after = attrs.evolve(self, history=(*self.history, step))
-        return attrs.evolve(after, header=_with_notes(self.header, after.notes)) if step.said else after
+        return attrs.evolve(after, header=_with_notes(self.header, after.notes, self.notes)) if step.said else after
 
     def noted(self, notes: Iterable[Note]) -> ReducedImage:
         """Give the same image with notes that were said of it outside of any step, in the header too."""
         after = attrs.evolve(self, said=(*self.said, *notes))
-        return attrs.evolve(after, header=_with_notes(self.header, after.notes))
+        return attrs.evolve(after, header=_with_notes(self.header, after.notes, self.notes))
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -240,10 +240,14 @@ def _check_result(image: Image) -> None:
         advise(f"no pixel of the {image.kind} is good: all are NaN or flagged", of=image)
 
 
-def _with_notes(cards: Cards, notes: tuple[Note, ...]) -> Cards:
-    """Let HISTORY have one entry for each note, those that it has from before among them, and count them."""
-    there = entries_in(cards, ENTRIES)
-    entries = [note.entry for note in merged(map(Note.read, [*there, *(plain(note.entry) for note in notes)]))]
+def _with_notes(cards: Cards, notes: tuple[Note, ...], before: tuple[Note, ...] = ()) -> Cards:
+    """Let HISTORY have one entry for each note, those that it has from before among them, and count them.
+
+    :param before: notes that were entered already, and may have become others: a wrong has got worse.
+    """
+    there, old = entries_in(cards, ENTRIES), {plain(note.entry) for note in before}
+    kept = [entry for entry in there if entry not in old]
+    entries = [note.entry for note in merged(map(Note.read, [*kept, *(plain(note.entry) for note in notes)]))]
     if entries != there:
         cards = with_entries(without_entries(cards, ENTRIES), entries)
     count = fits.Card("NNOTES", len(entries), "number of notes in HISTORY: what was assumed")

@@ -31,7 +31,7 @@ CALM = 3.0
 """Pixels whose neighbours differ by more times what is common lie at a star or a line, and say nothing."""
 
 LIT = 5.0
-"""σ above 0 from which a pixel shows enough light to tell a response by."""
+"""σ above 0 from which a pixel, or a part of an image, shows enough light to tell a response by."""
 
 MARGINAL = 0.2
 """Where more of the lit pixels lie within 1 σ of that bound, noise chooses them: their neighbours' responses, which
