@@ -43,11 +43,7 @@ BELOW = 5.0
 """σ of a single frame by which an image lies below its calibration."""
 
 MOSTLY = 0.9
-<<<<<<< HEAD
-NOT_READ = 0.02
-=======
-ONE_VALUE = 0.1
->>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
+NOT_READ = 0.1
 """Where more of an image than this holds one value that no pixel of its calibration is as low as, it saw nothing."""
 
 APART = 50.0
@@ -147,16 +143,12 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     seen = _relief(_looked_at(image))
     if variance is None:
         noise = _noise_found(master)
-<<<<<<< HEAD
-    return Beside(image, master, seen, taken.scaled(times), noise, times)
-=======
     else:
         asked = np.isfinite(variance)
         if master.kind == "flat":  # of which the image tells where it is lit
             asked &= _lit(seen)[:: len(seen.values) // len(variance)]
         noise = median(variance[asked]) if asked.any() else None
-    return Beside(image, master, seen, taken.scaled(times), None if noise is None else noise * times**2, times)
->>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
+    return Beside(image, master, seen, taken.scaled(times), noise, times)
 
 
 def _looked_at(image: Image) -> list[Pixels]:
@@ -230,11 +222,7 @@ def _levels(rows: Beside) -> Iterator[Note]:
             level=level,
             taken_out=out,
         )
-<<<<<<< HEAD
     elif (share := float(np.mean(seen == seen.min()))) > NOT_READ and seen.min() < lowest - BELOW * _noise_left(rows):
-=======
-    elif (share := float(np.mean(seen == seen.min()))) > ONE_VALUE and seen.min() < lowest - BELOW * _noise_left(rows):
->>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
         yield rows.note(
             f"{100 * share:.0f} % of it holds {seen.min():.4g} {unit} and nothing else, far below all of the {kind} "
             f"{rows.master.short_name}: a part that is dead, or was not read out",
@@ -357,13 +345,8 @@ def _dead_quarters(rows: Beside) -> Iterator[Note]:
     levels = np.sort(cells, axis=1)[np.arange(64), count // 2].reshape(2, 4, 2, 4).swapaxes(1, 2).reshape(4, 16)
     sigma = spread(rows.seen.structure[np.isfinite(rows.seen.structure)])
     lit = (levels > LIT * sigma).all(axis=1)
-<<<<<<< HEAD
-    nothing = DEAD * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
-    dead = (np.abs(levels) < nothing).all(axis=1)
-=======
     nothing = UNLIT * (levels[lit].min() if lit.any() else 0.0) + 4 * sigma / math.sqrt(cells.shape[1])
-    dead = (np.abs(levels) < nothing).all(axis=1) & ~lit
->>>>>>> bd07a16 (Mend what a reading found: two bounds of one name, noise of unlit pixels, opposite faults in one note, quiet cameras called dead)
+    dead = (np.abs(levels) < nothing).all(axis=1)
     if dead.any() and lit.any() and (dead | lit).all():
         part = {1: "a quarter", 2: "a half", 3: "three quarters"}[int(dead.sum())]
         yield rows.note(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick, seeds
 
-from pipeline import FrameSet, Image, combine
+from pipeline import FrameSet, Image, combine, declare
 from pipeline.checks.damaged_numbers import (
     bytes_swapped,
     number_notes,
@@ -39,6 +39,13 @@ def test_values_below_zero_that_wrapped_are_told(seed, level, sigma):
     assert wrapped_below_zero(values % 65536)
     assert not wrapped_below_zero(values)
     assert not wrapped_below_zero(np.maximum(values, 0))
+
+
+def test_counts_of_single_photons_that_hold_no_bias_as_was_said_are_raw():
+    values = np.random.default_rng(1).poisson(0.05, SHAPE).astype(np.float32)
+    light, finished = (declare(Image.of(values), state=state) for state in ("without bias", "finished"))
+    assert number_notes([light], [values.ravel()]) == ()
+    assert ["rounded" in note.words for note in number_notes([finished], [values.ravel()])] == [True]
 
 
 @quick

@@ -39,6 +39,13 @@ def test_damage_is_said(spoil, fact, which, seed):
     checked("light", spoil, fact, which, seed)
 
 
+@given(SEEDS, st.sampled_from([3e-5, 1e-4, 3e-4]))
+def test_frames_of_hardly_any_other_number_than_one_are_not_dead(seed, others):
+    """In some no pixel, in some a few hold more: a quiet camera."""
+    frames = 3.0 + (np.random.default_rng(seed).random((5, 60, 120)) < others)
+    assert said("bias", list(frames)) == ()
+
+
 @given(SEEDS, st.sampled_from([16, 32, 64]), st.booleans(), st.floats(-3000, 3000), st.floats(0, 1))
 def test_a_stuck_bit_is_said_whatever_level_was_taken_out_since(seed, bit, always, level, drift):
     counted = [frame.astype(int) for frame in Camera(seed).lights()]

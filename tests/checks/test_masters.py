@@ -30,6 +30,7 @@ from pipeline import (
 from pipeline.checks.masters import bias_fits, dark_fits, dark_left_in, flat_fits
 from pipeline.errors import AssumptionWarning
 from pipeline.headers.status import Done
+from pipeline.records.note import merged
 
 SHAPE = (60, 100)
 RNG = np.random.default_rng(3)
@@ -274,6 +275,30 @@ def test_steps_say_it_of_frames_in_memory_and_on_disk_alike(step, values, tmp_pa
     assert not there[0].in_memory
 
 
+@pytest.mark.parametrize("level", [1500, 4000, 20_000])
+def test_a_flat_that_is_lit_in_part_fits_a_light_that_is_lit_there(level):
+    """What the flat's noise is where no light falls tells nothing of its noise where some does."""
+    lit = (np.arange(60) > 36)[:, None] + 0.001
+    flats = [image_of(np.random.default_rng(seed).poisson(level * lit * RESPONSE), "flat", 5.0, seed, bias=OUT, dark=OUT)
+             for seed in range(5)]  # fmt: skip
+    flats = [
+        attrs.evolve(flat, data=Pixels.of(flat.pixels.values, variance=16 + level * lit * RESPONSE)) for flat in flats
+    ]
+    flat = normalise_flat(combine(FrameSet(flats)))
+    light = image_of(np.random.default_rng(9).poisson(300 * lit * RESPONSE), bias=OUT, seed=8)
+    assert flat_fits(light, flat.image) == ()
+
+
+def test_opposite_faults_are_no_one_fact():
+    lights = [attrs.evolve(image_of(3000 + times * HOT), sources=(f"{times}.fits",)) for times in (0.2, 0.6, 3.0)]
+    notes = merged(note for light in lights for note in dark_fits(light, DARK.image, 1.0))
+    assert [(note.words[:8], note.frames) for note in notes] == [
+        ("too much", ("0.2.fits", "0.6.fits")),
+        ("too litt", ("3.0.fits",)),
+    ]
+    assert dict(notes[0].figures)["times"] == pytest.approx(0.2, abs=0.05)  # the worst
+
+
 def test_small_and_constant_images_say_nothing():
     few, level = Image.of(np.arange(12.0).reshape(3, 4)), Image.of(np.full(SHAPE, 5.0))
     for check in (bias_fits, flat_fits):
@@ -297,8 +322,8 @@ def test_a_part_that_is_dead_is_told_below_its_bias(tmp_path, part):
     assert words(bias_fits(there, BIAS.image)) == [note.words]
 
 
-@pytest.mark.parametrize(("rows", "told"), [(1, False), (2, True)])
-def test_a_dead_row_is_a_defect_and_several_are_a_part(rows, told):
+@pytest.mark.parametrize(("rows", "told"), [(1, False), (5, False), (8, True)])
+def test_some_dead_rows_are_a_defect_and_many_are_a_part(rows, told):
     assert len(bias_fits(half_dead(part=rows / SHAPE[0]), BIAS.image)) == told
 
 

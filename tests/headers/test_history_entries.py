@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.headers.cards import Cards
 from pipeline.headers.fits_standard import printable
-from pipeline.headers.history_entries import LINE, entries_in, lines_of
+from pipeline.headers.history_entries import LINE, entries_in, lines_of, without_entries
 
 WORDS = st.text(max_size=90) | st.lists(st.integers(1, 200), max_size=12).map(
     lambda sizes: " ".join("x" * size for size in sizes)
@@ -41,6 +41,14 @@ def test_an_entry_that_fills_its_card_swallows_no_other(length):
     lines = lines_of("NOTE ".ljust(length, "x"))
     found = entries_in(written_and_read([*lines, "subtract_bias()", *lines]), ("NOTE",))
     assert found == ["NOTE ".ljust(length, "x")] * 2
+
+
+@pytest.mark.parametrize("length", [20, LINE - 2, LINE - 1, LINE])
+def test_an_indented_card_of_another_program_is_no_part_of_an_entry(length):
+    entry = "NOTE ".ljust(length, "x")
+    cards = written_and_read([*lines_of(entry), "  indented by another program"])
+    assert entries_in(cards, ("NOTE",)) == [entry]
+    assert "indented by another program" in without_entries(cards, ("NOTE",)).text
 
 
 def test_no_card_of_an_entry_ends_in_a_blank():

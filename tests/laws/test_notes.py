@@ -96,6 +96,13 @@ def test_each_note_of_a_product_has_one_entry_also_where_it_is_of_a_fact_that_wa
     assert [note.entry for note in product.notes] == entries
 
 
+def test_a_fact_that_is_said_again_and_is_worse_has_one_entry():
+    mild, bad = (Note(f"is {size} off", frames=("a.fits",), figures=(("off", size),), fact="off") for size in (1, 2))
+    product = product_with([mild]).noted([bad])
+    assert entries_in(product.header, ENTRIES) == [note.entry for note in product.notes] == [bad.entry]
+    assert product.header.get("NNOTES") == 1
+
+
 @given(notes=PLAIN_NOTES, again=st.integers(0, 4))
 def test_what_is_said_again_of_a_product_that_was_taken_up_is_one_note_with_what_stands_there(notes, again):
     product = product_with(notes)
