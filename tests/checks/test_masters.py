@@ -279,11 +279,10 @@ def test_steps_say_it_of_frames_in_memory_and_on_disk_alike(step, values, tmp_pa
 def test_a_flat_that_is_lit_in_part_fits_a_light_that_is_lit_there(level):
     """What the flat's noise is where no light falls tells nothing of its noise where some does."""
     lit = (np.arange(60) > 36)[:, None] + 0.001
-    flats = [image_of(np.random.default_rng(seed).poisson(level * lit * RESPONSE), "flat", 5.0, seed, bias=OUT, dark=OUT)
-             for seed in range(5)]  # fmt: skip
-    flats = [
-        attrs.evolve(flat, data=Pixels.of(flat.pixels.values, variance=16 + level * lit * RESPONSE)) for flat in flats
-    ]
+    lamp = level * lit * RESPONSE
+    seeds = map(np.random.default_rng, range(5))
+    flats = (image_of(rng.poisson(lamp), "flat", 5.0, rng, bias=OUT, dark=OUT) for rng in seeds)
+    flats = (attrs.evolve(flat, data=Pixels.of(flat.pixels.values, variance=16 + lamp)) for flat in flats)
     flat = normalise_flat(combine(FrameSet(flats)))
     light = image_of(np.random.default_rng(9).poisson(300 * lit * RESPONSE), bias=OUT, seed=8)
     assert flat_fits(light, flat.image) == ()

@@ -105,9 +105,7 @@ def said_of_levels(image):
 def test_flats_of_a_few_counts_that_are_alike_are_not_unlike():
     """Their medians are whole numbers, some 1 and some 2."""
     rng = np.random.default_rng(5)
-    flats = [
-        Image.of(rng.poisson(1.7, (40, 50)).astype(float), kind="flat", exposure=1, name=f"{at}") for at in range(20)
-    ]
+    flats = [Image.of(rng.poisson(1.7, (40, 50)).astype(float), kind="flat", exposure=1) for _ in range(20)]
     assert len({float(np.median(flat.pixels.values)) for flat in flats}) == 2
     assert said_of_levels(combine(FrameSet(flats))) == []
 
