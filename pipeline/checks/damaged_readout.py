@@ -204,7 +204,7 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     part = more @ light / squares
     scatter = middle_of_ordered(np.sort(np.abs(more - part[:, None] * light), axis=1))
     like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
-    like &= stars @ light > -0.5 * squares  # else without stars
+    like &= np.abs(stars @ light) < 0.5 * squares  # else without stars, or with brighter ones
     odd = like & (part > SMEARED) & (part > SMEARED_SIGMA * MAD_TO_SIGMA * scatter / math.sqrt(squares))
     if 0 < np.count_nonzero(odd) < odd.size / 2:
         most = float(part[odd].max())

@@ -21,12 +21,12 @@ from pipeline.statistics.frame_levels import FEW_PIXELS
 from pipeline.statistics.medians import middles
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD, median
 
-LOOKED_AT = {"bias": 2**10, "dark": 2**10, "flat": 2**10}
+LOOKED_AT = {"bias": 2**11, "dark": 2**11, "flat": 2**10}
 LOOKED_AT_OF_STARS = 2**13
 """So many pixels of the sample are enough; stars and lines take more to be met with."""
 
-ENOUGH_FOR_NOISE = 2**9
-"""Of these so many tell the noise of a frame to 3 %."""
+ENOUGH_FOR_NOISE = 2**11
+"""Of these so many tell the noise of a frame to 2 %."""
 
 
 @attrs.frozen(eq=False, repr=False)
