@@ -181,6 +181,9 @@ def _alone(level: Array) -> tuple[Array, Array, Array]:
 SMEARED, SMEARED_SIGMA = 0.02, 6.0
 """The part of a column's light that lies on all of it, and how sure that has to be."""
 
+OWN_SIGMA = 4.0
+"""The same by its own scatter, which is larger: of a column's light some rows alone are seen."""
+
 LIT_COLUMN = 10.0
 """Columns are looked at whose light differs from the next one's by so many times the noise of its mean."""
 
@@ -205,7 +208,8 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     scatter = middle_of_ordered(np.sort(np.abs(more - part[:, None] * light), axis=1))
     like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
     like &= np.abs(stars @ light) < 0.5 * squares  # else without stars, or with brighter ones
-    odd = like & (part > SMEARED) & (part > SMEARED_SIGMA * MAD_TO_SIGMA * scatter / math.sqrt(squares))
+    error = MAD_TO_SIGMA * scatter / math.sqrt(squares)
+    odd = like & (part > SMEARED) & (part > OWN_SIGMA * error) & (part > SMEARED_SIGMA * median_of_rest(error))
     if 0 < np.count_nonzero(odd) < odd.size / 2:
         most = float(part[odd].max())
         yield frames.note(

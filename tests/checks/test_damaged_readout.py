@@ -46,6 +46,22 @@ def test_frames_of_hardly_any_other_number_than_one_are_not_dead(seed, others):
     assert said("bias", list(frames)) == ()
 
 
+def test_a_tenth_of_the_columns_light_is_smear_that_most_fields_tell():
+    """Of a column's light some rows alone are seen, so that what lies on all of it fits that only roughly."""
+    told = []
+    for seed in range(10):
+        rng, (y, x) = np.random.default_rng(seed), np.mgrid[:200, :120]
+        field = np.full((200, 120), 400.0)
+        for flux in np.geomspace(5e3, 1e5, 100):
+            field += flux / 18 * np.exp(-((y - rng.uniform(0, 200)) ** 2 + (x - rng.uniform(0, 120)) ** 2) / 5.8)
+        smear = np.array([0, 0, 0.1, 0, 0])[:, None, None] * field.mean(axis=0)
+        clean = np.rint(rng.poisson(np.stack([field] * 5)) + rng.normal(0, 5, (5, *field.shape)))
+        assert said("light", list(clean[:, ::4])) == ()
+        told += [(note.fact, note.frames) for note in said("light", list((clean + np.rint(smear))[:, ::4]))]
+    assert set(told) == {("light frames: smeared", ("2",))}
+    assert len(told) >= 7
+
+
 @given(SEEDS, st.sampled_from([16, 32, 64]), st.booleans(), st.floats(-3000, 3000), st.floats(0, 1))
 def test_a_stuck_bit_is_said_whatever_level_was_taken_out_since(seed, bit, always, level, drift):
     counted = [frame.astype(int) for frame in Camera(seed).lights()]
