@@ -181,7 +181,7 @@ def _alone(level: Array) -> tuple[Array, Array, Array]:
 SMEARED, SMEARED_SIGMA = 0.02, 6.0
 """The part of a column's light that lies on all of it, and how sure that has to be."""
 
-OWN_SIGMA = 4.0
+OWN_SIGMA = 3.5
 """The same by its own scatter, which is larger: of a column's light some rows alone are seen."""
 
 LIT_COLUMN = 10.0
