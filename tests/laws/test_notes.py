@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_nights import write_nights
 
@@ -49,6 +49,8 @@ def plain(note):
 
 @given(notes=NOTES)
 def test_a_written_product_holds_each_note_counts_them_and_gives_them_back(notes):
+    words = {note.words for note in notes}
+    assume(len({"".join(printable(some).split()) for some in words}) == len(words))  # in ASCII too
     product = product_with(notes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "product.fits")

@@ -60,7 +60,7 @@ def test_a_pattern_of_columns_below_the_noise_of_a_pixel_is_found(times, period,
     pattern = 6.0 * (np.arange(200) % period < 2) + 0 * SMOOTH
     hot = np.where(np.random.default_rng(seed).random(SHAPE) < 0.01, 9.0, 0.0)
     found = imprint_of_columns(SMOOTH + made(seed) + times * pattern + 10 * hot, pattern + hot + made(seed + 100, 1.0))
-    assert found.times == pytest.approx(times, abs=0.02 + 6 * found.error)
+    assert found.times == pytest.approx(times, abs=0.05 + 8 * found.error)  # 16 parts tell the error
     assert found.off_by(0.35) == (times != 1)
 
 

@@ -78,6 +78,7 @@ class CountingSource:
 
     def __init__(self, pixels):
         self.pixels, self.shape, self.dtype, self.read = pixels, pixels.shape, pixels.values.dtype, 0
+        self.stored, self.ceiling = None, pixels.ceiling
 
     def rows(self, start, stop):
         self.read += stop - start

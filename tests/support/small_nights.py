@@ -1,5 +1,6 @@
 """Small nights to be reduced by the dozen, and what to compare of their products."""
 
+import attrs
 from astropy.io import fits
 
 from pipeline.simulation.simulate import Counts, simulate, write_night
@@ -32,3 +33,8 @@ def content(path):
 def contents(folder):
     """Give the content of every product below a folder, by its name there."""
     return {str(path.relative_to(folder)): content(path) for path in sorted(folder.rglob("[!.]*.fits"))}
+
+
+def facts_of(outcome):
+    """The notes, in whatever order they and their frames come: records of products have another than a run."""
+    return {attrs.evolve(note, frames=sorted(note.frames)) for note in outcome.notes}

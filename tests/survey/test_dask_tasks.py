@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from small_nights import borrow_biases, contents, write_nights
+from small_nights import borrow_biases, contents, facts_of, write_nights
 
 from pipeline import (
     Note,
@@ -102,12 +102,12 @@ def test_assumptions_are_refused_there_too(client, nights):
     assert not any("no bias" in note.words for note in plain.notes)
     (strict,) = reduce_many(nights[:1], Survey(strict=True, force=True), client=client)
     assert {type(error) for error in strict.errors} == {errors.AssumptionWarning}
-    assert {error.note for error in strict.errors} <= set(noted.notes)  # its data came along
+    assert {error.note.fact for error in strict.errors} <= {note.fact for note in noted.notes}  # its data came along
     (here,) = reduce_many(nights[:1], Survey(force=True))
     (there,) = reduce_many(nights[:1], client=client)  # done, and read from its record
     assert all(isinstance(note, Note) for note in noted.notes)
     assert noted.notes == here.notes
-    assert set(there.notes) == set(here.notes)
+    assert facts_of(there) == facts_of(here)
 
 
 def test_a_worker_that_dies_costs_nothing(nights, tmp_path):

@@ -3,10 +3,9 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-import attrs
 import pytest
 from astropy.io import fits
-from small_nights import borrow_biases, content, contents, write_nights
+from small_nights import borrow_biases, content, contents, facts_of, write_nights
 
 import pipeline.provenance.up_to_date
 import pipeline.survey.reduce_many
@@ -43,11 +42,6 @@ def without_biases(*filelists):
 
 def lacks_bias(notes):
     return any("no bias" in note.words for note in notes)
-
-
-def facts_of(outcome):
-    """The notes, in whatever order they and their frames come: records of products have another than a run."""
-    return {attrs.evolve(note, frames=sorted(note.frames)) for note in outcome.notes}
 
 
 def times(folder):
