@@ -34,8 +34,8 @@ class Assumed:
     lights: int = 3
     storage: float = 100e9
     link: float = 1e9
-    masters: int = 13 + 17 + 21  # bytes of a pixel: values, flags, variance, and the errors shared with each other
-    product: int = 10  # values, mask, uncertainty and flags
+    masters: int = 14 + 18 + 22  # bytes of a pixel: values, flags, variance, and the errors shared with each other
+    product: int = 11  # values, mask, uncertainty and flags
 
     @property
     def frame(self):

@@ -22,7 +22,7 @@ from pipeline.records.frames import Image
 from pipeline.records.history import StepRecord
 from pipeline.records.interop import UNSIGNED_BZERO
 from pipeline.records.note import Note, names_of
-from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.records.source import Source
 from pipeline.version import made_by_us
 
@@ -155,7 +155,7 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
     silent = [frame for frame in frames if not declares_ceiling(frame)]
     if not silent:
         return ()
-    saturated = image.pixels.flags & np.uint8(Flag.SATURATED) != 0
+    saturated = image.pixels.flags & FlagBits(Flag.SATURATED) != 0
     count = int(np.count_nonzero(saturated))
     if count <= FEW_SATURATED:
         return ()
@@ -178,7 +178,7 @@ def saturation_notes(image: Image, frames: Sequence[Image]) -> tuple[Note, ...]:
 def _lowest_saturated(frames: Sequence[Image], *, row: int) -> float | None:
     """Give the lowest value that is flagged as saturated in a row of frames, as they are now; None where none is."""
     rows = [frame.source.rows(row, row + 1) for frame in frames]
-    flagged = [pixels.values[pixels.flags & np.uint8(Flag.SATURATED) != 0] for pixels in rows]
+    flagged = [pixels.values[pixels.flags & FlagBits(Flag.SATURATED) != 0] for pixels in rows]
     known = [float(values.min()) for values in flagged if np.isfinite(values).any()]
     return min(known, default=None)
 
@@ -250,7 +250,7 @@ def check_flat_not_saturated(flat: Image) -> None:
 
     :raises CalibrationError: it is, in one of its frames at least.
     """
-    share = np.count_nonzero(flat.pixels.flags & np.uint8(Flag.SATURATED)) / max(1, flat.pixels.flags.size)
+    share = np.count_nonzero(flat.pixels.flags & FlagBits(Flag.SATURATED)) / max(1, flat.pixels.flags.size)
     if share > MUCH_SATURATED["flat"]:
         raise CalibrationError(
             f"{flat.name}: {100 * share:.0f} % of the flat is saturated in one of its frames or more; leave those out, "

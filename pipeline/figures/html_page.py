@@ -21,9 +21,9 @@ from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance
 from pipeline.figures.figure import CONFIG, FIRST_VIEW_CELLS, histogram, limits_of
 from pipeline.figures.layout import figure_layout, limit_choices, stretch_choices, title_of
 from pipeline.figures.plotly_json import in_html
-from pipeline.figures.tile_codec import FRACTION, TILE, Tile, deflated, encode_tiles
+from pipeline.figures.tile_codec import FRACTION, TILE, Tile, encode_flags, encode_tiles
 from pipeline.figures.view import View
-from pipeline.records.arrays import FloatArray, IntArray
+from pipeline.records.arrays import FloatArray
 from pipeline.records.pixels import Flag
 
 PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
@@ -133,7 +133,7 @@ def _pixels(view: View, blocks: Blocks, tiles: list[Tile] | None) -> dict[str, A
         "block": blocks.size,
         "overview": _overview(view, blocks) if blocks.size > 1 and not (tiles and view.values.size <= QUICK) else None,
         "tiles": tiles and [tile.as_list for tile in tiles],
-        "flags": _flag_tiles(view.flags) if tiles and view.masked is not None else None,
+        "flags": encode_flags(view.flags) if tiles and view.masked is not None else None,
     }
 
 
@@ -151,16 +151,6 @@ def _overview(view: View, blocks: Blocks) -> dict[str, Any]:
 
 def _lists(values: FloatArray, *, noise: FloatArray) -> list[list[Any]]:
     return [tile.as_list for tile in encode_tiles(values, noise=noise)]
-
-
-def _flag_tiles(flags: IntArray) -> list[str]:
-    side = TILE
-    tiles = (
-        flags[y : y + side, x : x + side]
-        for y in range(0, flags.shape[0], side)
-        for x in range(0, flags.shape[1], side)
-    )
-    return [deflated(tile) if tile.any() else "" for tile in tiles]
 
 
 def _steps(tiles: list[Tile] | None) -> list[float]:

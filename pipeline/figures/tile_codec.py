@@ -84,7 +84,7 @@ def _tile(values: FloatArray, *, noise: FloatArray) -> Tile:
     rule = min((0, 1, 2), key=lambda rule: np.abs(_rest(numbers[:32], rule)).sum())
     rest = _rest(numbers, rule)
     folded = ((rest << 1) ^ (rest >> 31)).view(np.uint32)
-    planes = max(1, -(-int(folded.max()).bit_length() // 8))
+    planes = _planes_of(folded)
     return Tile(offset, step, sigma, rule, planes, deflated(_planes(folded, planes)), odd)
 
 
@@ -105,6 +105,21 @@ def _rest(numbers: IntArray, rule: int) -> IntArray:
         inner = numbers[:-1, :-2] + numbers[:-1, 1:-1] + numbers[:-1, 2:] + numbers[1:, :-2]
         rest[1:, 1:-1] -= inner >> 2
     return rest
+
+
+def encode_flags(flags: IntArray) -> list[str]:
+    """Encode flags (ny, nx) in tiles, row by row, as numbers are: "" where a tile has none, in most one plane."""
+    tiles = (
+        flags[y : y + TILE, x : x + TILE]
+        for y in range(0, flags.shape[0], TILE)
+        for x in range(0, flags.shape[1], TILE)
+    )
+    return [deflated(_planes(tile, _planes_of(tile))) if tile.any() else "" for tile in tiles]
+
+
+def _planes_of(numbers: IntArray) -> int:
+    """Tell how many planes of bytes it takes to tell numbers."""
+    return max(1, -(-int(numbers.max()).bit_length() // 8))
 
 
 def _planes(numbers: IntArray, planes: int) -> IntArray:

@@ -16,7 +16,7 @@ from pipeline.errors import FrameError
 from pipeline.fits.hdu_array import FrameArray, HduArray
 from pipeline.fits.stored_array import Origin
 from pipeline.records.arrays import Array, sealed, working_dtype
-from pipeline.records.pixels import Pixels
+from pipeline.records.pixels import FlagBits, Pixels
 
 UNEQUAL = 1e-5
 """Variances that differ by less than this fraction differ by rounding alone."""
@@ -61,7 +61,7 @@ class FitsSource:
         with np.errstate(over="ignore", invalid="ignore"):  # a damaged one may be huge, or a NaN that signals
             pixels = Pixels.of(
                 self.values.read(start, stop),
-                flags=0 if self.flags is None else self.flags.read(start, stop).astype(np.uint8),
+                flags=0 if self.flags is None else self.flags.read(start, stop).astype(FlagBits),
                 variance=None if deviation is None else deviation**2,
             )
             return self._sharing(pixels, start, stop) if self.shared else pixels

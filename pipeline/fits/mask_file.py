@@ -12,6 +12,7 @@ from pipeline.fits.hdu_index import forward
 from pipeline.fits.open import open_frame
 from pipeline.records.arrays import sealed
 from pipeline.records.interop import flags_hdu
+from pipeline.records.pixels import FlagBits
 from pipeline.stages.bad_pixels import Mask
 from pipeline.version import CREATOR, made_by_us
 
@@ -26,7 +27,7 @@ def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:
     where = named if hdu is None else hdu
     values = open_frame(path, 0 if where is None else where).pixels.values
     name = str(path) if where is None else f"{path}[{where}]"
-    return Mask(sealed(values.astype(np.uint8)), name) if ours and where == "FLAGS" else Mask.of(values, name=name)
+    return Mask(sealed(values.astype(FlagBits)), name) if ours and where == "FLAGS" else Mask.of(values, name=name)
 
 
 def hdus_of_mask(mask: Mask) -> fits.HDUList:

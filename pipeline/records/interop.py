@@ -18,7 +18,7 @@ from pipeline.errors import ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.values import number
 from pipeline.records.arrays import Array, FloatArray, working_dtype
-from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.pixels import Flag, FlagBits, Pixels
 
 UNSIGNED_BZERO = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 """Types of whole numbers with the BZERO that makes another of them."""
@@ -67,7 +67,7 @@ def pixels_of(thing: Any) -> Pixels:
     values, masked = values_of(thing), getattr(thing, "mask", None)
     if values is None or isinstance(thing, list):
         raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
-    flags = 0 if masked is None else np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
+    flags = 0 if masked is None else np.where(masked, FlagBits(Flag.BAD), FlagBits(0))
     uncertainty: Any = getattr(thing, "uncertainty", None)
     squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
     if uncertainty is not None and squared is None:

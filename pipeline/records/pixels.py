@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -26,6 +26,9 @@ from pipeline.records.arrays import (
 )
 from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
+FlagBits: TypeAlias = np.uint16
+"""What the flags of a pixel are kept in: one bit for each :class:`Flag`, and room for as many more."""
+
 
 class Flag(IntFlag):
     """Why a pixel should not be trusted: one bit a reason, 0 is good."""
@@ -38,6 +41,7 @@ class Flag(IntFlag):
     COSMIC_RAY = 32
     BAD = 64  # the user's own mask
     HEALED = 128  # the value is an interpolation
+    UNCOVERED = 256  # no frame sees this place of the sky
 
 
 STICKY = Flag.SATURATED
@@ -48,9 +52,10 @@ def _same_shares(a: tuple[Share, ...], b: tuple[Share, ...]) -> bool:
     return len(a) == len(b) and all(x.key == y.key and same_array(x.sigma, y.sigma) for x, y in zip(a, b, strict=True))
 
 
-def _seal_flags(flags: Any) -> IntArray:
+def seal_flags(flags: Any) -> IntArray:
+    """Seal flags in the type that they are kept in."""
     flags = np.asarray(flags)
-    return seal(flags if flags.dtype == np.uint8 else sealed(flags.astype(np.uint8)))
+    return seal(flags if flags.dtype == FlagBits else sealed(flags.astype(FlagBits)))
 
 
 def _seal_optional(variance: Any) -> FloatArray | None:
@@ -65,7 +70,7 @@ def _sealed_shares(shared: Iterable[Share | tuple[str, Any]]) -> tuple[Share, ..
 class Pixels:
     """One image's values (ny, nx) with what is known about each of them.
 
-    ``values`` float32 or float64, ``flags`` uint8 of :class:`Flag` bits, ``variance`` in the square of the
+    ``values`` float32 or float64, ``flags`` uint16 of :class:`Flag` bits, ``variance`` in the square of the
     values' unit, or None where it is not followed.  ``shared`` is the part of the error that comes from a
     master and is therefore the same in every image that used it: one signed standard deviation a pixel for
     each master, keyed by what the master is made of.  It is kept linear until :attr:`total_variance` is asked
@@ -79,7 +84,7 @@ class Pixels:
     """
 
     values: FloatArray = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))
-    flags: IntArray = attrs.field(converter=_seal_flags, eq=attrs.cmp_using(eq=same_array))
+    flags: IntArray = attrs.field(converter=seal_flags, eq=attrs.cmp_using(eq=same_array))
     variance: FloatArray | None = attrs.field(default=None, converter=_seal_optional, eq=attrs.cmp_using(eq=same_array))
     _shares: tuple[Share, ...] = attrs.field(
         default=(), alias="shared", converter=_sealed_shares, eq=attrs.cmp_using(eq=_same_shares)
@@ -102,12 +107,12 @@ class Pixels:
         values = sealed(
             np.array(values, working_dtype(values.dtype))
         )  # always a copy: a caller may thaw what is frozen
-        flags = np.asarray(flags, np.uint8)
+        flags = np.asarray(flags, FlagBits)
         if flags.shape not in ((), values.shape):
             raise ShapeError(f"values have the shape {values.shape}, flags {flags.shape}")
         if masked is not None:
-            flags = flags | np.where(masked, np.uint8(Flag.BAD), np.uint8(0))
-        flags = sealed(flags | np.where(np.isfinite(values), 0, Flag.NONFINITE).astype(np.uint8))
+            flags = flags | np.where(masked, FlagBits(Flag.BAD), FlagBits(0))
+        flags = sealed(flags | np.where(np.isfinite(values), FlagBits(0), FlagBits(Flag.NONFINITE)))
         if variance is not None:
             variance = sealed(np.array(variance, values.dtype))
         return cls(values, flags, variance)
@@ -223,7 +228,7 @@ class Pixels:
 
     def flagged(self, where: BoolArray, reason: Flag) -> Pixels:
         """Add a reason where the boolean array ``where`` is true."""
-        bits = np.where(where, np.uint8(reason), np.uint8(0))
+        bits = np.where(where, FlagBits(reason), FlagBits(0))
         return attrs.evolve(self, flags=sealed(self.flags | bits))
 
     def cut(self, rows: slice, columns: slice = slice(None)) -> Pixels:
@@ -281,7 +286,7 @@ def _rounded(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
 def _with_nonfinite(flags: IntArray, *, values: FloatArray) -> IntArray:
     """Flag values that are not finite, or no longer: too large for their type."""
     finite = np.isfinite(values)
-    return sealed(flags if finite.all() else flags | np.where(finite, np.uint8(0), np.uint8(Flag.NONFINITE)))
+    return sealed(flags if finite.all() else flags | np.where(finite, FlagBits(0), FlagBits(Flag.NONFINITE)))
 
 
 def on_their_own(parts: Sequence[Pixels]) -> tuple[Pixels, ...]:

@@ -12,12 +12,12 @@ import numpy as np
 from pipeline.errors import ShapeError
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch
 from pipeline.records.frames import Image
-from pipeline.records.pixels import STICKY, Flag, Pixels
+from pipeline.records.pixels import STICKY, Flag, FlagBits, Pixels
 from pipeline.records.source import Source
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import sampled
 
-UNTRUSTED = np.uint8(0xFF & ~STICKY)
+UNTRUSTED = ~FlagBits(STICKY)
 
 VALUES_AT_ONCE = 2**17
 """So many values are looked at together where they are few: enough to be worth a call, and they stay in the cache."""
@@ -59,7 +59,7 @@ class Rows:
         """Choose some pixels; a flagged value is used only where all frames are flagged."""
         unusable = None
         if any(flags is not None for flags in self.flags):
-            none = np.zeros(which.size, np.uint8)
+            none = np.zeros(which.size, FlagBits)
             bad = np.stack([none if flags is None else flags[which] for flags in self.flags]) & UNTRUSTED != 0
             unusable = bad & ~bad.all(axis=0)
         return Batch(which + self.first_place, self.stored.take(which, axis=1), self.zero, unusable)
@@ -71,11 +71,12 @@ class Rows:
         if not known:
             return None, None
         any_frame = np.bitwise_or.reduce(known)
+        untrusted = any_frame & UNTRUSTED != 0
+        sticky = any_frame & FlagBits(STICKY)
+        if len(known) < len(self.flags) or not untrusted.any():
+            return sticky, untrusted
         everywhere = np.bitwise_and.reduce([flags & UNTRUSTED != 0 for flags in known])
-        if len(known) < len(self.flags):
-            everywhere = np.zeros_like(everywhere)
-        sticky = any_frame & np.uint8(STICKY)
-        return np.where(everywhere, any_frame, sticky), any_frame & UNTRUSTED != 0
+        return np.where(everywhere, any_frame, sticky), untrusted
 
 
 @attrs.frozen
@@ -200,7 +201,7 @@ def _saturated(stored: Array, ceiling: float) -> IntArray | None:
     """Flag values from a ceiling up; None where all lie below."""
     if ceiling == math.inf or not stored.size or stored.max() < ceiling:
         return None
-    return np.where(stored >= ceiling, np.uint8(Flag.SATURATED), np.uint8(0))
+    return (stored >= ceiling) * FlagBits(Flag.SATURATED)
 
 
 def read_rows(frames: tuple[Image, ...], start: int, stop: int) -> Rows:

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.compose.running import how_to_run
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, sealed
-from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.stacking.judge import average_of_kept, judge, moving
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import (
@@ -37,7 +37,7 @@ TILE_PIXELS = 2**18
 """So many pixels of all frames make a tile: operations on them are long enough for two threads not to wait for each
 other, and a frame is still in the cache when it is looked at."""
 
-PIXEL_BYTES = 6
+PIXEL_BYTES = 9
 """So much more a tile takes for each pixel, of however few frames."""
 
 BANDS = 4
@@ -74,7 +74,7 @@ class Band:
         pixels, frames, shares = (stop - start) * plan.shape[1], len(plan.frames), None
         if plan.variance == "noise":
             shares = np.full(pixels, share(plan, keep=np.ones((frames, 1), bool))[0], plan.dtype)
-        values, flags = np.empty(pixels, plan.dtype), np.zeros(pixels, np.uint8)
+        values, flags = np.empty(pixels, plan.dtype), np.zeros(pixels, FlagBits)
         left_out = np.zeros(pixels, np.uint16) if plan.settings.map_left_out else None
         return cls(start * plan.shape[1], values, flags, shares, left_out, np.zeros(frames, int), [])
 
@@ -97,7 +97,7 @@ class Band:
             self.values[here] = average = average_of_kept(plan, values, keep=kept)
             nonfinite = ~np.isfinite(average)
             if nonfinite.any():
-                self.flags[here[nonfinite]] |= np.uint8(Flag.NONFINITE)
+                self.flags[here[nonfinite]] |= FlagBits(Flag.NONFINITE)
             out = np.isfinite(values) & ~kept
             self.rejected[:] += [np.count_nonzero(row) for row in out]
             if self.shares is not None:
@@ -222,9 +222,9 @@ def _combine_with_errors(plan: Plan, band: Band, rows: Rows, batch: Batch) -> Er
 def _tiles(plan: Plan, start: int, stop: int, *, whole: bool) -> Iterator[tuple[int, int]]:
     """Cut a band into tiles that fit, with what is made of them, the memory."""
     how = how_to_run()
-    each = 32  # bytes a value: values, kept or not, and their order, in double precision
+    each = 33  # bytes a value: values, flags, kept or not, and their order, in double precision
     if whole and can_tell(plan):
-        each = 18 if moving(plan) else 6
+        each = 19 if moving(plan) else 7
     most = how.memory // (how.threads * (each * len(plan.frames) + PIXEL_BYTES))
     rows = max(1, min(TILE_PIXELS, most) // plan.shape[1])
     for first in range(start, stop, rows):

@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import SettingError, ShapeError, StepError
-from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, seal, sealed
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
 from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import QUANTISATION
@@ -35,9 +35,9 @@ ROWS_AT_ONCE = 16
 
 @attrs.frozen(repr=False)
 class Mask:
-    """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint8 of Flag bits, 0 is good."""
+    """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint16 of Flag bits, 0 is good."""
 
-    flags: IntArray = attrs.field(converter=seal, eq=attrs.cmp_using(eq=same_array))
+    flags: IntArray = attrs.field(converter=seal_flags, eq=attrs.cmp_using(eq=same_array))
     name: str = "array"
 
     @classmethod
@@ -53,7 +53,7 @@ class Mask:
             raise ShapeError(
                 f"mask {name}: {values.dtype} of the shape {values.shape}; expected numbers on two axes, 0 where good"
             )
-        flags = np.where(values != 0, np.uint8(Flag.BAD), np.uint8(0))
+        flags = np.where(values != 0, FlagBits(Flag.BAD), FlagBits(0))
         if np.count_nonzero(flags) > TOO_MANY * flags.size:
             advise(
                 f"{np.count_nonzero(flags) / flags.size:.0%} of its pixels are not 0, and so bad",
@@ -120,19 +120,21 @@ def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
 
 
 def spread_flags(flags: IntArray, by: int, *, diagonals: bool) -> IntArray:
-    """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint8.
+    """Give each pixel the flags of its neighbours, ``by`` times over; (ny, nx) uint16.
 
-    >>> spread_flags(np.eye(1, 3, 1, dtype=np.uint8), 1, diagonals=False)
-    array([[1, 1, 1]], dtype=uint8)
+    UNCOVERED alone stays where it is: a neighbour that a frame covers is covered.
+
+    >>> spread_flags(np.eye(1, 3, 1, dtype=np.uint16), 1, diagonals=False)
+    array([[1, 1, 1]], dtype=uint16)
     """
     if not isinstance(by, int | np.integer) or by < 0:
         raise SettingError(f"growing by {by!r} pixels; expected a whole number from 0")
-    grown = np.array(flags)
+    grown = flags & ~FlagBits(Flag.UNCOVERED)
     for _ in range(by):
         before = grown.copy()
         _add_neighbours(grown, before=before, axis=1)
         _add_neighbours(grown, before=grown.copy() if diagonals else before, axis=0)
-    return sealed(grown)
+    return sealed(grown | flags)
 
 
 def _add_neighbours(grown: IntArray, *, before: IntArray, axis: int) -> None:

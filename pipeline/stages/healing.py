@@ -11,7 +11,7 @@ from pipeline.compose.stage import stage
 from pipeline.errors import SettingError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, sealed
 from pipeline.records.frames import Image
-from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.stages.checks import check_neighbours
 
 By: TypeAlias = Literal["nearest", "along", "across"]
@@ -52,7 +52,7 @@ def heal(
     check_neighbours(image, "heal")
     axes = (1, 0) if by == "nearest" else ((1,) if (saxis == 1) == (by == "along") else (0,))
     good, bad = ~pixels.mask, (pixels.flags & wanted) != 0
-    bad &= (pixels.flags & ~np.uint8(wanted | Flag.HEALED)) == 0
+    bad &= (pixels.flags & ~FlagBits(wanted | Flag.HEALED)) == 0
     for _ in range(2 if by == "nearest" else 1):  # the second time for where a bad row and a bad column cross
         if not bad.any():
             break

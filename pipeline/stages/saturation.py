@@ -18,7 +18,7 @@ from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import StepRecord
-from pipeline.records.pixels import Flag
+from pipeline.records.pixels import Flag, FlagBits
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.overscan import subtract_overscan
@@ -115,7 +115,7 @@ def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
     """
     check_fraction(fraction)
     share = saturated_share(frames)
-    few = np.where((share > 0) & (share < fraction), np.uint8(Flag.SATURATED), np.uint8(0))
+    few = np.where((share > 0) & (share < fraction), FlagBits(Flag.SATURATED), FlagBits(0))
     spared = Mask(sealed(few), f"saturated in less than {fraction:g} of the frames")
     return each(set_aside(where=spared))(frames) if spared.flags.any() else frames
 
@@ -145,5 +145,5 @@ def set_aside(image: Image, *, where: Mask) -> Image:
     """
     flags = image.pixels.flags
     spared = (flags & Flag.SATURATED != 0) & (where.flags != 0)
-    changed = np.where(spared, flags & ~np.uint8(Flag.SATURATED) | np.uint8(Flag.BAD), flags)
+    changed = np.where(spared, flags & ~FlagBits(Flag.SATURATED) | FlagBits(Flag.BAD), flags)
     return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=sealed(changed)))

@@ -57,8 +57,8 @@ def test_a_budget_decides_where_frames_are_kept_and_nothing_else(tmp_path):
 def test_pixels_stay_in_memory_while_there_is_room():
     image = Image.of(np.ones((4, 4), np.float32))
     with running(memory=2**10):
-        assert within_budget(image, 12) is image
-        assert isinstance(within_budget(image, 13).data, SpooledPixels)
+        assert within_budget(image, 10) is image
+        assert isinstance(within_budget(image, 11).data, SpooledPixels)
 
 
 def test_a_full_disk_is_said(monkeypatch):

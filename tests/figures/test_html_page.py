@@ -95,8 +95,8 @@ def test_blocks_made_in_the_browser_are_those_made_here(tmp_path):
 def test_masked_and_odd_pixels_are_told_with_their_reasons(tmp_path):
     values = frame(300, 400).astype(np.float64)
     values[7, 9], values[8, 9], values[9, 9] = np.nan, np.inf, -np.inf
-    flags = np.zeros(values.shape, np.uint8)
-    flags[20, 30] = Flag.SATURATED | Flag.HOT
+    flags = np.zeros(values.shape, np.uint16)
+    flags[20, 30] = Flag.SATURATED | Flag.HOT | Flag.UNCOVERED
     shown = run_in_page(
         page_of(Pixels.of(values, flags)),
         "const d = await zoom(0, 40, 0, 30), told = async (x, y) => (await ccdFrames[0].told(x, y)).lines;"
@@ -106,7 +106,7 @@ def test_masked_and_odd_pixels_are_told_with_their_reasons(tmp_path):
     )
     assert [line for _, line, _ in shown["odd"]] == ["NaN", "+∞", "−∞"]
     assert {why for _, _, why in shown["odd"]} == {"nonfinite"}
-    assert shown["bad"][2] == "saturated, hot"
+    assert shown["bad"][2] == "saturated, hot, uncovered"
     assert len(shown["none"]) == 2
     assert shown["marked"] == [1, 1, 0]
 

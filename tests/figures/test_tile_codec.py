@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pipeline.figures.blocks import noise_map
-from pipeline.figures.tile_codec import TILE, encode_tiles
+from pipeline.figures.tile_codec import TILE, encode_flags, encode_tiles
 
 NOISY = np.random.default_rng(5).normal(1000, 7, (300, 280)).astype(np.float32)
 
@@ -87,3 +87,13 @@ def test_quiet_whole_numbers_come_back_exactly(values):
     values = values.astype(np.float32)
     tiles = encode_tiles(values, noise=np.full((1, 1), 3.0))
     np.testing.assert_array_equal(decoded(tiles, values.shape), values)
+
+
+@pytest.mark.parametrize(("highest", "planes"), [(1, 1), (128, 1), (256, 2)])
+def test_flags_come_back_and_take_a_second_byte_only_where_they_need_it(highest, planes):
+    flags = np.zeros((TILE + 3, 5), np.uint16)
+    flags[2, 1:3] = highest, 1
+    first, rest = encode_flags(flags)
+    octets = np.frombuffer(zlib.decompress(base64.b64decode(first)), np.uint8).reshape(planes, TILE, 5).astype(int)
+    np.testing.assert_array_equal(sum(plane << (8 * k) for k, plane in enumerate(octets)), flags[:TILE])
+    assert rest == ""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from observatories import OBSERVATORIES, text
 from unusual_files import FILES, READ
 
-from pipeline import Cards, Image, Note, attach_header, open_frame, write
+from pipeline import Cards, Flag, Image, Note, Pixels, attach_header, open_frame, write
 from pipeline.errors import FileWarning, HeaderError, ShapeError
 from pipeline.headers.cards import COMMENTARY, keyword_of
 from pipeline.headers.fits_standard import check_card, printable
@@ -438,3 +438,13 @@ def test_a_header_is_read_as_it_stands_in_the_file(tmp_path):
     assert "b       =" in frame.header.text
     header = attach_header(frame).header
     assert (header.get("OBJECT"), header.get("B")) == ("abcd???h", 3)
+
+
+@fitsverify
+def test_fitsverify_is_silent_about_every_flag(tmp_path):
+    flags = np.array([[0, *map(int, Flag), sum(Flag)]])
+    made = attach_header(Image.of(Pixels.of(np.ones(flags.shape), flags)))
+    assert_verified([made], tmp_path)
+    with fits.open(tmp_path / "0.fits") as hdus:
+        np.testing.assert_array_equal(hdus["FLAGS"].data, flags)
+        np.testing.assert_array_equal(hdus["MASK"].data, flags != 0)

@@ -70,13 +70,13 @@ def test_rows_of_a_mask_are_those_of_the_image():
 
 
 def grown_by_hand(flags, by, diagonals):
-    """Look at every pair of pixels."""
+    """Look at every pair of pixels: all reasons spread but UNCOVERED."""
     rows, columns = np.indices(flags.shape)
-    result = np.zeros_like(flags)
+    result = flags.copy()
     for y, x in np.argwhere(flags):
         down, across = abs(rows - y), abs(columns - x)
         near = np.maximum(down, across) <= by if diagonals else down + across <= by
-        result[near] |= flags[y, x]
+        result[near] |= flags[y, x] & ~np.uint16(Flag.UNCOVERED)
     return result
 
 

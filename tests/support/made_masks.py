@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline import Flag
 
 SHAPE = (9, 11)
-flags = arrays(np.uint8, SHAPE, elements=st.sampled_from([0] * 12 + [int(flag) for flag in Flag]))
+flags = arrays(np.uint16, SHAPE, elements=st.sampled_from([0] * 12 + [int(flag) for flag in Flag]))
 
 
 def full(value):

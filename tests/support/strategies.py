@@ -48,7 +48,7 @@ def planes(shape, dtype):
 def pixels(draw, shape=(3, 4), dtypes=("uint16", "float32", "float64")):
     """Draw pixels with flags, and a variance or none."""
     values = draw(planes(shape, draw(st.sampled_from(dtypes))))
-    flags = draw(arrays.arrays(np.uint8, shape, elements=reasons.map(int)))
+    flags = draw(arrays.arrays(np.uint16, shape, elements=reasons.map(int)))
     known = st.none() | arrays.arrays(np.float32, shape, elements=st.floats(0, 2.0**10, width=32))
     return Pixels.of(values, flags, draw(known))
 
@@ -72,12 +72,12 @@ def stacks(draw, dtype="uint16", frames=few, shape=shapes):
 def flags_of(draw, stack):
     """Draw flags for a stack: most values good."""
     rng = np.random.default_rng(draw(seeds))
-    return rng.choice(np.array([0] * 20 + [int(flag) for flag in Flag] * 2, np.uint8), stack.shape)
+    return rng.choice(np.array([0] * 20 + [int(flag) for flag in Flag] * 2, np.uint16), stack.shape)
 
 
 def frames_of(stack, flags=None, *, kind="light", exposure=10.0, header=None):
     """Make a FrameSet of a stack."""
-    flags = np.zeros(stack.shape, np.uint8) if flags is None else flags
+    flags = np.zeros(stack.shape, np.uint16) if flags is None else flags
     return FrameSet(
         Image.of(Pixels.of(plane, bits), kind=kind, exposure=exposure, header=header, name=f"{kind}{number}.fits")
         for number, (plane, bits) in enumerate(zip(stack, flags, strict=True))

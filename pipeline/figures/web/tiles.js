@@ -20,12 +20,18 @@ async function inflated(base64) {
   return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
-async function decodedTile(tile, height, width) {
-  const [offset, step, noise, rule, planes, data, odd] = tile;
-  const octets = await inflated(data), count = height * width, numbers = new Int32Array(count);
+// Put whole numbers together from the planes of their bytes, the lowest first.
+function numbersOf(octets, count, planes = octets.length / count) {
+  const numbers = new Int32Array(count);
   for (let i = 0; i < count; i++) numbers[i] = octets[i];
   for (let plane = 1; plane < planes; plane++)
     for (let i = 0, from = plane * count, shift = 8 * plane; i < count; i++) numbers[i] |= octets[from + i] << shift;
+  return numbers;
+}
+
+async function decodedTile(tile, height, width) {
+  const [offset, step, noise, rule, planes, data, odd] = tile;
+  const count = height * width, numbers = numbersOf(await inflated(data), count, planes);
   if (rule === 3) return told(Float64Array.from(new Float32Array(numbers.buffer)), noise, step, odd);
   for (let i = 0; i < count; i++) numbers[i] = (numbers[i] >>> 1) ^ -(numbers[i] & 1);
   unpredict(numbers, rule, height, width);
@@ -71,7 +77,8 @@ class Tiled {
     const height = Math.min(this.side, this.height - row * this.side);
     const width = Math.min(this.side, this.width - column * this.side);
     const tile = await decodedTile(this.tiles[key], height, width);
-    return { ...tile, height, width, flags: this.flags && this.flags[key] ? await inflated(this.flags[key]) : null };
+    const flags = this.flags && this.flags[key] ? numbersOf(await inflated(this.flags[key]), height * width) : null;
+    return { ...tile, height, width, flags };
   }
 
   // Give columns x0 to x1 and rows y0 to y1, which are multiples of `size`, in blocks of size × size.
@@ -91,7 +98,7 @@ function emptyWindow(x0, x1, y0, y1, size) {
   return {
     x0, x1, y0, y1, size, rows, columns,
     mean: new Float64Array(count).fill(NaN), extreme: new Float64Array(count).fill(NaN),
-    masked: new Float32Array(count), reasons: size === 1 ? new Uint8Array(count) : null, step: 0,
+    masked: new Float32Array(count), reasons: size === 1 ? new Int32Array(count) : null, step: 0,
   };
 }
 
