@@ -1,0 +1,134 @@
+"""Shifts are measured as they are, or not at all."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from star_fields import Field, dithers
+from strategies import examples
+
+from pipeline.statistics.motion import motion_by_correlation, motion_of_sources, to_whole_pixels
+
+SHAPE = (320, 360)
+
+
+def exposed(stars, shifts, seed=1, **settings):
+    rng = np.random.default_rng(seed)
+    return [stars.frame(rng, SHAPE, shift=shift, **settings) for shift in shifts]
+
+
+def off(motion, shifts):
+    """Give the largest error of a shift."""
+    return np.abs(motion.shifts - (shifts - shifts[motion.reference])).max()
+
+
+@pytest.mark.parametrize("fwhm", [2.0, 3.0, 6.0])
+@pytest.mark.parametrize("stars", [18, 60, 400])  # of which some ten, a half or all lie in the frame
+def test_shifts_of_sources_are_right_to_a_tenth_of_a_pixel(stars, fwhm):
+    shifts = dithers(stars, 4, 14)
+    images = exposed(Field.drawn(stars, stars, SHAPE, fluxes=(2e3, 4e4)), shifts, fwhm=fwhm, hits=50)
+    motion = motion_of_sources(images)
+    assert off(motion, shifts) < 0.1
+    assert motion.known.all()
+    assert np.abs(np.degrees(motion.turned)).max() < 0.1
+
+
+@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+def test_shifts_of_a_tenth_of_the_frame_are_found(measure):
+    shifts = dithers(5, 3, 35)
+    assert off(measure(exposed(Field.drawn(2, 90, SHAPE), shifts)), shifts) < 0.1
+
+
+@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+@pytest.mark.parametrize("step", [0.0, 0.7, 4.0])
+def test_what_stays_in_its_place_does_not_count_for_motion(measure, step):
+    """Hot pixels, which all frames share."""
+    shifts = step * np.arange(4)[:, None] * [1.0, 0.6]
+    images = exposed(Field.drawn(2, 60, SHAPE, fluxes=(3e3, 4e4)), shifts)
+    hot = np.random.default_rng(8).integers(0, images[0].size, 100)
+    for image in images:
+        image.flat[hot] += 3000
+    assert off(measure(images), shifts) < 0.15
+
+
+def test_a_crowded_field_is_told_by_correlation():
+    shifts = dithers(6, 3, 10)
+    assert off(motion_by_correlation(exposed(Field.drawn(3, 2500, SHAPE), shifts)), shifts) < 0.1
+
+
+def test_broken_lines_are_told_by_correlation():
+    """An arc: lines of unequal strength across the slit, which ends within the frame; no star anywhere."""
+    rng, columns = np.random.default_rng(2), np.arange(SHAPE[1])
+    shifts, images = np.array([[0.0, 0.0], [3.0, -5.4], [-2.0, 7.7]]), []
+    at, strength = rng.uniform(30, 330, 20), 10 ** rng.uniform(2.5, 4, 20)
+    for dy, dx in shifts:
+        spectrum = (strength[:, None] * np.exp(-(((columns - at[:, None] - dx) / 1.5) ** 2) / 2)).sum(axis=0)
+        slit = np.zeros(SHAPE[0])
+        slit[int(100 + dy) : int(180 + dy)] = 1
+        images.append(rng.poisson(np.outer(slit, spectrum) + 50).astype(np.float32))
+    assert off(motion_by_correlation(images), shifts) < 0.3
+
+
+def empty(hits=0):
+    return exposed(Field.drawn(1, 0, SHAPE), np.zeros((4, 2)), hits=hits)
+
+
+@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+@pytest.mark.parametrize("hits", [0, 40, 400])
+def test_an_empty_field_tells_nothing(measure, hits):
+    motion = measure(empty(hits))
+    others = np.arange(4) != motion.reference
+    assert not motion.known[others].any()
+
+
+@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+def test_frames_of_different_fields_tell_nothing(measure):
+    images = [exposed(Field.drawn(seed, 120, SHAPE), np.zeros((1, 2)))[0] for seed in range(3)]
+    assert not np.delete(measure(images).known, measure(images).reference).any()
+
+
+@pytest.mark.parametrize("degrees", [0.1, 0.3, 3.0])
+def test_a_turned_frame_is_told_to_be_turned_or_not_told(degrees):
+    rng, stars = np.random.default_rng(1), Field.drawn(4, 120, SHAPE, fluxes=(3e3, 4e4))
+    motion = motion_of_sources([stars.frame(rng, SHAPE, degrees=angle) for angle in (0.0, degrees)])
+    if motion.known.all():
+        turned = np.degrees(motion.turned[1 - motion.reference]) * (1 if motion.reference == 0 else -1)
+        assert turned == pytest.approx(degrees, abs=0.15)
+    assert motion.known.all() == (degrees < 3)
+
+
+DITHERED = exposed(Field.drawn(2, 60, SHAPE), dithers(3, 4, 9))
+
+
+@examples(20)
+@given(st.permutations(range(4)))
+def test_the_order_of_frames_changes_nothing(order):
+    images = DITHERED
+    plain, mixed = motion_of_sources(images), motion_of_sources([images[i] for i in order])
+    np.testing.assert_array_equal(mixed.shifts, plain.shifts[list(order)])
+    assert order[mixed.reference] == plain.reference
+
+
+# ---- whole pixels ----
+
+shifts = st.lists(st.tuples(st.floats(-30, 30), st.floats(-30, 30)), min_size=1, max_size=12).map(np.array)
+
+
+@given(shifts)
+def test_whole_pixels_leave_no_more_than_half_a_pixel_and_spread_as_little_as_can_be(given_shifts):
+    moved = to_whole_pixels(given_shifts)
+    left = moved - np.rint(moved)
+    np.testing.assert_allclose(left.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(moved - moved[0], given_shifts - given_shifts[0], atol=1e-9)
+    for other in (given_shifts, given_shifts - given_shifts[0], given_shifts + 0.37):
+        assert (left.var(axis=0) <= (other - np.rint(other)).var(axis=0) + 1e-9).all()
+
+
+@given(shifts, st.tuples(st.integers(-9, 9), st.integers(-9, 9)))
+def test_where_shifts_are_counted_from_does_not_matter(given_shifts, more):
+    np.testing.assert_allclose(to_whole_pixels(given_shifts + more), to_whole_pixels(given_shifts), atol=1e-9)
+
+
+def test_the_frame_in_the_middle_stays():
+    moved = to_whole_pixels(np.array([[0.0, 1.0], [5.0, 2.0], [-7.0, 3.0]]))
+    np.testing.assert_array_equal(moved, [[0, -1], [5, 0], [-7, 1]])
