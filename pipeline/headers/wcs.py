@@ -23,7 +23,7 @@ _MOVES = re.compile(rf"{_DESCRIBES.pattern}|CROTA[12][A-Z]?|LTV[12]|LTM[12]_[12]
 _SIP = re.compile(r"(A|B|AP|BP)_(ORDER|DMAX|(\d)_(\d))")
 
 
-def cropped(cards: Cards, *, x: int, y: int) -> Cards:
+def cropped(cards: Cards, *, x: float, y: float) -> Cards:
     """Give the cards of an image that lost ``x`` columns at its left and ``y`` rows at its bottom.
 
     Each description's reference pixel moves along, one without CRPIX from 0, which is what the standard takes it for;

@@ -55,7 +55,8 @@ class Image:
     not opened yet.  ``exposure`` is in seconds, None where the header does not say.  ``found`` is what
     combining found, where the image is a combination; ``added`` the cards (keyword, value, comment) that the
     steps have to add to the product's header; ``said`` what there was to say when the frame was opened,
-    and outside of any step.
+    and outside of any step.  ``shift`` is by how many rows and columns the sky lay off, where align was asked; whole
+    pixels of it are out.
     """
 
     kind: str = attrs.field(validator=_known_kind)
@@ -68,6 +69,7 @@ class Image:
     added: tuple[tuple[str, Any, str], ...] = ()
     found: Any = None
     said: tuple[Note, ...] = ()
+    shift: tuple[float, float] | None = None
 
     @classmethod
     def of(
@@ -261,6 +263,10 @@ class FrameSet:
     def history(self) -> tuple[StepRecord, ...]:
         """The steps that the frames went through, each named once."""
         return in_common(frame.history for frame in self.frames)
+
+    def recorded(self, step: StepRecord) -> FrameSet:
+        """Give the same frames with one more step in the history of each."""
+        return FrameSet(frame.recorded(step) for frame in self.frames)
 
     def noted(self, notes: Iterable[Note]) -> FrameSet:
         """Give the same frames with notes that were said outside of any step: of those that they name, or of all."""

@@ -16,7 +16,9 @@ from pipeline.checks.times import impossible_times
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.errors import SettingError, StepError
+from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, end
+from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Pixels
@@ -171,13 +173,14 @@ def _image_of(
         begin=min(time for time in begins if time) if all(begins) else None,
         end=max(time for time in ends if time) if all(ends) else None,
         kind=first.kind,
+        aligned=tuple(frame.shift or (0.0, 0.0) for frame in frames) if any(frame.shift for frame in frames) else None,
         left_out=left_out,
     )
     return Image(
         kind=first.kind,
         data=pixels,
         exposure=None if set(exposures) == {None} else math.fsum(map(seconds_of, frames)) / len(frames),
-        header=first.header,
+        header=_header_of(frames),
         sources=tuple(name for frame in frames for name in frame.sources),
         history=frames.history,
         state=first.state,
@@ -185,6 +188,13 @@ def _image_of(
         found=found,
         said=frames.said,
     )
+
+
+def _header_of(frames: FrameSet) -> Cards:
+    """Give the first frame's header; of aligned frames its WCS with the part of a pixel that was left of its shift."""
+    first = frames[0]
+    left = [along - round(along) for along in first.shift or (0.0, 0.0)]
+    return cropped(first.header, x=left[1], y=left[0]) if len(frames) > 1 else first.header
 
 
 def _shared_cards(frames: FrameSet) -> tuple[tuple[str, object, str], ...]:

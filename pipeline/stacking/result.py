@@ -39,6 +39,7 @@ class MeasuredNoise:
 class CombineResult:
     """What combining found: what was rejected, how the frames differ, and when and how long they were exposed.
 
+    ``aligned`` is by how many rows and columns each frame lay off before it was aligned, None where none was.
     ``left_out`` is the number of values left out of each pixel, uint16 (ny, nx), where that was asked for.
     """
 
@@ -53,6 +54,7 @@ class CombineResult:
     begin: datetime | None = None
     end: datetime | None = None
     kind: str = ""
+    aligned: tuple[tuple[float, float], ...] | None = None
     left_out: IntArray | None = attrs.field(default=None, eq=attrs.cmp_using(eq=same_array), repr=False, hash=False)
 
     @property

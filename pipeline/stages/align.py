@@ -1,0 +1,264 @@
+"""Frames of one field brought to one place, by whole pixels: nothing is interpolated, so that errors stay true.
+
+A star's image is cut by pixels elsewhere in each frame; moved by whole pixels, stars of 3 px FWHM widen by some 2 % in
+the sum, their flux stays, and the noise of neighbouring pixels stays their own.  Parts of pixels, turns and scales are
+for programs that resample, such as reproject and astroalign.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import attrs
+import numpy as np
+
+from pipeline.compose.stage import stage
+from pipeline.compose.telling import advise
+from pipeline.detector.mosaic import without_sections
+from pipeline.errors import HeaderError, SettingError, StepError
+from pipeline.headers.wcs import cropped
+from pipeline.records.arrays import Array, FloatArray, sealed
+from pipeline.records.frames import FrameSet, Image
+from pipeline.records.pixels import Flag, FlagBits, Pixels
+from pipeline.records.source import Source
+from pipeline.stages.checks import check_neighbours
+from pipeline.statistics.motion import motion_by_correlation, motion_of_sources, to_whole_pixels
+
+BY = ("sources", "correlation", "wcs")
+
+TURNED = 1.0
+"""Pixels by which corners may be off because frames are turned against each other, before that is said."""
+
+ROWS_AT_ONCE = 256
+
+
+@stage
+def align(
+    frames: FrameSet,
+    *,
+    by: Literal["sources", "correlation", "wcs"] | tuple[tuple[float, float], ...] = "sources",
+) -> FrameSet:
+    """Move frames of one field so that each place of the sky lies in the same pixel of all, by whole pixels.
+
+    Values, flags and errors move together, and so do WCS and LTV.  What a frame does not see after that is NaN and
+    UNCOVERED.  Frames should have bias, dark, flat and fringes out: these stay where the detector is.  The frame in
+    the middle of all stays in its place.  Each image tells its ``shift``; ``combine`` keeps them, ``found.aligned``.
+
+    :param by: ``"sources"`` measures shifts by stars, to 0.1 px from some ten on; ``"correlation"`` by all that is
+        lit, such as traces, nebulae and crowded fields; ``"wcs"`` believes the headers; or the shifts themselves: of
+        each frame how many rows and columns further what it shows lies than it should.
+    :raises StepError: frames are no lights or arcs of one kind, or it cannot be told how one lies.
+    :raises HeaderError: by WCS, where a frame has none.
+    """
+    kinds = {frame.kind for frame in frames}
+    if not kinds <= {"light", "arc"} or len(kinds) > 1:
+        raise StepError(f"align takes lights, or arcs, found {frames!r}; give it frames.light")
+    for frame in frames:
+        check_neighbours(frame, "align")
+    if not isinstance(by, str):
+        return FrameSet(map(_moved, frames, _checked(by, len(frames))))
+    if by not in BY:
+        raise SettingError(f"align: by={by!r}; expected one of {', '.join(map(repr, BY))}, or the shifts of all frames")
+    if len(frames) < 2:
+        return frames
+    found = to_whole_pixels(_by_wcs(frames) if by == "wcs" else _measured(frames, by))
+    return align(frames, by=tuple((round(float(y), 3), round(float(x), 3)) for y, x in found))  # so they are in HISTORY
+
+
+def _checked(shifts: tuple[tuple[float, float], ...], frames: int) -> tuple[tuple[float, float], ...]:
+    """Refuse what are no shifts of so many frames."""
+    if len(shifts) != frames or not all(len(shift) == 2 and all(map(math.isfinite, shift)) for shift in shifts):
+        raise SettingError(f"align: by={shifts!r}; expected (rows, columns) of each of {frames} frames")
+    return shifts
+
+
+def _moved(image: Image, shift: tuple[float, float]) -> Image:
+    """Move what an image shows back by a shift, rounded to whole rows and columns."""
+    before = image.shift or (0.0, 0.0)
+    image = attrs.evolve(image, shift=(before[0] + shift[0], before[1] + shift[1]))
+    up, right = (-round(along) for along in shift)
+    if up == right == 0:
+        return image
+    moved = MovedRows(image.source, up, right)
+    return attrs.evolve(
+        image,
+        data=moved.rows(0, image.shape[0]) if image.in_memory else moved,
+        header=cropped(without_sections(image.header), x=-right, y=-up),
+    )
+
+
+@attrs.frozen
+class MovedRows:
+    """A source whose rows are those of another, moved up by ``up`` rows and to the right by ``right`` columns."""
+
+    source: Source
+    up: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.source.dtype
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows of the other, and put them where they go."""
+        height, width = self.shape
+        start, stop, _ = slice(start, stop).indices(height)
+        stop = max(start, stop)
+        first, last = (min(max(row - self.up, 0), height) for row in (start, stop))
+        pixels = self.source.rows(first, last)
+        there = slice(first + self.up - start, last + self.up - start)
+        columns = slice(max(self.right, 0), max(width + min(self.right, 0), 0))
+        taken = slice(max(-self.right, 0), max(width - max(self.right, 0), 0))
+
+        def put(plane: Array, beyond: float) -> Array:
+            moved = np.full((stop - start, width), beyond, plane.dtype)
+            if last > first:
+                moved[there, columns] = plane[:, taken]
+            return sealed(moved)
+
+        return Pixels(
+            values=put(pixels.values, math.nan),
+            flags=put(pixels.flags, int(Flag.UNCOVERED)),
+            variance=None if pixels.variance is None else put(pixels.variance, math.nan),
+            shared=tuple((_moved_key(key, self.up, self.right), put(sigma, math.nan)) for key, sigma in pixels.shared),
+        )
+
+    @property
+    def stored(self) -> None:
+        """What is not covered is no whole number."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"rows {start} to {stop} are moved, not stored as {into.dtype}")
+
+    def check_unchanged(self) -> None:
+        """Refuse what is moved if that has changed."""
+        self.source.check_unchanged()
+
+    def loaded(self) -> MovedRows:
+        """Give the same, over a source that is quick to read."""
+        return attrs.evolve(self, source=self.source.loaded())
+
+
+def _moved_key(key: str, up: int, right: int) -> str:
+    """Give a key to a master's error in another place: frames share it only if they were moved alike."""
+    name, before_up, before_right = re.fullmatch(r"(.*?)(?:@([+-]\d+)([+-]\d+))?", key, re.DOTALL).groups()  # type: ignore[union-attr]
+    up, right = up + int(before_up or 0), right + int(before_right or 0)
+    return f"{name}@{up:+d}{right:+d}" if up or right else str(name)
+
+
+def coverage(frames: FrameSet, *, seconds: bool = False) -> FloatArray:
+    """Count, for each pixel, the aligned frames that see it, or with ``seconds`` how long: (ny, nx).
+
+    What is bad, or was left out of their combination, counts: that is for FLAGS and ``found.left_out`` to tell.
+
+    :raises StepError: seconds are asked for, and a frame has no exposure.
+    """
+    if seconds and any(frame.exposure is None for frame in frames):
+        raise StepError("coverage: a frame has no exposure; count frames: seconds=False")
+    seen = np.zeros(frames[0].shape)
+    for frame in frames:
+        for first in range(0, len(seen), ROWS_AT_ONCE):
+            flags = frame.source.rows(first, min(first + ROWS_AT_ONCE, len(seen))).flags
+            seen[first : first + ROWS_AT_ONCE] += (flags & FlagBits(Flag.UNCOVERED) == 0) * (
+                frame.exposure if seconds else 1.0
+            )
+    return seen
+
+
+def _measured(frames: FrameSet, by: str) -> FloatArray:
+    """Measure how far what each frame shows lies from that of one of them.
+
+    :raises StepError: one does not tell.
+    """
+    measure, found = (
+        (motion_of_sources, "sources that agree with those")
+        if by == "sources"
+        else (motion_by_correlation, "light that correlates with that")
+    )
+    motion = measure(_GoodPixels(frames))
+    lost = [frame.name for frame, known in zip(frames, motion.known, strict=True) if not known]
+    if lost:
+        others = ", ".join(repr(other) for other in BY if other != by)
+        raise StepError(
+            f"{', '.join(lost)}: too few {found} of {frames[motion.reference].name} to align by; leave them out, or "
+            f"align by={others} or by shifts that you give"
+        )
+    half_diagonal = math.hypot(*frames[0].shape) / 2
+    off = float(np.nanmax(np.abs(motion.turned), initial=0.0)) * half_diagonal
+    if off > TURNED:
+        advise(
+            f"frames are turned against each other by up to {math.degrees(off / half_diagonal):.2g}°: at the corners "
+            f"they lie {off:.1f} px off, which whole pixels do not mend",
+            of=frames,
+            mend="reduce each, and let reproject or astroalign turn them",
+            at_command="reduce each, with --each, and let reproject or astroalign turn them",
+            figures=(("degrees", math.degrees(off / half_diagonal)), ("pixels", off)),
+        )
+    return motion.shifts
+
+
+@attrs.frozen
+class _GoodPixels(Sequence[FloatArray]):
+    """The values of frames, NaN where flagged, each read when it is asked for."""
+
+    frames: FrameSet
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @overload
+    def __getitem__(self, index: int) -> FloatArray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FloatArray]: ...
+    def __getitem__(self, index: int | slice) -> FloatArray | Sequence[FloatArray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        pixels = self.frames[index].pixels
+        flagged = pixels.mask
+        return np.where(flagged, np.float32(math.nan), pixels.values) if flagged.any() else pixels.values
+
+
+def _by_wcs(frames: FrameSet) -> FloatArray:
+    """Tell by WCS where the middle of the first frame's sky lies in each: shifts (frames, 2).
+
+    :raises HeaderError: a frame has no celestial WCS.
+    """
+    import warnings
+
+    from astropy.wcs import WCS
+
+    found = []
+    for frame in frames:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wcs = WCS(frame.header.to_header(), naxis=2)
+        if not wcs.has_celestial:
+            raise HeaderError(
+                f"{frame.name}: its header has no WCS to align by; align by='sources', or give the shifts"
+            )
+        found.append(wcs)
+    height, width = frames[0].shape
+    middle = (width - 1) / 2, (height - 1) / 2
+    sky = found[0].wcs_pix2world([middle], 0)
+    places = np.array([wcs.wcs_world2pix(sky, 0)[0] for wcs in found])
+    if not np.isfinite(places).all():
+        raise HeaderError(
+            "align: the WCS of these frames do not lie on one field; align by='sources', or give the shifts"
+        )
+    shifts: FloatArray = (places - middle)[:, ::-1]
+    return shifts
