@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.step_options import add_linearity, add_noise, core_steps, noise_given, other_steps
+from pipeline.cli.step_options import add_align, add_linearity, add_noise, core_steps, noise_given, other_steps
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
@@ -46,6 +46,7 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add_flag_options(command)
     add_linearity(command)
+    add_align(command)
     add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add("--strict", action="store_true", help="refuse what would have to be assumed, or falls short of what is asked")
     add("--overwrite", action="store_true", help="write over files that are there")

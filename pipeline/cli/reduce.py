@@ -87,6 +87,8 @@ def _is_many(options: argparse.Namespace) -> bool:
 def _reduce(options: argparse.Namespace) -> None:
     if options.each and _drawing_paths(options):
         raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
+    if options.each and options.align:
+        raise SettingError("--align is for lights that are combined; it does not go with --each")
     if options.every_hdu:
         refuse_options_of_one_image(options)
     if _is_many(options):

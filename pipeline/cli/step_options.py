@@ -163,6 +163,19 @@ def add_linearity(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pedestal", type=float, default=0.0, metavar="P", help="ADU, for --linearity (default: 0)")
 
 
+def add_align(parser: argparse.ArgumentParser) -> None:
+    """Add the switch that brings lights to one place of the sky."""
+    parser.add_argument(
+        "--align",
+        nargs="?",
+        const="sources",
+        choices=["sources", "correlation", "wcs"],
+        metavar="BY",
+        help="move lights by whole pixels to one place of the sky before they are combined: by sources (default), "
+        "correlation or wcs",
+    )
+
+
 def add_other_steps(parser: argparse.ArgumentParser) -> None:
     """Add the switches of what is done to lights, in the order in which it is done."""
     add = parser.add_argument_group("steps around the core, off by default").add_argument
@@ -198,6 +211,7 @@ def other_steps(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "linearity": _linearity(options.linearity, options.pedestal),
         "cosmics": _cosmics(options),
+        "align": _align(options.align),
         "fringe": _fringe(options),
         "healing": _healing(options),
     }
@@ -213,6 +227,14 @@ def _linearity(text: str | None, pedestal: float) -> Any:
     except ValueError as error:
         raise SettingError(f"--linearity {text}; expected numbers, as 1,2e-6,1e-11") from error
     return linearise(coefficients=coefficients, pedestal=pedestal)
+
+
+def _align(by: Any) -> Any:
+    if by is None:
+        return None
+    from pipeline.stages.align import align
+
+    return align(by=by)
 
 
 def _cosmics(options: argparse.Namespace) -> Any:

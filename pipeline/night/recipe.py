@@ -12,7 +12,7 @@ import attrs
 
 from pipeline.compose.stage import Step
 from pipeline.errors import SettingError
-from pipeline.records.frames import KINDS, Image
+from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask, check_below, check_sigma
 from pipeline.stages.declare import STATES, Declared
@@ -102,6 +102,8 @@ class Recipe:
         amplifier of it, in a tuple; by default what its header says, or else what the bias and flat frames show.
     :param linearity: the step that straightens raw values; None to take them as they are.
     :param cosmics: the step that cleans each light, once bias and dark are out; None to leave that to the clip.
+    :param align: the step that brings lights to one place of the sky, once they are flat-fielded and their fringes are
+        out; then they are calibrated each.
     :param fringe: the step that takes fringes out of the flat-fielded light.
     :param healing: what interpolates over bad pixels, once flags are grown.
     """
@@ -122,6 +124,7 @@ class Recipe:
     noise: Noise | tuple[Noise, ...] | None = None
     linearity: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
     cosmics: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    align: Step[FrameSet, FrameSet] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
     fringe: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
     healing: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
 

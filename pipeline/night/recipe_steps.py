@@ -106,20 +106,31 @@ def combined(recipe: Recipe) -> Callable[[FrameSet], Image]:
 def combined_and_calibrated(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
     """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
 
-    Lights from which cosmic rays are cleaned are calibrated each.
+    Lights from which cosmic rays are cleaned, or which are aligned, are calibrated each.
     """
 
     def put_together(frames: FrameSet) -> Image:
         frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
         scale, light = scale_of(frames), frames[0].kind == "light"
-        if scale is None and not (recipe.cosmics and light):
+        if scale is None and not (light and calibrates_each(recipe, frames)):
             return calibrate(_combined(recipe, frames))
         ready = each(calibrate)(frames)
+        ready = aligned(recipe)(ready) if light else ready
         if not (scale and light):
             return _combined(recipe, ready, scale)
         return _combined(recipe, ready, scale, "exposure")
 
     return put_together
+
+
+def calibrates_each(recipe: Recipe, lights: FrameSet) -> bool:
+    """Tell whether something is asked for that is done to each light once it is calibrated."""
+    return recipe.cosmics is not None or moves(recipe, lights)
+
+
+def moves(recipe: Recipe, lights: FrameSet) -> bool:
+    """Tell whether lights are to be aligned."""
+    return recipe.align is not None and len(lights) > 1
 
 
 def scale_of(frames: FrameSet) -> Scale | None:
@@ -144,11 +155,25 @@ def _combined(
         weights=None if recipe.method == "median" else weights,
         variance=recipe.variance,
     )
-    image, fraction, mask = put_together(frames), recipe.flagging.fraction, recipe.flagging.mask
+    image, fraction = put_together(frames), recipe.flagging.fraction
     if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
         image = put_together(drop_rare_saturation(frames, fraction=fraction))
+    mask = recipe.flagging.mask
     masked = mask is None or image.went_through(flag_bad)
     return image if masked else flag_bad(image, mask=mask)
+
+
+def aligned(recipe: Recipe) -> Callable[[FrameSet], FrameSet]:
+    """Bring frames to one place of the sky, where the recipe says so; what the mask says is bad is flagged before."""
+
+    def bring(frames: FrameSet) -> FrameSet:
+        if not moves(recipe, frames) or recipe.align is None:
+            return frames
+        mask = recipe.flagging.mask
+        masked = mask is None or frames[0].went_through(flag_bad)
+        return recipe.align(frames if masked else each(flag_bad(mask=mask))(frames))
+
+    return bring
 
 
 # photons and their noise

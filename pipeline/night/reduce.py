@@ -3,8 +3,9 @@
 - each raw frame: taken as raw or finished where that was said, saturation flagged, made linear, bad pixels flagged,
   overscan out, trimmed, amplifiers of several gains brought to electrons (``raw_steps``);
 - put together (frames that differ are calibrated each, and then combined): combined, bias out, photons counted, dark
-  out, cosmic rays cleaned, divided by the flat;
-- the image: fringes out, flags grown, bad pixels healed, in electrons, turned, its header attached.
+  out, cosmic rays cleaned, divided by the flat, aligned;
+- the image: fringes out (of each light, where these are aligned), flags grown, bad pixels healed, in electrons, turned,
+  its header attached.
 
 Masters are made in the same order, as far as each goes, in :mod:`~pipeline.night.masters`; steps that depend on the
 recipe and on the frames at hand stand in :mod:`~pipeline.night.recipe_steps`.
@@ -28,6 +29,7 @@ from pipeline.night.recipe_steps import (
     combined_and_calibrated,
     flags_grown,
     in_electrons,
+    moves,
     photons_counted,
     raw_steps,
     scale_of,
@@ -69,15 +71,18 @@ def reduce(
     if not is_light:  # no stage sees both
         check_alike(chosen.frames[:1], with_others=frames.light.frames[:1])
     recipe = with_noise_known(recipe, made.noise, chosen)
+    fringes_out = (recipe.fringe if is_light else None) or AS_IT_IS
+    moved = is_light and moves(recipe, chosen)
     calibrate = chain(
         subtract_bias(bias=made.bias),
         photons_counted(recipe),
         subtract_dark(dark=made.dark),
         (recipe.cosmics if is_light else None) or AS_IT_IS,
         divide(flat=made.flat if is_light else None),
+        fringes_out if moved else AS_IT_IS,
     )
     finish = chain(
-        (recipe.fringe if is_light else None) or AS_IT_IS,
+        AS_IT_IS if moved else fringes_out,
         flags_grown(recipe),
         recipe.healing or AS_IT_IS,
         in_electrons(recipe),

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_masters import SHAPE, full
+from star_fields import Field, dithers
 from strategies import seeds
 
 from pipeline import (
     Clip,
+    Flag,
     Flagging,
     FrameSet,
     Image,
@@ -19,9 +21,13 @@ from pipeline import (
     MasterDark,
     MasterFringe,
     Recipe,
+    align,
     chain,
     combine,
     divide,
+    each,
+    flag_bad,
+    flag_saturated,
     heal,
     linearise,
     make_masters,
@@ -157,3 +163,73 @@ def test_masters_that_are_given_are_used_for_each_light_and_the_nights_own_frame
 def test_reducing_each_light_of_a_night_without_lights_is_refused():
     with pytest.raises(StepError, match=r"reduce_each: no light frames in .*; give at least one"):
         reduce_each(FrameSet([Image.of(full(1), kind="bias")]))
+
+
+# ---- lights that are aligned ----
+
+
+def dithered_night(shape=(140, 160)):
+    """Give a night whose bias, dark and flat have structure, and what falls on its shifted lights."""
+    rng, stars, shifts = np.random.default_rng(6), Field.drawn(4, 60, shape, fluxes=(5e3, 5e4)), dithers(2, 4, 9)
+    response = 1 + rng.normal(0, 0.05, shape)
+    pattern, glow = rng.normal(500, 20, shape), rng.exponential(10, shape)
+
+    def expose(kind, seconds, light):
+        seen = rng.poisson(light * response + glow * seconds / 10) + pattern + rng.normal(0, 4, shape)
+        return Image.of(seen.round().astype(np.uint16), kind=kind, exposure=seconds, name=f"{kind}.fits")
+
+    lights = [stars.light(shape, shift=shift) + 300 for shift in shifts]
+    kinds = [("bias", 0.0, 0.0), ("dark", 10.0, 0.0), ("flat", 1.0, 20_000.0)]
+    frames = [expose(*kind) for kind in kinds for _ in range(5)] + [expose("light", 10.0, light) for light in lights]
+    return FrameSet(frames), lights
+
+
+def test_aligned_lights_are_flat_fielded_before_and_combined_after_that():
+    frames, lights = dithered_night()
+    bad = np.zeros(lights[0].shape)
+    bad[60:70, 40] = 1
+    flagging = Flagging(mask=Mask.of(bad))
+    image = reduce(frames, recipe=Recipe(align=align(), flagging=flagging))
+    masters = make_masters(frames, Recipe(flagging=flagging))
+    clean = chain(
+        flag_saturated(),
+        subtract_bias(bias=masters.bias),
+        subtract_dark(dark=masters.dark),
+        divide(flat=masters.flat),
+        flag_bad(mask=flagging.mask),
+    )
+    by_hand = pipe(frames.light, each(clean), align, combine(variance=masters.noise))
+    assert image.pixels == by_hand.pixels
+    assert image.found.aligned == by_hand.found.aligned
+    (bad_now, bad_once) = (
+        np.count_nonzero(one.pixels.flags & Flag.BAD)
+        for one in (image, reduce(frames, recipe=Recipe(flagging=flagging)))
+    )
+    assert (bad_now, bad_once) == (0, 10)  # what one frame does not see well, others do
+    found = np.rint(image.found.aligned).astype(int)
+    truth = np.mean([np.roll(light, tuple(-moved), (0, 1)) for light, moved in zip(lights, found, strict=True)], axis=0)
+    inner = np.s_[20:-20, 20:-20]
+    pulls = ((image.pixels.values - truth) / np.sqrt(image.pixels.total_variance))[inner]
+    assert np.std(pulls) == pytest.approx(1, abs=0.05)
+
+
+def test_aligning_has_its_place_after_the_flat_and_the_fringes():
+    frames, lights = dithered_night()
+    pattern = Image.of(np.random.default_rng(1).normal(size=lights[0].shape).astype(np.float32))
+    fringe = subtract_fringe(fringe=MasterFringe.of(pattern), scale=0.0)
+    image = reduce(frames, recipe=Recipe(align=align(by=((0, 0), (1, 2), (3, 4), (5, 6))), fringe=fringe))
+    steps = [step.stage for step in image.history]
+    assert steps[steps.index("divide") :] == [
+        "divide",
+        "subtract_fringe",
+        "align",
+        "combine",
+        "attach_header",
+        "reduce",
+    ]
+
+
+def test_a_light_alone_is_reduced_as_ever():
+    frames, _ = dithered_night()
+    one = FrameSet([*frames.bias, *frames.dark, *frames.flat, frames.light[0]])
+    assert reduce(one, recipe=Recipe(align=align())).pixels == reduce(one).pixels
