@@ -66,17 +66,26 @@ EXPECTED = (
         "warnings",
         "one table says which keywords name a filter: a V flat divides an R light no longer without a word",
     ),
+    Expected("*", "*found.aligned", "a result tells by how much frames were off that were aligned"),
+    Expected("*", "*FLAGS.FLAG8", "there is a ninth reason"),
+    Expected("*", "*FLAGS.(order)", "there is a ninth reason"),
+    Expected("figure *", "*.html", "there is a ninth reason, which pages name"),
+    Expected("command *", "*.settings.align", "lights may be aligned"),
+    Expected("command help*", "stdout", "lights may be aligned"),
 )
 
 _ALONE = "|".join(name for name in PUBLIC if "_" in name)
 _CALLED = "|".join(name for name in PUBLIC if "_" not in name)
 _FORMER = re.compile(rf"\b(?:(?:{_ALONE})\b|(?:{_CALLED})(?=[(:]))")
+_UNSET = re.compile(r"\balign=None, ")
+"""A setting that older recipes have not, where nobody asks for it."""
+
 _VERSION = re.compile(r"ccd-pipeline (?:\d+(?:\.\w+)+|unknown)")
 
 
 def renamed(text):
     """Bring a text to today's names, whoever wrote it."""
-    return _VERSION.sub("ccd-pipeline", _FORMER.sub(lambda found: PUBLIC[found[0]], text))
+    return _UNSET.sub("", _VERSION.sub("ccd-pipeline", _FORMER.sub(lambda found: PUBLIC[found[0]], text)))
 
 
 def renamed_key(key):
