@@ -184,6 +184,12 @@ class Image:
         return went_through(self.history, *stages)
 
     @property
+    def moved(self) -> bool:
+        """Whether its pixels, or those of a frame that it was made of, are no longer where the detector has them."""
+        shifts = (self.shift, *(getattr(self.found, "aligned", None) or ()))
+        return any(round(along) for shift in shifts for along in shift or ())
+
+    @property
     def lineage(self) -> Lineage:
         """What the image is made of."""
         return Lineage(self.kind, self.sources, self.history, self.found, self.said)

@@ -192,9 +192,9 @@ def _image_of(
 
 def _header_of(frames: FrameSet) -> Cards:
     """Give the first frame's header; of aligned frames its WCS with the part of a pixel that was left of its shift."""
-    first = frames[0]
-    left = [along - round(along) for along in first.shift or (0.0, 0.0)]
-    return cropped(first.header, x=left[1], y=left[0]) if len(frames) > 1 else first.header
+    left = np.array([[along - round(along) for along in frame.shift or (0.0, 0.0)] for frame in frames])
+    y, x = (left[0] - left.mean(axis=0)).tolist()
+    return cropped(frames[0].header, x=x, y=y)
 
 
 def _shared_cards(frames: FrameSet) -> tuple[tuple[str, object, str], ...]:

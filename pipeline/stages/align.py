@@ -185,18 +185,15 @@ def _measured(frames: FrameSet, by: str) -> FloatArray:
 
     :raises StepError: one does not tell.
     """
-    measure, found = (
-        (motion_of_sources, "sources that agree with those")
-        if by == "sources"
-        else (motion_by_correlation, "light that correlates with that")
-    )
+    measure = motion_of_sources if by == "sources" else motion_by_correlation
     motion = measure(_GoodPixels(frames))
     lost = [frame.name for frame, known in zip(frames, motion.known, strict=True) if not known]
     if lost:
         others = ", ".join(repr(other) for other in BY if other != by)
+        found = "too few sources agree with those" if by == "sources" else "no one shift brings its light to that"
         raise StepError(
-            f"{', '.join(lost)}: too few {found} of {frames[motion.reference].name} to align by; leave them out, or "
-            f"align by={others} or by shifts that you give"
+            f"{', '.join(lost)}: {found} of {frames[motion.reference].name}; leave out what shows another field, or "
+            f"align by={others}, or by shifts that you give"
         )
     half_diagonal = math.hypot(*frames[0].shape) / 2
     off = float(np.nanmax(np.abs(motion.turned), initial=0.0)) * half_diagonal

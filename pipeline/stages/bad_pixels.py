@@ -15,7 +15,7 @@ from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
-from pipeline.stages.checks import check_neighbours
+from pipeline.stages.checks import check_in_place, check_neighbours
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import QUANTISATION
 from pipeline.statistics.robust import MAD_TO_SIGMA
@@ -101,6 +101,7 @@ def flag_bad(image: Image, *, mask: Mask | None) -> Image:
     """
     if mask is None:
         return image
+    check_in_place(image, "mask")
     if mask.shape != image.shape:
         raise ShapeError(f"{image.name} is {image.shape}, mask {mask.name} {mask.shape}, (rows, columns)")
     return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=sealed(image.pixels.flags | mask.flags)))

@@ -19,7 +19,14 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import as_master, check_before_flat, check_image, check_units, check_variance_kept
+from pipeline.stages.checks import (
+    as_master,
+    check_before_flat,
+    check_image,
+    check_in_place,
+    check_units,
+    check_variance_kept,
+)
 
 
 @attrs.frozen(repr=False)
@@ -93,6 +100,7 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
     """
     if bias is None:
         return image
+    check_in_place(image, "bias")
     check_before_flat(image, "bias")
     check_shapes([image, bias.image])
     check_units(image, bias.image)

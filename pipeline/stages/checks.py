@@ -55,6 +55,18 @@ def check_before_flat(image: Image, what: str) -> None:
         raise StepError(f"{image.name}: flat-fielded already ({image.state.flat}); the {what} comes out before that")
 
 
+def check_in_place(image: Image, what: str) -> None:
+    """Refuse an image that was aligned, to which something is to be done that fits the detector's pixels.
+
+    :param what: that which no longer fits.
+    :raises StepError: it was moved.
+    """
+    if image.moved:
+        raise StepError(
+            f"{image.name}: was aligned, so that the {what} no longer fits it; do that to each light before align"
+        )
+
+
 def check_variance_kept(image: Image, master: Image) -> None:
     """Say where the variance of an image vanishes, because the master that corrects it has none."""
     if image.pixels.variance is not None and master.pixels.variance is None:

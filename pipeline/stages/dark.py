@@ -21,7 +21,14 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import as_master, check_before_flat, check_image, check_units, check_variance_kept
+from pipeline.stages.checks import (
+    as_master,
+    check_before_flat,
+    check_image,
+    check_in_place,
+    check_units,
+    check_variance_kept,
+)
 
 MOST_RATIO = 1e4
 """Exposures further apart than this are thought to be of different units."""
@@ -193,6 +200,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     """
     if dark is None:
         return image
+    check_in_place(image, "dark")
     check_before_flat(image, "dark")
     if image.state.bias and dark.has_bias is not False:
         raise StepError(

@@ -26,7 +26,7 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.stages.checks import check_image, check_neighbours, check_variance_kept
+from pipeline.stages.checks import check_image, check_in_place, check_neighbours, check_variance_kept
 from pipeline.statistics.robust import fitted
 
 CURVES = ("polynomial", "spline")
@@ -267,6 +267,7 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     """
     if flat is None:
         return image
+    check_in_place(image, "flat")
     check_shapes([image, flat.image])
     check_alike((image,), with_others=(flat.image,))
     check_variance_kept(image, flat.image)

@@ -18,7 +18,7 @@ from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
-from pipeline.stages.checks import check_image, check_units, check_variance_kept
+from pipeline.stages.checks import check_image, check_in_place, check_units, check_variance_kept
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
 MOST_ROUNDS = 20
@@ -97,6 +97,7 @@ def subtract_fringe(
     """
     if fringe is None:
         return image
+    check_in_place(image, "fringe image")
     check_shapes([image, fringe.image])
     check_units(image, fringe.image)
     if scale is not None and not math.isfinite(scale):

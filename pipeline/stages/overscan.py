@@ -26,6 +26,7 @@ from pipeline.headers.values import is_nothing
 from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels
+from pipeline.stages.checks import check_in_place
 from pipeline.statistics.robust import fitted, kept
 
 LevelMethod: TypeAlias = Literal["mean", "median"]
@@ -101,6 +102,7 @@ def subtract_overscan(
         for note in untold_overscan(image):
             say(note)
         return image
+    check_in_place(image, "overscan")
     mosaic = Mosaic.of(readouts, image.name)
     image = attrs.evolve(image, data=image.pixels)  # read once, where it is on disk
     if not amplifiers:

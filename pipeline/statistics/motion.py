@@ -180,14 +180,14 @@ def motion_by_correlation(images: Sequence[FloatArray]) -> Motion:
     lit = [_lit(binned(image, by), by) for image in images]
     reference = max(range(len(lit)), key=lambda i: float(lit[i].sum()))
     fixed = np.minimum.reduce(lit)
-    whole, free = ([_spectrum(one - out) for one in lit] for out in (np.zeros_like(fixed), fixed))
+    parts = [(out, _spectrum(lit[reference] - out)) for out in (fixed, np.zeros_like(fixed))]
     farthest = int(FARTHEST * min(lit[0].shape))
     told = [_UNKNOWN] * len(lit)
     ours, windows = images[reference], _brightest_windows(lit[reference], by, shape)
     for i, image in enumerate(images):
         peak, overlap = None, 0.0
-        for spectra, out in ((free, fixed), (whole, 0.0)):
-            if overlap <= SHARE and (found := _peak(spectra[i], spectra[reference], fixed.shape, farthest)):
+        for out, theirs in parts:
+            if overlap <= SHARE and (found := _peak(_spectrum(lit[i] - out), theirs, fixed.shape, farthest)):
                 peak, overlap = found, _overlap(lit[i] - out, lit[reference] - out, found)
         if i == reference:
             told[i] = (0.0, 0.0), math.nan, overlap
