@@ -157,6 +157,9 @@ COARSE = 512
 LIT, BRIGHTEST = 4.0, 100.0
 """σ of a block above its surroundings from which it is lit, and from which it counts no more."""
 
+FEWEST_LIT = 12
+"""Blocks in which light of two frames must fall together: hits alone meet in fewer."""
+
 TAPER = 0.1
 """The fraction of a side at each end over which light fades out, so that the edges of frames do not correlate."""
 
@@ -165,6 +168,9 @@ BLUR = 1.0
 
 APART, STANDS_OUT = 4, 1.4
 """The peak is known where it is so many times as high as any that lies more blocks away."""
+
+FREE = 3
+"""Blocks from which a motion leaves nothing of a star in its place."""
 
 SEEN, SEEN_PIXELS = 6, 128
 """In so many windows of so many pixels to a side, those with most light, the shift is measured again."""
@@ -180,19 +186,22 @@ def motion_by_correlation(images: Sequence[FloatArray]) -> Motion:
     lit = [_lit(binned(image, by), by) for image in images]
     reference = max(range(len(lit)), key=lambda i: float(lit[i].sum()))
     fixed = np.minimum.reduce(lit)
-    parts = [(out, _spectrum(lit[reference] - out)) for out in (fixed, np.zeros_like(fixed))]
+    whole, free = (_spectrum(lit[reference] - out) for out in (0, fixed))
     farthest = int(FARTHEST * min(lit[0].shape))
     told = [_UNKNOWN] * len(lit)
     ours, windows = images[reference], _brightest_windows(lit[reference], by, shape)
     for i, image in enumerate(images):
-        peak, overlap = None, 0.0
-        for out, theirs in parts:
-            if overlap <= SHARE and (found := _peak(_spectrum(lit[i] - out), theirs, fixed.shape, farthest)):
-                peak, overlap = found, _overlap(lit[i] - out, lit[reference] - out, found)
+        peak = _peak(_spectrum(lit[i]), whole, fixed.shape, farthest)
+        overlap = _overlap(lit[i], lit[reference], peak) if peak else 0.0
+        other = _peak(_spectrum(lit[i] - fixed), free, fixed.shape, farthest)
+        if other and max(map(abs, other)) >= FREE:  # of stars that move less, something is fixed too
+            freed = [_overlap(lit[i] - fixed, lit[reference] - fixed, at) if at else 0.0 for at in (peak, other)]
+            if freed[1] > max(SHARE, 2 * freed[0]):
+                peak, overlap = other, freed[1]
         if i == reference:
             told[i] = (0.0, 0.0), math.nan, overlap
         elif peak and overlap > SHARE:
-            fine = _finer(ours, image, (peak[0] * by, peak[1] * by), windows, 2 * by + 1)
+            fine = _finer(ours, image, (peak[0] * by, peak[1] * by), windows, by + 2)
             told[i] = fine, math.nan, overlap
     shifts, turned, weight = (np.array(part) for part in zip(*told, strict=True))
     return Motion(shifts, turned, weight, reference)
@@ -205,7 +214,7 @@ def _lit(blocks: FloatArray, by: int) -> FloatArray:
     lit = np.zeros(blocks.shape, np.float32)
     lit[y, x] = (blocks[y, x] - around.level_at(y, x)) / around.sigma_at(y, x)
     if by == 1:
-        level_spikes(lit, 1.0)
+        level_spikes(lit, times=1)
     np.clip(lit, 0, BRIGHTEST, out=lit)
     for axis in (0, 1):
         side: int = lit.shape[axis]
@@ -215,7 +224,7 @@ def _lit(blocks: FloatArray, by: int) -> FloatArray:
     return lit
 
 
-def _spectrum(lit: FloatArray) -> Array:
+def _spectrum(lit: Array) -> Array:
     spectrum: Array = np.fft.rfft2(lit).astype(np.complex64)
     return spectrum
 
@@ -244,8 +253,8 @@ def _overlap(one: FloatArray, other: FloatArray, shift: tuple[int, int]) -> floa
         for off, side in zip(shift, one.shape, strict=True)
     ]
     ours, theirs = (image[parts[0][i], parts[1][i]] for i, image in enumerate((one, other)))
-    least = min(float(ours.sum()), float(theirs.sum()))
-    return float(np.minimum(ours, theirs).sum()) / least if least > 0 else 0.0
+    least, both = min(float(ours.sum()), float(theirs.sum())), np.minimum(ours, theirs)
+    return float(both.sum()) / least if np.count_nonzero(both) >= FEWEST_LIT else 0.0
 
 
 def _around_zero(surface: FloatArray, farthest: int) -> FloatArray:
@@ -280,6 +289,8 @@ def _finer(
         total = total + surface
     middle = total.shape[0] // 2
     row, column = divmod(int(total.argmax()), total.shape[1])
+    if not (0 < row < total.shape[0] - 1 and 0 < column < total.shape[1] - 1):
+        return float(about[0]), float(about[1])  # it climbs to something else, beyond
     along = total[:, column], total[row]
     fine = (at - middle + _vertex(line, at) for line, at in zip(along, (row, column), strict=True))
     up, right = fine
@@ -301,7 +312,7 @@ def _above_level(values: FloatArray) -> FloatArray:
     middle, quarter = np.median(known), np.quantile(known, 0.25)
     sigma = max(MAD_TO_SIGMA * float(middle - quarter), 1e-30)
     above = np.nan_to_num(values - middle, nan=0.0)
-    level_spikes(above, sigma)
+    level_spikes(above, times=1)
     np.clip(above, 0, BRIGHTEST * sigma, out=above)
     above[above < LIT / 2 * sigma] = 0
     taper = (np.hanning(side + 2)[1:-1] for side in values.shape)
@@ -310,7 +321,7 @@ def _above_level(values: FloatArray) -> FloatArray:
 
 def _vertex(line: FloatArray, at: int) -> float:
     """Give where, from a place on, the parabola through the logarithms of a peak and its neighbours is highest."""
-    if not 0 < at < line.size - 1 or line[at - 1 : at + 2].min() <= 0:
+    if line[at - 1 : at + 2].min() <= 0:
         return 0.0
     before, here, behind = np.log(line[at - 1 : at + 2])
     bend = before - 2 * here + behind

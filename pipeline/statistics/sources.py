@@ -35,10 +35,7 @@ WINDOW_SIGMA = 2.0
 ROUNDS = 6
 
 SHAPE_SIGMA = 1.2
-"""Of the one within which the shape is judged: narrow, so that noise does not widen a spike."""
-
-NARROWEST = 0.3
-"""Second moment of what is no spike, within that, in px²: a star has 0.37 at a FWHM of 1.5 px, one pixel 0.1."""
+"""Of the one within which the shape is judged: narrow, so that noise and neighbours hardly count."""
 
 MOST_OBLONG = 1.5
 """The larger second moment over the smaller one, within that: a trail has 1.9, a star of 3 by 4.5 px 1.4."""
@@ -198,15 +195,15 @@ def _centred(values: FloatArray, y: IntArray, x: IntArray, sigma: FloatArray, mo
     return _once(Sources(*(part[kept] for part in (y + centre[0], x + centre[1], flux, error))), most)
 
 
-def level_spikes(values: FloatArray, sigma: FloatArray | float) -> None:
-    """Bring pixels that stand far above all eight neighbours down to the highest of these, in place: (..., ny, nx).
+def level_spikes(values: FloatArray, sigma: FloatArray | float = 0.0, times: float = SPIKE) -> None:
+    """Bring pixels that stand above all eight neighbours down to the highest of these, in place: (..., ny, nx).
 
-    :param sigma: the noise of a value; values are above their surroundings.
+    Those that are so many ``times`` as high, and 5 ``sigma`` more; values are above their surroundings.
     """
     inner, around = values[..., 1:-1, 1:-1], np.lib.stride_tricks.sliding_window_view(values, (3, 3), axis=(-2, -1))
     beside = [around[..., i, j] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     highest = np.maximum.reduce(beside)
-    np.copyto(inner, highest, where=inner > SPIKE * np.maximum(highest, 0) + DETECTED * sigma)
+    np.copyto(inner, highest, where=inner > times * np.maximum(highest, 0) + DETECTED * sigma)
 
 
 def _weights(
@@ -219,7 +216,7 @@ def _weights(
 
 
 def _is_compact(window: FloatArray, centre: FloatArray, steps: IntArray) -> BoolArray:
-    """Tell what is wider than a spike, and about as wide as high, by second moments."""
+    """Tell what is more than a few pixels, and about as wide as high, by second moments."""
     weight, (up, right) = _weights(centre, steps, SHAPE_SIGMA)
     weight *= window
     flux = weight.sum(axis=(1, 2))
@@ -229,7 +226,7 @@ def _is_compact(window: FloatArray, centre: FloatArray, steps: IntArray) -> Bool
     mean, apart = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
     inner = np.sort(window[:, REACH - 1 : REACH + 2, REACH - 1 : REACH + 2].reshape(-1, 9), axis=1)
     full = inner[:, 4] > FULL * inner[:, 8]
-    told: BoolArray = full & (mean - apart > NARROWEST) & (mean + apart < MOST_OBLONG * (mean - apart))
+    told: BoolArray = full & (mean + apart < MOST_OBLONG * (mean - apart))
     return told
 
 

@@ -178,6 +178,17 @@ def test_shifts_are_data_and_stand_in_the_history(by):
     assert words[:2] == [f"align(by={image.found.aligned!r})", f"align(by={by!r})"]
 
 
+def test_what_is_flagged_is_not_measured():
+    """Stars that stay in their place, and are bad, among others that move."""
+    shifts, ghosts = dithers(6, 3, 9), Field.drawn(8, 110, SHAPE, fluxes=(3e4, 1e5)).light(SHAPE, fwhm=2.0)
+    frames = FrameSet(
+        attrs.evolve(frame, data=Pixels.of(frame.pixels.values + ghosts, (ghosts > 9) * int(Flag.BAD)))
+        for frame in exposed(shifts)
+    )
+    found = np.array([frame.shift for frame in align(frames)])
+    np.testing.assert_allclose(found - found[0], shifts, atol=0.15)
+
+
 def test_frames_that_stay_are_combined_as_if_they_had_not_been_asked():
     frames = exposed(np.zeros((3, 2)))
     plain, asked = combine(frames), combine(align(frames, by=((0, 0),) * 3))

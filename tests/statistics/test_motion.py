@@ -51,6 +51,13 @@ def test_what_stays_in_its_place_does_not_count_for_motion(measure, step):
     assert off(measure(images), shifts) < 0.15
 
 
+def test_shapes_that_stay_in_their_place_do_not_count_for_correlation():
+    """Dust, or reflections, as bright as the stars and three times as many."""
+    shifts, fixed = dithers(7, 4, 12), Field.drawn(9, 250, SHAPE).light(SHAPE, fwhm=4.0)
+    images = [image + fixed for image in exposed(Field.drawn(2, 80, SHAPE), shifts)]
+    assert off(motion_by_correlation(images), shifts) < 0.7
+
+
 def test_a_crowded_field_is_told_by_correlation():
     shifts = dithers(6, 3, 10)
     assert off(motion_by_correlation(exposed(Field.drawn(3, 2500, SHAPE), shifts)), shifts) < 0.1

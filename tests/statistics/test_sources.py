@@ -70,6 +70,26 @@ def test_a_star_at_a_bad_pixel_is_left_out_and_the_others_stay():
     assert np.hypot(found.y - stars.y[0], found.x - stars.x[0]).min() > 30
 
 
+def test_hot_pixels_beside_stars_do_not_move_them():
+    stars = Field.spaced(3, SHAPE)
+    image = stars.frame(np.random.default_rng(4), SHAPE)
+    for up, right in ((5, 0), (4, 4)):
+        image[np.rint(stars.y).astype(int) + up, np.rint(stars.x).astype(int) + right] += 20_000
+    found = find_sources(image)
+    away = np.hypot(found.y[:, None] - stars.y, found.x[:, None] - stars.x).min(axis=1)
+    assert len(found) == stars.y.size
+    assert np.median(away) < 0.05
+
+
+def test_a_star_of_several_peaks_is_found_once():
+    stars = Field.spaced(3, SHAPE, fluxes=(4e4, 4e4))
+    found = find_sources(stars.frame(np.random.default_rng(4), SHAPE, fwhm=9.0, sky=3000.0))
+    assert len(found) > 0.8 * stars.y.size
+    away = np.hypot(found.y[:, None] - stars.y, found.x[:, None] - stars.x)
+    nearest = away.argmin(axis=1)[away.min(axis=1) < 6]
+    assert len(set(nearest)) == len(nearest)
+
+
 def test_frames_too_small_for_a_window_have_none():
     assert len(find_sources(np.ones((10, 400), np.float32))) == 0
 
