@@ -111,8 +111,8 @@ class Pixels:
         if flags.shape not in ((), values.shape):
             raise ShapeError(f"values have the shape {values.shape}, flags {flags.shape}")
         if masked is not None:
-            flags = flags | np.where(masked, FlagBits(Flag.BAD), FlagBits(0))
-        flags = sealed(flags | np.where(np.isfinite(values), FlagBits(0), FlagBits(Flag.NONFINITE)))
+            flags = flags | np.asarray(masked, bool) * FlagBits(Flag.BAD)
+        flags = sealed(flags | ~np.isfinite(values) * FlagBits(Flag.NONFINITE))
         if variance is not None:
             variance = sealed(np.array(variance, values.dtype))
         return cls(values, flags, variance)
@@ -228,8 +228,7 @@ class Pixels:
 
     def flagged(self, where: BoolArray, reason: Flag) -> Pixels:
         """Add a reason where the boolean array ``where`` is true."""
-        bits = np.where(where, FlagBits(reason), FlagBits(0))
-        return attrs.evolve(self, flags=sealed(self.flags | bits))
+        return attrs.evolve(self, flags=sealed(self.flags | np.asarray(where, bool) * FlagBits(reason)))
 
     def cut(self, rows: slice, columns: slice = slice(None)) -> Pixels:
         """Keep some rows and columns."""

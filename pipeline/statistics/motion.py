@@ -181,9 +181,11 @@ def motion_by_correlation(images: Sequence[FloatArray]) -> Motion:
 
     Each image is asked for twice.  What stays in its place in all frames, while the rest moves, does not count.
     """
-    shape = images[0].shape[0], images[0].shape[1]
-    by = max(1, -(-max(shape) // COARSE))
-    lit = [_lit(binned(image, by), by) for image in images]
+    lit, by, shape = list[FloatArray](), 1, (0, 0)
+    for image in images:
+        shape = image.shape[0], image.shape[1]
+        by = max(1, -(-max(shape) // COARSE))
+        lit.append(_lit(binned(image, by), by))
     reference = max(range(len(lit)), key=lambda i: float(lit[i].sum()))
     fixed = np.minimum.reduce(lit)
     whole, free = (_spectrum(lit[reference] - out) for out in (0, fixed))
