@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, TypeAlias
 
 import attrs
@@ -114,3 +115,23 @@ def hash_of(*planes: Array) -> str:
     for plane in planes:
         said.update(np.ascontiguousarray(plane).reshape(-1).data)
     return said.hexdigest()[:16]
+
+
+_MOVED = re.compile(r"@([+-]\d+)([+-]\d+)$")
+
+
+def moved_key(key: str, up: int, right: int) -> str:
+    """Give the key of a master's error that was moved so many rows and columns: who was moved alike shares it.
+
+    >>> moved_key("a", 2, -3), moved_key("a@+2-3", 0, 4), moved_key("a@+2-3", -2, 3)
+    ('a@+2-3', 'a@+2+1', 'a')
+    """
+    before = _MOVED.search(key)
+    if before:
+        key, up, right = key[: before.start()], up + int(before[1]), right + int(before[2])
+    return f"{key}@{up:+d}{right:+d}" if up or right else key
+
+
+def was_moved(key: str) -> bool:
+    """Tell whether a key is that of an error that was moved: none is shared with a master."""
+    return _MOVED.search(key) is not None

@@ -13,6 +13,7 @@ from toolz import unique
 
 from pipeline.records.arrays import Array, BoolArray, FloatArray, Shared, sealed
 from pipeline.records.pixels import on_their_own
+from pipeline.records.shared_errors import was_moved
 from pipeline.stacking.judge import average_of_kept, sum_of_rows
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import Batch, Rows
@@ -110,7 +111,10 @@ def errors_of(plan: Plan, rows: Rows, batch: Batch, *, keep: BoolArray) -> Error
             with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, of a value that is left out
                 term = np.where(part > 0, part * scale * sigma.reshape(-1), 0.0).reshape(shape)
             shared[key] = shared.get(key, 0.0) + term
-    return own.reshape(shape), tuple(sorted(shared.items(), key=lambda item: item[0]))
+    own = own.reshape(shape)
+    for key in filter(was_moved, tuple(shared)):  # with frames that were moved otherwise it has nothing in common
+        own = own + shared.pop(key) ** 2
+    return own, tuple(sorted(shared.items(), key=lambda item: item[0]))
 
 
 def _scatter(plan: Plan, *, values: FloatArray, keep: BoolArray) -> FloatArray:

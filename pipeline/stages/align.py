@@ -8,7 +8,6 @@ for programs that resample, such as reproject and astroalign.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
@@ -23,6 +22,7 @@ from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import Array, FloatArray, sealed
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag, FlagBits, Pixels
+from pipeline.records.shared_errors import moved_key
 from pipeline.records.source import Source
 from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.motion import motion_by_correlation, motion_of_sources, to_whole_pixels
@@ -129,7 +129,7 @@ class MovedRows:
             values=put(pixels.values, math.nan),
             flags=put(pixels.flags, int(Flag.UNCOVERED)),
             variance=None if pixels.variance is None else put(pixels.variance, math.nan),
-            shared=tuple((_moved_key(key, self.up, self.right), put(sigma, math.nan)) for key, sigma in pixels.shared),
+            shared=tuple((moved_key(key, self.up, self.right), put(sigma, math.nan)) for key, sigma in pixels.shared),
         )
 
     @property
@@ -152,13 +152,6 @@ class MovedRows:
     def loaded(self) -> MovedRows:
         """Give the same, over a source that is quick to read."""
         return attrs.evolve(self, source=self.source.loaded())
-
-
-def _moved_key(key: str, up: int, right: int) -> str:
-    """Give a key to a master's error in another place: frames share it only if they were moved alike."""
-    name, before_up, before_right = re.fullmatch(r"(.*?)(?:@([+-]\d+)([+-]\d+))?", key, re.DOTALL).groups()  # type: ignore[union-attr]
-    up, right = up + int(before_up or 0), right + int(before_right or 0)
-    return f"{name}@{up:+d}{right:+d}" if up or right else str(name)
 
 
 def coverage(frames: FrameSet, *, seconds: bool = False) -> FloatArray:

@@ -119,6 +119,30 @@ def test_errors_are_shared_by_frames_that_were_moved_alike_alone():
     assert {frame.pixels.shared_keys for frame in back} == {(key,)}
 
 
+@pytest.mark.parametrize("variance", [None, "noise"])
+def test_a_sum_of_moved_frames_has_the_errors_of_a_master_added_as_those_of_other_pixels(variance):
+    """Frames in one place share the master's error there; those in others have each that of another pixel."""
+    rng = np.random.default_rng(2)
+    raw = combine(frames_of(rng.normal(9, 3, (4, 30, 40)), kind="bias"), variance="noise", clip=None)
+    bias = MasterBias.of(raw)
+    raw_lights = frames_of(rng.normal(50, 0.5, (4, 30, 40)), exposure=1)
+    if variance is None:
+        raw_lights = FrameSet(
+            attrs.evolve(one, data=attrs.evolve(one.pixels, variance=np.full((30, 40), 0.25))) for one in raw_lights
+        )
+    lights = each(subtract_bias(bias=bias))(raw_lights)
+    once = raw.pixels.variance[10, 10]
+    for by, share in (
+        (((0, 0),) * 4, 1.0),
+        (((0, 0), (0, 0), (1, 0), (0, 2)), 6 / 16),
+        (((1, 0), (1, 0), (2, 0), (2, 0)), 8 / 16),
+    ):
+        image, alone = (combine(align(of, by=by), clip=None, variance=variance) for of in (lights, raw_lights))
+        added = image.pixels.total_variance[10, 10] - alone.pixels.variance[10, 10]
+        assert added == pytest.approx(share * once, rel=1e-2)
+        assert set(image.pixels.shared_keys) <= set(bias.image.pixels.shared_keys)
+
+
 @pytest.mark.parametrize("by", ["sources", "correlation", "wcs"])
 def test_frames_on_disk_are_read_when_asked_and_give_what_memory_gives(tmp_path, by):
     shifts = dithers(3, 3, 8)
