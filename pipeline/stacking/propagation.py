@@ -105,16 +105,29 @@ def errors_of(plan: Plan, rows: Rows, batch: Batch, *, keep: BoolArray) -> Error
         own = sum_of_rows(portion**2 * np.where(keep, batch.carried, 0.0), each) * spread_of(plan, keep=keep)
     else:
         own = from_noise(plan, average_of_kept(plan, values, keep=keep), rows.first_place, share(plan, keep=keep))
-    shared: dict[str, Array] = {}
+    shared, single = dict[str, Array](), dict[str, Array]()
     for frame, scale, part in zip(rows.parts or (), plan.scale, portion, strict=rows.parts is not None):
         for key, sigma in frame.shared:  # combined as the values are: with its sign
             with np.errstate(invalid="ignore"):  # 0·∞, an error that nobody knows, of a value that is left out
                 term = np.where(part > 0, part * scale * sigma.reshape(-1), 0.0).reshape(shape)
             shared[key] = shared.get(key, 0.0) + term
+            single[key] = single.get(key, 0.0) + term**2
     own = own.reshape(shape)
-    for key in filter(was_moved, tuple(shared)):  # with frames that were moved otherwise it has nothing in common
-        own = own + shared.pop(key) ** 2
+    if any(map(was_moved, shared)):
+        shown = batch.carried is None and _shows_masters(plan)
+        for key, total in shared.items():
+            own = own + (total**2 - single[key]) * (len(keep) / (len(keep) - 1)) if shown else own + total**2
+        shared = {}
     return own, tuple(sorted(shared.items(), key=lambda item: item[0]))
+
+
+def _shows_masters(plan: Plan) -> bool:
+    """Tell whether the noise was measured of the frames: of moved ones it shows what each has of a master's errors.
+
+    What frames that were moved alike have in common does not show.
+    """
+    clip = plan.settings.clip
+    return plan.variance == "scatter" or clip is None or (clip.noise is None and clip.counting is None)
 
 
 def _scatter(plan: Plan, *, values: FloatArray, keep: BoolArray) -> FloatArray:

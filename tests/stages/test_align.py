@@ -14,6 +14,7 @@ from strategies import examples, frames_of, pixels
 
 from pipeline import (
     Amplifier,
+    Clip,
     Flag,
     FrameSet,
     Image,
@@ -21,6 +22,7 @@ from pipeline import (
     MasterBias,
     MasterDark,
     MasterFringe,
+    Noise,
     Pixels,
     align,
     attach_header,
@@ -119,28 +121,42 @@ def test_errors_are_shared_by_frames_that_were_moved_alike_alone():
     assert {frame.pixels.shared_keys for frame in back} == {(key,)}
 
 
-@pytest.mark.parametrize("variance", [None, "noise"])
-def test_a_sum_of_moved_frames_has_the_errors_of_a_master_added_as_those_of_other_pixels(variance):
-    """Frames in one place share the master's error there; those in others have each that of another pixel."""
+def noisy_bias(shape):
+    """Give a master whose error is large beside the noise of the lights, and their level is that of its frames."""
     rng = np.random.default_rng(2)
-    raw = combine(frames_of(rng.normal(9, 3, (4, 30, 40)), kind="bias"), variance="noise", clip=None)
-    bias = MasterBias.of(raw)
-    raw_lights = frames_of(rng.normal(50, 0.5, (4, 30, 40)), exposure=1)
-    if variance is None:
-        raw_lights = FrameSet(
-            attrs.evolve(one, data=attrs.evolve(one.pixels, variance=np.full((30, 40), 0.25))) for one in raw_lights
-        )
-    lights = each(subtract_bias(bias=bias))(raw_lights)
-    once = raw.pixels.variance[10, 10]
-    for by, share in (
+    return MasterBias.of(combine(frames_of(rng.normal(9, 3, (4, *shape)), kind="bias"), variance="noise", clip=None))
+
+
+@pytest.mark.parametrize(
+    ("by", "share"),
+    [
         (((0, 0),) * 4, 1.0),
         (((0, 0), (0, 0), (1, 0), (0, 2)), 6 / 16),
         (((1, 0), (1, 0), (2, 0), (2, 0)), 8 / 16),
-    ):
-        image, alone = (combine(align(of, by=by), clip=None, variance=variance) for of in (lights, raw_lights))
-        added = image.pixels.total_variance[10, 10] - alone.pixels.variance[10, 10]
-        assert added == pytest.approx(share * once, rel=1e-2)
-        assert set(image.pixels.shared_keys) <= set(bias.image.pixels.shared_keys)
+        (((0, 0), (1, 0), (2, 0), (2, 5)), 4 / 16),
+    ],
+)
+def test_the_error_of_a_master_is_shared_by_what_lies_in_one_place_and_averages_out_over_the_rest(by, share):
+    bias, light = noisy_bias((30, 40)), Pixels.of(np.full((30, 40), 50.0), 0, np.full((30, 40), 0.25))
+    lights = each(subtract_bias(bias=bias))(FrameSet(Image.of(light, exposure=1) for _ in by))
+    image = combine(align(lights, by=by), clip=None)
+    expected = 0.25 / 4 + share * bias.image.pixels.total_variance[10, 10]
+    assert image.pixels.total_variance[10, 10] == pytest.approx(expected, rel=1e-5)
+    assert set(image.pixels.shared_keys) <= set(bias.image.pixels.shared_keys)
+    assert share < 1 or image.pixels.shared_keys
+
+
+@pytest.mark.parametrize("by", [((0, 0),) * 4, ((0, 0), (1, 0), (2, 0), (2, 5))])
+@pytest.mark.parametrize("settings", [{}, {"clip": None}, {"clip": Clip(counting=Noise(a=0.25, b=0.0))}], ids=str)
+def test_noise_that_is_measured_of_moved_frames_holds_the_error_of_their_master_already(by, settings):
+    bias = noisy_bias((120, 150))
+    lights = each(subtract_bias(bias=bias))(
+        frames_of(np.random.default_rng(4).normal(50, 0.5, (4, 120, 150)), exposure=1)
+    )
+    image = combine(align(lights, by=by), variance="noise", **settings)
+    good = ~image.pixels.mask
+    truth = np.var(image.pixels.values[good])
+    assert np.median(image.pixels.total_variance[good]) == pytest.approx(truth, rel=0.08)
 
 
 @pytest.mark.parametrize("by", ["sources", "correlation", "wcs"])
