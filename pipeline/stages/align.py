@@ -18,6 +18,7 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.mosaic import without_sections
 from pipeline.errors import HeaderError, SettingError, StepError
+from pipeline.headers.quiet import quiet
 from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import Array, FloatArray, sealed
 from pipeline.records.frames import FrameSet, Image
@@ -228,14 +229,11 @@ def _by_wcs(frames: FrameSet) -> FloatArray:
 
     :raises HeaderError: a frame has no celestial WCS.
     """
-    import warnings
-
     from astropy.wcs import WCS
 
     found = []
     for frame in frames:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet(Warning):
             wcs = WCS(frame.header.to_header(), naxis=2)
         if not wcs.has_celestial:
             raise HeaderError(
