@@ -83,6 +83,11 @@ def _moved(image: Image, shift: tuple[float, float]) -> Image:
     up, right = (-round(along) for along in shift)
     if up == right == 0:
         return image
+    if abs(up) >= image.shape[0] or abs(right) >= image.shape[1]:
+        raise StepError(
+            f"{image.name}: lies {-up} rows and {-right} columns off, more than the frame has: it shows another field; "
+            "leave it out"
+        )
     moved = MovedRows(image.source, up, right)
     return attrs.evolve(
         image,
@@ -189,18 +194,25 @@ def _measured(frames: FrameSet, by: str) -> FloatArray:
             f"{', '.join(lost)}: {found} of {frames[motion.reference].name}; leave out what shows another field, or "
             f"align by={others}, or by shifts that you give"
         )
-    half_diagonal = math.hypot(*frames[0].shape) / 2
-    off = float(np.nanmax(np.abs(motion.turned), initial=0.0)) * half_diagonal
-    if off > TURNED:
+    _say_turned(frames, motion.turned * math.hypot(*frames[0].shape) / 2)
+    return motion.shifts
+
+
+def _say_turned(frames: FrameSet, off: FloatArray) -> None:
+    """Say where frames do not lie upon each other, wherever they are moved.
+
+    :param off: pixels that the corners of each lie off when its middle is in place; NaN where nothing tells.
+    """
+    most = float(np.nanmax(np.abs(off), initial=0.0))
+    if most > TURNED:
         advise(
-            f"frames are turned against each other by up to {math.degrees(off / half_diagonal):.2g}°: at the corners "
-            f"they lie {off:.1f} px off, which whole pixels do not mend",
+            f"frames are turned or scaled against each other: at the corners they lie {most:.1f} px off, which whole "
+            "pixels do not mend",
             of=frames,
             mend="reduce each, and let reproject or astroalign turn them",
             at_command="reduce each, with --each, and let reproject or astroalign turn them",
-            figures=(("degrees", math.degrees(off / half_diagonal)), ("pixels", off)),
+            figures=(("pixels", most),),
         )
-    return motion.shifts
 
 
 @attrs.frozen
@@ -241,12 +253,14 @@ def _by_wcs(frames: FrameSet) -> FloatArray:
             )
         found.append(wcs)
     height, width = frames[0].shape
-    middle = (width - 1) / 2, (height - 1) / 2
-    sky = found[0].wcs_pix2world([middle], 0)
-    places = np.array([wcs.wcs_world2pix(sky, 0)[0] for wcs in found])
-    if not np.isfinite(places).all():
+    corners = np.array([[x, y] for x in (0, width - 1) for y in (0, height - 1)], float)
+    at = np.array([corners.mean(axis=0), *corners])
+    sky = found[0].wcs_pix2world(at, 0)
+    away = np.array([wcs.wcs_world2pix(sky, 0) for wcs in found]) - at  # of each frame, its middle and corners
+    if not np.isfinite(away).all():
         raise HeaderError(
             "align: the WCS of these frames do not lie on one field; align by='sources', or give the shifts"
         )
-    shifts: FloatArray = (places - middle)[:, ::-1]
+    _say_turned(frames, np.hypot(*np.moveaxis(away - away[:, :1], -1, 0)).max(axis=1))
+    shifts: FloatArray = away[:, 0, ::-1]
     return shifts

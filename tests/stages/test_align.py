@@ -68,7 +68,7 @@ def by_hand(plane, shift, beyond):
 # ---- moving ----
 
 
-@given(pixels(), whole)
+@given(pixels(shape=(9, 8)), whole)
 def test_values_flags_and_variance_move_alike(drawn, shift):
     out = moved(Image.of(drawn), shift).pixels
     np.testing.assert_array_equal(out.values, by_hand(drawn.values, shift, np.nan))
@@ -78,7 +78,7 @@ def test_values_flags_and_variance_move_alike(drawn, shift):
         np.testing.assert_array_equal(out.variance, by_hand(drawn.variance, shift, np.nan))
 
 
-@given(pixels(shape=(9, 8)), whole, whole)
+@given(pixels(shape=(14, 13)), whole, whole)
 def test_shifts_add(drawn, one, other):
     """But for what was moved out and comes back: it is lost."""
     image, both = Image.of(drawn, header=header()), (one[0] + other[0], one[1] + other[1])
@@ -341,7 +341,7 @@ def test_frames_that_are_turned_are_said_to_be():
     rng, stars = np.random.default_rng(1), Field.drawn(2, 150, SHAPE, fluxes=(3e3, 5e4))
     frames = lights_of([stars.frame(rng, SHAPE, degrees=angle) for angle in (0.0, 0.7)])
     with pytest.warns(
-        AssumptionWarning, match=r"turned against each other by up to 0\.\d+°: at the corners.*reproject"
+        AssumptionWarning, match=r"turned or scaled against each other: at the corners they lie \d.*reproject"
     ):
         align(frames)
 
@@ -369,6 +369,22 @@ def test_what_fits_the_pixels_of_the_detector_is_refused_afterwards(step, combin
             else:
                 with pytest.raises(StepError, match=f"was aligned, so that the {step} no longer fits it.*before align"):
                     steps[step]()(image)
+
+
+def test_headers_that_turn_frames_are_said_to():
+    turned = header(CROTA2=0.5)
+    frames = FrameSet(Image.of(np.ones(SHAPE), header=cards) for cards in (header(), turned))
+    with pytest.warns(
+        AssumptionWarning, match=r"turned or scaled against each other: at the corners they lie 1\.\d px"
+    ):
+        align(frames, by="wcs")
+
+
+@pytest.mark.parametrize("by", ["wcs", ((0, 0), (0, 200))])
+def test_a_frame_of_another_field_is_refused(by):
+    frames = lights_of([np.ones(SHAPE)] * 2, [(0, 0), (0, 200)])
+    with pytest.raises(StepError, match=r"^l[01]\.fits: lies 0 rows and -?200 columns off, .*: it shows another field"):
+        align(frames, by=by)
 
 
 def test_a_frame_without_wcs_is_refused_by_name():
