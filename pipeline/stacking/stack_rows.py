@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import attrs
@@ -70,12 +71,12 @@ class Rows:
         known = [flags for flags in self.flags if flags is not None]
         if not known:
             return None, None
-        any_frame = np.bitwise_or.reduce(known)
+        any_frame = reduce(np.bitwise_or, known)  # numpy's own would first copy all of them together
         untrusted = any_frame & UNTRUSTED != 0
         sticky = any_frame & FlagBits(STICKY)
         if len(known) < len(self.flags) or not untrusted.any():
             return sticky, untrusted
-        everywhere = np.bitwise_and.reduce([flags & UNTRUSTED != 0 for flags in known])
+        everywhere = reduce(np.bitwise_and, (flags & UNTRUSTED != 0 for flags in known))
         return np.where(everywhere, any_frame, sticky), untrusted
 
 
