@@ -1,13 +1,10 @@
 """Fields of stars whose places and fluxes are known: frames of one sky, dithered, with sky, noise, defects and hits."""
 
-import math
-
 import attrs
 import numpy as np
 
 from pipeline import FrameSet, Image
-
-_erf = np.vectorize(math.erf)
+from pipeline.simulation.skies import Stars, View
 
 
 @attrs.frozen
@@ -35,23 +32,7 @@ class Field:
 
     def light(self, shape, *, fwhm=3.0, shift=(0.0, 0.0), degrees=0.0):
         """Give what falls into each pixel: round stars, integrated over pixels, shifted and turned about the middle."""
-        light, sigma, reach = np.zeros(shape), fwhm / 2.3548, int(2.2 * fwhm) + 2
-        up, right, angle = self.y - shape[0] / 2, self.x - shape[1] / 2, math.radians(degrees)
-        y = shape[0] / 2 + up * math.cos(angle) + right * math.sin(angle) + shift[0]
-        x = shape[1] / 2 - up * math.sin(angle) + right * math.cos(angle) + shift[1]
-        for centre_y, centre_x, flux in zip(y, x, self.flux, strict=True):
-            spans = [
-                np.arange(max(round(centre) - reach, 0), min(round(centre) + reach, side - 1) + 2)
-                for centre, side in zip((centre_y, centre_x), shape, strict=True)
-            ]
-            if min(span.size for span in spans) < 2:
-                continue
-            rows, columns = (
-                np.diff(_erf((span - 0.5 - centre) / sigma / math.sqrt(2))) / 2
-                for span, centre in zip(spans, (centre_y, centre_x), strict=True)
-            )
-            light[spans[0][0] : spans[0][-1], spans[1][0] : spans[1][-1]] += flux * np.outer(rows, columns)
-        return light
+        return Stars(self.y, self.x, self.flux).light(shape, View(fwhm, shift, degrees))
 
     def frame(self, rng, shape, *, sky=200.0, pedestal=300.0, hits=0, **light):
         """Expose it once: photon noise, 5 electrons of read noise, and hits in single pixels."""
