@@ -36,7 +36,8 @@ def number_notes(frames: Sequence[Image], values: Sequence[Array]) -> tuple[Note
 
 
 def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
-    values = values[np.isfinite(values)]
+    good = np.isfinite(values)
+    values = values if good.all() else values[good]
     if values.size < ENOUGH:
         return
     if wrapped_below_zero(values):
@@ -79,6 +80,8 @@ def wrapped_below_zero(values: Array) -> bool:
 
     They count down from 65535, which saturated ones do not, and hardly anything lies between them and the rest near 0.
     """
+    if values.max() <= TURN - END:  # most frames
+        return False
     top = values[(values > TURN - END) & (values < TURN)]
     if top.size < PART * values.size or np.unique(top).size <= FEW:
         return False
@@ -104,10 +107,10 @@ def bytes_swapped(values: Array) -> bool:
     The large byte of an image's numbers varies little and the small one is noise.  Of 8 bits that a camera wrote into
     the large byte the small one is 0.
     """
+    values = values[:: max(1, values.size // ENOUGH)]
     values = values[values < values.max()]  # a plateau has two levels however its bytes lie
     if values.size < ENOUGH // 4:
         return False
-    values = values[:: max(1, values.size // ENOUGH)]
     apart = _half_between(values)
     if apart < TURN / 64:  # most frames
         return False

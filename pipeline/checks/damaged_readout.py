@@ -54,8 +54,8 @@ def _partly_dead(frames: Compared) -> Iterator[Note]:
 STRETCHES = 3
 """A bit that never changes is stuck where values lie in so many stretches that it parts."""
 
-LOWEST_POWER = 4
-"""The lowest bit, 16, that is sought in values from which an overscan was taken: its levels differ by less."""
+POWERS = np.arange(4, 15)
+"""The bits, from 16 on, that are sought in values from which an overscan was taken: its levels differ by less."""
 
 FEW_TELL = 128
 """So few values lie in nearly all of 32 parts of a turn, where no bit is stuck."""
@@ -71,10 +71,16 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
     values, few = np.floor(frames.stack).astype(np.int64), frames.stack.shape[1] // 100
     spans = frames.ordered[:, -1 - few] - frames.ordered[:, few]
     as_counted = bool(frames.ordered[:, 0].min() >= 0 and (values == frames.stack).all())
-    found = [
-        (_bit_that_stays(one) if as_counted else None) or _bit_that_parts(one, span)
-        for one, span in zip(values, spans, strict=True)
-    ]
+    found: list[tuple[int, str] | None] = [None] * len(values)
+    if as_counted:
+        always, ever = np.bitwise_and.reduce(values, axis=1), np.bitwise_or.reduce(values, axis=1)
+        found = [_bit_that_stays(*one) for one in zip(values, always.tolist(), ever.tolist(), strict=True)]
+    above = values - values.min(axis=1, keepdims=True)
+    some = above[:, None, :: max(1, above.shape[1] // FEW_TELL)]
+    reached = np.bitwise_or.reduce(1 << (some >> (POWERS - 4)[:, None] & 31), axis=2)  # of 32 parts of a turn
+    parting = (np.bitwise_count(reached) < 20) & (spans[:, None] >= 2 << POWERS)
+    for i in np.flatnonzero(parting.any(axis=1)):
+        found[i] = found[i] or _bit_that_parts(above[i], POWERS[parting[i]].tolist())
     odd = np.array([bit is not None for bit in found])
     if odd.any():
         bit, how = next(bit for bit in found if bit is not None)
@@ -87,9 +93,12 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
         )
 
 
-def _bit_that_stays(values: Array) -> tuple[int, str] | None:
-    """Find a bit that is the same in all numbers, as the converter gave them, though lower and higher ones change."""
-    always, ever = int(np.bitwise_and.reduce(values)), int(np.bitwise_or.reduce(values))
+def _bit_that_stays(values: Array, always: int, ever: int) -> tuple[int, str] | None:
+    """Find a bit that is the same in all numbers, as the converter gave them, though lower and higher ones change.
+
+    :param always: the bits that all values have.
+    :param ever: those that any has.
+    """
     changing = always ^ ever
     for power in range(1, 15):
         bit = 1 << power
@@ -100,19 +109,15 @@ def _bit_that_stays(values: Array) -> tuple[int, str] | None:
     return None
 
 
-def _bit_that_parts(values: Array, span: float) -> tuple[int, str] | None:
+def _bit_that_parts(above: Array, powers: list[int]) -> tuple[int, str] | None:
     """Find a bit that was the same in all numbers before some level, that of the overscan, was taken from them.
 
     They fill one half of each turn of twice the bit evenly, wherever it begins now, and leave the other half empty.
 
-    :param span: what all values but a few lie within.
+    :param above: whole numbers from 0.
+    :param powers: of 2, of the bits that are tried.
     """
-    powers = np.arange(LOWEST_POWER, 15)
-    powers = powers[2 << powers <= span]
-    above = values - values.min()
-    some = above[:: max(1, above.size // FEW_TELL)]
-    reached = np.bitwise_or.reduce(1 << (some >> (powers - 4)[:, None] & 31), axis=1)  # of 32 parts of a turn
-    for power in (int(power) for power, parts in zip(powers, reached, strict=True) if int(parts).bit_count() < 20):
+    for power in powers:
         counts = np.bincount(above >> (power - 4) & 31, minlength=32)
         full, empty = counts > above.size / 32, counts <= above.size / 1000
         begins = np.flatnonzero(~empty & np.roll(empty, 1))

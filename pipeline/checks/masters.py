@@ -152,23 +152,26 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
 
 
 def _looked_at(image: Image) -> list[Pixels]:
-    """Give some rows of an image, in blocks from bottom to top."""
+    """Give some rows of an image, in blocks from bottom to top; of an image in memory all of them as one."""
     height, width = image.shape
     each = min(-(-max(12, LOOKED_AT // width) // BLOCKS), max(1, height // BLOCKS))
-    starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int)).tolist()
-    return [image.source.rows(start, start + each) for start in starts]
+    starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int))
+    if isinstance(image.source, Pixels):
+        places = np.add.outer(starts, np.arange(each)).ravel()
+        return [image.source.moved(lambda plane: plane[places])]
+    return [image.source.rows(start, start + each) for start in starts.tolist()]
 
 
 def _relief(blocks: list[Pixels]) -> Relief:
-    values = np.concatenate([block.values for block in blocks])
-    values[np.concatenate([block.mask for block in blocks])] = np.nan
-    return Relief.of(values)
+    return Relief.of(np.concatenate([np.where(block.mask, np.nan, block.values) for block in blocks]))
 
 
 def _variance(blocks: list[Pixels]) -> FloatArray | None:
-    """Give the variance in the first row of each block; None of pixels that carry none."""
-    first = [variance for block in blocks if (variance := block.rows(0, 1).total_variance) is not None]
-    return np.concatenate(first) if first else None
+    """Give the variance in a row of each block; None of pixels that carry none."""
+    step = max(1, sum(len(block.values) for block in blocks) // BLOCKS)
+    some = [block.moved(lambda plane: plane[::step]).total_variance for block in blocks]
+    known = [variance for variance in some if variance is not None]
+    return np.concatenate(known) if known else None
 
 
 def _lit(seen: Relief) -> BoolArray:
