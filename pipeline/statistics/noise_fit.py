@@ -186,7 +186,7 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
     expected = start
     used, factors, errors = list(range(len(terms))), np.zeros(len(terms)), np.zeros(len(terms))
     for _ in range(FIT_ROUNDS):
-        kept = variance <= _chi_square(degrees, 4.0) * expected
+        kept = variance <= chi_square(degrees, 4.0) * expected
         weighted = kept / expected**2 * terms
         while used:
             normal = np.zeros((len(used), len(used)))
@@ -226,13 +226,13 @@ def _typical(variance: Array, degrees: int) -> float:
     It starts from the median or, where half of the pixels are quieter than the rest, from what a fifth exceeds.
     """
     middle, upper = np.quantile(variance, [0.5, 0.8])
-    typical = max(float(middle) / _chi_square(degrees, 0.0), float(upper) / _chi_square(degrees, 0.8416), QUANTISATION)
+    typical = max(float(middle) / chi_square(degrees, 0.0), float(upper) / chi_square(degrees, 0.8416), QUANTISATION)
     for _ in range(5):
-        kept = variance[variance <= _chi_square(degrees, 4.0) * typical]
+        kept = variance[variance <= chi_square(degrees, 4.0) * typical]
         typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
     return typical
 
 
-def _chi_square(degrees: int, sigma: float) -> float:
+def chi_square(degrees: int, sigma: float) -> float:
     """Give the chi-square quantile that is ``sigma`` of a normal one, over its degrees (Wilson and Hilferty 1931)."""
     return float((1 - 2 / (9 * degrees) + sigma * np.sqrt(2 / (9 * degrees))) ** 3)

@@ -1,0 +1,145 @@
+"""The noise of the sky: whatever stands in it and moves, it is that of one exposure."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.statistics.frame_levels import Shifts, sampled
+from pipeline.statistics.sky_noise import SkyNoise, sky_noise
+
+SIGMA = 12.0
+SHAPE = (192, 256)
+
+
+def sky(rng, frames, shape=SHAPE, sigma=SIGMA, level=1000.0):
+    return rng.normal(level, sigma, (frames, *shape))
+
+
+def blocks_of(stack):
+    rows, _ = sampled(*stack.shape[1:], "light", len(stack))
+    return [stack[:, start:stop] for start, stop in rows]
+
+
+def noise_of(stack, shifts=None):
+    return sky_noise(blocks_of(stack), shifts or Shifts.none(len(stack)))
+
+
+def stars(rng, frames, drift, fwhm=3.0, count=40, shape=SHAPE):
+    """Give frames of stars that drift by so many pixels a frame along both axes, and change by ±30 %."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    images, sigma = np.zeros((frames, *shape)), fwhm / 2.3548
+    for _ in range(count):
+        top, left, flux = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), np.exp(rng.uniform(7, 13))
+        for number, image in enumerate(images):
+            moved = drift * (number - (frames - 1) / 2)
+            r2 = (y - top - moved) ** 2 + (x - left - moved) ** 2
+            image += flux * rng.uniform(0.7, 1.3) / (2 * np.pi * sigma**2) * np.exp(-r2 / (2 * sigma**2))
+    return images
+
+
+def within(found, truth, errors=5.0):
+    return abs(found.variance / truth - 1) < errors * found.error
+
+
+def test_it_is_what_numpy_finds_in_an_empty_sky():
+    stack = sky(np.random.default_rng(1), 4)
+    residual = stack - stack.mean(axis=0)
+    q = (residual[:, :, :-4] - 2 * residual[:, :, 2:-2] + residual[:, :, 4:]) / np.sqrt(6)
+    expected = (q**2).sum(axis=0).mean() / 3
+    assert expected == pytest.approx(SIGMA**2, rel=0.02)
+    found = noise_of(stack)
+    assert within(found, expected, errors=4)
+    assert found.level == pytest.approx(1000, abs=3)
+    assert 0 < found.error < 0.03
+
+
+@given(st.integers(0, 99), st.integers(2, 6), st.floats(0.1, 100))
+def test_units_offsets_and_the_order_of_frames_change_nothing(seed, frames, factor):
+    rng = np.random.default_rng(seed)
+    stack, order, offsets = sky(rng, frames, (60, 80)), rng.permutation(frames), rng.uniform(-500, 500, frames)
+    found = noise_of(stack)
+    moved = factor * (stack + offsets[:, None, None])
+    other = noise_of(moved[order], Shifts(factor * offsets[order], np.ones(frames)))
+    assert other.variance == pytest.approx(factor**2 * found.variance, rel=1e-6)
+    assert other.level == pytest.approx(factor * found.level, rel=1e-6)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 5, 10])
+@pytest.mark.parametrize("drift", [0.0, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("fwhm", [2.0, 6.0])
+def test_stars_that_move_and_change_are_no_noise(frames, drift, fwhm):
+    rng = np.random.default_rng(round(10 * drift) + frames)
+    found = noise_of(sky(rng, frames) + stars(rng, frames, drift, fwhm))
+    assert found.variance == pytest.approx(SIGMA**2, rel=0.03 + 4 * found.error)
+
+
+@given(st.integers(0, 99), st.integers(2, 6))
+def test_what_all_frames_share_and_what_hits_one_is_no_noise(seed, frames):
+    rng = np.random.default_rng(seed)
+    stack = sky(rng, frames, (120, 120))
+    stack += np.where(rng.random(stack.shape[1:]) < 0.01, 3000, 0)  # hot pixels
+    stack[rng.random(stack.shape) < 5e-4] += 800
+    assert noise_of(stack).variance == pytest.approx(SIGMA**2, rel=0.02 + 5 * noise_of(stack).error)
+
+
+@given(st.integers(0, 99), st.integers(2, 6), st.floats(0, 0.2))
+def test_bad_values_leave_what_the_others_tell(seed, frames, bad):
+    rng = np.random.default_rng(seed)
+    stack = sky(rng, frames, (120, 120)) + rng.uniform(-300, 300, (frames, 1, 1))
+    stack[rng.random(stack.shape) < bad] = np.nan
+    stack[0, :, :20] = np.nan
+    assert within(noise_of(stack), SIGMA**2)
+
+
+def test_wrong_factors_cost_nothing_and_right_ones_take_out_what_changes():
+    rng = np.random.default_rng(3)
+    lines = 400 * rng.random(SHAPE[1]) * np.ones(SHAPE)
+    factors = np.array([0.7, 1.0, 1.3])
+    stack = sky(rng, 3, level=0.0) + factors[:, None, None] * (1000 + lines)
+    assert within(noise_of(stack, Shifts(np.zeros(3), factors)), SIGMA**2)
+    assert not within(noise_of(stack), SIGMA**2, errors=20)
+    assert within(noise_of(sky(rng, 3), Shifts(np.zeros(3), np.array([0.01, 1, 30]))), SIGMA**2)
+
+
+def test_noise_that_neighbours_share_counts_in_full():
+    """As frames have it that were shifted by half a pixel: half of it is shared by the next."""
+    stack = sky(np.random.default_rng(4), 5)
+    resampled = 0.5 * (stack[:, :, 1:] + stack[:, :, :-1])
+    assert within(noise_of(resampled), SIGMA**2 / 2)
+
+
+@pytest.mark.parametrize("frames", [3, 8])
+def test_rows_that_jump_as_a_whole_are_noise(frames):
+    rng = np.random.default_rng(5)
+    stack = sky(rng, frames) + rng.normal(0, 6, (frames, SHAPE[0], 1))
+    assert noise_of(stack).variance == pytest.approx(SIGMA**2 + 36, rel=0.1)
+
+
+@pytest.mark.parametrize(("sigma", "variance"), [(0.05, 1 / 12), (0.4, 0.16 + 1 / 12), (3.0, 9 + 1 / 12)])
+def test_whole_numbers_are_as_noisy_as_rounding_makes_them(sigma, variance):
+    rng = np.random.default_rng(6)
+    stack = np.round(sky(rng, 6, sigma=sigma) + 0.3 * rng.random(SHAPE))
+    assert noise_of(stack).variance == pytest.approx(variance, rel=0.1)
+
+
+def test_rates_are_not_rounded():
+    assert within(noise_of(sky(np.random.default_rng(7), 3, sigma=0.01, level=0.1)), 1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 5), (2, 8)])
+def test_too_few_pixels_tell_nothing(shape):
+    assert noise_of(sky(np.random.default_rng(8), 3, shape)) is None
+
+
+def test_neither_does_one_frame_nor_bad_ones():
+    stack = sky(np.random.default_rng(8), 2)
+    assert noise_of(stack[:1]) is None
+    assert noise_of(np.full_like(stack, np.nan)) is None
+
+
+@given(st.floats(0.01, 1e4), st.floats(-100, 1e4), st.floats(0, 100), st.floats(-1e4, 1e5))
+def test_no_slope_spoils_the_sky(variance, level, slope, elsewhere):
+    noise = SkyNoise(variance, level, error=0.01).about(slope)
+    assert float(noise.variance(np.array(level))) == pytest.approx(variance, rel=1e-6)
+    assert float(noise.variance(np.array(elsewhere))) >= 0.8 * variance
