@@ -79,7 +79,8 @@ def test_what_all_frames_share_and_what_hits_one_is_no_noise(seed, frames):
     rng = np.random.default_rng(seed)
     stack = sky(rng, frames, (120, 120))
     stack += np.where(rng.random(stack.shape[1:]) < 0.01, 3000, 0)  # hot pixels
-    stack[rng.random(stack.shape) < 5e-4] += 800
+    stack[rng.random(stack.shape) < 5e-4] += 8000
+    stack[rng.random(stack.shape) < 5e-3] += 8 * SIGMA
     assert noise_of(stack).variance == pytest.approx(SIGMA**2, rel=0.02 + 5 * noise_of(stack).error)
 
 
