@@ -79,7 +79,7 @@ def multi_amplifier_cards(
     """
     parts = list(places)
     header = first.to_header()
-    for keyword in {card.keyword for card in first if not _shared(card, others)}:
+    for keyword in {card.keyword for card in first.to_header().cards if not _shared(card, others)}:
         header.remove(keyword, remove_all=True)
     header[HDUS_PILED] = (len(parts), "amplifiers, their HDUs one above the other")
     header["DETSEC"] = (detector, "of all amplifiers")

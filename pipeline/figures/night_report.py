@@ -248,7 +248,7 @@ def _history(product: ReducedImage) -> list[str]:
 
 
 def _header(product: ReducedImage) -> list[str]:
-    rows = "".join(f"<tr><td>{_safe(_lines(card.image))}</td></tr>" for card in product.header)
+    rows = "".join(f"<tr><td>{_safe(_lines(card.image))}</td></tr>" for card in product.header.to_header().cards)
     find = '<input type="search" id="find" placeholder="find in the header" aria-label="find in the header">'
     return ["<h2>Header</h2>", f'<p>{find} <span class="sub" id="found"></span></p>',
             f'<div class="wide cards"><table id="cards">{rows}</table></div>']  # fmt: skip

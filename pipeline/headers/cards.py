@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -26,10 +27,15 @@ VALUES, TEXTS = 2**10, 16
 
 
 @attrs.frozen
-class Cards:
-    """The cards of one header, verbatim: 80 characters each, without END.
+class Cards(Mapping[str, Any]):
+    """The cards of one header, verbatim: 80 characters each, without END.  A mapping of keywords to values.
+
+    Each keyword counts once, and ``cards[keyword]`` is what its card says, None where it is undefined.  ``get`` goes
+    further: an empty card counts as none.
 
     >>> cards = Cards.of({"EXPTIME": 30.0, "OBJECT": ""})
+    >>> cards["EXPTIME"], dict(cards)
+    (30.0, {'EXPTIME': 30.0, 'OBJECT': ''})
     >>> cards.get("EXPTIME"), cards.get("OBJECT", "no such card"), "OBJECT" in cards
     (30.0, 'no such card', True)
     """
@@ -42,8 +48,8 @@ class Cards:
 
         :raises HeaderError: a value is none that a card can hold.
         """
-        if header is None:
-            return cls()
+        if header is None or isinstance(header, Cards):
+            return header or cls()
         known = header if isinstance(header, fits.Header) else fits.Header()
         for keyword, value in header.items() if known is not header else ():
             try:
@@ -79,11 +85,24 @@ class Cards:
         """The keywords of all cards, in capitals, whether or not their cards say something."""
         return _keywords(self.text)
 
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in _header(_about(self.text, keyword))
+    def __contains__(self, keyword: object) -> bool:
+        return isinstance(keyword, str) and keyword in _header(_about(self.text, keyword))
 
-    def __iter__(self) -> Iterator[fits.Card]:
-        return iter(self.to_header().cards)
+    def __getitem__(self, keyword: str) -> Any:
+        if keyword not in self:
+            close = difflib.get_close_matches(str(keyword).upper(), self, n=1)
+            raise KeyError(f"no card {keyword!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        if keyword.upper() in COMMENTARY:
+            return "\n".join(map(str, _header(self.text)[keyword]))
+        value = _value(self.text, keyword)
+        return None if isinstance(value, fits.card.Undefined) else value
+
+    def __iter__(self) -> Iterator[str]:
+        named = (keyword_of(image) for image in self.images)
+        return (keyword for keyword in dict.fromkeys(named) if keyword and keyword in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
     def __repr__(self) -> str:
         return f"Cards({len(self.text) // CARD})"

@@ -20,7 +20,7 @@ def lamps(image: Image) -> tuple[Any, ...]:
 
     Numbers with a fraction are left out: they are currents and positions.
     """
-    cards = [(card.keyword, image.header.get(card.keyword)) for card in image.header if "LAMP" in card.keyword]
+    cards = [(keyword, image.header.get(keyword)) for keyword in image.header if "LAMP" in keyword]
     named = tuple((keyword, value) for keyword, value in cards if not isinstance(value, float))
     return (str(image.header.get("OBJECT", "")).strip(), *named)
 

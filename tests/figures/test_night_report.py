@@ -87,7 +87,7 @@ def test_plotly_js_is_put_beside_a_report(report, tmp_path):
 
 def test_a_long_card_stands_in_lines_as_in_a_file(report):
     text, product, _ = report
-    long = next(card.image for card in product.header if len(card.image) > 80)
+    long = next(card.image for card in product.header.to_header().cards if len(card.image) > 80)
     assert "CONTINUE" in long
     assert html.escape(f"{long[:80].rstrip()}\nCONTINUE") in text
 

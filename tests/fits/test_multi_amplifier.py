@@ -358,7 +358,7 @@ def test_cards_of_one_amplifier_do_not_stand_for_all(tmp_path):
     assert [image.header.get(key) for key in ("OBJECT", "FILTER", "EXPTIME")] == ["M 31", "r", 10.002]
     assert [image.header.get(f"GAIN{number}") for number in (1, 2, 3, 4)] == [3.0, 1.0, 4.0, 2.0]
     out = subtract_overscan(image)
-    assert not {"PILED", "ASEC1", "PSEC1", "BSEC1", "DATASEC", "BIASSEC", "CCDSEC"} & {c.keyword for c in out.header}
+    assert not {"PILED", "ASEC1", "PSEC1", "BSEC1", "DATASEC", "BIASSEC", "CCDSEC"} & set(out.header)
     assert out.header.comment("DSEC1") == "that HDU 1 IM3 read"
 
 

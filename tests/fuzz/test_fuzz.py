@@ -140,7 +140,7 @@ def test_a_broken_card_of_the_wcs_is_set_aside_before_it_moves():
     image = Image("light", Pixels.of(np.ones((6, 4))), 1.0, Cards(text), ("a.fits",))
     product = attach_header(orient(image, saxis=0))
     assert product.header.get("CRPIX2") == 5.0
-    assert any("12.0" in str(card) for card in product.header if card.keyword == "COMMENT")
+    assert "12.0" in product.header["COMMENT"]
 
 
 @pytest.mark.parametrize("blank", ["\xa0", "\x85", "\x1f", "\n"])

@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 import warnings
+from collections.abc import Mapping
 
 import pytest
 from astropy.io import fits
@@ -14,7 +15,7 @@ from observatories import OBSERVATORIES, text
 
 from pipeline import Cards
 from pipeline.errors import HeaderError
-from pipeline.headers.cards import CARD, _readable_image, _silent, _value_in, keyword_of
+from pipeline.headers.cards import CARD, COMMENTARY, _readable_image, _silent, _value_in, keyword_of
 
 keywords = st.from_regex(r"[A-Z][A-Z0-9]{0,4}", fullmatch=True).filter(lambda word: word not in ("END", "NAXIS"))
 long_keywords = st.from_regex(r"ESO( [A-Z]{3,8}){1,3}", fullmatch=True)
@@ -37,7 +38,41 @@ def test_what_goes_in_comes_out(said):
         assert cards.get(keyword) == value
         assert keyword in cards
     assert cards.keywords == set(said)
-    assert [card.keyword for card in cards] == list(said)
+    assert list(cards) == list(said)
+
+
+@given(headers)
+def test_cards_are_a_mapping_of_keywords_to_values(said):
+    cards = Cards.of(said)
+    assert isinstance(cards, Mapping)
+    assert dict(cards) == said
+    assert len(cards) == len(said)
+    assert Cards.of(cards) == cards == Cards.of(dict(cards))
+    assert dict(fits.Header(cards.items())) == dict(cards.to_header())
+
+
+@given(anything)
+def test_of_whatever_stands_there_each_keyword_counts_once_and_has_a_value(cards):
+    assert len(cards) == len(set(cards)) == len(dict(cards))
+    assert all(keyword in cards for keyword in cards)
+    for keyword in set(cards) - set(COMMENTARY):
+        assert cards.get(keyword) in (cards[keyword], None)
+
+
+def test_a_card_that_is_not_there_is_missed_with_the_one_that_may_be_meant():
+    with pytest.raises(KeyError, match="no card 'EXPTIM'; did you mean 'EXPTIME'"):
+        Cards.of({"EXPTIME": 30.0})["EXPTIM"]
+    with pytest.raises(KeyError, match="no card 3"):
+        Cards()[3]
+    assert 3 not in Cards()
+
+
+def test_an_empty_card_is_there_and_an_undefined_one_is_none():
+    cards = Cards.of({"OBJECT": "", "FILTER": None, "HISTORY": "one"})
+    assert (cards["OBJECT"], cards["FILTER"], cards["object"]) == ("", None, "")
+    header = cards.to_header()
+    header.add_history("two")
+    assert Cards.of(header)["HISTORY"] == "one\ntwo"
 
 
 @given(headers)

@@ -33,7 +33,7 @@ def test_how_each_kind_was_combined():
 def test_without_a_clip_it_is_said_that_there_was_none():
     header = reduce(NIGHT.frames, recipe=Recipe(clip=None)).header
     assert [header.get(key) for key in ("SIGCLIP", "BSIGCLIP", "DSIGCLIP", "FSIGCLIP")] == [False] * 4
-    assert not {"CLIPLOW", "CLIPHIG", "BCLIPLOW", "DCLIPHIG"} & {card.keyword for card in header}
+    assert not {"CLIPLOW", "CLIPHIG", "BCLIPLOW", "DCLIPHIG"} & set(header)
 
 
 @pytest.mark.parametrize("missing", ["bias", "dark", "flat"])
@@ -50,7 +50,7 @@ def test_what_a_former_product_said_is_not_kept():
 
     old = {"SIGCLIP": True, "CLIPHIG": 3.0, "DCOMTYPE": "median", "FXPOSURE": 9.0}
     header = attach_header(Image.of(np.ones((2, 2)), header=old)).header
-    assert not set(old) & {card.keyword for card in header}
+    assert not set(old) & set(header)
     weighed = combine(frames_of(np.ones((3, 2, 2), "u2")), clip=None, weights="exposure")
     assert attach_header(weighed).header.get("WEIGHT") is True
 
@@ -148,4 +148,4 @@ def test_one_exposure_keeps_its_epoch_in_every_form():
 @pytest.mark.filterwarnings("ignore::pipeline.errors.FileWarning")
 def test_a_combination_whose_epoch_is_not_known_says_none():
     header = attach_header(combine(lights_of("2026-01-14T03:00:00", ""))).header
-    assert not {"DATE-BEG", "DATE-AVG", "DATE-END", "MJD-AVG"} & {card.keyword for card in header}
+    assert not {"DATE-BEG", "DATE-AVG", "DATE-END", "MJD-AVG"} & set(header)
