@@ -20,13 +20,13 @@ from pipeline.detector.mosaic import without_sections
 from pipeline.errors import HeaderError, SettingError, StepError
 from pipeline.headers.quiet import quiet
 from pipeline.headers.wcs import cropped
-from pipeline.records.arrays import Array, FloatArray, sealed
+from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.records.shared_errors import moved_key
 from pipeline.records.source import Source
 from pipeline.stages.checks import check_neighbours
-from pipeline.statistics.motion import motion_by_correlation, motion_of_sources, to_whole_pixels
+from pipeline.statistics.motion import motion_of, to_whole_pixels
 
 BY = ("sources", "correlation", "wcs")
 
@@ -179,23 +179,36 @@ def coverage(frames: FrameSet, *, seconds: bool = False) -> FloatArray:
     return seen
 
 
-def _measured(frames: FrameSet, by: str) -> FloatArray:
+def _measured(frames: FrameSet, by: Literal["sources", "correlation"]) -> FloatArray:
     """Measure how far what each frame shows lies from that of one of them.
 
     :raises StepError: one does not tell.
     """
-    measure = motion_of_sources if by == "sources" else motion_by_correlation
-    motion = measure(_GoodPixels(frames))
-    lost = [frame.name for frame, known in zip(frames, motion.known, strict=True) if not known]
-    if lost:
+    motion = motion_of(_GoodPixels(frames), by)
+    if motion is None or not motion.known.all():
+        lost = [frame.name for i, frame in enumerate(frames) if motion is None or not motion.known[i]]
         others = ", ".join(repr(other) for other in BY if other != by)
         found = "too few sources agree with those" if by == "sources" else "no one shift brings its light to that"
+        where = f"{found} of {frames[motion.reference].name}" if motion else "nothing tells how frames lie"
         raise StepError(
-            f"{', '.join(lost)}: {found} of {frames[motion.reference].name}; leave out what shows another field, or "
-            f"align by={others}, or by shifts that you give"
+            f"{', '.join(lost)}: {where}; leave out what shows another field, or align by={others}, or by shifts that "
+            "you give"
         )
+    if not motion.told.all():
+        _say_untold(frames, motion.told)
     _say_turned(frames, motion.turned * math.hypot(*frames[0].shape) / 2)
     return motion.shifts
+
+
+def _say_untold(frames: FrameSet, told: BoolArray) -> None:
+    """Say which frames' light runs along an axis, so that nothing tells how far it moved along that."""
+    for axis, along in enumerate(("columns", "rows")):
+        if not told[:, axis].all():
+            advise(
+                f"light runs along the {along}: how far it moved so cannot be told, and frames stay",
+                of=[frame for frame, known in zip(frames, told[:, axis], strict=True) if not known],
+                mend="align by the shifts that you give, if it did",
+            )
 
 
 def _say_turned(frames: FrameSet, off: FloatArray) -> None:

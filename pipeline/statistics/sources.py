@@ -14,8 +14,11 @@ import numpy as np
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray
 from pipeline.statistics.robust import MAD_TO_SIGMA
 
-BIN = 2
-"""Sources are looked for in blocks of so many pixels to a side, and centred in the pixels."""
+COARSE = 512
+"""Sources are looked for in so many blocks to a side, at most, and centred in the pixels."""
+
+STRIP = 64
+"""Rows of pixels that are binned at a time: they stay in the cache."""
 
 CELL = 16
 """The background is the median of cells of so many blocks to a side."""
@@ -32,7 +35,8 @@ REACH = 7
 WINDOW_SIGMA = 2.0
 """Of the Gaussian that weighs the pixels of the window: near that of stars, whose centres it then tells best."""
 
-ROUNDS = 6
+ROUNDS, STEP = 5, 1.5
+"""The window is moved so often, by so much of what its light lies off: best for stars of 2 to 6 px FWHM."""
 
 SHAPE_SIGMA = 1.2
 """Of the one within which the shape is judged: narrow, so that noise and neighbours hardly count."""
@@ -43,10 +47,16 @@ MOST_OBLONG = 1.5
 SPIKE = 3.0
 """A pixel so many times as high as the highest of its neighbours is no part of a star."""
 
+RUNS_ON = 0.3
+"""Of the light in the middle; so much at two opposite ends of the window is that of a line, however wide."""
+
 FULL = 0.15
 """The median of the nine innermost pixels over the brightest: next to 0 in clusters of up to four hot pixels."""
 
-MOST = 300
+FILLED = 0.1
+"""The sixth of sixteen pixels over the brightest, looked at before a source is centred: next to 0 in hot pairs."""
+
+MOST = 150
 """So many sources, the brightest, are enough."""
 
 
@@ -71,22 +81,93 @@ def find_sources(values: FloatArray, most: int = MOST) -> Sources:
 
     Centres are those of pixels weighed by a Gaussian about them (XWIN of SExtractor: Bertin & Arnouts 1996).
     """
+    return find_in_blocks(values, Blocks.of(values), most)
+
+
+def find_in_blocks(values: FloatArray, blocks: Blocks, most: int = MOST) -> Sources:
+    """Find sources of an image whose blocks are known: see :func:`find_sources`."""
     if min(values.shape) < 4 * REACH:
-        return _NONE
+        return NO_SOURCES
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is no source
-        blocks = binned(values, BIN)
-        around = Surroundings.of(blocks)
-        y, x = _peaks(blocks, around)
-        bright = np.argsort(around.level_at(y, x) - blocks[y, x], kind="stable")[: 2 * most]
-        y, x = y[bright], x[bright]
-        return _centred(values, BIN * y, BIN * x, BIN * around.sigma_at(y, x), most)
+        y, x = _peaks(blocks.values, blocks.around)
+        level, sigma = blocks.around.level_at(y, x), blocks.by * blocks.around.sigma_at(y, x)
+        bright = np.argsort(level - blocks.values[y, x], kind="stable")
+        y, x = blocks.brightest_within(y, x)
+        bright = bright[_is_filled(values, y[bright], x[bright], level[bright])][: 2 * most]
+        return _centred(values, y[bright], x[bright], sigma[bright], most)
 
 
-_NONE = Sources(*(np.empty(0) for _ in range(4)))
+NO_SOURCES = Sources(*(np.empty(0) for _ in range(4)))
+
+
+@attrs.frozen(eq=False)
+class Blocks:
+    """An image in blocks of ``by`` x ``by`` pixels, their mean, and what is around them; lone hot pixels are levelled.
+
+    ``halved`` is the image in blocks of 2 x 2.
+    """
+
+    halved: FloatArray
+    values: FloatArray
+    by: int
+    around: Surroundings
+
+    @classmethod
+    def of(cls, image: FloatArray) -> Blocks:
+        """Bin an image (ny, nx) to 512 x 512 blocks at most; NaN where a pixel is."""
+        times = max(1, -(-max(image.shape) // (2 * COARSE)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            halved = halved_without_spikes(image)
+            values = binned(halved, times)
+            return cls(halved, values, 2 * times, Surroundings.of(values))
+
+    def brightest_within(self, y: IntArray, x: IntArray) -> tuple[IntArray, IntArray]:
+        """Give the pixels, of which every second, that are brightest in some blocks or beside them."""
+        each = self.by // 2
+        steps = np.arange(-1, each + 1)
+        rows, columns = (
+            np.clip(at[:, None] * each + steps, 0, side - 1) for at, side in zip((y, x), self.halved.shape, strict=True)
+        )
+        around = self.halved[rows[:, :, None], columns[:, None, :]].reshape(len(y), steps.size**2)
+        up, right = np.divmod(around.argmax(axis=1), steps.size)
+        place = np.arange(len(y))
+        return 2 * rows[place, up], 2 * columns[place, right]
+
+
+def halved_without_spikes(values: FloatArray) -> FloatArray:
+    """Give the means of 2 x 2 pixels; NaN where one is bad.  A last row or column that is left over is lost.
+
+    The highest counts at most as far above the second as thrice that is above the least: hot pixels and hits are
+    levelled, and stars of 2 px FWHM are not.
+    """
+    height, width = (side // 2 for side in values.shape)
+    halved = np.empty((height, width), np.float32)
+    for first in range(0, height, STRIP // 2):
+        rows = values[2 * first : 2 * min(first + STRIP // 2, height), : 2 * width].astype(np.float32, copy=False)
+        one, two, three, four = rows[::2, ::2], rows[::2, 1::2], rows[1::2, ::2], rows[1::2, 1::2]
+        high, low, higher, lower = (
+            np.maximum(one, two),
+            np.minimum(one, two),
+            np.maximum(three, four),
+            np.minimum(three, four),
+        )
+        highest, least = np.maximum(high, higher), np.minimum(low, lower)
+        middle, other = np.minimum(high, higher), np.maximum(low, lower)
+        mean = halved[first : first + STRIP // 2]
+        np.add(middle, other, out=mean)
+        mean += least
+        second = np.maximum(middle, other, out=middle)
+        second *= 4
+        least *= 3
+        mean += np.minimum(highest, np.subtract(second, least, out=second), out=highest)
+        mean *= 0.25
+    return halved
 
 
 def binned(values: FloatArray, by: int) -> FloatArray:
-    """Give the means of blocks of ``by`` × ``by`` pixels; NaN where one is bad.  A rest of rows and columns is lost."""
+    """Give the means of blocks of ``by`` x ``by`` pixels; NaN where one is bad.  A rest of rows and columns is lost."""
+    if by == 1:
+        return values
     height, width = (side // by * by for side in values.shape)
     rows = values[:height:by, :width].astype(np.float32)
     for first in range(1, by):
@@ -166,6 +247,16 @@ def _peaks(blocks: FloatArray, around: Surroundings) -> tuple[IntArray, IntArray
     return rows, columns
 
 
+def _is_filled(values: FloatArray, y: IntArray, x: IntArray, level: FloatArray) -> BoolArray:
+    """Tell which places have more than a few bright pixels, before the rest is asked of them."""
+    steps = np.arange(-1, 3)
+    rows, columns = (np.clip(at[:, None] + steps, 0, side - 1) for at, side in zip((y, x), values.shape, strict=True))
+    pixels = values[rows[:, :, None], columns[:, None, :]].reshape(len(y), steps.size**2) - level[:, None]
+    pixels.sort(axis=1)
+    filled: BoolArray = pixels[:, -6] > FILLED * pixels[:, -1]
+    return filled
+
+
 def _centred(values: FloatArray, y: IntArray, x: IntArray, sigma: FloatArray, most: int) -> Sources:
     """Centre what lies at some pixels, and keep what is compact; ``sigma`` is the noise of a pixel there."""
     steps = np.arange(-REACH, REACH + 1)
@@ -177,19 +268,17 @@ def _centred(values: FloatArray, y: IntArray, x: IntArray, sigma: FloatArray, mo
     good = np.isfinite(window[:, 2:-2, 2:-2]).all(axis=(1, 2)) & np.isfinite(window[:, edge]).any(axis=1)
     y, x, sigma, window = y[good], x[good], sigma[good], window[good]
     if not len(window):
-        return _NONE
+        return NO_SOURCES
     window -= np.nanmedian(window[:, edge], axis=1)[:, None, None]
     window[~np.isfinite(window)] = 0
     level_spikes(window, sigma[:, None, None])
-    centre = np.zeros((2, len(window)))
+    centre = np.full((2, len(window)), 0.5)
     for _ in range(ROUNDS):
-        weight, offsets = _weights(centre, steps)
-        total = (weight * window).sum(axis=(1, 2))
-        for axis, offset in enumerate(offsets):
-            centre[axis] += 2 * (weight * window * offset).sum(axis=(1, 2)) / total
-        np.clip(centre, -REACH / 2, REACH / 2, out=centre)
-    weight, _ = _weights(centre, steps)
-    flux, noise = (weight * window).sum(axis=(1, 2)), sigma * np.sqrt((weight**2).sum(axis=(1, 2)))
+        sums, _ = _moments(window, centre, steps, WINDOW_SIGMA)
+        centre += STEP * np.stack([sums[:, 1, 0], sums[:, 0, 1]]) / sums[:, 0, 0]
+        np.clip(np.nan_to_num(centre), -REACH / 2, REACH / 2, out=centre)
+    sums, root = _moments(window, centre, steps, WINDOW_SIGMA)
+    flux, noise = sums[:, 0, 0], sigma * root
     kept = (flux > SIGNIFICANT * noise) & (np.abs(centre).max(axis=0) < REACH / 2) & _is_compact(window, centre, steps)
     error = math.sqrt(2) * WINDOW_SIGMA * noise / flux  # of a star as wide as the window
     return _once(Sources(*(part[kept] for part in (y + centre[0], x + centre[1], flux, error))), most)
@@ -206,28 +295,39 @@ def level_spikes(values: FloatArray, sigma: FloatArray | float = 0.0, times: flo
     np.copyto(inner, highest, where=inner > times * np.maximum(highest, 0) + DETECTED * sigma)
 
 
-def _weights(
-    centre: FloatArray, steps: IntArray, sigma: float = WINDOW_SIGMA
-) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Give the weights of a window's pixels, and how far these lie from the centre along rows and columns."""
-    up, right = steps - centre[0, :, None], steps - centre[1, :, None]
-    rows, columns = (np.exp(-(away**2) / (2 * sigma**2)) for away in (up, right))
-    return rows[:, :, None] * columns[:, None, :], (up[:, :, None], right[:, None, :])
+def _moments(window: FloatArray, centre: FloatArray, steps: IntArray, sigma: float) -> tuple[FloatArray, FloatArray]:
+    """Weigh windows (n, side, side) by Gaussians about centres (2, n), and add up what lies how far from these.
+
+    :return: at [n, p, q] the sum of light times p-th power of rows times q-th of columns; and the root of the sum of
+        squared weights of each.
+    """
+    away = steps - centre[:, :, None]
+    weights = np.exp(-(away**2) / (2 * sigma**2))
+    rows, columns = np.stack([weights, weights * away, weights * away**2], axis=2)
+    squared = (weights**2).sum(axis=2)
+    return rows @ window @ np.swapaxes(columns, 1, 2), np.sqrt(squared[0] * squared[1])
 
 
 def _is_compact(window: FloatArray, centre: FloatArray, steps: IntArray) -> BoolArray:
     """Tell what is more than a few pixels, and about as wide as high, by second moments."""
-    weight, (up, right) = _weights(centre, steps, SHAPE_SIGMA)
-    weight *= window
-    flux = weight.sum(axis=(1, 2))
-    yy, xx, xy = (
-        (weight * one * other).sum(axis=(1, 2)) / flux for one, other in ((up, up), (right, right), (up, right))
-    )
+    sums, _ = _moments(window, centre, steps, SHAPE_SIGMA)
+    yy, xx, xy = sums[:, 2, 0], sums[:, 0, 2], sums[:, 1, 1]
     mean, apart = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
-    inner = np.sort(window[:, REACH - 1 : REACH + 2, REACH - 1 : REACH + 2].reshape(-1, 9), axis=1)
+    row, column = (np.rint(centre).astype(int) + REACH)[:, :, None] + np.arange(-1, 2)
+    inner = window[np.arange(len(window))[:, None, None], row[:, :, None], column[:, None, :]].reshape(-1, 9)
+    inner.sort(axis=1)
     full = inner[:, 4] > FULL * inner[:, 8]
-    told: BoolArray = full & (mean + apart < MOST_OBLONG * (mean - apart))
-    return told
+    told: BoolArray = full & (sums[:, 0, 0] > 0) & (mean + apart < MOST_OBLONG * (mean - apart))
+    return told & ~_runs_on(window)
+
+
+def _runs_on(window: FloatArray) -> BoolArray:
+    """Tell which windows hold a line, or an edge, rather than a star: it is bright at two opposite ends too."""
+    boxes = [slice(0, 3), slice(REACH - 1, REACH + 2), slice(2 * REACH - 2, 2 * REACH + 1)]
+    means = np.array([[window[:, up, right].mean(axis=(1, 2)) for right in boxes] for up in boxes]).reshape(9, -1)
+    along = np.minimum(means[:4], means[:4:-1]).max(axis=0)  # of the four lines through the middle
+    lines: BoolArray = along > RUNS_ON * means[4]
+    return lines
 
 
 def _once(sources: Sources, most: int) -> Sources:

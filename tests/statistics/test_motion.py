@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from star_fields import Field, dithers
 from strategies import examples
 
-from pipeline.statistics.motion import motion_by_correlation, motion_of_sources, to_whole_pixels
+from pipeline.statistics.motion import motion_of, to_whole_pixels
 
 SHAPE = (320, 360)
 
@@ -27,40 +27,40 @@ def off(motion, shifts):
 def test_shifts_of_sources_are_right_to_a_tenth_of_a_pixel(stars, fwhm):
     shifts = dithers(stars, 4, 14)
     images = exposed(Field.drawn(stars, stars, SHAPE, fluxes=(2e3, 4e4)), shifts, fwhm=fwhm, hits=50)
-    motion = motion_of_sources(images)
+    motion = motion_of(images, "sources")
     assert off(motion, shifts) < 0.1
     assert motion.known.all()
     assert np.abs(np.degrees(motion.turned)).max() < 0.1
 
 
-@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
-def test_shifts_of_a_tenth_of_the_frame_are_found(measure):
+@pytest.mark.parametrize("by", ["sources", "correlation", "both"])
+def test_shifts_of_a_tenth_of_the_frame_are_found(by):
     shifts = dithers(5, 3, 35)
-    assert off(measure(exposed(Field.drawn(2, 90, SHAPE), shifts)), shifts) < 0.1
+    assert off(motion_of(exposed(Field.drawn(2, 90, SHAPE), shifts), by), shifts) < 0.1
 
 
-@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+@pytest.mark.parametrize("by", ["sources", "correlation", "both"])
 @pytest.mark.parametrize("step", [0.0, 0.7, 4.0])
-def test_what_stays_in_its_place_does_not_count_for_motion(measure, step):
+def test_what_stays_in_its_place_does_not_count_for_motion(by, step):
     """Hot pixels, which all frames share."""
     shifts = step * np.arange(4)[:, None] * [1.0, 0.6]
     images = exposed(Field.drawn(2, 60, SHAPE, fluxes=(3e3, 4e4)), shifts)
     hot = np.random.default_rng(8).integers(0, images[0].size, 100)
     for image in images:
         image.flat[hot] += 3000
-    assert off(measure(images), shifts) < 0.15
+    assert off(motion_of(images, by), shifts) < 0.15
 
 
 def test_shapes_that_stay_in_their_place_do_not_count_for_correlation():
     """Dust, or reflections, as bright as the stars and three times as many."""
     shifts, fixed = dithers(7, 4, 12), Field.drawn(9, 250, SHAPE).light(SHAPE, fwhm=4.0)
     images = [image + fixed for image in exposed(Field.drawn(2, 80, SHAPE), shifts)]
-    assert off(motion_by_correlation(images), shifts) < 0.7
+    assert off(motion_of(images, "correlation"), shifts) < 1
 
 
 def test_a_crowded_field_is_told_by_correlation():
     shifts = dithers(6, 3, 10)
-    assert off(motion_by_correlation(exposed(Field.drawn(3, 2500, SHAPE), shifts)), shifts) < 0.1
+    assert off(motion_of(exposed(Field.drawn(3, 2500, SHAPE), shifts), "correlation"), shifts) < 0.1
 
 
 def test_broken_lines_are_told_by_correlation():
@@ -73,35 +73,58 @@ def test_broken_lines_are_told_by_correlation():
         slit = np.zeros(SHAPE[0])
         slit[int(100 + dy) : int(180 + dy)] = 1
         images.append(rng.poisson(np.outer(slit, spectrum) + 50).astype(np.float32))
-    assert off(motion_by_correlation(images), shifts) < 0.3
+    assert off(motion_of(images, "correlation"), shifts) < 0.3
+
+
+def trace(shifts, rng, *, slope=0.0, sky=50.0):
+    """Give spectra of a star without lines: the slit is along the columns."""
+    rows, columns = np.indices(SHAPE)
+    light = (6000 * np.exp(-(((rows - 170 - slope * columns - dy) / 2) ** 2) / 2) for dy in shifts)
+    return [rng.poisson(sky + spectrum).astype(np.float32) for spectrum in light]
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.01])
+@pytest.mark.parametrize("by", ["correlation", "both"])
+@pytest.mark.parametrize("drift", [[0, 0.4, 0.8, 1.2], [0, 0, 0, 12], [0, 12], [0, 0, 0, 0]])
+def test_a_spectrum_tells_how_far_it_moved_along_the_slit_and_nothing_else(drift, by, slope):
+    motion = motion_of(trace(drift, np.random.default_rng(3), slope=slope), by)
+    np.testing.assert_allclose(motion.shifts[:, 0], np.array(drift) - drift[motion.reference], atol=0.1)
+    others = np.arange(len(drift)) != motion.reference
+    assert (motion.told[others] == [True, False]).all()
+    assert (motion.shifts[:, 1] == 0).all()
+
+
+def test_lines_of_the_sky_across_a_spectrum_tell_that_nothing_moved_along_it():
+    lines = 50 + 900 * np.exp(-((((np.arange(SHAPE[1]) - 70) % 93) / 2) ** 2) / 2)
+    motion = motion_of(trace([0, 2, 12], np.random.default_rng(3), sky=lines))
+    np.testing.assert_allclose(motion.shifts, [[0, 0], [2, 0], [12, 0]] - motion.shifts[0] * [-1, 0], atol=0.1)
+    assert motion.told.all()
 
 
 def empty(hits=0):
     return exposed(Field.drawn(1, 0, SHAPE), np.zeros((4, 2)), hits=hits)
 
 
-@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
+@pytest.mark.parametrize("by", ["sources", "correlation", "both"])
 @pytest.mark.parametrize("hits", [0, 40, 400])
-def test_an_empty_field_tells_nothing(measure, hits):
-    motion = measure(empty(hits))
-    others = np.arange(4) != motion.reference
-    assert not motion.known[others].any()
+def test_an_empty_field_tells_nothing(by, hits):
+    assert motion_of(empty(hits), by) is None
 
 
-@pytest.mark.parametrize("measure", [motion_of_sources, motion_by_correlation])
-def test_frames_of_different_fields_tell_nothing(measure):
+@pytest.mark.parametrize("by", ["sources", "correlation", "both"])
+def test_frames_of_different_fields_tell_nothing(by):
     images = [exposed(Field.drawn(seed, 120, SHAPE), np.zeros((1, 2)))[0] for seed in range(3)]
-    assert not np.delete(measure(images).known, measure(images).reference).any()
+    assert motion_of(images, by) is None
 
 
 @pytest.mark.parametrize("degrees", [0.1, 0.3, 3.0])
 def test_a_turned_frame_is_told_to_be_turned_or_not_told(degrees):
     rng, stars = np.random.default_rng(1), Field.drawn(4, 120, SHAPE, fluxes=(3e3, 4e4))
-    motion = motion_of_sources([stars.frame(rng, SHAPE, degrees=angle) for angle in (0.0, degrees)])
-    if motion.known.all():
+    motion = motion_of([stars.frame(rng, SHAPE, degrees=angle) for angle in (0.0, degrees)])
+    if motion is not None:
         turned = np.degrees(motion.turned[1 - motion.reference]) * (1 if motion.reference == 0 else -1)
         assert turned == pytest.approx(degrees, abs=0.15)
-    assert motion.known.all() == (degrees < 3)
+    assert (motion is not None) == (degrees < 3)
 
 
 DITHERED = exposed(Field.drawn(2, 60, SHAPE), dithers(3, 4, 9))
@@ -111,7 +134,7 @@ DITHERED = exposed(Field.drawn(2, 60, SHAPE), dithers(3, 4, 9))
 @given(st.permutations(range(4)))
 def test_the_order_of_frames_changes_nothing(order):
     images = DITHERED
-    plain, mixed = motion_of_sources(images), motion_of_sources([images[i] for i in order])
+    plain, mixed = motion_of(images, "sources"), motion_of([images[i] for i in order])
     np.testing.assert_array_equal(mixed.shifts, plain.shifts[list(order)])
     assert order[mixed.reference] == plain.reference
 

@@ -1,0 +1,86 @@
+"""Light is brought together that is one, whatever else is in the frames."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from star_fields import Field
+from strategies import examples
+
+from pipeline.statistics.correlation import Coarse, brightest_windows, correlated, finer_shift, light_in
+from pipeline.statistics.sources import Blocks
+
+SHAPE = (96, 128)
+shifts = st.tuples(st.integers(-20, 20), st.integers(-30, 30))
+
+
+def scattered(seed=1, share=0.02, shape=SHAPE):
+    """Give light that is scattered over blocks, in lumps of some."""
+    rng = np.random.default_rng(seed)
+    lit = np.where(rng.random(shape) < share, rng.integers(20, 100, shape), 0)
+    return np.maximum.reduce([np.roll(lit, (y, x), (0, 1)) for y in (0, 1) for x in (0, 1)]).astype(np.uint8)
+
+
+def both(light, shift, fixed=0):
+    """Compare light with itself, shifted, and with something fixed over both."""
+    return Coarse.of([np.maximum(np.roll(light, shift, (0, 1)), fixed), np.maximum(light, fixed)], 1)
+
+
+@examples(30)
+@given(shifts)
+def test_a_shift_is_where_the_correlation_is_highest(shift):
+    light = scattered().astype(np.float32)
+    surface = correlated(light, np.roll(light, shift, (0, 1)), whitened=True)
+    middle = np.array(surface.shape) // 2
+    np.testing.assert_array_equal(np.unravel_index(surface.argmax(), surface.shape) - middle, shift)
+
+
+@examples(30)
+@given(shifts)
+def test_light_is_brought_together(shift):
+    coarse = both(scattered(), shift)
+    assert coarse.shift_of(0) == (shift, (0, 1))
+    assert coarse.explained(0, shift) > 0.6
+
+
+@pytest.mark.parametrize("shift", [(9, 0), (-7, 12), (0, -20)])
+def test_what_is_fixed_does_not_count_where_the_rest_moves(shift):
+    coarse = both(scattered(), shift, fixed=scattered(2, share=0.04))
+    assert coarse.shift_of(0) == (shift, (0, 1))
+    assert coarse.is_freer(0, shift, than=(0, 0))
+    assert not coarse.is_freer(0, (0, 0), than=shift)
+
+
+def test_light_that_is_another_tells_nothing():
+    assert Coarse.of([scattered(1), scattered(2)], 0).shift_of(1) is None
+    assert Coarse.of([np.zeros(SHAPE, np.uint8)] * 2, 0).shift_of(1) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_light_that_runs_along_an_axis_tells_what_is_across(axis):
+    across = np.zeros(SHAPE[axis], np.uint8)
+    across[[20, 21, 22, 50, 51, 70]] = 80, 100, 70, 30, 50, 60
+    light = np.ascontiguousarray(np.broadcast_to(np.expand_dims(across, 1 - axis), SHAPE))
+    moved = np.roll(light, 5, axis)
+    shift = (5, 0) if axis == 0 else (0, 5)
+    assert Coarse.of([moved, light], 1).shift_of(0) == (shift, (axis,))
+
+
+def test_noise_and_lone_blocks_are_no_light():
+    image = np.random.default_rng(1).normal(100, 5, (256, 256))
+    image[9::16, 9::16] += 3000  # levelled as hot pixels, but for noise
+    image[40:42, 60:62] += 3000  # a block
+    assert np.count_nonzero(light_in(Blocks.of(image)) > 6) < 3
+    image[100:110, 100:110] += 300
+    assert np.count_nonzero(light_in(Blocks.of(image)) == 100) == 25
+
+
+@examples(10)
+@given(st.tuples(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5)))
+def test_parts_of_a_pixel_are_found(shift):
+    stars, shape = Field.spaced(3, (200, 240)), (200, 240)
+    ours, theirs = (stars.light(shape, shift=at) for at in ((0.0, 0.0), shift))
+    light = light_in(Blocks.of(ours + np.random.default_rng(1).normal(0, 1, shape)))
+    windows = brightest_windows(light, 2, shape)
+    np.testing.assert_allclose(finer_shift(ours, theirs, (0, 0), (0, 1), windows, 4), shift, atol=0.05)
+    assert finer_shift(ours, theirs, (0, 0), (1,), windows, 4)[0] == 0
