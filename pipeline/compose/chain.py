@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import attrs
@@ -14,7 +14,7 @@ from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.errors import StepError
-from pipeline.records.frames import FrameSet, Image, is_frame
+from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -187,16 +187,16 @@ class Each:
 
     step: Callable[[Image], Image]
 
-    def __call__(self, frames: FrameSet) -> FrameSet:
+    def __call__(self, frames: Iterable[Any]) -> FrameSet:
         """Run the step on every frame.
 
         :raises StepError: it is given something else than a FrameSet.
         """
-        if not isinstance(frames, FrameSet):
+        if not are_frames(frames):
             raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
-        parts = _parts(self.step)
+        known, parts = as_frames(frames), _parts(self.step)
         with told_together():
-            return FrameSet(_run(frame, parts, len(frames)) for frame in frames)
+            return FrameSet(_run(frame, parts, len(known)) for frame in known)
 
     def __repr__(self) -> str:
         return f"each({self.step!r})"

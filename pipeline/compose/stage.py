@@ -24,7 +24,7 @@ from pipeline.compose.running import how_to_run
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, unclear_card
-from pipeline.records.frames import Image, is_frame
+from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
 from pipeline.records.history import StepRecord
 from pipeline.records.note import Note, merged
 
@@ -208,8 +208,7 @@ class Step(Generic[In_contra, Out_co]):
     def run_looking(self, record: In_contra, whole: Step[In_contra, Out_co], image: Any = None) -> Out_co:
         """Run on a record, and let what looks at pixels see the ``image`` and the settings that this is cut from."""
         stage = self.stage
-        if stage.takes is Image and is_frame(record):
-            record = Image.of(record)  # type: ignore[assignment]
+        record = _taken(record, stage.takes)
         if not isinstance(record, stage.takes):
             raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
         settings = stage.defaults | dict(self.settings)
@@ -255,6 +254,13 @@ class Step(Generic[In_contra, Out_co]):
                 for name, value in self.settings
             ),
         )
+
+
+def _taken(record: Any, wanted: type) -> Any:
+    """Take what others call a frame as an Image, and a list of frames as a FrameSet, where that is wanted."""
+    if wanted is Image and is_frame(record):
+        return Image.of(record)
+    return as_frames(record) if wanted is FrameSet and are_frames(record) else record
 
 
 def _check_given(stage: Stage[Any, Any, Any], result: object) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 import numpy as np
 from toolz import concat
 
 from pipeline.errors import FileWarning, FrameError, HeaderError, SettingError, ShapeError, StepError
-from pipeline.headers.cards import Cards
+from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
@@ -21,7 +22,12 @@ from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
 
+if TYPE_CHECKING:
+    from astropy.table import Table
+
 KINDS = ("bias", "dark", "flat", "light", "arc")
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @attrs.frozen
@@ -38,7 +44,9 @@ class Location:
 
 def _known_kind(_: object, __: object, kind: Any) -> None:
     if kind not in KINDS:
-        raise SettingError(f"an image of kind {kind!r}; expected one of {', '.join(KINDS)}")
+        close = difflib.get_close_matches(str(kind), KINDS, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise SettingError(f"an image of kind {kind!r}; expected one of {', '.join(KINDS)}{meant}")
 
 
 def _seconds(_: object, __: object, exposure: Any) -> None:
@@ -206,13 +214,35 @@ def is_frame(thing: object) -> bool:
     return isinstance(thing, np.ndarray) or hasattr(thing, "to_image") or with_header
 
 
+def are_frames(thing: object) -> bool:
+    """Tell whether something can be taken as a FrameSet: a list or any other iterable, which no single frame is."""
+    single = isinstance(thing, str | bytes | Mapping | Image) or is_frame(thing) or hasattr(thing, "__array__")
+    return isinstance(thing, Iterable) and not single
+
+
+def as_frames(frames: Iterable[Any]) -> FrameSet:
+    """Take a FrameSet as it is, and a list of frames, or any other iterable, as one.
+
+    :raises StepError: it is neither, or holds what is no frame.
+    """
+    if not isinstance(frames, FrameSet) and not are_frames(frames):
+        raise StepError(f"expected a FrameSet, or a list of frames; found {frames!r}")
+    return frames if isinstance(frames, FrameSet) else FrameSet(frames)
+
+
 def _as_tuple(frames: Iterable[Any]) -> tuple[Image, ...]:
     return tuple(Image.of(frame) if is_frame(frame) else frame for frame in frames)
 
 
 @attrs.frozen
-class FrameSet:
-    """The images of a night, or of one kind of it; all opened images of a kind have one shape."""
+class FrameSet(Sequence[Image]):
+    """The images of a night, or of one kind of it; all opened images of a kind have one shape.
+
+    A sequence: slices of it are FrameSets, and ``+`` joins two, or one and a list of frames.  Joining is associative,
+    and ``FrameSet()`` changes nothing.  Wherever a stage takes a FrameSet, a list of frames will do.
+    """
+
+    __array_ufunc__ = None  # else an array plus frames would be a cube, without headers and flags
 
     frames: tuple[Image, ...] = attrs.field(default=(), converter=_as_tuple)
 
@@ -229,16 +259,98 @@ class FrameSet:
     def __iter__(self) -> Iterator[Image]:
         return iter(self.frames)
 
-    def __getitem__(self, index: int) -> Image:
-        return self.frames[index]
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> FrameSet: ...
+    def __getitem__(self, index: int | slice) -> Image | FrameSet:
+        return FrameSet(self.frames[index]) if isinstance(index, slice) else self.frames[index]
+
+    def __add__(self, others: Iterable[Any]) -> FrameSet:
+        """Join these frames and others, in that order.
+
+        :raises ShapeError: opened images of a kind differ in shape.
+        """
+        return FrameSet((*self.frames, *others)) if are_frames(others) else NotImplemented
+
+    def __radd__(self, others: Iterable[Any]) -> FrameSet:
+        """Join other frames and these, in that order."""
+        return FrameSet((*others, *self.frames)) if are_frames(others) else NotImplemented
 
     def __repr__(self) -> str:
         counts = [f"{len(self.of_kind(kind))} {kind}" for kind in KINDS if self.of_kind(kind).frames]
         return f"FrameSet({', '.join(counts)})"
 
     def of_kind(self, kind: str) -> FrameSet:
-        """Give the frames of one kind."""
+        """Give the frames of one kind.
+
+        :raises SettingError: there is no such kind.
+        """
+        _known_kind(self, None, kind)
         return FrameSet(frame for frame in self.frames if frame.kind == kind)
+
+    def filter(self, predicate: Callable[[Image], bool]) -> FrameSet:
+        """Give the frames of which ``predicate`` is true, in their order.
+
+        >>> frames = FrameSet(Image.of(np.ones((2, 2)), exposure=seconds) for seconds in (10, 30, 30))
+        >>> frames.filter(lambda frame: frame.exposure > 20)
+        FrameSet(2 light)
+        """
+        return FrameSet(frame for frame in self.frames if predicate(frame))
+
+    @overload
+    def group_by(self, key: str) -> dict[Any, FrameSet]: ...
+    @overload
+    def group_by(self, key: Callable[[Image], Key]) -> dict[Key, FrameSet]: ...
+    def group_by(self, key: str | Callable[[Image], Any]) -> dict[Any, FrameSet]:
+        """Give the frames that share the value of a card, or what a function tells of each, by that value.
+
+        Groups stand in the order of their first frames, and frames in their own; those without the card share None.
+
+        >>> frames = FrameSet(Image.of(np.ones((2, 2)), header={"FILTER": band}) for band in "BVB")
+        >>> frames.group_by("FILTER")
+        {'B': FrameSet(2 light), 'V': FrameSet(1 light)}
+
+        :param key: the keyword of a card, or a function of a frame.
+        :raises FrameError: a card is asked for, and a frame has not been opened.
+        """
+        tell, groups = _teller(key), dict[Any, list[Image]]()
+        for frame in self.frames:
+            groups.setdefault(tell(frame), []).append(frame)
+        return {value: FrameSet(group) for value, group in groups.items()}
+
+    def sort_by(self, key: str | Callable[[Image], Any], *, reverse: bool = False) -> FrameSet:
+        """Give the frames sorted by the value of a card, or by what a function tells of each.
+
+        Frames of one value keep their order.  Numbers stand before texts, and what has no such card last of all.
+
+        :raises FrameError: a card is asked for, and a frame has not been opened.
+        """
+        tell = _teller(key)
+        if isinstance(key, str):
+            told = [frame for frame in self.frames if tell(frame) is not None]
+            silent = [frame for frame in self.frames if tell(frame) is None]
+            in_order = sorted(told, key=lambda frame: _rank(tell(frame)), reverse=reverse)
+            return FrameSet((*in_order, *silent))
+        return FrameSet(sorted(self.frames, key=tell, reverse=reverse))
+
+    def table(self, *keywords: str) -> Table:
+        """Give an astropy Table of the frames: kind, name, exposure in s, and what their headers say.
+
+        What a frame does not say is masked.
+
+        :param keywords: the cards to show, in this order; by default all that any frame has, but for comments.
+        """
+        from astropy.table import MaskedColumn, Table
+
+        known = [keyword for frame in self.frames for keyword in frame.header if keyword not in COMMENTARY]
+        said = {
+            keyword: [frame.header.get(keyword) for frame in self.frames]
+            for keyword in keywords or dict.fromkeys(known)
+        }
+        own = {name: [getattr(frame, name) for frame in self.frames] for name in ("kind", "name", "exposure")}
+        filled = {name: _filled(values) for name, values in (own | said).items()}
+        return Table([MaskedColumn(values, name, mask=silent) for name, (values, silent) in filled.items()])
 
     @property
     def bias(self) -> FrameSet:
@@ -293,6 +405,33 @@ class FrameSet:
     def notes(self) -> tuple[Note, ...]:
         """What had to be assumed, or was found wrong, in the frames, their steps and masters: each fact once."""
         return notes_of(self.said, self.history)
+
+
+def _teller(key: str | Callable[[Image], Any]) -> Callable[[Image], Any]:
+    """Give the function that tells of a frame what it is to be grouped or sorted by."""
+
+    def card(frame: Image) -> Any:
+        frame.source  # noqa: B018 - which refuses a frame that is not opened: its header is not known yet
+        return frame.header.get(str(key))
+
+    return card if isinstance(key, str) else key
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Let values of cards be sorted: numbers before texts."""
+    return (0, value) if isinstance(value, int | float) else (1, str(value))
+
+
+def _filled(values: list[Any]) -> tuple[list[Any], list[bool]]:
+    """Give the values of a column, and which of them are to be masked; where types differ, all as texts."""
+    said = [value for value in values if value is not None]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in said)
+    alike = numbers or len({type(value) for value in said}) <= 1
+    filler = type(said[0])() if said and alike else ""
+    return (
+        [filler if value is None else value if alike else str(value) for value in values],
+        [value is None for value in values],
+    )
 
 
 def check_shapes(frames: Iterable[Image]) -> None:

@@ -1,5 +1,7 @@
 """Images and the sets of them: what is no frame is refused, kinds are told apart, names say where a frame is from."""
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 import pytest
@@ -9,9 +11,9 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import FrameSet, Image, Pixels
+from pipeline import Cards, FrameSet, Image, Pixels, attach_header, chain, combine, each, pipe, subtract_bias
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
-from pipeline.records.frames import KINDS, Location
+from pipeline.records.frames import KINDS, Location, as_frames
 
 PLAIN = Pixels.of(np.arange(12, dtype=np.uint16).reshape(3, 4))
 kinds = st.lists(st.sampled_from(KINDS), max_size=9)
@@ -94,3 +96,134 @@ def test_the_wcs_of_a_ccddata_is_kept_and_cards_of_its_own_are_not_doubled():
     assert image.header.get("OBJECT") == "M 1"
     own = Image.of(CCDData(np.ones((4, 5)), unit="adu", header=header, wcs=WCS(header)))
     assert own.header.keywords == Image.of(np.ones((4, 5)), header=header).header.keywords
+
+
+# ---- the algebra of sets ----
+
+BANDS = st.sampled_from(["B", "V", "R"])
+
+
+@st.composite
+def nights(draw):
+    """Draw frames of any kind, with a FILTER, an AIRMASS, both or none."""
+    said = st.fixed_dictionaries({}, optional={"FILTER": BANDS, "AIRMASS": st.integers(8, 16).map(lambda n: n / 8)})
+    each = draw(st.lists(st.tuples(st.sampled_from(KINDS), said), max_size=6))
+    return FrameSet(
+        Image(kind, PLAIN, header=Cards.of(cards), sources=(f"{number}.fits",))
+        for number, (kind, cards) in enumerate(each)
+    )
+
+
+@given(nights(), nights(), nights())
+def test_sets_are_a_monoid_under_joining(a, b, c):
+    assert (a + b) + c == a + (b + c)
+    assert a + FrameSet() == a == FrameSet() + a
+    assert (a + b).frames == a.frames + b.frames
+
+
+@given(nights(), nights())
+def test_a_list_or_tuple_or_generator_of_frames_joins_as_a_set_does(a, b):
+    assert a + list(b) == list(a) + b == a + tuple(b) == a + (frame for frame in b) == a + b
+    assert sum([a, b], FrameSet()) == a + b
+
+
+@given(nights(), nights(), st.sampled_from(KINDS))
+def test_what_is_taken_out_of_a_join_is_the_join_of_what_is_taken_out(a, b, kind):
+    def in_blue(frame):
+        return frame.header.get("FILTER") == "B"
+
+    assert (a + b).of_kind(kind) == a.of_kind(kind) + b.of_kind(kind)
+    assert (a + b).filter(in_blue) == a.filter(in_blue) + b.filter(in_blue)
+
+
+@given(nights(), st.integers(-7, 7) | st.none(), st.integers(-7, 7) | st.none(), st.sampled_from([None, 1, 2, -1]))
+def test_a_set_is_a_sequence_and_its_slices_are_sets(frames, start, stop, step):
+    cut = slice(start, stop, step)
+    assert isinstance(frames, Sequence)
+    assert frames[cut] == FrameSet(frames.frames[cut])
+    assert frames[:3] + frames[3:] == frames
+    assert all(frames[frames.index(frame)] == frame in frames for frame in frames)
+
+
+@given(nights(), st.sampled_from(["FILTER", "AIRMASS", "NOSUCH", len, lambda frame: frame.kind]))
+def test_groups_share_a_value_and_lose_and_double_no_frame(frames, key):
+    key = (lambda frame: len(frame.sources)) if key is len else key
+    groups = frames.group_by(key)
+    tell = key if callable(key) else lambda frame: frame.header.get(key)
+    assert all({tell(frame) for frame in group} == {value} for value, group in groups.items())
+    assert sorted(sum(groups.values(), FrameSet()), key=list(frames).index) == list(frames)
+    assert all(list(group) == sorted(group, key=list(frames).index) for group in groups.values())
+
+
+@given(nights(), st.sampled_from(["FILTER", "AIRMASS"]), st.booleans())
+def test_sorting_by_a_card_orders_what_has_it_and_puts_the_rest_last(frames, key, reverse):
+    values = [frame.header.get(key) for frame in frames.sort_by(key, reverse=reverse)]
+    told = [value for value in values if value is not None]
+    assert values == sorted(told, reverse=reverse) + [None] * (len(values) - len(told))
+    assert frames.sort_by(key).sort_by(key) == frames.sort_by(key)
+    assert frames.sort_by(lambda frame: frame.kind) == sum(map(frames.of_kind, sorted(KINDS)), FrameSet())
+
+
+def test_numbers_are_sorted_before_texts():
+    frames = FrameSet(Image("light", PLAIN, header=Cards.of({"SLIT": said})) for said in ("wide", 2, "1", 1.5, True))
+    assert [frame.header["SLIT"] for frame in frames.sort_by("SLIT")] == [True, 1.5, 2, "1", "wide"]
+
+
+@given(nights())
+def test_a_table_has_a_row_for_each_frame_and_masks_what_it_does_not_say(frames):
+    table = frames.table()
+    assert len(table) == len(frames)
+    for frame, row in zip(frames, table, strict=True):
+        assert (row["kind"], row["name"]) == (frame.kind, frame.name)
+        for keyword in table.colnames[3:]:
+            assert (keyword in frame.header) != np.ma.is_masked(row[keyword])
+            assert np.ma.is_masked(row[keyword]) or row[keyword] == frame.header[keyword]
+    assert set(table.colnames[3:]) == {keyword for frame in frames for keyword in frame.header}
+    assert frames.table("FILTER", "NOSUCH").colnames == ["kind", "name", "exposure", "FILTER", "NOSUCH"]
+
+
+def test_a_column_of_several_types_is_one_of_texts():
+    frames = FrameSet(Image("light", PLAIN, header=Cards.of({"GAIN": said})) for said in (1, 1.5, "low", True))
+    assert list(frames.table("GAIN")["GAIN"]) == ["1", "1.5", "low", "True"]
+    assert list(frames[:2].table("GAIN")["GAIN"]) == [1.0, 1.5]
+
+
+def test_a_kind_that_is_none_is_no_empty_set():
+    with pytest.raises(SettingError, match=r"'ligth'; expected one of bias, .*; did you mean 'light'"):
+        FrameSet().of_kind("ligth")
+
+
+def test_a_card_of_a_frame_that_is_not_open_is_not_asked_for():
+    frames = FrameSet([Image("light", Location("a.fits"))])
+    assert len(frames.table()) == 1
+    for ask in (frames.group_by, frames.sort_by):
+        with pytest.raises(FrameError, match="not opened yet"):
+            ask("FILTER")
+
+
+@pytest.mark.parametrize("other", [3, "a.fits", Image("light", PLAIN), np.zeros((3, 4)), {"a": 1}, None])
+def test_what_is_no_list_of_frames_joins_no_set(other):
+    for join in (lambda: FrameSet([PLAIN_IMAGE]) + other, lambda: other + FrameSet([PLAIN_IMAGE])):
+        with pytest.raises(TypeError):
+            join()
+
+
+PLAIN_IMAGE = Image("light", PLAIN)
+LISTS = [list, tuple, iter, lambda frames: (frame for frame in frames), FrameSet]
+
+
+@pytest.mark.parametrize("listed", LISTS)
+def test_a_list_of_frames_is_taken_wherever_a_set_is(listed):
+    frames = FrameSet(Image.of(np.full((3, 4), n, np.uint16), name=f"{n}.fits") for n in range(3))
+    assert combine(listed(frames)) == combine(frames)
+    assert each(subtract_bias(bias=None))(listed(frames)) == each(subtract_bias(bias=None))(frames)
+    assert pipe(listed(frames), chain(combine, attach_header)).pixels == combine(frames).pixels
+    assert combine(listed([frame.pixels.values for frame in frames])).pixels == combine(frames).pixels
+    assert as_frames(listed(frames)) == frames
+
+
+@pytest.mark.parametrize("thing", ["a.fits", PLAIN_IMAGE, np.zeros((2, 3, 4)), {"a": PLAIN_IMAGE}, 3, ["a.fits"]])
+def test_what_is_no_list_of_frames_is_refused_where_a_set_is_taken(thing):
+    for take in (combine, each(subtract_bias(bias=None)), as_frames):
+        with pytest.raises(StepError, match="FrameSet"):
+            take(thing)
