@@ -6,7 +6,7 @@ One table, one file::
     floor        (b) combining in one process, beside a pass that only reads
     growth       (c) how the time grows with frames and pixels
     rejection    (d) hits found, good values lost, noise of the master: every rule, every peer
-    moving       (d) the same for ours where lights move; on its own, ``python -m benchmarks.moving``
+    moving       (d) the same where lights move; ours alone in detail by ``python -m benchmarks.moving``
     variants     (d) the same for ours where a stack is difficult
     night        (e) a whole night
     memory       (f) peak memory

@@ -5,139 +5,27 @@ headers.  On its own, ``python -m benchmarks.moving --frames 2 3 --seeds 2 drift
 """
 
 import argparse
+import shutil
 import sys
 import time
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
-from attrs import evolve
+from astropy.io import fits
 
-from benchmarks.shared.rounds import note
-from pipeline import FrameSet, Image, MasterBias, combine, each, subtract_bias
-from pipeline.simulation.moving_lights import (
-    BIAS,
-    Detector,
-    Exposed,
-    drifting,
-    lights,
-    scattered,
-    shifted,
-    some_off,
-)
-from pipeline.simulation.skies import Lines, Stars, Trace, nebula
+from benchmarks import peers
+from benchmarks.shared.families import COUNTS, FAMILIES, SHAPE, stack_of
+from benchmarks.shared.process import RunError, image, run
+from benchmarks.shared.rounds import heading, note
+from pipeline import Image, MasterBias, combine, each, subtract_bias
+from pipeline.simulation.moving_lights import BIAS
 
-SHAPE = (300, 300)
-WIDTHS = (2.0, 3.0, 6.0)
-COUNTS = (2, 3, 5, 10, 20)
 BRIGHT, PLACE = 1000.0, 15
 """Places are so many pixels a side; those of so many σ are bright."""
 HIT = 10.0
 """σ from which hits are judged."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """Stacks of one sort: how their frames are exposed, and what they see."""
-
-    exposed: object
-    scene: object = None
-    settings: object = None
-    counts: tuple[int, ...] = COUNTS
-
-
-def still(_rng, frames):
-    return (Exposed(),) * frames
-
-
-def drift(step):
-    return lambda rng, frames: drifting(rng, frames, step)
-
-
-def scatter(span):
-    return lambda rng, frames: scattered(rng, frames, span)
-
-
-def off(by):
-    return lambda rng, frames: some_off(rng, frames, by)
-
-
-def turning(rng, frames):
-    return tuple(Exposed(degrees=turn) for turn in np.linspace(-0.25, 0.25, frames) * rng.choice([-1, 1]))
-
-
-def through_air(**changes):
-    """Let the air change by ± so much, the telescope keep still."""
-    return lambda rng, frames: tuple(
-        Exposed(**{what: 1 + rng.uniform(-span, span) for what, span in changes.items()}) for _ in range(frames)
-    )
-
-
-def unequal(rng, frames):
-    angle = rng.uniform(0, 2 * np.pi)
-    shifts = 4 * np.outer(np.arange(frames) == frames - 1, (np.sin(angle), np.cos(angle)))
-    return tuple(evolve(one, seconds=seconds) for one, seconds in zip(shifted(shifts), (2.0, 3.0, 60.0), strict=True))
-
-
-def stars(rng, fwhm):
-    """Give 80 stars, the brightest of them at half the full scale."""
-    return Stars.drawn(rng, 80, SHAPE, fluxes=(1e3, 5e4 * fwhm**2))
-
-
-FAMILIES = {
-    "still": Family(still),
-    "jitter 0.1": Family(scatter(0.1)),
-    "jitter 0.3": Family(scatter(0.3)),
-    "jitter 1": Family(scatter(1.0)),
-    "drift 0.1": Family(drift(0.1)),
-    "drift 0.3": Family(drift(0.3)),
-    "drift 0.5": Family(drift(0.5)),
-    "drift 1": Family(drift(1.0)),
-    "drift 3": Family(drift(3.0)),
-    "dither 5": Family(scatter(5.0)),
-    "dither 14": Family(scatter(14.0)),
-    "two of five off": Family(off(6.0), counts=(5, 10)),
-    "rotation": Family(turning),
-    "seeing": Family(through_air(seeing=0.3)),
-    "transparency": Family(through_air(transparency=0.3)),
-    "air and drift": Family(
-        lambda rng, frames: tuple(
-            evolve(one, seeing=1 + rng.uniform(-0.3, 0.3), transparency=1 + rng.uniform(-0.3, 0.3))
-            for one in drifting(rng, frames, 1.0)
-        )
-    ),
-    "unequal, 4 px": Family(unequal, counts=(3,)),
-    "hot, still": Family(still, settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "hot, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "hot, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "columns, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Detector.with_bad_columns(rng, SHAPE)}),
-    "trail, still": Family(still, settings=lambda _rng: {"trails": (10.0,)}),
-    "trail, dither 5": Family(scatter(5.0), settings=lambda _rng: {"trails": (10.0,)}),
-    "trace, drift 1": Family(
-        lambda _rng, frames: shifted(np.outer(np.arange(frames), (1.0, 0.0))),
-        lambda rng, _fwhm: Trace.drawn(rng, SHAPE),
-        lambda rng: {"fixed": Lines.drawn(rng, 12, SHAPE, fluxes=(200, 5000))},
-    ),
-    "arc, two off": Family(
-        lambda _rng, frames: shifted(12.0 * np.outer(np.arange(frames) >= 0.6 * frames, (0.0, 1.0))),
-        lambda rng, _fwhm: Lines.drawn(rng, 15, SHAPE),
-        counts=(5, 10),
-    ),
-    "crowded, dither 5": Family(
-        scatter(5.0), lambda rng, fwhm: Stars.drawn(rng, 1500, SHAPE, fluxes=(1e3, 5e4 * fwhm**2))
-    ),
-    "nebula, drift 1": Family(drift(1.0), lambda rng, _fwhm: nebula(rng, SHAPE)),
-    "empty": Family(still, lambda rng, _fwhm: Stars.drawn(rng, 1, SHAPE, fluxes=(1.0, 2.0))),
-}
-
-
-def stack_of(family, frames, seed):
-    """Make one stack of a family, and give its settings."""
-    rng = np.random.default_rng((seed, frames))
-    fwhm = WIDTHS[seed % 3]
-    scene = (family.scene or stars)(rng, fwhm)
-    settings = family.settings(rng) if family.settings else {}
-    return lights(rng, family.exposed(rng, frames), scene, fwhm=fwhm, told=seed % 2 == 0, **settings)
 
 
 def ours(stack, values, **settings):
@@ -145,11 +33,11 @@ def ours(stack, values, **settings):
     frames = stack.frames(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is said of motion is no matter here
-        if len({one.seconds for one in stack.exposed}) > 1:
+        if stack.unequal:
             bias = MasterBias.of(Image.of(np.full(SHAPE, BIAS), kind="bias"))
             frames = each(subtract_bias(bias=bias))(frames)
             settings |= {"scale": "exposure", "weights": "exposure"}
-        return combine(FrameSet(frames), **settings).pixels
+        return combine(frames, **settings).pixels
 
 
 class Truth:
@@ -157,9 +45,8 @@ class Truth:
 
     def __init__(self, stack):
         self.stack, self.blank, self.untouched = stack, stack.blank, stack.untouched
-        equal = len({one.seconds for one in stack.exposed}) == 1
         self.plain, self.clean, self.expected = (
-            of.mean(axis=0, dtype=float) if equal else ours(stack, of, clip=None).values.astype(float)
+            ours(stack, of, clip=None).values.astype(float) if stack.unequal else of.mean(axis=0, dtype=float)
             for of in (stack.values, stack.clean, stack.expected)
         )
         sky = self.blank if self.blank.any() else np.ones(SHAPE, bool)
@@ -213,22 +100,28 @@ class Verdict:
             scatter = np.mean((image - truth.expected)[sky] ** 2)
             self.uncertainty.append(np.sqrt(np.mean(variance[sky], dtype=float) / scatter))
 
+    @property
+    def starlight(self):
+        """The share of it that is kept, where that is worst."""
+        return worst(self.light)
+
+    @property
+    def found(self):
+        """The share of hits in the sky that are gone."""
+        hits = np.concatenate(self.sky_hits)
+        return hits.mean() if hits.size else np.nan
+
     def columns(self, frames):
         """Give each measure: its words, and whether it is as it is to be."""
-        whole, place = (
-            max(of, key=lambda kept: abs(kept - 1), default=np.nan) for of in (self.light, np.concatenate(self.places))
-        )
-        sky, light, lost = (np.concatenate(of) for of in (self.sky_hits, self.light_hits, self.lost))
+        place = worst(np.concatenate(self.places))
+        light, lost = np.concatenate(self.light_hits), np.concatenate(self.lost)
         good = lost.sum() / lost.size / frames if lost.size else np.nan
         trail = max(self.trail, default=np.nan)
         least, most = (of(self.uncertainty, default=np.nan) for of in (min, max))
         return (
-            (f"{whole:7.4f}", not abs(whole - 1) > 0.005),
+            (f"{self.starlight:7.4f}", not abs(self.starlight - 1) > 0.005),
             (f"{place:7.4f}", not abs(place - 1) > 0.005),
-            (
-                f"{100 * sky.mean():8.2f}" if sky.size else f"{'':8}",
-                not sky.size or sky.mean() >= (0.95 if frames == 2 else 0.99),
-            ),
+            (f"{100 * self.found:8.2f}", not self.found < (0.95 if frames == 2 else 0.99)),
             (f"{100 * light.mean():6.0f}" if light.size else f"{'':6}", True),
             (f"{good:9.1e}", not good > 1e-5),
             (f"{100 * trail:6.0f}" if self.trail else f"{'':6}", frames != 3 or not trail > 0.4),
@@ -238,6 +131,11 @@ class Verdict:
     def row(self, frames):
         """Write the measures in a line: a star behind those that are not as they are to be."""
         return " ".join(words + (" " if good else "*") for words, good in self.columns(frames))
+
+
+def worst(shares):
+    """Give the share that is furthest from all."""
+    return max(shares, key=lambda share: abs(share - 1), default=np.nan)
 
 
 HEADINGS = f"{'light':>7} {'place':>8} {'hits, %':>9} {'on it':>7} {'good lost':>10} {'trail':>7} {'UNCERT':>11}"
@@ -251,6 +149,54 @@ def judged(family, frames, seeds):
         pixels = ours(stack, stack.values, variance="noise")
         verdict.add(Truth(stack), pixels.values, pixels.variance)
     return verdict
+
+
+def table(scale, folder):
+    """Set our default clip beside the peers' as they are used: 3 σ; theirs have no answer to unequal exposures."""
+    makers, failed = peers.usual(), {}
+    heading(f"(d) lights that move: starlight kept, hits found in the sky, %; the worst of {scale.moving_seeds} stacks")
+    print(f"{'':20}{'frames':>7}" + "".join(f"{name:>17}" for name in ("ours", *makers)))
+    for name, family in FAMILIES.items():
+        for frames in sorted(set(scale.moving_counts) & set(family.counts)):
+            verdicts = {who: Verdict() for who in ("ours", *makers)}
+            for seed in range(scale.moving_seeds):
+                stack = stack_of(family, frames, seed)
+                truth = Truth(stack)
+                verdicts["ours"].add(truth, ours(stack, stack.values).values)
+                if stack.unequal:
+                    continue
+                files = on_disk(stack, folder / f"{name}_{frames}_{seed}")
+                for who, job in peers.jobs(makers, files, files.folder).items():
+                    note(f"{name}, {frames} frames, {who}")
+                    try:
+                        run(job)
+                        verdicts[who].add(truth, image(job))
+                    except RunError as error:
+                        failed[who] = error
+                shutil.rmtree(files.folder)
+            note("")
+            print(f"{name:20}{frames:7}" + "".join(cell(verdict) for verdict in verdicts.values()), flush=True)
+    return failed
+
+
+@dataclass(frozen=True)
+class Files:
+    """A stack on disk, as peers take it."""
+
+    folder: Path
+    paths: list[Path]
+
+
+def on_disk(stack, folder):
+    folder.mkdir(parents=True)
+    paths = [folder / f"frame_{number:05}.fits" for number in range(1, len(stack.exposed) + 1)]
+    for path, values in zip(paths, stack.values, strict=True):
+        fits.writeto(path, values)
+    return Files(folder, paths)
+
+
+def cell(verdict):
+    return f"{verdict.starlight:10.3f}{100 * verdict.found:7.1f}" if verdict.light else f"{'':17}"
 
 
 def main():

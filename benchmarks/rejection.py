@@ -1,8 +1,11 @@
-"""(d) Rejection: hits found, good values lost, and the noise of the master against the ideal, for every rule."""
+"""(d) Rejection: hits found, good values lost, and the noise of the master against the ideal, for every rule.
+
+Of frames that hold still; and of lights that move, see :mod:`benchmarks.moving`.
+"""
 
 import numpy as np
 
-from benchmarks import peers
+from benchmarks import moving, peers
 from benchmarks.shared.judge import HEADINGS, Verdict
 from benchmarks.shared.process import RunError, image, run
 from benchmarks.shared.rounds import heading, note
@@ -32,4 +35,4 @@ def table(scale, folder):
         "found, good lost: what is left out is inferred from the result alone, for all in the same way.\n"
         "noise: of the result about the truth, in σ, over that of the plain mean of all values that are not hit."
     )
-    return failed
+    return failed | moving.table(scale, folder / "moving")

@@ -19,6 +19,7 @@ def benchmarks(monkeypatch):
     """Make the benchmarks importable, with no peers but astropy."""
     monkeypatch.syspath_prepend(str(ROOT))
     import benchmarks.__main__
+    import benchmarks.moving
     from benchmarks import peers
 
     monkeypatch.setattr(peers, "PEERS", (peers.astropy_stats,))
@@ -41,6 +42,8 @@ def tiny(benchmarks):
         growth_count=3,
         rejection_counts=(3,),
         rejection_size=128,
+        moving_counts=(3,),
+        moving_seeds=1,
         night=(3, 3, 3, 3),
         memory_counts=(3,),
         memory_size=64,
@@ -86,9 +89,52 @@ def test_the_judge_calls_a_mean_with_its_hits_what_it_is(benchmarks, tmp_path):
     assert Verdict(stack, ideal).noise == 1
 
 
+def verdict_of(benchmarks, name, frames, image_of):
+    """Judge what is made of the truth of a stack."""
+    stack = benchmarks.moving.stack_of(benchmarks.moving.FAMILIES[name], frames, 1)
+    truth, verdict = benchmarks.moving.Truth(stack), benchmarks.moving.Verdict()
+    sigma = np.sqrt((stack.sigma**2).sum(axis=0)) / frames
+    verdict.add(truth, image_of(truth), sigma**2)
+    return verdict, {name: good for name, (_, good) in zip(NAMES, verdict.columns(frames), strict=True)}
+
+
+NAMES = ("light", "place", "hits", "on it", "lost", "trail", "uncertainty")
+
+
+@pytest.mark.parametrize("name", ["drift 1", "trail, dither 5", "trace, drift 1", "hot, dither 5", "empty"])
+def test_the_judge_of_lights_that_move_knows_what_a_clip_should_do(benchmarks, name):
+    """A perfect clip, none at all, one that takes starlight, one that takes a value of the sky too many."""
+    perfect, good = verdict_of(benchmarks, name, 3, lambda truth: truth.clean)
+    assert all(good.values())
+    assert perfect.found == 1
+    assert perfect.uncertainty == [pytest.approx(1, abs=0.02)]
+    none, good = verdict_of(benchmarks, name, 3, lambda truth: truth.plain)
+    assert none.found == 0
+    assert (good["light"], good["place"], good["hits"], good["lost"]) == (True, True, False, True)
+    assert good["trail"] == ("trail" not in name)
+    if name != "empty":
+        dim = 0.99
+        less, good = verdict_of(benchmarks, name, 3, lambda truth: truth.sky + dim * (truth.clean - truth.sky))
+        assert less.starlight == pytest.approx(dim, abs=1e-6)
+        assert (good["light"], good["place"]) == (False, False)
+    _, good = verdict_of(benchmarks, name, 3, lambda truth: truth.clean + (np.arange(300) % 5 == 0) * truth.noise)
+    assert not good["lost"]
+
+
+def test_weighed_lights_are_judged_by_their_weights(benchmarks):
+    """Of 2, 3 and 60 s, the short ones hold 8 % of the light."""
+    for image, found in (("clean", 1), ("plain", 0)):
+        verdict, good = verdict_of(benchmarks, "unequal, 4 px", 3, lambda truth, image=image: getattr(truth, image))
+        assert verdict.found == found
+        assert good["light"]
+        assert good["place"]
+
+
 @pytest.mark.parametrize("name", ["combine", "floor", "growth", "rejection", "variants", "night", "memory", "figures"])
 def test_every_table_runs(benchmarks, tiny, tmp_path, capsys, monkeypatch, name):
     monkeypatch.setattr(benchmarks.figures, "VIEWS", benchmarks.figures.VIEWS[:1])
+    few = {name: benchmarks.moving.FAMILIES[name] for name in ("still", "unequal, 4 px")}
+    monkeypatch.setattr(benchmarks.moving, "FAMILIES", few)
     assert not benchmarks.__main__.TABLES[name].table(tiny, tmp_path)
     printed = capsys.readouterr().out
     assert "failed" not in printed

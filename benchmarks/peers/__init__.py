@@ -1,8 +1,9 @@
 """How each peer is driven: the same files, 5 σ, about the median where it can, to convergence where it can.
 
 Each module has ``missing()``: why it cannot run here, or None; ``combining(method)``: for table (a), names and
-functions that turn a stack into a job; ``rules()``: the same for every rule of rejection it has; and ``night``,
-where it reduces one, which turns the folder of a night into a job.
+functions that turn a stack into a job; ``rules()``: the same for every rule of rejection it has; ``usual()``, in some:
+the same for what is used most, at 3 σ; and ``night``, where it reduces one, which turns the folder of a night into a
+job.
 """
 
 from benchmarks.peers import astropy_stats, ccdproc, cpl, fitsh, gnuastro, iraf, ours, siril
@@ -34,6 +35,11 @@ def combining(method):
 def rules():
     """Give every rule of rejection there is, by name."""
     return ours.rules() | _merged(peer.rules() for peer in installed())
+
+
+def usual():
+    """Give the rule of rejection that is used most, at 3 σ, of peers that are used for lights, by name."""
+    return _merged(peer.usual() for peer in installed() if hasattr(peer, "usual"))
 
 
 def nights():

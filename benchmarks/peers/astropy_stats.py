@@ -9,8 +9,8 @@ def missing():
     return None  # we depend on it ourselves
 
 
-def combine(stack, work, method="mean", rule="std"):
-    return python.script("astropy_combine.py", work, method, rule, inputs=stack.paths)
+def combine(stack, work, method="mean", rule="std", sigma=5):
+    return python.script("astropy_combine.py", work, method, rule, str(sigma), inputs=stack.paths)
 
 
 def combining(method):
@@ -19,3 +19,7 @@ def combining(method):
 
 def rules():
     return {f"astropy, {rule}": partial(combine, rule=rule) for rule in ("std", "mad_std")}
+
+
+def usual():
+    return {"astropy, 3 σ": partial(combine, sigma=3)}

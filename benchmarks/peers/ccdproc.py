@@ -11,8 +11,8 @@ def missing():
     return python.missing("ccdproc")
 
 
-def combine(stack, work, method="mean", rule="default"):
-    return python.script("ccdproc_combine.py", work, method, rule, inputs=stack.paths)
+def combine(stack, work, method="mean", rule="default", sigma=5):
+    return python.script("ccdproc_combine.py", work, method, rule, str(sigma), inputs=stack.paths)
 
 
 def combining(method):
@@ -24,6 +24,10 @@ def combining(method):
 
 def rules():
     return {"ccdproc, std": partial(combine, rule="std"), "ccdproc, mad_std": partial(combine, rule="mad_std")}
+
+
+def usual():
+    return {"ccdproc, 3 σ": partial(combine, rule="std", sigma=3)}
 
 
 def night(listed, work):

@@ -25,14 +25,14 @@ def run_script(lines, folder, work, out, sequences):
     return Job(command, work, out, clear=clear, environment=environment, scale=FULL_SCALE)
 
 
-def combine(stack, work, method="mean", rule="s"):
+def combine(stack, work, method="mean", rule="s", sigma=5):
     """Stack the frames of a folder: those of the stack, by links, since a sequence is all that has the name."""
     out, frames = work / "out.fits", work / "frames"
     shutil.rmtree(frames, ignore_errors=True)
     frames.mkdir()
     for path in stack.paths:
         (frames / path.name).symlink_to(path)
-    how = "med" if method == "median" else f"rej {rule} 5 5"
+    how = "med" if method == "median" else f"rej {rule} {sigma} {sigma}"
     line = f"stack frame_ {how} -nonorm -out={out.with_suffix('')}"
     return run_script([line], frames, work, out, ["frame_"])
 
@@ -44,6 +44,10 @@ def combining(method):
 
 def rules():
     return {f"Siril, {name}": partial(combine, rule=letter) for name, letter in RULES.items()}
+
+
+def usual():
+    return {"Siril, 3 σ": partial(combine, sigma=3)}
 
 
 def night(listed, work):

@@ -1,4 +1,4 @@
-"""Combine with ccdproc, 5 σ: OUT METHOD RULE FRAME ..."""
+"""Combine with ccdproc: OUT METHOD RULE SIGMA FRAME ..."""
 
 import sys
 
@@ -6,9 +6,9 @@ import ccdproc
 import numpy as np
 from astropy.stats import mad_std
 
-out, method, rule, *paths = sys.argv[1:]
+out, method, rule, sigma, *paths = sys.argv[1:]
 settings = {"method": "average" if method == "mean" else "median", "unit": "adu"}
-clip = {"sigma_clip": True, "sigma_clip_low_thresh": 5, "sigma_clip_high_thresh": 5}
+clip = {"sigma_clip": True, "sigma_clip_low_thresh": float(sigma), "sigma_clip_high_thresh": float(sigma)}
 if rule != "default":
     deviation = {"std": np.ma.std, "mad_std": mad_std}[rule]
     clip |= {"sigma_clip_func": np.ma.median, "sigma_clip_dev_func": deviation, "dtype": np.float32}

@@ -16,6 +16,8 @@ class Scale:
     growth_count: int
     rejection_counts: tuple[int, ...]
     rejection_size: int
+    moving_counts: tuple[int, ...]
+    moving_seeds: int
     night: tuple[int, int, int, int]
     memory_counts: tuple[int, ...]
     memory_size: int
@@ -33,6 +35,8 @@ FULL = Scale(
     growth_count=5,
     rejection_counts=(2, 3, 5, 10, 25, 50),
     rejection_size=1024,
+    moving_counts=(3, 10),
+    moving_seeds=3,
     night=(20, 10, 10, 3),
     memory_counts=(10, 50, 200),
     memory_size=4096,
@@ -49,6 +53,8 @@ SHORT = Scale(
     growth_count=5,
     rejection_counts=(3, 25),
     rejection_size=512,
+    moving_counts=(3,),
+    moving_seeds=1,
     night=(5, 3, 3, 3),
     memory_counts=(5, 20),
     memory_size=1024,

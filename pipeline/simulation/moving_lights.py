@@ -103,6 +103,12 @@ class Lights:
     sound: BoolArray
     exposed: tuple[Exposed, ...]
     told: bool = True
+    kind: str = "light"
+
+    @property
+    def unequal(self) -> bool:
+        """Whether they were exposed for several times."""
+        return len({one.seconds for one in self.exposed}) > 1
 
     @property
     def values(self) -> Array:
@@ -130,8 +136,8 @@ class Lights:
         ):
             begun = datetime(2026, 1, 1) + number * timedelta(minutes=2)
             cards = {"EXPTIME": one.seconds, "DATE-OBS": begun.isoformat()} | told
-            name = f"light_{number + 1:02}.fits"
-            images.append(Image.of(image, kind="light", exposure=one.seconds, header=Cards.of(cards), name=name))
+            name = f"{self.kind}_{number + 1:02}.fits"
+            images.append(Image.of(image, kind=self.kind, exposure=one.seconds, header=Cards.of(cards), name=name))
         return FrameSet(images)
 
 
@@ -148,6 +154,7 @@ def lights(
     hits: float = 2e-3,
     trails: tuple[float, ...] = (),
     told: bool = True,
+    kind: str = "light",
 ) -> Lights:
     """Expose a scene, which moves, with sky and what is ``fixed``, which do not.
 
@@ -157,6 +164,7 @@ def lights(
     :param hits: the share of a frame's pixels that cosmic rays hit with more than 10 σ, about.
     :param trails: peaks of the trails of satellites in the last frame, in σ of the sky.
     :param told: whether headers tell gain and read noise.
+    :param kind: ``"light"`` or ``"arc"``.
     """
     seconds = np.array([one.seconds for one in exposed])
     levels = sky * seconds / 60
@@ -185,6 +193,7 @@ def lights(
         sound=detector.sound(shape),
         exposed=exposed,
         told=told,
+        kind=kind,
     )
 
 
