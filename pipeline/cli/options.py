@@ -14,7 +14,7 @@ from pipeline.cli.terminal import printer_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
 from pipeline.fits.read_night import paths_of, read_night
-from pipeline.night.recipe import Flagging, Recipe
+from pipeline.night.recipe import Flagging, Kind, Recipe
 from pipeline.night.summary import frame_words
 from pipeline.records.frames import KINDS, FrameSet
 from pipeline.stacking.clip import Clip
@@ -178,9 +178,9 @@ def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
     return read_mask(options.mask, hdu)
 
 
-def declared_of(options: argparse.Namespace) -> tuple[tuple[str, Declared], ...]:
+def declared_of(options: argparse.Namespace) -> tuple[tuple[Kind, Declared], ...]:
     """Give what the user says of the states of frames."""
-    said: list[tuple[list[str], Declared]] = [
+    said: list[tuple[list[Kind], Declared]] = [
         (options.raw, "raw"),
         (options.finished, "finished"),
         (options.without_bias, "without bias"),

@@ -133,7 +133,7 @@ def _overscan(options: argparse.Namespace) -> Any:
 
 
 def _normalise(options: argparse.Namespace) -> Any:
-    by: str | float = options.flat_by
+    by: Any = options.flat_by
     if by not in ("mean", "median", *CURVES):
         try:
             by = float(by)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
+from pipeline.compose.settings import Limits, checked
 from pipeline.records.note import Note
 
 
+@checked
 @attrs.frozen
 class Running:
     """How to run: ``threads`` at once, about ``memory`` bytes of tiles, ``progress(done, total)`` told of rows.
@@ -24,8 +26,8 @@ class Running:
     ``combine_with`` combines the rows of a stack in place of this process.
     """
 
-    threads: int = attrs.field(default=2, validator=attrs.validators.ge(1))
-    memory: int = attrs.field(default=64 * 2**20, validator=attrs.validators.ge(2**10))
+    threads: Annotated[int, Limits(least=1)] = 2
+    memory: Annotated[int, Limits(least=2**10)] = 64 * 2**20
     progress: Callable[[int, int], None] | None = None
     quiet: bool = False
     strict: bool = False

@@ -6,11 +6,9 @@ unknown, missing, or not of the type that its annotation asks for is refused whe
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import logging
-import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable
@@ -21,6 +19,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.running import how_to_run
+from pipeline.compose.settings import Wanted, a_word, unknown_setting
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, unclear_card
@@ -118,8 +117,7 @@ class Stage(Generic[In, P, Out]):
         """
         if len(records) > 1:
             raise SettingError(f"{self.name} takes one record, found {len(records)}; give its settings by name")
-        self._check_settings(settings)
-        step: Step[In, Out] = Step(self, tuple((n, settings[n]) for n in self.defaults if n in settings))
+        step: Step[In, Out] = Step(self, self._checked(settings))
         return step(records[0]) if records else step
 
     def __repr__(self) -> str:
@@ -158,7 +156,7 @@ class Stage(Generic[In, P, Out]):
     @cached_property
     def hints(self) -> dict[str, Any]:
         """The types of the record and the settings."""
-        return typing.get_type_hints(self.function)
+        return typing.get_type_hints(self.function, include_extras=True)
 
     @property
     def takes(self) -> type:
@@ -166,25 +164,23 @@ class Stage(Generic[In, P, Out]):
         record: type = next(iter(self.hints.values()))
         return record
 
-    def _check_settings(self, settings: dict[str, Any]) -> None:
+    @cached_property
+    def wanted(self) -> dict[str, Wanted]:
+        """What each setting may be."""
+        return {name: Wanted(self.hints.get(name, Any)) for name in self.defaults}
+
+    def _checked(self, settings: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """Give settings as a step keeps them, in the order of the stage."""
+        kept = {}
         for name, value in settings.items():
             if name not in self.defaults:
-                raise SettingError(f"{self.name} has no setting {name!r}{self._known(name)}")
-            if not fits_hint(value, self.hints[name]):
-                raise SettingError(f"{self.name}: {name} should be {words_of(self.hints[name])}, found {value!r}")
+                raise unknown_setting(self.name, name, self.defaults)
+            kept[name] = self.wanted[name].take(value, self.name, name)
         missing = [name for name in self.required if name not in settings]
         if missing:
-            raise SettingError(
-                f"{self.name} needs {', '.join(missing)}: for none, say {missing[0]}=None"
-                if fits_hint(None, self.hints[missing[0]])
-                else f"{self.name} needs {', '.join(missing)}"
-            )
-
-    def _known(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self.defaults, n=1)
-        if close:
-            return f"; did you mean {close[0]!r}?"
-        return f"; it has {', '.join(self.defaults)}" if self.defaults else "; it has none"
+            none = f": for none, say {missing[0]}=None" if self.wanted[missing[0]].takes(None) else ""
+            raise SettingError(f"{self.name} needs {', '.join(missing)}{none}")
+        return tuple((name, kept[name]) for name in self.defaults if name in kept)
 
 
 @attrs.frozen(repr=False)
@@ -241,6 +237,18 @@ class Step(Generic[In_contra, Out_co]):
             )
             recorded: Out_co = result.recorded(step)
         return recorded
+
+    @classmethod
+    def taken_as(cls, value: object, takes: type, gives: type) -> Step[Any, Any] | None:
+        """Give what a setting was given as a step from one sort of record to another, if it is one.
+
+        A stage that needs no settings is.
+        """
+        if isinstance(value, Stage):
+            value = None if value.required else value()
+        if not isinstance(value, Step) or value.stage.takes is not takes:
+            return None
+        return value if value.stage.hints.get("return") in (gives, None) else None
 
     def __repr__(self) -> str:
         return f"{self.stage.name}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
@@ -320,7 +328,7 @@ def _ask_unclear_card(stage: Stage[Any, Any, Any], image: Any) -> None:
 
 def _mend(stage: Stage[Any, Any, Any], record: object) -> str:
     """Say what to do about a record of the wrong type."""
-    found, wanted = type(record).__name__, stage.takes.__name__
+    found, wanted = type(record).__name__, getattr(stage.takes, "__name__", "")
     return {
         ("FrameSet", "Image"): f"; combine the frames first, or wrap the step: each({stage.name}(...))",
         ("Image", "FrameSet"): "; give it a FrameSet of frames, such as frames.light",
@@ -331,32 +339,7 @@ def _stage_named(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-# whether a setting is of the type that its annotation asks for
-
-
-def _record_types(hint: Any) -> list[type]:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    return [option for option in options if isinstance(option, type)]
-
-
-def fits_hint(value: object, hint: Any) -> bool:
-    """Check settings that should be records or numbers; words are the stage's own business."""
-    options = _record_types(hint)
-    if any(attrs.has(option) for option in options):
-        several = [typing.get_args(option)[0] for option in typing.get_args(hint) if typing.get_origin(option) is tuple]
-        each = isinstance(value, tuple) and bool(value) and all(isinstance(one, tuple(several)) for one in value)
-        return isinstance(value, tuple(options)) or each
-    said = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
-    numeric = bool(said & {float, int}) and said <= {float, int, types.NoneType}
-    return not numeric or (value is None and types.NoneType in options) or is_number(value)
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a real number, of whatever type, and no truth value."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
 def words_of(hint: Any) -> str:
     """Say what type an annotation asks for."""
-    options = _record_types(hint)
-    return " or ".join("None" if one is types.NoneType else f"a {one.__name__}" for one in options) or str(hint)
+    options = [one for one in (typing.get_args(hint) or (hint,)) if isinstance(one, type)]
+    return " or ".join("None" if one is types.NoneType else a_word(one.__name__) for one in options) or str(hint)

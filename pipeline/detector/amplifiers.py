@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from pipeline.compose.settings import checked
 from pipeline.compose.telling import advise
 from pipeline.detector.detsec import Place, layout_by_detsec
 from pipeline.detector.section import Section
@@ -50,6 +51,7 @@ def _a_place(_: object, __: object, text: object) -> None:
         raise SettingError(f"an amplifier with place={text!r}; expected numbers from 1, such as '[1024:1,1:2048]'")
 
 
+@checked
 @attrs.frozen
 class Amplifier:
     """What one amplifier read out: the section of a raw frame that holds its data, and its overscan.

@@ -5,49 +5,23 @@ The order stands in :mod:`pipeline.night.reduce`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
+from pipeline.compose.settings import checked
 from pipeline.compose.stage import Step
-from pipeline.errors import SettingError
-from pipeline.records.frames import KINDS, FrameSet, Image
-from pipeline.stacking.clip import Clip
-from pipeline.stages.bad_pixels import Mask, check_below, check_sigma
-from pipeline.stages.declare import STATES, Declared
+from pipeline.records.frames import FrameSet, Image
+from pipeline.stacking.clip import Clip, Sigmas
+from pipeline.stages.bad_pixels import Growth, Mask, PartOfResponse
+from pipeline.stages.declare import Declared
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import subtract_overscan
-from pipeline.stages.saturation import check_fraction
+from pipeline.stages.saturation import Fraction, Level
 from pipeline.statistics.noise import Noise
 
 
-def _if_given(check: Callable[[float], None]) -> Callable[[object, object, float | None], None]:
-    """Check a setting that may be None where it is not."""
-
-    def validate(_: object, __: object, value: float | None) -> None:
-        if value is not None:
-            check(value)
-
-    return validate
-
-
-def _one_of(*known: object, or_a: type | None = None) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Refuse, when a recipe is made, what is none of these words, and no record of a type."""
-
-    def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
-        if value not in known and not (or_a and isinstance(value, or_a)):
-            expected = [*map(repr, known), *([f"a {or_a.__name__}"] if or_a else [])]
-            raise SettingError(f"Recipe: {field.name}={value!r}; expected one of {', '.join(expected)}")
-
-    return validate
-
-
-def _pixels(_: object, __: object, grow: int) -> None:
-    if not isinstance(grow, int) or grow < 0:
-        raise SettingError(f"grow={grow!r}; expected a whole number of pixels from 0")
-
-
+@checked
 @attrs.frozen
 class Flagging:
     """What is flagged besides what is saturated, not finite, or without flat.
@@ -61,27 +35,18 @@ class Flagging:
     :param diagonals: grow in squares, not along rows and columns only.
     """
 
-    fraction: float | None = attrs.field(default=None, validator=_if_given(check_fraction))
+    fraction: Fraction | None = None
     mask: Mask | None = None
-    hot: float | None = attrs.field(default=None, validator=_if_given(check_sigma))
-    dead: float | None = attrs.field(default=None, validator=_if_given(check_below))
-    grow: int = attrs.field(default=0, validator=_pixels)
+    hot: Sigmas | None = None
+    dead: PartOfResponse | None = None
+    grow: Growth = 0
     diagonals: bool = True
 
 
-def _positive_level(level: float) -> None:
-    if not level > 0:
-        raise SettingError(f"saturation={level}; expected a positive level in ADU")
+Kind: TypeAlias = Literal["bias", "dark", "flat", "light", "arc"]
 
 
-def _known_kinds(_: object, __: object, declared: tuple[tuple[str, Declared], ...]) -> None:
-    for kind, state in declared:
-        if kind not in KINDS or state not in STATES:
-            raise SettingError(
-                f"declared: {kind!r} as {state!r}; expected {', '.join(KINDS)} as {', '.join(map(repr, STATES))}"
-            )
-
-
+@checked
 @attrs.frozen
 class Recipe:
     """The settings of the default reduction.
@@ -108,25 +73,23 @@ class Recipe:
     :param healing: what interpolates over bad pixels, once flags are grown.
     """
 
-    method: Literal["mean", "median"] = attrs.field(default="mean", validator=_one_of("mean", "median"))
-    clip: Clip | None = attrs.field(default=Clip(), validator=_one_of(None, or_a=Clip))
-    overscan: Step[Image, Image] | None = attrs.field(default=subtract_overscan(), validator=_one_of(None, or_a=Step))
-    saturation: float | None = attrs.field(default=None, validator=_if_given(_positive_level))
+    method: Literal["mean", "median"] = "mean"
+    clip: Clip | None = Clip()  # noqa: RUF009 - immutable
+    overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - immutable
+    saturation: Level | None = None
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()
-    declared: tuple[tuple[str, Declared], ...] = attrs.field(default=(), validator=_known_kinds)
-    normalise: Step[Image, MasterFlat] = attrs.field(default=normalise_flat(), validator=_one_of(or_a=Step))
-    electrons: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    orient: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    variance: Literal["noise", "scatter"] | Noise | None = attrs.field(
-        default="noise", validator=_one_of("noise", "scatter", None, or_a=Noise)
-    )
+    declared: tuple[tuple[Kind, Declared], ...] = ()
+    normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - immutable
+    electrons: Step[Image, Image] | None = None
+    orient: Step[Image, Image] | None = None
+    variance: Literal["noise", "scatter"] | Noise | None = "noise"
     noise: Noise | tuple[Noise, ...] | None = None
-    linearity: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    cosmics: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    align: Step[FrameSet, FrameSet] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    fringe: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
-    healing: Step[Image, Image] | None = attrs.field(default=None, validator=_one_of(None, or_a=Step))
+    linearity: Step[Image, Image] | None = None
+    cosmics: Step[Image, Image] | None = None
+    align: Step[FrameSet, FrameSet] | None = None
+    fringe: Step[Image, Image] | None = None
+    healing: Step[Image, Image] | None = None
 
     @property
     def reads_amplifiers(self) -> bool:

@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import attrs
-import numpy as np
 
+from pipeline.compose.settings import Limits, checked
 from pipeline.errors import SettingError
 from pipeline.statistics.noise import Noise
 
 Spread: TypeAlias = Literal["noise", "std", "mad"]
 
 
-def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not isinstance(value, int | float | np.number) or not value > 0:
-        raise SettingError(f"Clip: {attribute.name}={value}; expected a positive number of σ")
+Sigmas: TypeAlias = Annotated[float, Limits(above=0, finite=False, unit="σ")]
 
 
-def _one_of(*words: str) -> Callable[[object, attrs.Attribute[str], str], None]:
-    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-        if value not in words:
-            raise SettingError(f"Clip: {attribute.name}={value!r}; expected one of {', '.join(words)}")
-
-    return check
-
-
-def _whole(_: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
-    if value is not None and (value != int(value) or value < 1):
-        raise SettingError(f"Clip: {attribute.name}={value}; expected a whole number from 1, or None")
-
-
+@checked
 @attrs.frozen(repr=False)
 class Clip:
     """Leave out values further than ``low`` σ below or ``high`` σ above the centre of their pixel.
@@ -46,11 +31,11 @@ class Clip:
     differ in level, and how lights and arcs move.  ``noise`` gives all of it: nothing is measured.
     """
 
-    spread: Spread = attrs.field(default="noise", validator=_one_of("noise", "std", "mad"))
-    low: float = attrs.field(default=5.0, validator=_positive)
-    high: float = attrs.field(default=5.0, validator=_positive)
-    centre: Literal["median", "mean"] = attrs.field(default="median", validator=_one_of("median", "mean"))
-    iterations: int | None = attrs.field(default=None, validator=_whole)
+    spread: Spread = "noise"
+    low: Sigmas = 5.0
+    high: Sigmas = 5.0
+    centre: Literal["median", "mean"] = "median"
+    iterations: Annotated[int, Limits(least=1)] | None = None
     noise: Noise | None = None
     counting: Noise | None = None
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import attrs
 import numpy as np
 
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, sealed
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
+from pipeline.stacking.clip import Sigmas
 from pipeline.stages.checks import check_in_place, check_neighbours
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import QUANTISATION
@@ -107,8 +109,12 @@ def flag_bad(image: Image, *, mask: Mask | None) -> Image:
     return attrs.evolve(image, data=attrs.evolve(image.pixels, flags=sealed(image.pixels.flags | mask.flags)))
 
 
+Growth: TypeAlias = Annotated[int, Limits(least=0, unit="pixel")]
+PartOfResponse: TypeAlias = Annotated[float, Limits(above=0, below=1)]
+
+
 @stage
-def grow_flags(image: Image, *, by: int = 1, diagonals: bool = True) -> Image:
+def grow_flags(image: Image, *, by: Growth = 1, diagonals: bool = True) -> Image:
     """Flag the neighbours of flagged pixels too, for the same reasons: charge bleeds, and hits have faint rims.
 
     :param by: out to so many pixels: in a square with ``diagonals``, else as steps along rows and columns count.
@@ -147,7 +153,7 @@ def _add_neighbours(grown: IntArray, *, before: IntArray, axis: int) -> None:
 
 
 @stage
-def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
+def flag_hot(image: Image, *, sigma: Sigmas = HOT_SIGMA) -> Image:
     """Flag pixels of a dark that lie more than ``sigma`` standard deviations above their surroundings.
 
     The surroundings are the median along the row and then along the column, 15 pixels each, so that gradients and
@@ -160,7 +166,6 @@ def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
     """
     _check_kind(image, "dark", "flag_hot")
     check_neighbours(image, "flag_hot")
-    check_sigma(sigma)
     pixels = image.pixels
     above = pixels.values - surroundings(pixels.values, mask=pixels.mask)
     good = np.abs(above[~pixels.mask])
@@ -171,7 +176,7 @@ def flag_hot(image: Image, *, sigma: float = HOT_SIGMA) -> Image:
 
 
 @stage
-def flag_dead(image: Image, *, below: float = DEAD_BELOW) -> Image:
+def flag_dead(image: Image, *, below: PartOfResponse = DEAD_BELOW) -> Image:
     """Flag pixels of a flat that see less than a fraction of what their surroundings do.
 
     The surroundings are as in :func:`flag_hot`: what vignetting or the edge of a slit darkens is not dead.  Bias
@@ -182,29 +187,10 @@ def flag_dead(image: Image, *, below: float = DEAD_BELOW) -> Image:
     """
     _check_kind(image, "flat", "flag_dead")
     check_neighbours(image, "flag_dead")
-    check_below(below)
     pixels = image.pixels
     around = surroundings(pixels.values, mask=pixels.mask)
     with np.errstate(invalid="ignore"):
         return attrs.evolve(image, data=pixels.flagged((around > 0) & (pixels.values < below * around), Flag.DEAD))
-
-
-def check_sigma(sigma: float) -> None:
-    """Refuse what is no number of standard deviations.
-
-    :raises SettingError: it is not positive.
-    """
-    if not sigma > 0:
-        raise SettingError(f"hot pixels from {sigma} σ up; expected a positive number")
-
-
-def check_below(below: float) -> None:
-    """Refuse what is no part of a response.
-
-    :raises SettingError: it does not lie between 0 and 1.
-    """
-    if not 0 < below < 1:
-        raise SettingError(f"dead pixels below {below} of their surroundings; expected a fraction between 0 and 1")
 
 
 def _check_kind(image: Image, kind: str, name: str) -> None:

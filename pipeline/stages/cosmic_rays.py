@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeAlias,
+)
 
 import attrs
 import numpy as np
 
-from pipeline.compose.stage import is_number, stage
+from pipeline.compose.settings import Limits, checked
+from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import CalibrationError, SettingError, StepError
@@ -19,15 +24,11 @@ from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stages.checks import check_neighbours
+from pipeline.statistics.noise import OneGain, ReadNoise
 
 PASSES = {"gaussxy": ("gaussx", "gaussy"), "gaussyx": ("gaussy", "gaussx")}
 """Models of two passes: the second looks at what the first has left."""
 
-CHOICES = {
-    "cleantype": ("median", "medmask", "meanmask", "idw"),
-    "fsmode": ("median", "convolve"),
-    "psfmodel": ("gauss", "gaussx", "gaussy", "gaussxy", "gaussyx", "moffat"),
-}
 REPLACED_FROM = 2
 """Values are replaced from the 5 × 5 pixels around them."""
 
@@ -35,10 +36,10 @@ MIRRORED = 8
 """Pixels by which an image is continued beyond its edges."""
 
 
-def _rows_of(kernel: Iterable[Iterable[float]] | None) -> tuple[tuple[float, ...], ...] | None:
-    return None if kernel is None else tuple(tuple(float(value) for value in row) for row in kernel)
+Positive: TypeAlias = Annotated[float, Limits(above=0, finite=False)]
 
 
+@checked
 @attrs.frozen
 class LACosmic:
     """The settings of L.A.Cosmic, under astroscrappy's names and with its defaults.
@@ -49,27 +50,21 @@ class LACosmic:
     ``satlevel`` is in e⁻; by default pixels flagged before are left out, and no others.
     """
 
-    sigclip: float = 4.5
-    sigfrac: float = 0.3
-    objlim: float = 5.0
-    satlevel: float | None = None
-    niter: int = 4
+    sigclip: Positive = 4.5
+    sigfrac: Positive = 0.3
+    objlim: Positive = 5.0
+    satlevel: Annotated[float, Limits(above=0, finite=False, unit="electron")] | None = None
+    niter: Annotated[int, Limits(least=1)] = 4
     sepmed: bool = True
-    cleantype: str = "meanmask"
-    fsmode: str = "median"
-    psfmodel: str = "gauss"
-    psffwhm: float = 2.5
-    psfsize: int = 7
-    psfk: tuple[tuple[float, ...], ...] | None = attrs.field(default=None, converter=_rows_of)
-    psfbeta: float = 4.765
+    cleantype: Literal["median", "medmask", "meanmask", "idw"] = "meanmask"
+    fsmode: Literal["median", "convolve"] = "median"
+    psfmodel: Literal["gauss", "gaussx", "gaussy", "gaussxy", "gaussyx", "moffat"] = "gauss"
+    psffwhm: Positive = 2.5
+    psfsize: Annotated[int, Limits(least=1, unit="pixel")] = 7
+    psfk: tuple[tuple[float, ...], ...] | None = None
+    psfbeta: Positive = 4.765
 
     def __attrs_post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise SettingError(f"LACosmic: {name}={getattr(self, name)!r}; expected one of {', '.join(known)}")
-        for name in ("sigclip", "sigfrac", "objlim", "psffwhm", "psfbeta", "niter", "psfsize"):
-            if not getattr(self, name) > 0:
-                raise SettingError(f"LACosmic: {name}={getattr(self, name)!r}; expected a number above 0")
         if self.psfsize % 2 == 0:
             raise SettingError(f"LACosmic: psfsize={self.psfsize}; expected an odd number of pixels")
 
@@ -87,8 +82,8 @@ class LACosmic:
 def clean_cosmic_rays(
     image: Image,
     *,
-    gain: float | tuple[float, ...],
-    read_noise: float | tuple[float, ...],
+    gain: OneGain | tuple[OneGain, ...],
+    read_noise: ReadNoise | tuple[ReadNoise, ...],
     by: LACosmic = LACosmic(),
     background: Image | None = None,
     force: bool = False,  # noqa: ARG001 - stage's own
@@ -139,12 +134,9 @@ def _checked(
     image: Image, gain: float | tuple[float, ...], read_noise: float | tuple[float, ...]
 ) -> tuple[Array | float, float]:
     """Give e⁻/ADU, of each pixel where amplifiers differ, and the read noise to judge by."""
-    every, noises = (one if isinstance(one, tuple) else (one,) for one in (gain, read_noise))
-    sound = every and noises and all(map(is_number, (*every, *noises)))
-    if not (sound and all(0 < one < math.inf for one in every) and all(0 <= one < math.inf for one in noises)):
-        raise SettingError(
-            f"clean_cosmic_rays: gain={gain}, read_noise={read_noise}; expected e⁻/ADU above 0, and e⁻ from 0"
-        )
+    noises = read_noise if isinstance(read_noise, tuple) else (read_noise,)
+    if gain == () or not noises:
+        raise SettingError("clean_cosmic_rays: gain or read_noise is (); expected one for each amplifier")
     if image.kind != "light":
         raise StepError(f"{image.name}: is a {image.kind}; its lines or hot pixels are as sharp as cosmic rays")
     unit = image.state.unit

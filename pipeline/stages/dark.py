@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import numpy as np
@@ -13,9 +13,10 @@ from pipeline.checks.ceilings import unflagged
 from pipeline.checks.done_before import bias_beside_dark
 from pipeline.checks.masters import dark_fits, dark_left_in
 from pipeline.checks.same_setup import check_alike
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
-from pipeline.errors import CalibrationError, SettingError, StepError
+from pipeline.errors import CalibrationError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
@@ -138,14 +139,12 @@ class MasterDark:
 
 
 @stage
-def scale_dark(dark: MasterDark, *, exposure: float) -> MasterDark:
+def scale_dark(dark: MasterDark, *, exposure: Annotated[float, Limits(above=0, unit="s")]) -> MasterDark:
     """Scale a dark to another exposure in seconds.
 
     :raises SettingError: the exposure is not positive.
     :raises CalibrationError: the dark is known to hold the bias, which does not grow with time.
     """
-    if not (exposure > 0 and math.isfinite(exposure)):
-        raise SettingError(f"scale_dark: exposure={exposure}; expected a positive number of seconds")
     return _scaled(dark, exposure, wanted_by=dark.image)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 
 from pipeline.compose.stage import stage
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import StepError
 from pipeline.headers.status import Done, State, without_states
 from pipeline.records.frames import Image
 from pipeline.stages.overscan import subtract_overscan
@@ -39,8 +39,6 @@ def declare(image: Image, *, state: Declared) -> Image:
 
     :raises StepError: a step of ours has changed the image already, or a bias is said to be without bias.
     """
-    if state not in STATES:
-        raise SettingError(f"declare: state={state!r}; expected {', '.join(map(repr, STATES))}")
     if any(step.worked and (step.masters or step.is_of(subtract_overscan)) for step in image.history):
         raise StepError(f"{image.name}: declare comes before the first step that changes values; put it first")
     if state == "raw":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import attrs
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.checks.ceilings import check_flat_not_saturated, unflagged
 from pipeline.checks.done_before import bias_in_divided, bias_in_flat, unexpectedly_done
 from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
 from pipeline.detector.section import Section
@@ -94,7 +96,12 @@ class MasterFlat:
 
 @stage
 def normalise_flat(
-    image: Image, *, by: str | float = "mean", region: str = "", order: int = 6, saxis: int = 1
+    image: Image,
+    *,
+    by: Literal["mean", "median", "polynomial", "spline"] | Annotated[float, Limits(above=0)] = "mean",
+    region: str = "",
+    order: Annotated[int, Limits(least=1, most=100)] = 6,
+    saxis: Literal[0, 1] = 1,
 ) -> MasterFlat:
     """Divide a flat by its level, or by the light of its lamp along the dispersion.
 
@@ -110,7 +117,8 @@ def normalise_flat(
     :raises StepError: the image is no flat, or a mosaic of colours whose columns are to make a curve.
     :raises CalibrationError: no pixel is positive, the flat is negative on average, or much of it is saturated.
     """
-    _check_settings(by, region, order, saxis)
+    if region and by not in ("mean", "median"):
+        raise SettingError(f"normalise_flat: region={region!r} with by={by!r}; a region is for 'mean' and 'median'")
     if image.kind != "flat":
         raise StepError(f"{image.name} is a {image.kind}; normalise_flat takes a flat")
     say(*bias_in_flat(image), *(() if image.found else unexpectedly_done([image])))
@@ -149,20 +157,6 @@ def _with_one_where(dark: BoolArray, response: Pixels) -> Pixels:
         return response
     values = np.where(usable, response.values, response.dtype.type(1))
     return attrs.evolve(response, values=sealed(values)).flagged(~usable, Flag.NO_FLAT)
-
-
-def _check_settings(by: str | float, region: str, order: int, saxis: int) -> None:
-    number = isinstance(by, int | float) and not isinstance(by, bool) and 0 < by < math.inf
-    if not number and by not in ("mean", "median", *CURVES):
-        raise SettingError(
-            f"normalise_flat: by={by!r}; expected 'mean', 'median', 'polynomial', 'spline' or a positive number"
-        )
-    if region and by not in ("mean", "median"):
-        raise SettingError(f"normalise_flat: region={region!r} with by={by!r}; a region is for 'mean' and 'median'")
-    if not (isinstance(order, int) and 1 <= order <= 100):
-        raise SettingError(f"normalise_flat: order={order!r}; expected a whole number from 1 to 100")
-    if saxis not in (0, 1):
-        raise SettingError(f"normalise_flat: saxis={saxis!r}; expected 1 (dispersion along x) or 0 (along y)")
 
 
 def _words(by: str | float, region: str, order: int, saxis: int) -> str:

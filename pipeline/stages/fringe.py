@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from typing import Annotated
 
 import attrs
 import numpy as np
 
 from pipeline.checks.same_setup import check_alike
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import CalibrationError, SettingError
+from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
@@ -82,7 +83,7 @@ def subtract_fringe(
     image: Image,
     *,
     fringe: MasterFringe | None,
-    scale: float | None = None,
+    scale: Annotated[float, Limits()] | None = None,
     force: bool = False,  # noqa: ARG001 - stage's own
 ) -> Image:
     """Subtract the fringes as strong as they are in the image; ``fringe=None`` says that there are none.
@@ -100,8 +101,6 @@ def subtract_fringe(
     check_in_place(image, "fringe image")
     check_shapes([image, fringe.image])
     check_units(image, fringe.image)
-    if scale is not None and not math.isfinite(scale):
-        raise SettingError(f"subtract_fringe: scale={scale}; expected a finite number")
     check_alike((image,), with_others=(fringe.image,))
     check_variance_kept(image, fringe.image)
     if bool(image.state.flat) != bool(fringe.image.state.flat):

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import unflagged
-from pipeline.compose.stage import is_number, stage
+from pipeline.compose.stage import stage
 from pipeline.detector.amplifier_values import (
     Region,
     number_of_each,
@@ -27,11 +27,12 @@ from pipeline.headers.status import Done
 from pipeline.records.frames import Image
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
+from pipeline.statistics.noise import OneGain
 
 SAME_GAIN = 1e-3
 
 _IN_ADU = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
-Gain: TypeAlias = float | tuple[float, ...] | None
+Gain: TypeAlias = OneGain | tuple[OneGain, ...] | None
 
 
 def _one_gain(image: Image, *, gain: Gain = None, force: bool = False) -> bool:  # noqa: ARG001 - stage's own
@@ -59,11 +60,9 @@ def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Ima
     :raises CalibrationError: the header gives no gain that can be believed, the image is not in ADU, or gains of
         several amplifiers come after the flat.
     """
+    if gain == ():
+        raise SettingError("to_electrons: gain=(); expected one for each amplifier")
     given = () if gain is None else gain if isinstance(gain, tuple) else (gain,)
-    if not all(is_number(one) and 0 < one < math.inf for one in given) or gain == ():
-        raise SettingError(
-            f"to_electrons: gain={gain!r}; expected a positive gain in e⁻/ADU, or one for each amplifier"
-        )
     if image.state.unit not in ("adu", "adu/s") and not force:
         raise CalibrationError(f"{image.name}: in {image.state.unit or 'no unit'}; a gain turns adu into electron")
     if not _one_gain(image, gain=gain):

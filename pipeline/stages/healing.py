@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import attrs
 import numpy as np
 
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.errors import SettingError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, sealed
@@ -15,10 +16,11 @@ from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.stages.checks import check_neighbours
 
 By: TypeAlias = Literal["nearest", "along", "across"]
+Reason: TypeAlias = Literal["nonfinite", "saturated", "no_flat", "hot", "dead", "cosmic_ray", "bad", "uncovered"]
 Places: TypeAlias = tuple[IntArray, IntArray]
 """Rows and columns of pixels."""
 
-REASONS = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad")
+REASONS: tuple[Reason, ...] = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad")
 """All but saturated: a saturated pixel is brighter than its neighbours, and says so better than they would."""
 
 
@@ -27,9 +29,9 @@ def heal(
     image: Image,
     *,
     by: By = "nearest",
-    saxis: int = 1,
-    reach: int | None = None,
-    reasons: tuple[str, ...] = REASONS,
+    saxis: Literal[0, 1] = 1,
+    reach: Annotated[int, Limits(least=1, unit="pixel")] | None = None,
+    reasons: tuple[Reason, ...] = REASONS,
 ) -> Image:
     """Put in place of bad values what lies between the nearest good ones; the flags stay, and HEALED is added.
 
@@ -47,7 +49,9 @@ def heal(
     :raises SettingError: there is no such way, axis or flag.
     :raises StepError: the image is a mosaic of colours.
     """
-    wanted = _wanted(by, saxis, reach, reasons)
+    if not reasons:
+        raise SettingError("heal: reasons=(); expected one or more; to heal nothing, leave heal out")
+    wanted = sum({int(Flag[reason.upper()]) for reason in reasons})
     pixels, count = image.pixels, 0
     check_neighbours(image, "heal")
     axes = (1, 0) if by == "nearest" else ((1,) if (saxis == 1) == (by == "along") else (0,))
@@ -63,18 +67,6 @@ def heal(
     words = "neighbours" if by == "nearest" else f"{by} dispersion"
     added = (("HEALED", True, f"bad pixels got values from {words}"), ("NHEALED", count, "number of them"))
     return attrs.evolve(image, data=pixels, added=(*image.added, *added))
-
-
-def _wanted(by: str, saxis: int, reach: int | None, reasons: tuple[str, ...]) -> int:
-    if by not in ("nearest", "along", "across") or saxis not in (0, 1):
-        raise SettingError(f"heal: by={by!r}, saxis={saxis}; expected 'nearest', 'along' or 'across', and 0 or 1")
-    if reach is not None and reach < 1:
-        raise SettingError(f"heal: reach={reach}; expected a number of pixels from 1, or None")
-    known = {str(flag.name).lower(): int(flag) for flag in Flag if flag is not Flag.HEALED}
-    strangers = [reason for reason in reasons if reason not in known]
-    if strangers or not reasons:
-        raise SettingError(f"heal: reasons={reasons!r}; expected some of {', '.join(known)}")
-    return sum({known[reason] for reason in reasons})
 
 
 def _healed(

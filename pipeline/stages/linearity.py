@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import numpy as np
 from numpy.polynomial import polynomial
 
 from pipeline.checks.ceilings import unflagged
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.errors import CalibrationError, SettingError, StepError
@@ -29,7 +29,11 @@ def _unflagged(image: Image, **_settings: Any) -> tuple[Note, ...]:
 
 @stage(rows=True, does="linear", looks=_unflagged)
 def linearise(
-    image: Image, *, coefficients: tuple[float, ...] | None, pedestal: float = 0.0, force: bool = False
+    image: Image,
+    *,
+    coefficients: tuple[Annotated[float, Limits()], ...] | None,
+    pedestal: Annotated[float, Limits(unit="adu")] = 0.0,
+    force: bool = False,
 ) -> Image:
     """Correct raw values for non-linearity: s above the pedestal becomes c₁ s + c₂ s² + c₃ s³ and so on above it.
 
@@ -46,8 +50,8 @@ def linearise(
     """
     if coefficients is None:
         return image
-    if not coefficients or not all(map(math.isfinite, (*coefficients, pedestal))):
-        raise SettingError(f"linearise: coefficients={coefficients}, pedestal={pedestal}; expected finite numbers")
+    if not coefficients:
+        raise SettingError("linearise: coefficients=(); expected one or more; for none, say coefficients=None")
     state = image.state
     done = [by for by in (state.overscan, state.bias, state.dark, state.flat) if by]
     if done and not force:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 import numpy as np
 
 from pipeline.compose.stage import stage
 from pipeline.detector.mosaic import without_sections
-from pipeline.errors import HeaderError, SettingError
+from pipeline.errors import HeaderError
 from pipeline.headers.colour_mosaic import mosaic_turned
 from pipeline.headers.keywords import dispersion_axis
 from pipeline.headers.status import Done
@@ -18,7 +20,7 @@ QUARTER = "Turned by 90 degrees, x' = y, y' = NAXIS1 + 1 - x"
 
 
 @stage(does="turned")
-def orient(image: Image, *, saxis: int, force: bool = False) -> Image:
+def orient(image: Image, *, saxis: Literal[0, 1], force: bool = False) -> Image:
     """Lay the dispersion along x, which is what extracting a spectrum takes for granted.
 
     :param saxis: the axis of the array along which the dispersion runs: 1 is x, and nothing moves; 0 is y, and the
@@ -27,8 +29,6 @@ def orient(image: Image, *, saxis: int, force: bool = False) -> Image:
     :raises SettingError: ``saxis`` is neither.
     :raises HeaderError: the header says that the dispersion runs along x already.
     """
-    if saxis not in (0, 1):
-        raise SettingError(f"orient: saxis={saxis!r}; expected 1 (dispersion along x) or 0 (along y)")
     along = ("DISPAXIS", 1, "dispersion runs along x")
     if saxis == 1:
         return attrs.evolve(image, added=(*image.added, along))

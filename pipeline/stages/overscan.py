@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import unflagged
+from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.detector.amplifiers import Amplifier, Readout, declared_amplifiers
@@ -20,7 +21,7 @@ from pipeline.detector.mosaic import Mosaic, trimmed_cards
 from pipeline.detector.multi_amplifier_header import amplifiers_of_every_hdu
 from pipeline.detector.overscan_checks import overscan_on_data, overscan_still_there, untold_overscan, unused_overscan
 from pipeline.detector.section import Section
-from pipeline.errors import CalibrationError, SettingError
+from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.headers.values import is_nothing
 from pipeline.records.arrays import FloatArray, IntArray
@@ -74,7 +75,7 @@ def subtract_overscan(
     image: Image,
     *,
     method: LevelMethod = "mean",
-    order: int | None = 0,
+    order: Annotated[int, Limits(least=0, most=20)] | None = 0,
     amplifiers: tuple[Amplifier, ...] = (),
     trim: bool = True,
     force: bool = False,  # noqa: ARG001 - stage's own
@@ -95,7 +96,6 @@ def subtract_overscan(
     :raises CalibrationError: the sections do not fit the frame, or an overscan holds too few good pixels.
     :raises HeaderError: a card is there and is no section.
     """
-    _check_settings(method, order, amplifiers)
     told = amplifiers_of_every_hdu(image, amplifiers) if amplifiers else declared_amplifiers(image)
     readouts = _readouts(image, told)
     if not readouts:
@@ -155,15 +155,6 @@ def _trimmed(image: Image, readouts: list[Readout], mosaic: Mosaic) -> Image:
 def declares_sections(image: Image) -> bool:
     """Tell whether a header has anything for subtract_overscan to do, or to say of an overscan that it tells of."""
     return bool(declared_amplifiers(image)) or not is_nothing(image.header.get("BIASSEC"))
-
-
-def _check_settings(method: str, order: int | None, amplifiers: tuple[Amplifier, ...]) -> None:
-    if method not in ("mean", "median"):
-        raise SettingError(f"subtract_overscan: method={method!r}; expected 'mean' or 'median'")
-    if order is not None and not (isinstance(order, int) and 0 <= order <= 20):
-        raise SettingError(f"subtract_overscan: order={order!r}; expected a whole number from 0 to 20, or None")
-    if not isinstance(amplifiers, tuple) or not all(isinstance(amplifier, Amplifier) for amplifier in amplifiers):
-        raise SettingError(f"subtract_overscan: amplifiers={amplifiers!r}; expected a tuple of Amplifier records")
 
 
 def _readouts(image: Image, amplifiers: Sequence[Amplifier]) -> list[Readout]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated, TypeAlias
 
 import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import ceiling_of_type, undeclared_ceiling
 from pipeline.compose.chain import each
+from pipeline.compose.settings import Limits, Wanted
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import plane_of_numbers, regions_of, several_saturations
 from pipeline.detector.section import Section
-from pipeline.errors import HeaderError, HeaderWarning, SettingError, StepError
+from pipeline.errors import HeaderError, HeaderWarning, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import FrameSet, Image
@@ -41,8 +43,11 @@ def _one_level(image: Image, *, level: float | None = None) -> bool:
     return level is not None or not several_saturations(image)
 
 
+Level: TypeAlias = Annotated[float, Limits(above=0, finite=False, unit="adu")]
+
+
 @stage(rows=_one_level, ceiling=_ceiling)
-def flag_saturated(image: Image, *, level: float | None = None) -> Image:
+def flag_saturated(image: Image, *, level: Level | None = None) -> Image:
     """Flag values from ``level`` up, in ADU of the raw frame; by default from its header's SATURATE card.
 
     Where the header gives a level for each of several amplifiers, SATURATA or SATUR1, that is taken for its pixels.
@@ -53,8 +58,6 @@ def flag_saturated(image: Image, *, level: float | None = None) -> Image:
     :raises StepError: the image is not raw any more.
     :raises HeaderError: the card cannot be read; one that is NaN or negative counts as none, and this is said.
     """
-    if level is not None and not level > 0:
-        raise SettingError(f"flag_saturated: level={level}; expected a positive level in ADU")
     each = () if level is not None else _levels_of_each(image)
     if level is None and not each and _level(image) is None:
         unknown = unknown_saturation(image.header)
@@ -105,6 +108,10 @@ def _changed_values(step: StepRecord) -> bool:
     return step.worked and bool(step.masters or step.is_of(subtract_overscan, to_electrons))
 
 
+Fraction: TypeAlias = Annotated[float, Limits(above=0, most=1)]
+"""Of the frames that must be saturated in a pixel."""
+
+
 def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
     """Where fewer than a fraction of the frames are saturated, leave their values out instead of the pixel.
 
@@ -113,20 +120,11 @@ def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
 
     :raises SettingError: the fraction does not lie above 0 and up to 1.
     """
-    check_fraction(fraction)
+    Wanted(Fraction).take(fraction, "drop_rare_saturation", "fraction")
     share = saturated_share(frames)
     few = np.where((share > 0) & (share < fraction), FlagBits(Flag.SATURATED), FlagBits(0))
     spared = Mask(sealed(few), f"saturated in less than {fraction:g} of the frames")
     return each(set_aside(where=spared))(frames) if spared.flags.any() else frames
-
-
-def check_fraction(fraction: float) -> None:
-    """Refuse what is no fraction of frames.
-
-    :raises SettingError: it does not lie above 0 and up to 1.
-    """
-    if not 0 < fraction <= 1:
-        raise SettingError(f"a pixel saturated in {fraction} of the frames; expected a fraction above 0 and up to 1")
 
 
 def saturated_share(frames: FrameSet) -> Array:

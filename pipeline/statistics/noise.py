@@ -6,20 +6,27 @@ image between exposures, and c·(level − base)² for changes of its flux or sh
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import attrs
 import numpy as np
 
-from pipeline.errors import SettingError
+from pipeline.compose.settings import Limits, Wanted, checked
 from pipeline.records.arrays import Array
 from pipeline.statistics.order_statistics import Window
 
 QUANTISATION = 1 / 12
 """The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
 
+OneGain: TypeAlias = Annotated[float, Limits(above=0, unit="electron/adu")]
+ReadNoise: TypeAlias = Annotated[float, Limits(least=0, unit="electron")]
+NotNegative: TypeAlias = Annotated[float, Limits(least=0, finite=False)]
+
 MOVING = ("light", "arc")
 """Kinds whose image moves and changes between exposures."""
 
 
+@checked
 @attrs.frozen
 class Noise:
     """The variance of one value, in ADU²: max(a + b·level, floor) + (d·step)² + c·(level − base)².
@@ -28,12 +35,12 @@ class Noise:
     e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
     """
 
-    a: float
-    b: float = 0.0
-    c: float = 0.0
-    d: float = 0.0
-    base: float = 0.0
-    floor: float = QUANTISATION
+    a: Annotated[float, Limits(finite=False)]
+    b: NotNegative = 0.0
+    c: NotNegative = 0.0
+    d: NotNegative = 0.0
+    base: Annotated[float, Limits(finite=False)] = 0.0
+    floor: NotNegative = QUANTISATION
 
     @classmethod
     def of(cls, *, gain: float, read_noise: float) -> Noise:
@@ -44,10 +51,8 @@ class Noise:
 
         :raises SettingError: the gain is not positive, or the read noise negative.
         """
-        if not gain > 0 or not read_noise >= 0:
-            raise SettingError(
-                f"gain={gain}, read_noise={read_noise}; expected a positive gain in e⁻/ADU and a read noise in e⁻"
-            )
+        gain = Wanted(OneGain).take(gain, "Noise.of", "gain")
+        read_noise = Wanted(ReadNoise).take(read_noise, "Noise.of", "read_noise")
         return cls(a=(read_noise / gain) ** 2, b=1 / gain)
 
     def variance(self, level: Array, step: Array | float = 0.0) -> Array:

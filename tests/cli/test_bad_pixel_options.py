@@ -70,9 +70,9 @@ def test_the_command_combines_with_a_mask(night):
         (["--mask", "small.fits"], 1, "mask small.fits (2, 2)"),
         (["--mask-hdu", "1"], 2, "--mask-hdu without --mask"),
         (["--hot", "-1"], 2, "expected a positive number"),
-        (["--dead", "2"], 2, "expected a fraction between 0 and 1"),
+        (["--dead", "2"], 2, "expected a number above 0 and below 1"),
         (["--grow", "-1"], 2, "expected a whole number"),
-        (["--saturated-fraction", "0"], 2, "expected a fraction above 0"),
+        (["--saturated-fraction", "0"], 2, "expected a number above 0"),
         (["--mask", "small.fits", "-o", "small.fits", "--overwrite"], 1, "is one of the files to be read"),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_recipe_takes_the_same_steps():
         (["--cosmic-rays", "median", *GAIN, "--cosmic", "nitre=3"], "expected NAME=VALUE with one of sigclip"),
         (["--cosmic-rays", "median", *GAIN, "--cosmic", "niter=many"], "expected a number behind niter="),
         (["--cosmic-rays", "median", *GAIN, "--cosmic", "sepmed=perhaps"], "expected true or false behind sepmed="),
-        (["--cosmic-rays", "median", *GAIN, "--cosmic", "psfmodel=cone"], "psfmodel='cone'; expected one of"),
+        (["--cosmic-rays", "median", *GAIN, "--cosmic", "psfmodel=cone"], "psfmodel='cone'; expected 'gauss'"),
         (["--linearity", "one"], "--linearity one; expected numbers"),
         (["--fringe-scale", "1"], "--fringe-scale is for --fringe FILE"),
         (["--heal-reach", "1"], "--heal-reach is for --heal"),
@@ -171,7 +171,7 @@ def test_a_flat_is_divided_by_what_was_asked_for(night):
         (["--amplifier", "1:5", "[6:7,*]"], 2, "expected a section"),
         (["--amplifier", "[1:50,*]", "[6:7,*]"], 1, "lies outside its 20 rows"),
         (["--electrons"], 1, "no gain in e-/ADU"),
-        (["--electrons", "--gain", "-1"], 2, "positive gain"),
+        (["--electrons", "--gain", "-1"], 2, "gain=-1.0; expected a positive number of e⁻/ADU"),
         (["--gain", "2"], 2, "go together"),
     ],
 )

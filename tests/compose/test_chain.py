@@ -112,5 +112,5 @@ def test_a_stage_that_gives_something_else_than_it_says_is_refused_by_name():
         made = Stage(function, rows=False, does="")
         wanted = function.__annotations__["return"]
         made.hints = {"image": Image, "return": wanted}
-        with pytest.raises(StepError, match=f"{function.__name__} gave {words} and should give a {wanted.__name__}"):
+        with pytest.raises(StepError, match=f"{function.__name__} gave {words} and should give an? {wanted.__name__}"):
             made(LIGHT)

@@ -61,10 +61,10 @@ def test_settings_keep_the_order_of_the_stage_however_they_are_given():
         (lambda: subtract_bias(), "subtract_bias needs bias: for none, say bias=None"),
         (lambda: subtract_dark(force=True), "subtract_dark needs dark: for none, say dark=None"),
         (lambda: scale_dark(), "scale_dark needs exposure"),
-        (lambda: subtract_bias(bias=DARK), "bias should be a MasterBias or None, found MasterDark(dark.fits, 20 s)"),
-        (lambda: subtract_bias(bias=BIAS.image), "bias should be a MasterBias or None, found Image(bias, bias.fits)"),
-        (lambda: combine(clip="std"), "clip should be a Clip or None, found 'std'"),
-        (lambda: combine(clip=Clip), "clip should be a Clip or None, found"),
+        (lambda: subtract_bias(bias=DARK), "bias=MasterDark(dark.fits, 20 s); expected a MasterBias or None"),
+        (lambda: subtract_bias(bias=BIAS.image), "bias=Image(bias, bias.fits); expected a MasterBias or None"),
+        (lambda: combine(clip="std"), "clip='std'; expected a Clip or None"),
+        (lambda: combine(clip=Clip), "clip.Clip'>; expected a Clip or None"),
         (lambda: subtract_bias(LIGHT, BIAS), "subtract_bias takes one record, found 2; give its settings by name"),
     ],
 )
@@ -81,7 +81,7 @@ def test_wrong_settings_are_refused_when_the_step_is_made(make, says):
         (lambda: subtract_bias(NIGHT, bias=BIAS), "wrap the step: each(subtract_bias(...))"),
         (
             lambda: attach_header(NIGHT),
-            "attach_header takes a Image, found FrameSet(3 light); combine the frames first",
+            "attach_header takes an Image, found FrameSet(3 light); combine the frames first",
         ),
         (lambda: each(combine)(LIGHT), "each(combine()) takes a FrameSet, found Image(light, light.fits)"),
         (lambda: each(combine)(NIGHT), "combine takes a FrameSet, found Image"),

@@ -34,12 +34,12 @@ def test_a_recipe_is_a_value(recipe):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Recipe(saturation=0), "expected a positive level in ADU"),
-        (lambda: Recipe(declared=(("flat", "reduced"),)), "as 'raw', 'finished', 'without bias'"),
-        (lambda: Recipe(declared=(("flats", "raw"),)), "expected bias"),
-        (lambda: Flagging(fraction=1.5), "expected a fraction above 0"),
+        (lambda: Recipe(saturation=0), "expected a positive number of ADU"),
+        (lambda: Recipe(declared=(("flat", "reduced"),)), "'raw', 'finished' or 'without bias'"),
+        (lambda: Recipe(declared=(("flats", "raw"),)), "each is .'bias', 'dark'"),
+        (lambda: Flagging(fraction=1.5), "expected a number above 0"),
         (lambda: Flagging(hot=0), "expected a positive number"),
-        (lambda: Flagging(dead=1), "expected a fraction between 0 and 1"),
+        (lambda: Flagging(dead=1), "expected a number above 0 and below 1"),
         (lambda: Flagging(grow=0.5), "expected a whole number of pixels from 0"),
         (lambda: Flagging(grow=-1), "expected a whole number of pixels from 0"),
     ],
@@ -71,5 +71,5 @@ def test_what_a_recipe_says_of_amplifiers():
 )
 def test_a_setting_that_makes_no_sense_is_refused_when_the_recipe_is_made(settings):
     ((name, value),) = settings.items()
-    with pytest.raises(SettingError, match=f"Recipe: {name}={value!r}; expected one of "):
+    with pytest.raises(SettingError, match=f"Recipe: {name}={value!r}; expected "):
         Recipe(**settings)

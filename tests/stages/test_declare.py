@@ -57,5 +57,5 @@ def test_states_are_said_before_they_are_made():
         with pytest.raises(StepError, match="put it first"):
             declare(image, state="raw")
     assert declare(subtract_bias(Image.of(full(1)), bias=None), state="raw").state == Image.of(full(1)).state
-    with pytest.raises(SettingError, match="expected 'raw', 'finished', 'without bias'"):
+    with pytest.raises(SettingError, match="expected 'raw', 'finished' or 'without bias'"):
         declare(out, state="reduced")

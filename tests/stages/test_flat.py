@@ -131,7 +131,7 @@ def test_a_finished_response_read_back_stays_to_the_bit(settings, tmp_path):
         ({"by": -3.0}, "positive number"),
         ({"by": float("nan")}, "positive number"),
         ({"by": "spline", "order": 0}, "from 1 to 100"),
-        ({"saxis": 2}, "expected 1"),
+        ({"saxis": 2}, "saxis=2; expected 0 or 1"),
         ({"region": "5:6"}, "expected a section"),
         ({"region": "[1:9,1:99]"}, "reaches beyond its 20 rows"),
         ({"by": "spline", "region": "[1:9,1:9]"}, "is for 'mean' and 'median'"),

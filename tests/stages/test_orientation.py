@@ -80,7 +80,7 @@ def test_a_master_that_is_not_turned_does_not_fit_even_where_it_is_square():
 
 
 def test_saxis_is_0_or_1():
-    with pytest.raises(SettingError, match="expected 1"):
+    with pytest.raises(SettingError, match="saxis=2; expected 0 or 1"):
         orient(image_of(np.ones((2, 2))), saxis=2)
 
 

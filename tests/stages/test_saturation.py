@@ -112,7 +112,7 @@ def test_nothing_saturated_is_nothing_done():
 @pytest.mark.parametrize("fraction", [0, -1, 1.1, float("nan")])
 def test_a_fraction_of_frames_lies_above_0_and_up_to_1(fraction):
     for make in (lambda: drop_rare_saturation(saturating(1), fraction=fraction), lambda: Flagging(fraction=fraction)):
-        with pytest.raises(SettingError, match="expected a fraction above 0 and up to 1"):
+        with pytest.raises(SettingError, match="expected a number above 0 and up to 1"):
             make()
 
 
