@@ -18,9 +18,10 @@ from astropy.io import fits
 from benchmarks import peers
 from benchmarks.shared.families import COUNTS, FAMILIES, SHAPE, stack_of
 from benchmarks.shared.process import RunError, image, run
+from benchmarks.shared.process import folder as made
 from benchmarks.shared.rounds import heading, note
-from pipeline import Image, MasterBias, combine, each, subtract_bias
-from pipeline.simulation.moving_lights import BIAS
+from pipeline import Image, MasterBias, Noise, chain, combine, each, estimate_variance, subtract_bias
+from pipeline.simulation.moving_lights import BIAS, GAIN, READ_NOISE
 
 BRIGHT, PLACE = 1000.0, 15
 """Places are so many pixels a side; those of so many σ are bright."""
@@ -28,16 +29,23 @@ HIT = 10.0
 """σ from which hits are judged."""
 
 
-def ours(stack, values, **settings):
-    """Combine values as a night's lights are: raw; those of several exposures without bias, scaled, weighed."""
-    frames = stack.frames(values)
+def ours(stack, values, *, carried=False, **settings):
+    """Combine values as a night's lights are; give the values, with the bias, and their variance.
+
+    :param carried: calibrate each first, with its variance; so lights of several exposures are, scaled and weighed.
+    """
+    frames, bias = stack.frames(values), 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is said of motion is no matter here
+        if carried or stack.unequal:
+            bias = BIAS
+            known = estimate_variance(noise=Noise.of(gain=GAIN, read_noise=READ_NOISE)) if carried else chain()
+            no_bias = subtract_bias(bias=MasterBias.of(Image.of(np.full(SHAPE, BIAS), kind="bias")))
+            frames = each(chain(no_bias, known))(frames)
         if stack.unequal:
-            bias = MasterBias.of(Image.of(np.full(SHAPE, BIAS), kind="bias"))
-            frames = each(subtract_bias(bias=bias))(frames)
             settings |= {"scale": "exposure", "weights": "exposure"}
-        return combine(frames, **settings).pixels
+        pixels = combine(frames, **settings).pixels
+    return pixels.values.astype(float) + bias, pixels.variance
 
 
 class Truth:
@@ -46,7 +54,7 @@ class Truth:
     def __init__(self, stack):
         self.stack, self.blank, self.untouched = stack, stack.blank, stack.untouched
         self.plain, self.clean, self.expected = (
-            ours(stack, of, clip=None).values.astype(float) if stack.unequal else of.mean(axis=0, dtype=float)
+            ours(stack, of, clip=None)[0] if stack.unequal else of.mean(axis=0, dtype=float)
             for of in (stack.values, stack.clean, stack.expected)
         )
         sky = self.blank if self.blank.any() else np.ones(SHAPE, bool)
@@ -146,15 +154,16 @@ def judged(family, frames, seeds):
     verdict = Verdict()
     for seed in range(seeds):
         stack = stack_of(family, frames, seed)
-        pixels = ours(stack, stack.values, variance="noise")
-        verdict.add(Truth(stack), pixels.values, pixels.variance)
+        verdict.add(Truth(stack), *ours(stack, stack.values, carried=family.carried, variance="noise"))
     return verdict
 
 
 def table(scale, folder):
     """Set our default clip beside the peers' as they are used: 3 σ; theirs have no answer to unequal exposures."""
     makers, failed = peers.usual(), {}
-    heading(f"(d) lights that move: starlight kept, hits found in the sky, %; the worst of {scale.moving_seeds} stacks")
+    heading(
+        f"(d) lights that move: starlight kept at worst, hits found in the sky, %; {scale.moving_seeds} stacks each"
+    )
     print(f"{'':20}{'frames':>7}" + "".join(f"{name:>17}" for name in ("ours", *makers)))
     for name, family in FAMILIES.items():
         for frames in sorted(set(scale.moving_counts) & set(family.counts)):
@@ -162,10 +171,10 @@ def table(scale, folder):
             for seed in range(scale.moving_seeds):
                 stack = stack_of(family, frames, seed)
                 truth = Truth(stack)
-                verdicts["ours"].add(truth, ours(stack, stack.values).values)
+                verdicts["ours"].add(truth, ours(stack, stack.values, carried=family.carried)[0])
                 if stack.unequal:
                     continue
-                files = on_disk(stack, folder / f"{name}_{frames}_{seed}")
+                files = on_disk(stack, made(folder, f"{name} {frames} {seed}"))
                 for who, job in peers.jobs(makers, files, files.folder).items():
                     note(f"{name}, {frames} frames, {who}")
                     try:
@@ -176,6 +185,8 @@ def table(scale, folder):
                 shutil.rmtree(files.folder)
             note("")
             print(f"{name:20}{frames:7}" + "".join(cell(verdict) for verdict in verdicts.values()), flush=True)
+    for who, error in failed.items():
+        print(f"{who} failed: {error}")
     return failed
 
 
@@ -188,7 +199,6 @@ class Files:
 
 
 def on_disk(stack, folder):
-    folder.mkdir(parents=True)
     paths = [folder / f"frame_{number:05}.fits" for number in range(1, len(stack.exposed) + 1)]
     for path, values in zip(paths, stack.values, strict=True):
         fits.writeto(path, values)

@@ -16,12 +16,13 @@ COUNTS = (2, 3, 5, 10, 20)
 
 @dataclass(frozen=True)
 class Family:
-    """Stacks of one sort: how their frames are exposed, and what they see."""
+    """Stacks of one sort: how their frames are exposed, what they see, whether each is calibrated with its variance."""
 
     exposed: object
     scene: object = None
     settings: object = None
     counts: tuple[int, ...] = COUNTS
+    carried: bool = False
 
 
 def still(_rng, frames):
@@ -89,7 +90,11 @@ FAMILIES = {
             for one in drifting(rng, frames, 1.0)
         )
     ),
+    "carried, still": Family(still, carried=True),
+    "carried, drift 1": Family(drift(1.0), carried=True),
+    "carried, dither 5": Family(scatter(5.0), carried=True),
     "unequal, 4 px": Family(unequal, counts=(3,)),
+    "unequal, carried": Family(unequal, counts=(3,), carried=True),
     "hot, still": Family(still, settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
     "hot, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
     "hot, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
