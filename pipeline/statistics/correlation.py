@@ -7,6 +7,7 @@ along an axis from end to end, as a spectrum does, tells only how far it moved a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -43,6 +44,9 @@ ENOUGH, MOSTLY = 0.25, 0.5
 RUNS, RUNS_ON = 16, 0.2
 """Light runs along an axis if it loses so little when it is moved so many blocks along it, of what it loses across."""
 
+ALIKE = 0.25
+"""The correlation coefficient from which the light of pixels is one."""
+
 SEEN, SEEN_PIXELS = 6, 128
 """In so many windows of so many pixels to a side, those with most light, the shift is measured again."""
 
@@ -54,7 +58,8 @@ def light_in(blocks: Blocks) -> IntArray:
     """Give by how many σ blocks stand out of their surroundings, uint8; 0 where they do not, and in lone ones."""
     y, x = np.nonzero(blocks.around.above(blocks.values, LIT))
     lit = np.zeros(blocks.values.shape, np.float32)
-    lit[y, x] = (blocks.values[y, x] - blocks.around.level_at(y, x)) / blocks.around.sigma_at(y, x)
+    with np.errstate(over="ignore"):
+        lit[y, x] = (blocks.values[y, x] - blocks.around.level_at(y, x)) / blocks.around.sigma_at(y, x)
     level_spikes(lit)
     return np.clip(lit, 0, BRIGHTEST).astype(np.uint8)
 
@@ -181,9 +186,8 @@ def correlated(
         frequencies = np.fft.fftfreq(shape[0])[:, None] ** 2 + np.fft.rfftfreq(shape[1]) ** 2
         cross *= np.exp(-2 * (np.pi * BLUR) ** 2 * frequencies).astype(np.float32)
     surface = np.fft.irfftn(cross, shape, axes=tuple(range(len(shape))))
-    return surface[
-        np.ix_(*(np.arange(-far, far + 1) for far in (reach or max(1, int(FARTHEST * side)) for side in shape)))
-    ]
+    most = [max(1, int(FARTHEST * side)) for side in shape]
+    return surface[np.ix_(*(np.arange(-far, far + 1) for far in (min(reach or far, far) for far in most)))]
 
 
 # ---- pixels ----
@@ -195,7 +199,7 @@ def brightest_windows(light: IntArray, by: int, shape: tuple[int, int]) -> list[
     rows, columns = (whole // side for whole, side in zip(light.shape, sides, strict=True))
     whole = light[: rows * sides[0], : columns * sides[1]].astype(float)
     sums = whole.reshape(rows, sides[0], columns, sides[1]).sum(axis=(1, 3))
-    places = np.argsort(-sums, axis=None, kind="stable")[:SEEN].tolist()
+    places = [place for place in np.argsort(-sums, axis=None, kind="stable")[:SEEN].tolist() if sums.flat[place]]
 
     def part(place: int, side: int) -> slice:
         return slice(place * side * by, (place + 1) * side * by)
@@ -210,18 +214,22 @@ def finer_shift(
     axes: tuple[int, ...],
     windows: list[tuple[slice, slice]],
     reach: int,
-) -> tuple[float, float]:
-    """Measure a shift that is about so many rows and columns again, by what windows hold, up to a part of a pixel."""
-    total: FloatArray | None = None
+) -> tuple[float, float] | None:
+    """Measure a shift that is about so many rows and columns again, by what windows hold, up to a part of a pixel.
+
+    None of what does not move and is too faint for pixels to tell, such as a step of the bias: no light of the sky.
+    """
+    total: FloatArray = np.zeros(1)
+    power = np.zeros(2)
     for window in windows:
         here, there = zip(*map(_in_both, window, about, ours.shape), strict=True)
         one, other = (_above_level(image[part], axes) for image, part in ((ours, here), (theirs, there)))
-        surface = correlated(one, other, axes, whitened=False, reach=min(reach, min(one.shape) // 4))
-        total = surface if total is None else total + surface
-    if total is None:
-        return float(about[0]), float(about[1])
+        total = total + correlated(one, other, axes, whitened=False, reach=reach)
+        power += np.sum(one**2), np.sum(other**2)
     at = np.unravel_index(int(total.argmax()), total.shape)
     fine = [float(about[0]), float(about[1])]
+    if total[at] <= ALIKE * math.sqrt(power[0] * power[1]):
+        return (fine[0], fine[1]) if any(about) else None
     if all(0 < place < side - 1 for place, side in zip(at, total.shape, strict=True)):  # else it climbs beyond
         for number, axis in enumerate(axes):
             line = total if len(axes) == 1 else total[:, at[1]] if number == 0 else total[at[0]]

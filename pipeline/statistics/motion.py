@@ -24,7 +24,6 @@ from pipeline.statistics.correlation import (
     finer_shift,
     light_in,
 )
-from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.sources import NO_SOURCES, REACH, Blocks, Sources, find_in_blocks
 
 BOX = 2
@@ -33,8 +32,11 @@ BOX = 2
 NEAR = 1.5
 """Pixels within which sources of two frames are one, once the shift is known."""
 
-BEST_KNOWN = 0.05
+BEST_KNOWN = 0.02
 """Pixels to which the place of the brightest source is told: by how pixels cut it."""
+
+PULLED = 3.0
+"""A source that lies off by more than so many σ, or so many times what most do, was hit."""
 
 FEWEST, SHARE = 3, 0.25
 """So many sources must agree, and such a fraction of the frame that has fewer."""
@@ -116,6 +118,10 @@ class _Shift:
     turned: float = math.nan
     axes: tuple[int, ...] = BOTH
 
+    def in_blocks(self, side: int) -> tuple[int, int]:
+        """Give it in blocks of so many pixels a side."""
+        return round(self.by[0] / side), round(self.by[1] / side)
+
 
 _UNKNOWN = _Shift((math.nan, math.nan), axes=())
 
@@ -124,32 +130,34 @@ def _by_light(
     images: Sequence[FloatArray], coarse: Coarse, told: list[_Shift | None], step: int
 ) -> list[_Shift | None]:
     """Ask light how frames lie where sources do not tell, or explain little of it; blocks are ``step`` px a side."""
-    reference, better = coarse.reference, list(told)
-    ours: FloatArray | None = None
+    better, ours = list(told), None
     for i, shift in enumerate(told):
-        if i == reference:
+        peak = coarse.shift_of(i) if i != coarse.reference and not _is_sure(shift, coarse, i, step) else None
+        if peak is None or (shift and not _explains_more(peak[0], shift, coarse, i, step)):
             continue
-        in_blocks = (round(shift.by[0] / step), round(shift.by[1] / step)) if shift else (0, 0)
-        explained = coarse.explained(i, in_blocks) if shift else 0.0
-        if shift and shift.agreeing >= SURE and explained > MOSTLY:
-            continue
-        peak = coarse.shift_of(i)
-        if peak is None:
-            continue
-        about, axes = peak
-        if shift:
-            apart = about[0] - in_blocks[0], about[1] - in_blocks[1]
-            if not coarse.leaves(apart) or not coarse.is_freer(i, about, than=in_blocks):
-                continue
         if ours is None:
-            ours, windows = images[reference], brightest_windows(coarse.light[reference], step, images[reference].shape)
-        fine = finer_shift(ours, images[i], (about[0] * step, about[1] * step), axes, windows, step + 2)
-        better[i] = _Shift(fine, axes=axes)
+            ours = images[coarse.reference]
+            windows = brightest_windows(coarse.light[coarse.reference], step, ours.shape)
+        fine = finer_shift(ours, images[i], (peak[0][0] * step, peak[0][1] * step), peak[1], windows, step + 2)
+        if fine is not None:
+            better[i] = _Shift(fine, axes=peak[1])
     return better
 
 
+def _is_sure(shift: _Shift | None, coarse: Coarse, frame: int, step: int) -> bool:
+    """Tell whether many sources agree on a shift, and most of the light too."""
+    return shift is not None and shift.agreeing >= SURE and coarse.explained(frame, shift.in_blocks(step)) > MOSTLY
+
+
+def _explains_more(peak: tuple[int, int], shift: _Shift, coarse: Coarse, frame: int, step: int) -> bool:
+    """Tell whether a shift by blocks is another than that of the sources, and brings much more light together."""
+    rows, columns = shift.in_blocks(step)
+    apart = peak[0] - rows, peak[1] - columns
+    return coarse.leaves(apart) and coarse.is_freer(frame, peak, than=(rows, columns))
+
+
 def _matched(one: Sources, other: Sources, shape: tuple[int, int]) -> _Shift | None:
-    """Give the shift from one frame's sources to another's."""
+    """Give the shift from one frame's sources to another's on which most of these agree; None if too few do."""
     fewer = min(len(one), len(other))
     if fewer < FEWEST:
         return None
@@ -174,14 +182,16 @@ def _matched(one: Sources, other: Sources, shape: tuple[int, int]) -> _Shift | N
     if near.size < max(FEWEST, SHARE * fewer, _surprising(by_chance, boxes.size)):
         return None
     ours, theirs = np.divmod(near, min(most, len(other)))
-    off, error = np.stack([dy[near], dx[near]]) - shift[:, None], np.hypot(one.error[ours], other.error[theirs])
-    weights = 1 / (error**2 + BEST_KNOWN**2)
-    spread = MAD_TO_SIGMA * np.median(np.abs(off))
-    weights *= (np.abs(off) <= 3 * np.maximum(error, spread)).all(axis=0)
-    mean = (weights * off).sum(axis=1) / weights.sum() if weights.any() else np.zeros(2)
+    off, error = np.stack([dy[near], dx[near]]), np.hypot(one.error[ours], other.error[theirs])
+    error = np.hypot(error, BEST_KNOWN)
+    for _ in range(2):
+        pulls = np.abs(off - shift[:, None]).max(axis=0) / error
+        weights = (pulls <= PULLED * max(1.0, float(np.median(pulls)))) / error**2
+        shift = (off * weights).sum(axis=1) / weights.sum()
+    off = off - shift[:, None]
     up, right = one.y[ours] - shape[0] / 2, one.x[ours] - shape[1] / 2
     turned = float(np.sum(right * off[0] - up * off[1]) / np.sum(right**2 + up**2))
-    return _Shift((float(shift[0] + mean[0]), float(shift[1] + mean[1])), near.size, turned)
+    return _Shift((float(shift[0]), float(shift[1])), near.size, turned)
 
 
 def _surprising(expected: float, boxes: int) -> int:

@@ -17,6 +17,9 @@ from pipeline.statistics.robust import MAD_TO_SIGMA
 COARSE = 512
 """Sources are looked for in so many blocks to a side, at most, and centred in the pixels."""
 
+TINY = 1e-30
+"""At least so much is the standard deviation of anything."""
+
 STRIP = 64
 """Rows of pixels that are binned at a time: they stay in the cache."""
 
@@ -200,8 +203,11 @@ class Surroundings:
         ordered = np.sort(np.moveaxis(cells, 1, 2).reshape(rows, columns, -1), axis=-1)  # NaN comes last
         known = np.count_nonzero(np.isfinite(ordered), axis=-1)[..., None]
         middle, quarter = (np.take_along_axis(ordered, place, -1)[..., 0] for place in (known // 2, known // 4))
-        rounding = np.spacing(np.abs(np.nan_to_num(middle)))
-        return cls(_smoothed(middle), np.fmax(_smoothed(MAD_TO_SIGMA * (middle - quarter)), rounding), size)
+        spread = np.where(
+            middle > quarter, MAD_TO_SIGMA * (middle - quarter), np.nan
+        )  # of few counts most may be equal
+        rounding = np.fmax(np.spacing(np.abs(np.nan_to_num(middle))), TINY)
+        return cls(_smoothed(middle), np.fmax(_smoothed(spread), rounding), size)
 
     def above(self, values: FloatArray, sigmas: float) -> BoolArray:
         """Tell which of the values lie so many σ above their surroundings."""
@@ -230,8 +236,11 @@ def _in_cells(values: Array, size: tuple[int, int]) -> Array:
 
 
 def _smoothed(cells: FloatArray) -> FloatArray:
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(cells, 1, mode="edge"), (3, 3))
-    smooth: FloatArray = np.nanmedian(around.reshape(*cells.shape, 9), axis=-1) if np.isfinite(cells).any() else cells
+    """Give the median of each cell and its neighbours, the lower of two, without NaN; NaN where all are."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(cells, 1, mode="edge"), (3, 3)).reshape(*cells.shape, 9)
+    ordered = np.sort(around, axis=-1)
+    middle = np.maximum(np.count_nonzero(np.isfinite(ordered), axis=-1) - 1, 0) // 2
+    smooth: FloatArray = np.take_along_axis(ordered, middle[..., None], -1)[..., 0]
     return smooth
 
 

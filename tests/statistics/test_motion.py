@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 from star_fields import Field, dithers
@@ -45,9 +46,9 @@ def test_what_stays_in_its_place_does_not_count_for_motion(by, step):
     """Hot pixels, which all frames share."""
     shifts = step * np.arange(4)[:, None] * [1.0, 0.6]
     images = exposed(Field.drawn(2, 60, SHAPE, fluxes=(3e3, 4e4)), shifts)
-    hot = np.random.default_rng(8).integers(0, images[0].size, 100)
+    places = np.random.default_rng(8).integers(0, images[0].size, 200)
     for image in images:
-        image.flat[hot] += 3000
+        image.flat[places] += 3000
     assert off(motion_of(images, by), shifts) < 0.15
 
 
@@ -109,6 +110,60 @@ def empty(hits=0):
 @pytest.mark.parametrize("hits", [0, 40, 400])
 def test_an_empty_field_tells_nothing(by, hits):
     assert motion_of(empty(hits), by) is None
+
+
+def hot(share, rng):
+    """Give what one in so many pixels glows with."""
+    return np.where(rng.random(SHAPE) < share, 10 ** rng.uniform(1.5, 4.5, SHAPE), 0)
+
+
+def flat():
+    """Give a response that falls off to the corners, with dust."""
+    rows, columns = np.indices(SHAPE)
+    dust = Field.drawn(4, 30, SHAPE, fluxes=(2, 9)).light(SHAPE, fwhm=9.0)
+    return 1 - 0.3 * ((rows - 160) ** 2 + (columns - 180) ** 2) / 240**2 - dust
+
+
+QUIET = {
+    "bias": lambda rng: rng.normal(1000, 5, SHAPE).round(),
+    "bias with columns": lambda rng: (rng.normal(1000, 5, SHAPE) + 4 * np.sin(np.arange(SHAPE[1]))).round(),
+    "few counts": lambda rng: rng.poisson(0.3, SHAPE),
+    "flats": lambda rng: rng.poisson(30_000 * flat()),
+    "sky, unevenly lit": lambda rng: rng.poisson(300 * flat()),
+    "hot pixels": lambda rng: rng.poisson(200 + hot(0.01, np.random.default_rng(5))),
+    "nothing": lambda _: np.zeros(SHAPE),
+    "not a number": lambda _: np.full(SHAPE, np.nan),
+    "half not a number": lambda rng: np.where(np.arange(SHAPE[1]) < 170, np.nan, rng.normal(200, 5, SHAPE)),
+    "tiny": lambda rng: rng.poisson(200, (20, 300)),
+    "small": lambda rng: rng.poisson(200, (40, 40)),
+}
+
+
+@pytest.mark.parametrize("kind", QUIET)
+@pytest.mark.parametrize("by", ["sources", "correlation", "both"])
+def test_where_the_sky_shows_nothing_no_motion_is_told(kind, by):
+    rng = np.random.default_rng(2)
+    assert motion_of([QUIET[kind](rng).astype(np.float32) for _ in range(4)], by) is None
+
+
+def test_a_faint_step_of_the_bias_is_no_motion():
+    rng = np.random.default_rng(2)
+    step = 4.0 * ((np.arange(2100) > 1020) & (np.arange(2100) < 1056))
+    assert motion_of([(rng.normal(950, 4, (350, 2100)) + step).astype(np.float32) for _ in range(3)]) is None
+
+
+REAL = {
+    "lt_sprat": ["v_e_20180810_12_1_0_0", "v_e_20180810_12_2_0_0"],
+    "kast_blue": ["b11", "b12", "b13"],
+    "kast_blue ": ["b21", "b22", "b23"],
+}
+
+
+@pytest.mark.parametrize("night", REAL)
+def test_real_spectra_flats_and_bias_frames_that_hold_still_are_not_said_to_move(night, shared_data):
+    folder = shared_data / night.strip() / "raw"
+    motion = motion_of([fits.getdata(folder / f"{name}.fits.gz").astype(np.float32) for name in REAL[night]])
+    assert motion is None or np.nanmax(np.abs(motion.shifts)) < 0.15
 
 
 @pytest.mark.parametrize("by", ["sources", "correlation", "both"])
