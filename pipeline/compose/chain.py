@@ -15,6 +15,7 @@ from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
+from pipeline.records.identity import cheap_hash, content_key
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -131,6 +132,8 @@ class Chain(Generic[In_contra, Out_co]):
     """Steps joined into one, made by :func:`chain`."""
 
     steps: tuple[Callable[[Any], Any], ...] = ()
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __call__(self, record: In_contra) -> Out_co:
         """Run the steps, left to right."""
@@ -186,6 +189,8 @@ class Each:
     """A step mapped over the frames of a FrameSet, made by :func:`each`."""
 
     step: Callable[[Image], Image]
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __call__(self, frames: Iterable[Any]) -> FrameSet:
         """Run the step on every frame.

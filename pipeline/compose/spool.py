@@ -130,6 +130,11 @@ class SpooledPixels:
         )
 
     @property
+    def content(self) -> Pixels:
+        """What they are, wherever they are kept."""
+        return self.rows(0, self.shape[0])
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.values.shape

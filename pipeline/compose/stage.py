@@ -23,8 +23,10 @@ from pipeline.compose.settings import Wanted, a_word, unknown_setting
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, unclear_card
+from pipeline.records.arrays import same_array
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
 from pipeline.records.history import StepRecord
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note, merged
 
 _log = logging.getLogger("pipeline")
@@ -136,6 +138,11 @@ class Stage(Generic[In, P, Out]):
             say(*self.looks(image, **(self.defaults | settings)))
 
     @property
+    def content(self) -> Callable[..., Any]:
+        """What tells it from all other stages."""
+        return self.function
+
+    @property
     def name(self) -> str:
         """The function's own name."""
         return self.function.__name__
@@ -190,6 +197,26 @@ class Step(Generic[In_contra, Out_co]):
     stage: Stage[Any, Any, Any]
     settings: tuple[tuple[str, Any], ...] = ()
 
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether it is the same step: what is not said is as its default."""
+        if not isinstance(other, Step):
+            return NotImplemented
+        mine, theirs = self.every_setting, other.every_setting
+        return self.stage == other.stage and all(same_setting(mine[name], theirs[name]) for name in mine)
+
+    @property
+    def every_setting(self) -> dict[str, Any]:
+        """The settings, those that were not given among them."""
+        return self.stage.defaults | dict(self.settings)
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What tells it from all other steps: what is not said is as its default."""
+        return self.stage, self.every_setting
+
     def __call__(self, record: In_contra) -> Out_co:
         """Run on a record, and write the step into the result's history.
 
@@ -207,7 +234,7 @@ class Step(Generic[In_contra, Out_co]):
         record = _taken(record, stage.takes)
         if not isinstance(record, stage.takes):
             raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
-        settings = stage.defaults | dict(self.settings)
+        settings = self.every_setting
         told_none = idle(stage, settings)
         with collecting() as said:
             done = None if told_none else done_before(stage, record, settings)
@@ -309,8 +336,7 @@ def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, An
 
 def skips(step: Step[Image, Any], image: Image) -> bool:
     """Tell whether a step would pass an image on as it is, its work having been done before."""
-    settings = step.stage.defaults | dict(step.settings)
-    return not idle(step.stage, settings) and bool(done_before(step.stage, image, settings))
+    return not idle(step.stage, step.every_setting) and bool(done_before(step.stage, image, step.every_setting))
 
 
 def _ask_unclear_card(stage: Stage[Any, Any, Any], image: Any) -> None:
@@ -324,6 +350,13 @@ def _ask_unclear_card(stage: Stage[Any, Any, Any], image: Any) -> None:
             mend=f"if it has, leave {stage.name} out; if not, say force=True",
             at_command=f"say --raw {image.kind}, or --finished {image.kind}",
         )
+
+
+def same_setting(a: object, b: object) -> bool:
+    """Tell whether two settings are the same, arrays among them."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and same_array(a, b)
+    return bool(a == b)
 
 
 def _mend(stage: Stage[Any, Any, Any], record: object) -> str:

@@ -18,6 +18,7 @@ from pipeline.errors import CalibrationError, HeaderError, SettingError
 from pipeline.headers.cards import Cards
 from pipeline.headers.keywords import binning
 from pipeline.records.frames import Image
+from pipeline.records.identity import content_key
 
 OVERSCAN_SECTIONS = ("BIASSEC", "BSEC")
 DATA_SECTIONS = ("TRIMSEC", "TSEC", "DATASEC", "DSEC")
@@ -71,6 +72,8 @@ class Amplifier:
     place: str = attrs.field(default="", validator=_a_place)
     name: str = attrs.field(default="", eq=False, repr=False)
     """The letter or number that its cards have in the header, where they have one."""
+
+    __dask_tokenize__ = content_key
 
 
 @attrs.frozen

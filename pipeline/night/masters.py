@@ -13,6 +13,7 @@ from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import went_through
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.combine import combine
 from pipeline.stacking.result import CombineResult
 from pipeline.stages.bad_pixels import flag_dead, flag_hot
@@ -29,6 +30,9 @@ class Masters:
     bias: MasterBias | None = None
     dark: MasterDark | None = None
     flat: MasterFlat | None = None
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     @property
     def images(self) -> tuple[Image, ...]:

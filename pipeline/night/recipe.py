@@ -12,6 +12,7 @@ import attrs
 from pipeline.compose.settings import checked
 from pipeline.compose.stage import Step
 from pipeline.records.frames import FrameSet, Image
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.clip import Clip, Sigmas
 from pipeline.stages.bad_pixels import Growth, Mask, PartOfResponse
 from pipeline.stages.declare import Declared
@@ -41,6 +42,9 @@ class Flagging:
     dead: PartOfResponse | None = None
     grow: Growth = 0
     diagonals: bool = True
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
 
 Kind: TypeAlias = Literal["bias", "dark", "flat", "light", "arc"]
@@ -90,6 +94,9 @@ class Recipe:
     align: Step[FrameSet, FrameSet] | None = None
     fringe: Step[Image, Image] | None = None
     healing: Step[Image, Image] | None = None
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     @property
     def reads_amplifiers(self) -> bool:

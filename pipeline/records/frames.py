@@ -17,9 +17,11 @@ from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of, unit_of
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import pixels_of, with_type, with_wcs
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
+from pipeline.records.quantities import plain
 from pipeline.records.source import Source
 
 if TYPE_CHECKING:
@@ -49,9 +51,14 @@ def _known_kind(_: object, __: object, kind: Any) -> None:
         raise SettingError(f"an image of kind {kind!r}; expected one of {', '.join(KINDS)}{meant}")
 
 
+def _in_seconds(exposure: Any) -> Any:
+    """Give an exposure as a plain number of seconds, whatever number or Quantity it was."""
+    number = plain(exposure, "exposure")
+    return float(number) if isinstance(number, int) and not isinstance(number, bool) else number
+
+
 def _seconds(_: object, __: object, exposure: Any) -> None:
-    number = isinstance(exposure, int | float | np.number) and not isinstance(exposure, bool)
-    if exposure is not None and not (number and 0 <= exposure < math.inf):
+    if exposure is not None and not (isinstance(exposure, float) and 0 <= exposure < math.inf):
         raise SettingError(f"an image with exposure={exposure!r}; expected seconds from 0, or None")
 
 
@@ -69,7 +76,7 @@ class Image:
 
     kind: str = attrs.field(validator=_known_kind)
     data: Source | Location
-    exposure: float | None = attrs.field(default=None, validator=_seconds)
+    exposure: float | None = attrs.field(default=None, converter=_in_seconds, validator=_seconds)
     header: Cards = attrs.field(default=Cards())
     sources: tuple[str, ...] = ()
     history: tuple[StepRecord, ...] = ()
@@ -85,25 +92,27 @@ class Image:
         pixels: Any,
         *,
         kind: str | None = None,
-        exposure: float | None = None,
+        exposure: Any = None,
         header: Any = None,
         name: str = "",
     ) -> Image:
-        """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image.
+        """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image; an Image as it is.
 
         The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit, WCS and standard
         deviation with a CCDData.  A ReducedImage is taken as if it were read back from a file.
 
-        :param kind: by default light, or what a ReducedImage is.
+        :param kind: by default light, or what a ReducedImage or an Image is.
+        :param exposure: in seconds, or a Quantity of time.
         :raises ShapeError: the pixels are no two-dimensional array of real numbers.
         :raises HeaderError: the exposure in the header cannot be read.
         """
-        if hasattr(pixels, "to_image"):
-            image: Image = pixels.to_image()
+        if isinstance(pixels, Image) or hasattr(pixels, "to_image"):
+            image: Image = pixels if isinstance(pixels, Image) else pixels.to_image()
             return attrs.evolve(
                 image,
                 kind=kind or image.kind,
                 exposure=image.exposure if exposure is None else exposure,
+                header=image.header if header is None else Cards.of(header),
                 sources=(name,) if name else image.sources,
             )
         kind = kind or "light"
@@ -134,6 +143,15 @@ class Image:
     def __repr__(self) -> str:
         where = f"{len(self.sources)} frames" if len(self.sources) > 1 else "".join(self.sources)
         return f"Image({self.kind}, {where})"
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
+
+    @property
+    def outline(self) -> tuple[Any, ...]:
+        """What tells it from most other images: kind, shape, exposure and history, and never a pixel."""
+        shape = str(self.data) if isinstance(self.data, Location) else self.shape
+        return self.kind, shape, self.exposure, tuple(map(str, self.history))
 
     @property
     def name(self) -> str:
@@ -245,6 +263,8 @@ class FrameSet(Sequence[Image]):
     __array_ufunc__ = None  # else an array plus frames would be a cube, without headers and flags
 
     frames: tuple[Image, ...] = attrs.field(default=(), converter=_as_tuple)
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         strangers = [frame for frame in self.frames if not isinstance(frame, Image)]

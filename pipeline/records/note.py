@@ -20,6 +20,7 @@ from pipeline.errors import (
     SkippedWarning,
     VarianceWarning,
 )
+from pipeline.records.identity import content_key
 
 KINDS: dict[str, tuple[type[PipelineWarning], str]] = {
     "assumption": (AssumptionWarning, "of assumptions"),
@@ -79,6 +80,8 @@ class Note:
     figures: tuple[tuple[str, float], ...] = attrs.field(default=(), converter=_plain_numbers, kw_only=True)
     fact: str = attrs.field(default="", kw_only=True)
     more: int = attrs.field(default=0, kw_only=True)
+
+    __dask_tokenize__ = content_key
 
     def __str__(self) -> str:
         return "; ".join(filter(None, [self.found, self.mend]))

@@ -24,6 +24,7 @@ from pipeline.records.arrays import (
     sealed,
     working_dtype,
 )
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.shared_errors import Factor, Share, hash_of, scaled_variance, sum_of_shares, sum_of_variances
 
 FlagBits: TypeAlias = np.uint16
@@ -117,6 +118,9 @@ class Pixels:
             variance = sealed(np.array(variance, values.dtype))
         return cls(values, flags, variance)
 
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
+
     def __reduce__(self) -> tuple[type[Pixels], tuple[Any, ...]]:
         return Pixels, (self.values, self.flags, self.variance, self._shares)
 
@@ -129,6 +133,16 @@ class Pixels:
         """(ny, nx)."""
         height, width = self.values.shape
         return height, width
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What tells them from all other pixels: see :func:`~pipeline.records.identity.content_key`."""
+        return self.values, self.flags, self.variance, self.shared
+
+    @property
+    def outline(self) -> tuple[Any, ...]:
+        """What tells them from most other pixels, without a look at one."""
+        return self.shape, self.dtype.name
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -10,6 +10,7 @@ import attrs
 
 from pipeline.compose.settings import Limits, checked
 from pipeline.errors import SettingError
+from pipeline.records.identity import content_key
 from pipeline.statistics.noise import Noise
 
 Spread: TypeAlias = Literal["noise", "std", "mad"]
@@ -38,6 +39,8 @@ class Clip:
     iterations: Annotated[int, Limits(least=1)] | None = None
     noise: Noise | None = None
     counting: Noise | None = None
+
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         if math.isinf(self.low) and math.isinf(self.high):

@@ -15,6 +15,7 @@ from pipeline.compose.telling import advise
 from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, sealed
 from pipeline.records.frames import Image
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
 from pipeline.stacking.clip import Sigmas
 from pipeline.stages.checks import check_in_place, check_neighbours
@@ -64,6 +65,9 @@ class Mask:
                 figures=(("bad", np.count_nonzero(flags) / flags.size),),
             )
         return cls(sealed(flags), name)
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __reduce__(self) -> tuple[Callable[..., Mask], tuple[Any, ...]]:
         return Mask, (self.flags, self.name)

@@ -17,6 +17,7 @@ from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import (
@@ -34,6 +35,9 @@ class MasterBias:
     """What subtract_bias needs: an image of kind bias."""
 
     image: Image
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         check_image(self.image, "MasterBias", "bias")

@@ -22,6 +22,7 @@ from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.noise import OneGain, ReadNoise
@@ -63,6 +64,9 @@ class LACosmic:
     psfsize: Annotated[int, Limits(least=1, unit="pixel")] = 7
     psfk: tuple[tuple[float, ...], ...] | None = None
     psfbeta: Positive = 4.765
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         if self.psfsize % 2 == 0:

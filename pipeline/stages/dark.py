@@ -20,6 +20,7 @@ from pipeline.errors import CalibrationError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import (
@@ -62,6 +63,9 @@ class MasterDark:
     has_bias: bool | None = None
     scaled_to: float | None = None
     level: float = attrs.field(default=attrs.Factory(_typical_level, takes_self=True), eq=False)
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         check_image(self.image, "MasterDark", "dark")

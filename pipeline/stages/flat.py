@@ -26,6 +26,7 @@ from pipeline.headers.status import RESPONSE, Done
 from pipeline.records.arrays import BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stages.checks import check_image, check_in_place, check_neighbours, check_variance_kept
@@ -54,6 +55,9 @@ class MasterFlat:
 
     image: Image
     part: bool = False
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         check_image(self.image, "MasterFlat", "flat")

@@ -17,6 +17,7 @@ from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes
 from pipeline.records.history import Lineage, StepRecord
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import check_image, check_in_place, check_units, check_variance_kept
@@ -32,6 +33,9 @@ class MasterFringe:
     """What subtract_fringe needs: a pattern with mean 0 over good pixels, and 0 where it is not known."""
 
     image: Image
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
 
     def __attrs_post_init__(self) -> None:
         check_image(self.image, "MasterFringe")

@@ -28,6 +28,7 @@ from pipeline.headers.quiet import quiet
 from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
+from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import companions_of, sigma_of, with_unknown_errors_flagged
 from pipeline.records.note import ENTRIES, Note, merged
 from pipeline.records.pixels import Pixels
@@ -101,6 +102,14 @@ class ReducedImage:
     def __repr__(self) -> str:
         height, width = self.pixels.shape
         return f"ReducedImage({self.kind} of {len(self.sources)} frames, {height}×{width})"
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
+
+    @property
+    def outline(self) -> tuple[Any, ...]:
+        """What tells it from most other images: kind, shape and history, and never a pixel."""
+        return self.kind, self.pixels.shape, tuple(map(str, self.history))
 
     def recorded(self, step: StepRecord) -> ReducedImage:
         """Give the same image with one more step in its history, and what it said in the header."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.compose.settings import Limits, Wanted, checked
 from pipeline.records.arrays import Array
+from pipeline.records.identity import content_key
 from pipeline.statistics.order_statistics import Window
 
 QUANTISATION = 1 / 12
@@ -41,6 +42,8 @@ class Noise:
     d: NotNegative = 0.0
     base: Annotated[float, Limits(finite=False)] = 0.0
     floor: NotNegative = QUANTISATION
+
+    __dask_tokenize__ = content_key
 
     @classmethod
     def of(cls, *, gain: float, read_noise: float) -> Noise:
