@@ -21,7 +21,7 @@ from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import pixels_of, with_type, with_wcs
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
-from pipeline.records.quantities import plain
+from pipeline.records.quantities import plain_number
 from pipeline.records.source import Source
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _known_kind(_: object, __: object, kind: Any) -> None:
 
 def _in_seconds(exposure: Any) -> Any:
     """Give an exposure as a plain number of seconds, whatever number or Quantity it was."""
-    number = plain(exposure, "exposure")
+    number = plain_number(exposure, "exposure")
     return float(number) if isinstance(number, int) and not isinstance(number, bool) else number
 
 

@@ -21,24 +21,24 @@ UNITS = {
 """The unit of each setting that has one."""
 
 
-def plain(value: Any, name: str) -> Any:
+def plain_number(value: Any, name: str) -> Any:
     """Give a number of numpy's as Python's own, and a Quantity as the number that a setting of this name asks for.
 
     Anything else is given as it is; of a tuple or list, each of its numbers.
 
     >>> import astropy.units as u
-    >>> plain(np.float32(1.5), "gain"), plain(2 * u.min, "exposure"), plain([1, 2] * u.electron, "read_noise")
+    >>> plain_number(np.float32(1.5), "gain"), plain_number(2 * u.min, "exposure"), plain_number([1, 2] * u.electron, "read_noise")
     (1.5, 120.0, (1.0, 2.0))
 
     :raises SettingError: a Quantity has another unit.
     """
     if hasattr(value, "to_value") and hasattr(value, "unit"):
-        return plain(_in_unit(value, name), name)
+        return plain_number(_in_unit(value, name), name)
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         item = value.item()
         return item if not isinstance(item, np.floating) else float(item)  # numpy's long double gives itself
     if type(value) in (tuple, list):
-        return type(value)(plain(one, name) for one in value)
+        return type(value)(plain_number(one, name) for one in value)
     return value
 
 

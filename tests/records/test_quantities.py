@@ -21,7 +21,7 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.errors import SettingError
-from pipeline.records.quantities import UNITS, plain
+from pipeline.records.quantities import UNITS, plain_number
 
 IMAGE = Image.of(np.arange(12, dtype=np.uint16).reshape(3, 4), exposure=30.0)
 DARK = MasterDark.of(Image.of(np.ones((3, 4)), kind="dark", exposure=10.0), has_bias=False)
@@ -32,44 +32,44 @@ positive = st.floats(1e-3, 1e6)
 @given(st.booleans() | st.integers(-(2**62), 2**62) | st.floats(), st.sampled_from(sorted(UNITS)))
 def test_a_number_of_numpys_is_the_number_that_it_holds(number, name):
     for scalar in (np.asarray(number)[()], np.array(number)):
-        given_back = plain(scalar, name)
+        given_back = plain_number(scalar, name)
         assert type(given_back) is type(number)
         assert given_back == number or math.isnan(number)
-    assert plain(number, name) is number
+    assert plain_number(number, name) is number
 
 
 @given(positive, st.sampled_from(sorted(UNITS)))
 def test_a_quantity_is_its_number_in_the_unit_of_the_setting_whatever_unit_it_came_in(number, name):
     unit = u.Unit(UNITS[name])
-    assert plain(number * unit, name) == number
-    assert plain((number * unit).to(1000 * unit), name) == pytest.approx(number)
-    assert plain([number, 2 * number] * unit, name) == (number, 2 * number)
+    assert plain_number(number * unit, name) == number
+    assert plain_number((number * unit).to(1000 * unit), name) == pytest.approx(number)
+    assert plain_number([number, 2 * number] * unit, name) == (number, 2 * number)
 
 
 @given(positive)
 def test_dn_and_counts_are_adu(number):
     for unit in (u.DN, u.count, u.adu):
-        assert plain(number * u.electron / unit, "gain") == number
-        assert plain(number * unit, "level") == number
+        assert plain_number(number * u.electron / unit, "gain") == number
+        assert plain_number(number * unit, "level") == number
 
 
 @pytest.mark.parametrize("name", [*sorted(UNITS), "order"])
 @pytest.mark.parametrize("unit", [u.m, u.electron**2, u.Jy])
 def test_a_quantity_of_another_unit_is_refused(name, unit):
     with pytest.raises(SettingError, match=rf"{name}=3.0 .*; expected a number (in|without)"):
-        plain(3.0 * unit, name)
+        plain_number(3.0 * unit, name)
 
 
 def test_a_quantity_without_unit_is_a_number_for_a_setting_without_one():
-    assert plain(3 * u.dimensionless_unscaled, "order") == 3
-    assert plain(50 * u.percent, "fraction") == 0.5
+    assert plain_number(3 * u.dimensionless_unscaled, "order") == 3
+    assert plain_number(50 * u.percent, "fraction") == 0.5
 
 
 def test_anything_else_is_given_as_it_is():
     mask = np.eye(3)
-    assert plain(mask, "mask") is mask
-    assert plain("mean", "method") == "mean"
-    assert plain((np.float32(0.5), [np.int8(1)]), "by") == (0.5, [1])
+    assert plain_number(mask, "mask") is mask
+    assert plain_number("mean", "method") == "mean"
+    assert plain_number((np.float32(0.5), [np.int8(1)]), "by") == (0.5, [1])
 
 
 # ---- where settings are asked for ----
