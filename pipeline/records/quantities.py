@@ -27,8 +27,10 @@ def plain_number(value: Any, name: str) -> Any:
     Anything else is given as it is; of a tuple or list, each of its numbers.
 
     >>> import astropy.units as u
-    >>> plain_number(np.float32(1.5), "gain"), plain_number(2 * u.min, "exposure"), plain_number([1, 2] * u.electron, "read_noise")
-    (1.5, 120.0, (1.0, 2.0))
+    >>> plain_number(np.float32(1.5), "gain"), plain_number(2 * u.min, "exposure")
+    (1.5, 120.0)
+    >>> plain_number([1, 2] * u.electron, "read_noise")
+    (1.0, 2.0)
 
     :raises SettingError: a Quantity has another unit.
     """
