@@ -8,68 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
-from pipeline.errors import OutputError, SettingError
+from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
 from pipeline.provenance.record import notes_as_json, notes_from_json
+from pipeline.records.identity import content_key
 from pipeline.records.note import Note
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
-
-
-def content_key(*things: Any) -> str:
-    """Give the key of records, settings and arrays: 32 hexadecimal digits of their BLAKE2b digest.
-
-    Records count by their class and the fields that their equality counts, arrays by type, shape and bytes, functions
-    and stages by where they are defined.
-
-    >>> content_key("bias", 1) == content_key("bias", 1), content_key("bias", 1) == content_key("bias", 1.0)
-    (True, False)
-
-    :raises SettingError: a thing has no content that could be addressed, such as a function made on the fly.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in _content(things):
-        digest.update(len(part).to_bytes(8, "big"))  # so that no two lists of parts run together into one
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _content(thing: Any) -> Iterator[bytes]:
-    """Give what a thing consists of: a word that says what it is, and how much of it follows, and then that."""
-    if thing is None or isinstance(thing, bool | int | float | complex | str | bytes | PurePath | np.generic):
-        yield f"{type(thing).__name__} {thing!r}".encode()
-    elif isinstance(thing, np.ndarray) and not thing.dtype.hasobject:
-        yield f"array {thing.dtype.str} {thing.shape}".encode()
-        yield thing.tobytes()
-    elif isinstance(thing, tuple | list | dict):
-        items = sorted(thing.items()) if isinstance(thing, dict) else thing
-        yield f"{type(thing).__name__} {len(items)}".encode()
-        for item in items:
-            yield from _content(item)
-    elif attrs.has(type(thing)):
-        fields = [field.name for field in attrs.fields(type(thing)) if field.eq]
-        yield f"record {type(thing).__module__}.{type(thing).__qualname__} {len(fields)}".encode()
-        for name in fields:
-            yield from _content(getattr(thing, name))
-    else:
-        yield _defined(thing)
-
-
-def _defined(thing: Any) -> bytes:
-    """Name what is defined in a module."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
-    if module is None or not name or "<" in name:
-        raise SettingError(f"{thing!r} has no content that could be addressed; define it in a module, by name")
-    return f"defined {module}.{name}".encode()
 
 
 @attrs.frozen

@@ -11,24 +11,35 @@ import hashlib
 from collections.abc import Iterator
 from functools import singledispatch
 from types import BuiltinFunctionType, CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
 
+from pipeline.errors import SettingError
 from pipeline.records.arrays import Array
 
 
-def content_key(thing: Any) -> str:
+class _Asked(NamedTuple):
+    """What counts: pixels, or of arrays their shape and type alone; and whether functions need a name."""
+
+    pixels: bool
+    named: bool = False
+
+
+def content_key(*things: Any, named: bool = False) -> str:
     """Give a name that records of this content have, and no others, in every process: 32 hexadecimal digits.
 
     All pixels in memory are read; a frame on disk is told by its path, size, modification time and inode.  A record may
     say by a property ``content`` what it is, where that is not its fields.  Dask asks for this to tell its tasks apart.
 
-    >>> content_key((1, "a")) == content_key((1.0, "a")), content_key((1, "a")) == content_key([1, "a"])
+    >>> content_key(1, "a") == content_key(1.0, "a"), content_key((1, "a")) == content_key([1, "a"])
     (True, False)
+
+    :param named: refuse a function that no module has by a name: what it does is not in its code alone.
+    :raises SettingError: there is such a function.
     """
-    return _digest(thing, pixels=True)[:32]
+    return _digest(things, _Asked(pixels=True, named=named))[:32]
 
 
 def cheap_hash(thing: Any) -> int:
@@ -36,27 +47,27 @@ def cheap_hash(thing: Any) -> int:
 
     A record may say by a property ``outline`` what is enough to tell it from most others.
     """
-    return int(_digest(thing, pixels=False)[:15], 16)
+    return int(_digest(thing, _Asked(pixels=False))[:15], 16)
 
 
-def _digest(thing: Any, *, pixels: bool) -> str:
+def _digest(thing: Any, asked: _Asked) -> str:
     said = hashlib.sha256()  # processors have instructions for it
-    for part in _parts(thing, pixels):
+    for part in _parts(thing, asked):
         said.update(part)
     return said.hexdigest()
 
 
 @singledispatch
-def _parts(thing: Any, pixels: bool) -> Iterator[bytes]:
+def _parts(thing: Any, asked: _Asked) -> Iterator[bytes]:
     """Write what a thing is, piece by piece, so that no two things are written alike."""
-    said = "content" if pixels or not hasattr(thing, "outline") else "outline"
+    said = "content" if asked.pixels or not hasattr(thing, "outline") else "outline"
     if attrs.has(type(thing)) or hasattr(thing, said):
         yield _text(type(thing).__module__, type(thing).__qualname__)
-        yield from _parts(getattr(thing, said) if hasattr(thing, said) else _compared(thing), pixels)
+        yield from _parts(getattr(thing, said) if hasattr(thing, said) else _compared(thing), asked)
     else:
         made_of = thing.__reduce_ex__(4)
         listed = made_of if isinstance(made_of, str) else [list(p) if isinstance(p, Iterator) else p for p in made_of]
-        yield from _parts(listed, pixels)
+        yield from _parts(listed, asked)
 
 
 def _compared(thing: Any) -> dict[str, Any]:
@@ -67,7 +78,7 @@ def _compared(thing: Any) -> dict[str, Any]:
 @_parts.register(str)
 @_parts.register(bytes)
 @_parts.register(type(None))
-def _word(thing: str | bytes | None, _pixels: bool) -> Iterator[bytes]:
+def _word(thing: str | bytes | None, _asked: _Asked) -> Iterator[bytes]:
     yield _text("word", repr(str(thing) if isinstance(thing, str) else thing))
 
 
@@ -75,7 +86,7 @@ def _word(thing: str | bytes | None, _pixels: bool) -> Iterator[bytes]:
 @_parts.register(float)
 @_parts.register(complex)
 @_parts.register(np.generic)
-def _number(number: Any, _pixels: bool) -> Iterator[bytes]:
+def _number(number: Any, _asked: _Asked) -> Iterator[bytes]:
     """Write a number as all are written that are equal to it: True as 1, and 1.0 too."""
     plain = number.item() if isinstance(number, np.generic) else number
     whole = isinstance(plain, int) or (isinstance(plain, float) and plain.is_integer())
@@ -84,32 +95,31 @@ def _number(number: Any, _pixels: bool) -> Iterator[bytes]:
 
 @_parts.register(tuple)
 @_parts.register(list)
-def _sequence(things: tuple[Any, ...] | list[Any], pixels: bool) -> Iterator[bytes]:
+def _sequence(things: tuple[Any, ...] | list[Any], asked: _Asked) -> Iterator[bytes]:
     yield _text("list" if isinstance(things, list) else "tuple", str(len(things)))
     for thing in things:
-        yield from _parts(thing, pixels)
+        yield from _parts(thing, asked)
 
 
 @_parts.register(dict)
 @_parts.register(set)
 @_parts.register(frozenset)
-def _in_any_order(things: Any, pixels: bool) -> Iterator[bytes]:
+def _in_any_order(things: Any, asked: _Asked) -> Iterator[bytes]:
     pairs = isinstance(things, dict)
     each = things.items() if pairs else things
-    yield _text("mapping" if pairs else "set", *sorted(_digest(thing, pixels=pixels) for thing in each))
+    yield _text("mapping" if pairs else "set", *sorted(_digest(thing, asked) for thing in each))
 
 
 @_parts.register(np.ndarray)
-def _array(array: Array, pixels: bool) -> Iterator[bytes]:
+def _array(array: Array, asked: _Asked) -> Iterator[bytes]:
     """Write an array: NaN equals NaN, and 0 is −0."""
-    native = array.dtype.newbyteorder("=")
-    yield _text("array", str(native), str(array.shape))
-    if native.hasobject and pixels:
-        yield from _parts(array.tolist(), pixels)
-    elif pixels:
-        values = np.ascontiguousarray(array, native)
-        if native.kind == "f":
-            values = values + native.type(0)
+    yield _text("array", array.dtype.str, str(array.shape))
+    if array.dtype.hasobject and asked.pixels:
+        yield from _parts(array.tolist(), asked)
+    elif asked.pixels:
+        values = np.ascontiguousarray(array)
+        if values.dtype.kind == "f":
+            values = values + values.dtype.type(0)
             values[np.isnan(values)] = np.nan
         yield values.reshape(-1).view(np.uint8).tobytes()
 
@@ -117,18 +127,20 @@ def _array(array: Array, pixels: bool) -> Iterator[bytes]:
 @_parts.register(type)
 @_parts.register(FunctionType)
 @_parts.register(BuiltinFunctionType)
-def _code(thing: Any, pixels: bool) -> Iterator[bytes]:
+def _code(thing: Any, asked: _Asked) -> Iterator[bytes]:
     """Write a class or a function by its name, and one that has no name of its own, or is no module's, by its code."""
     yield _text("code", str(thing.__module__), thing.__qualname__)
     nameless = thing.__module__ == "__main__" or "<" in thing.__qualname__
+    if nameless and asked.named:
+        raise SettingError(f"{thing!r} has no content that could be told; define it in a module, by name")
     if isinstance(thing, FunctionType) and nameless:
         held = tuple(cell.cell_contents for cell in thing.__closure__ or ())
-        yield from _parts((thing.__code__, thing.__defaults__, thing.__kwdefaults__, held), pixels)
+        yield from _parts((thing.__code__, thing.__defaults__, thing.__kwdefaults__, held), asked)
 
 
 @_parts.register(CodeType)
-def _compiled(code: CodeType, pixels: bool) -> Iterator[bytes]:
-    yield from _parts((code.co_code, code.co_consts, code.co_names), pixels)
+def _compiled(code: CodeType, asked: _Asked) -> Iterator[bytes]:
+    yield from _parts((code.co_code, code.co_consts, code.co_names), asked)
 
 
 def _text(*words: str) -> bytes:

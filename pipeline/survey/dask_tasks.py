@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pipeline.compose.running import running
 from pipeline.errors import WorkerError
-from pipeline.provenance.up_to_date import content_key
+from pipeline.records.identity import content_key
 from pipeline.survey.dask_client import pass_through, result_of, wait_while_workers_last, was_killed
 from pipeline.survey.plan import NightPlan, OwnTasks, Survey, Task, TaskResult, plan_night, shared_and_own_tasks
 from pipeline.survey.tasks import run_own_tasks, run_task

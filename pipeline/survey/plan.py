@@ -35,13 +35,13 @@ from pipeline.provenance.up_to_date import (
     MadeOf,
     check_replaceable,
     code_digest,
-    content_key,
     is_done,
     made_otherwise,
     notes_beside,
     record_beside,
 )
 from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.identity import content_key
 from pipeline.records.note import Note
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
@@ -171,7 +171,9 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
 
 def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, survey: Survey) -> list[Task]:
     """Give the tasks of a night in an order in which they can run."""
-    settings = content_key(CREATOR, code_digest(), survey.recipe, survey.exposure_key, survey.plane, survey.strict)
+    settings = content_key(
+        CREATOR, code_digest(), survey.recipe, survey.exposure_key, survey.plane, survey.strict, named=True
+    )
     keys: dict[str, str] = {}
     tasks = []
     for kind, uses in CALIBRATIONS:
