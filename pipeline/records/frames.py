@@ -21,7 +21,6 @@ from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import pixels_of, with_type, with_wcs
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
-from pipeline.records.quantities import plain_number
 from pipeline.records.source import Source
 
 if TYPE_CHECKING:
@@ -52,9 +51,14 @@ def _known_kind(_: object, __: object, kind: Any) -> None:
 
 
 def _in_seconds(exposure: Any) -> Any:
-    """Give an exposure as a plain number of seconds, whatever number or Quantity it was."""
-    number = plain_number(exposure, "exposure")
-    return float(number) if isinstance(number, int) and not isinstance(number, bool) else number
+    """Give an exposure as a plain number of seconds, whatever number or Quantity of time it was."""
+    if hasattr(exposure, "to_value"):
+        try:
+            exposure = exposure.to_value("s")
+        except ValueError:  # which is no time
+            return exposure
+    number = isinstance(exposure, int | float | np.number) and not isinstance(exposure, bool)
+    return float(exposure) if number else exposure
 
 
 def _seconds(_: object, __: object, exposure: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import astropy.units as u
 import attrs
 import numpy as np
 import pytest
@@ -227,3 +228,19 @@ def test_what_is_no_list_of_frames_is_refused_where_a_set_is_taken(thing):
     for take in (combine, each(subtract_bias(bias=None)), as_frames):
         with pytest.raises(StepError, match="FrameSet"):
             take(thing)
+
+
+def test_an_exposure_is_given_in_any_unit_of_time_and_as_any_number():
+    for exposure in (30, 30 * u.s, 0.5 * u.min, np.float32(30), np.int16(30)):
+        image = Image.of(np.ones((2, 2)), exposure=exposure)
+        assert (image.exposure, type(image.exposure)) == (30.0, float)
+    with pytest.raises(SettingError, match=r"exposure=<Quantity 3\. m>; expected seconds from 0"):
+        Image.of(np.ones((2, 2)), exposure=3 * u.m)
+
+
+def test_an_image_is_an_image_and_may_be_told_more():
+    image = Image.of(np.ones((2, 2)), exposure=30, name="a.fits")
+    assert Image.of(image) == image
+    dark = Image.of(image, kind="dark", exposure=3, name="b.fits", header={"OBJECT": "cap"})
+    assert (dark.kind, dark.exposure, dark.name, dark.header["OBJECT"]) == ("dark", 3.0, "b.fits", "cap")
+    assert dark.pixels == image.pixels
