@@ -141,6 +141,11 @@ class Verdict:
         return " ".join(words + (" " if good else "*") for words, good in self.columns(frames))
 
 
+def named(starts):
+    """Give names and families by the start of their names; all of them where nothing is said."""
+    return [(name, family) for name, family in FAMILIES.items() if not starts or name.startswith(tuple(starts))]
+
+
 def worst(shares):
     """Give the share that is furthest from all."""
     return max(shares, key=lambda share: abs(share - 1), default=np.nan)
@@ -162,10 +167,10 @@ def table(scale, folder):
     """Set our default clip beside the peers' as they are used: 3 σ; theirs have no answer to unequal exposures."""
     makers, failed = peers.usual(), {}
     heading(
-        f"(d) lights that move: starlight kept at worst, hits found in the sky, %; {scale.moving_seeds} stacks each"
+        f"(d) lights that move: starlight kept at worst, hits found in the sky, %; stacks each: {scale.moving_seeds}"
     )
     print(f"{'':20}{'frames':>7}" + "".join(f"{name:>17}" for name in ("ours", *makers)))
-    for name, family in FAMILIES.items():
+    for name, family in named(scale.moving_families):
         for frames in sorted(set(scale.moving_counts) & set(family.counts)):
             verdicts = {who: Verdict() for who in ("ours", *makers)}
             for seed in range(scale.moving_seeds):
@@ -217,9 +222,7 @@ def main():
     options = parser.parse_args()
     print(f"{'':20}{'frames':>7} {HEADINGS}")
     start, failed = time.perf_counter(), 0
-    for name, family in FAMILIES.items():
-        if options.families and not name.startswith(tuple(options.families)):
-            continue
+    for name, family in named(options.families):
         for frames in sorted(set(options.frames) & set(family.counts)):
             note(f"{name}, {frames} frames")
             verdict = judged(family, frames, options.seeds)

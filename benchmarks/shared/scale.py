@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Numbers of runs, frames and pixels a side, table by table; the Python of a checkout to compare with."""
+    """Numbers of runs, frames and pixels a side, table by table; the Python of a checkout to compare with.
+
+    Families of lights that move are said by the start of their names; () is all.
+    """
 
     runs: int
     size: int
@@ -18,6 +21,7 @@ class Scale:
     rejection_size: int
     moving_counts: tuple[int, ...]
     moving_seeds: int
+    moving_families: tuple[str, ...]
     night: tuple[int, int, int, int]
     memory_counts: tuple[int, ...]
     memory_size: int
@@ -37,6 +41,7 @@ FULL = Scale(
     rejection_size=1024,
     moving_counts=(3, 10),
     moving_seeds=3,
+    moving_families=(),
     night=(20, 10, 10, 3),
     memory_counts=(10, 50, 200),
     memory_size=4096,
@@ -55,6 +60,7 @@ SHORT = Scale(
     rejection_size=512,
     moving_counts=(3,),
     moving_seeds=1,
+    moving_families=("still", "drift 1", "dither 5", "seeing", "unequal", "trace", "arc"),
     night=(5, 3, 3, 3),
     memory_counts=(5, 20),
     memory_size=1024,
