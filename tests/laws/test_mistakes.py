@@ -13,7 +13,7 @@ import mistakes_in_settings
 import mistakes_in_use
 import numpy as np
 import pytest
-from spoilt_nights import CASES, ROUTES, Case, Night, judged
+from spoilt_nights import CASES, ROUTES, Case, judged, sound_night
 from toolz import groupby
 
 from pipeline import Pixels, advise, read_night, reduce
@@ -61,7 +61,7 @@ def _parameters():
 
 @pytest.mark.parametrize(("case", "route"), list(_parameters()))
 def test_nothing_wrong_is_silent_and_nothing_right_accused(case, route, tmp_path):
-    night = Night()
+    night = sound_night()
     case.spoil(night)
     if route not in (["reduce"] if night.program else night.routes):
         pytest.skip("is reduced in one way only")
@@ -77,7 +77,7 @@ def test_what_is_not_yet_is_in_the_catalogue():
 
 
 def _outcome(words, program, tmp_path):
-    night = Night()
+    night = sound_night()
     night.program = program
     return judged(Case("", "", "", words, lambda _: None), night, tmp_path, "reduce").outcome
 
@@ -123,11 +123,11 @@ def test_the_judge_tells_what_came_of_a_night(words, program, outcome, tmp_path)
 
 def test_noise_of_a_night_is_as_wanted(tmp_path):
     """Deviations from the truth have the standard deviation that the night says, so that z is z."""
-    night = Night()
+    night = sound_night()
     image = reduce(read_night(night.write(tmp_path)))
     truth, sigma = night.wanted()
     assert np.std((image.pixels.values - truth) / sigma) == pytest.approx(1, abs=0.06)
 
 
 def test_both_ways_are_known():
-    assert tuple(ROUTES) == Night().routes
+    assert tuple(ROUTES) == sound_night().routes

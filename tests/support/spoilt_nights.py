@@ -7,9 +7,12 @@ docstring says what was done.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from io import BytesIO
 from typing import Any
 
 import attrs
@@ -92,15 +95,25 @@ class Raw:
         values = self.values
         if kind.kind in "iu":
             values = np.clip(np.rint(values), np.iinfo(kind).min, np.iinfo(kind).max)
-        header = fits.Header()
-        for keyword, value in self.cards.items():
-            header[keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"] = value
-        fits.PrimaryHDU(values.astype(kind), header).writeto(path)
+        values = values.astype(kind)
+        cards = tuple(self.cards.items())
+        path.write_bytes(_file_of(values.tobytes(), values.dtype.str, values.shape, cards, str(cards)))
         if self.damage:
             self.damage(path)
 
     def alter(self, change):
         self.values = change(self.values)
+
+
+@lru_cache(maxsize=512)
+def _file_of(values: bytes, dtype: str, shape: tuple[int, ...], cards: tuple[tuple[str, Any], ...], _: str) -> bytes:
+    """Make a FITS file, once of frames that nights share, most of which are not spoilt; words tell 1 from True."""
+    header = fits.Header()
+    for keyword, value in cards:
+        header[keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"] = value
+    file = BytesIO()
+    fits.PrimaryHDU(np.frombuffer(values, dtype).reshape(shape), header).writeto(file)
+    return file.getvalue()
 
 
 class Night:
@@ -300,6 +313,16 @@ class Night:
         return path
 
 
+@cache
+def _as_taken() -> Night:
+    return Night()
+
+
+def sound_night() -> Night:
+    """Give a night to be spoilt: a copy of one that is taken once."""
+    return copy.deepcopy(_as_taken())
+
+
 _OF_A_FRAME = ("scene", "response", "current", "pedestal", "gain", "read_noise")
 
 
@@ -363,7 +386,11 @@ def judged(case: Case, night: Night, folder, route: str) -> Verdict:
     """Reduce a spoilt night that is written to a folder, and judge what was said and what came of it."""
     by = by_program if night.program else ROUTES[route]
     path = night.write(folder)
-    products, notes, refusal = _run(path, by, night, strict=False)
+    frames, notes, refusal = _run(lambda: read_night(path), strict=False)
+    accused_when_read = any(note.is_assumption for note in notes)
+    if not refusal:
+        products, more, refusal = _run(lambda: by(frames, night), strict=False)
+        notes += more
     told = " / ".join([*map(str, notes), refusal]).replace(f"{folder}/", "")
     wrong = "" if refusal else _wrong(products, night)
     if case.words is None:
@@ -378,20 +405,21 @@ def judged(case: Case, night: Night, folder, route: str) -> Verdict:
         return Verdict("SILENT", f"{wrong} (said: {told})") if wrong else Verdict("CORRECTED", told)
     if by is by_reduce and _repeated(notes):  # each of ten lines tells for itself
         return Verdict("REPEATED", told)
-    if _run(path, by, night, strict=True)[2]:
+    strictly = (lambda: read_night(path)) if accused_when_read else (lambda: by(frames, night))
+    if _run(strictly, strict=True)[2]:
         return Verdict("SAID", told)
     return Verdict("LAX", f"{told} ({wrong})") if wrong else Verdict("CORRECTED", told)
 
 
-def _run(path, by, night, *, strict):
-    """Read and reduce; give the products, the notes, and why it was refused, if it was."""
+def _run(make, *, strict):
+    """Read or reduce; give what came of it, the notes, and why it was refused, if it was."""
     notes: list[Any] = []
     with running(on_note=notes.append, strict=strict):
         try:
-            products = by(read_night(path), night)
+            made = make()
         except (PipelineError, PipelineWarning) as error:
-            return {}, notes, f"{type(error).__name__}: {error}"
-    return products, notes, ""
+            return None, notes, f"{type(error).__name__}: {error}"
+    return made, notes, ""
 
 
 def _repeated(notes):
