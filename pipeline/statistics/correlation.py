@@ -219,22 +219,24 @@ def finer_shift(
 
     None of what does not move and is too faint for pixels to tell, such as a step of the bias: no light of the sky.
     """
-    total: FloatArray = np.zeros(1)
-    power = np.zeros(2)
-    for window in windows:
-        here, there = zip(*map(_in_both, window, about, ours.shape), strict=True)
-        one, other = (_above_level(image[part], axes) for image, part in ((ours, here), (theirs, there)))
-        total = total + correlated(one, other, axes, whitened=False, reach=reach)
-        power += np.sum(one**2), np.sum(other**2)
-    at = np.unravel_index(int(total.argmax()), total.shape)
-    fine = [float(about[0]), float(about[1])]
-    if total[at] <= ALIKE * math.sqrt(power[0] * power[1]):
-        return (fine[0], fine[1]) if any(about) else None
-    if all(0 < place < side - 1 for place, side in zip(at, total.shape, strict=True)):  # else it climbs beyond
-        for number, axis in enumerate(axes):
+    fine, alike = [float(about[0]), float(about[1])], False
+    for number, axis in enumerate(axes):
+        total, power = np.zeros((1,) * len(axes)), np.zeros(2)
+        for window in windows:
+            here, there = zip(*map(_in_both, window, about, ours.shape), strict=True)
+            one, other = (
+                _above_level(image[part], axes, across=axis) for image, part in ((ours, here), (theirs, there))
+            )
+            total = total + correlated(one, other, axes, whitened=False, reach=reach)
+            power += np.sum(one**2), np.sum(other**2)
+        at = np.unravel_index(int(total.argmax()), total.shape)
+        alike |= bool(total[at] > ALIKE * math.sqrt(power[0] * power[1]))
+        if total[at] > 0 and all(0 < place < side - 1 for place, side in zip(at, total.shape, strict=True)):
             line = total if len(axes) == 1 else total[:, at[1]] if number == 0 else total[at[0]]
             fine[axis] += float(at[number]) - total.shape[number] // 2 + _vertex(line, int(at[number]))
-    return fine[0], fine[1]
+    if alike:
+        return fine[0], fine[1]
+    return (float(about[0]), float(about[1])) if any(about) else None
 
 
 def _in_both(part: slice, off: int, side: int) -> tuple[slice, slice]:
@@ -244,8 +246,11 @@ def _in_both(part: slice, off: int, side: int) -> tuple[slice, slice]:
     return slice(start, start + size), slice(start + off, start + off + size)
 
 
-def _above_level(values: FloatArray, axes: tuple[int, ...]) -> FloatArray:
-    """Give the root of what lies above the level of a window, so that more than the brightest counts; it fades out."""
+def _above_level(values: FloatArray, axes: tuple[int, ...], *, across: int) -> FloatArray:
+    """Give the root of what lies above the level of a window, so that more than the brightest counts; it fades out.
+
+    What runs along the axis to be measured is left out: it would show no motion.
+    """
     known = values[np.isfinite(values)]
     if not known.size:
         return np.zeros(values.shape)
@@ -255,8 +260,7 @@ def _above_level(values: FloatArray, axes: tuple[int, ...]) -> FloatArray:
     level_spikes(above, times=1)
     above[above < LIT / 2 * sigma] = 0
     np.sqrt(above, out=above)
-    if axes != BOTH:
-        above -= np.median(above, axis=axes[0], keepdims=True)
+    above -= np.median(above, axis=across, keepdims=True)
     for axis in axes:
         above *= np.expand_dims(np.hanning(values.shape[axis] + 2)[1:-1], 1 - axis)
     return above

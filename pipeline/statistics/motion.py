@@ -92,7 +92,8 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
         step = blocks.by
         found.append(find_in_blocks(image, blocks) if by != "correlation" else NO_SOURCES)
         light.append(light_in(blocks))
-    reference = max(range(len(found)), key=lambda i: (len(found[i]), float(light[i].sum(dtype=float))))
+    brightness = [int(lit.sum()) for lit in light]
+    reference = max(range(len(found)), key=lambda i: (len(found[i]) * (len(found[i]) >= FEWEST), brightness[i]))
     told = [_matched(found[reference], sources, shape) for sources in found]
     if by != "sources":
         told = _by_light(images, Coarse.of(light, reference), told, step)
