@@ -59,13 +59,19 @@ class State:
         """The steps that have been done, in the order of the fields."""
         return {name: by for name, by in attrs.asdict(self, recurse=False).items() if isinstance(by, Done)}
 
+    def in_unit(self, unit: str) -> State:
+        """Give the same state of values in a unit: in electrons, the gain is in them."""
+        known = unit_of(unit)
+        by = Done(f"unit = {unit}") if known.startswith("electron") else None
+        return attrs.evolve(self, unit=known, gain=self.gain or by)
+
     @property
     def per_second(self) -> bool:
         """Whether values are rates: the exposure is divided out of them, and a dark needs no scaling."""
         return self.unit.endswith("/s")
 
 
-UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "dn"), "adu") | dict.fromkeys(
+UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "ct", "cts", "dn"), "adu") | dict.fromkeys(
     ("electron", "electrons", "e-", "e"), "electron"
 )
 

@@ -15,16 +15,27 @@ from toolz import concat
 from pipeline.errors import FileWarning, FrameError, HeaderError, SettingError, ShapeError, StepError
 from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.headers.exposure import exposure as exposure_of
-from pipeline.headers.status import State, state_of, unit_of
+from pipeline.headers.status import State, state_of
+from pipeline.records.arrays import Array, FloatArray
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
 from pipeline.records.identity import cheap_hash, content_key
-from pipeline.records.interop import pixels_of, with_type, with_wcs
+from pipeline.records.interop import (
+    array_of,
+    astropy_unit,
+    pixels_of,
+    wcs_of,
+    what_was_left,
+    with_type,
+    with_wcs,
+    without_arithmetic,
+)
 from pipeline.records.note import Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from astropy.units import Unit
 
 KINDS = ("bias", "dark", "flat", "light", "arc")
 
@@ -66,6 +77,7 @@ def _seconds(_: object, __: object, exposure: Any) -> None:
         raise SettingError(f"an image with exposure={exposure!r}; expected seconds from 0, or None")
 
 
+@without_arithmetic
 @attrs.frozen
 class Image:
     """One exposure of one kind, from raw to nearly reduced.
@@ -102,8 +114,9 @@ class Image:
     ) -> Image:
         """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image; an Image as it is.
 
-        The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, unit, WCS and standard
-        deviation with a CCDData.  A ReducedImage is taken as if it were read back from a file.
+        The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, flags, unit, WCS and
+        uncertainty of whatever kind with a CCDData, and the unit with a Quantity.  A ReducedImage is taken as if it
+        were read back from a file.
 
         :param kind: by default light, or what a ReducedImage or an Image is.
         :param exposure: in seconds, or a Quantity of time.
@@ -126,6 +139,8 @@ class Image:
         state = state_of(cards)
         unit = getattr(pixels, "unit", None)
         said = notes_in(cards)
+        of = (name or f"{kind} array",)
+        said += tuple(Note(words, FileWarning, frames=of) for words in what_was_left(pixels))
         if exposure is None:
             try:
                 exposure = exposure_of(cards)
@@ -133,20 +148,22 @@ class Image:
                 if kind != "bias":
                     raise
                 words = f"{error}; a bias needs none: left aside"
-                said = (*said, Note(words, FileWarning, frames=(name or "bias array",)))
+                said = (*said, Note(words, FileWarning, frames=of))
         return cls(
             kind=kind,
             data=pixels_of(pixels),
             exposure=exposure,
             header=cards,
-            sources=(name or f"{kind} array",),
+            sources=of,
             said=said,
-            state=state if unit is None else attrs.evolve(state, unit=unit_of(str(unit))),
+            state=state if unit is None else state.in_unit(str(unit)),
         )
 
     def __repr__(self) -> str:
         where = f"{len(self.sources)} frames" if len(self.sources) > 1 else "".join(self.sources)
-        return f"Image({self.kind}, {where})"
+        height, width = (0, 0) if isinstance(self.data, Location) else self.shape
+        known = (f"{height}×{width}" if height else "", "" if self.exposure is None else f"{self.exposure:g} s")
+        return f"Image({', '.join(filter(None, (self.kind, where, *known)))})"
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
@@ -185,6 +202,29 @@ class Image:
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.source.shape
+
+    @property
+    def values(self) -> FloatArray:
+        """The values of its pixels (ny, nx), read-only; read now if they are on disk."""
+        return self.pixels.values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return array_of(self.values, dtype, copy)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values: float32 or float64."""
+        return self.source.dtype
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the values, as astropy's: adu, electron, either per second, or what else the header says."""
+        return astropy_unit(self.state.unit)
+
+    @property
+    def wcs(self) -> Any:
+        """The WCS that its header holds, as astropy's; None where it holds none."""
+        return wcs_of(self.header)
 
     @property
     def in_memory(self) -> bool:

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
 
 from pipeline.errors import ShapeError
 from pipeline.headers.cards import Cards
+from pipeline.headers.quiet import quiet
 from pipeline.headers.values import number
 from pipeline.records.arrays import Array, FloatArray, working_dtype
 from pipeline.records.pixels import Flag, FlagBits, Pixels
+from pipeline.version import made_by_us
+
+if TYPE_CHECKING:
+    from astropy.units import Unit
+
+Kind = TypeVar("Kind", bound=type)
 
 UNSIGNED_BZERO = {("i2", 32768.0): "u2", ("i4", 2.0**31): "u4", ("i8", 2.0**63): "u8", ("u1", -128.0): "i1"}
 """Types of whole numbers with the BZERO that makes another of them."""
@@ -56,24 +63,74 @@ def _scaled(values: Array, by: tuple[float, float], blank: Any) -> Array:
 
 
 def pixels_of(thing: Any) -> Pixels:
-    """Take values, mask and standard deviation of an array, a masked array, an HDU or a CCDData; Pixels as they are.
+    """Take values, mask, flags and uncertainty of an array, a masked array, an HDU or a CCDData; Pixels as they are.
 
-    :raises ShapeError: it holds no image, or an uncertainty of another kind.
+    :raises ShapeError: it holds no image, or an uncertainty that is no standard deviation or variance.
     """
     if isinstance(thing, Pixels):
         return thing
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
-    values, masked = values_of(thing), getattr(thing, "mask", None)
+    values = values_of(thing)
     if values is None or isinstance(thing, list):
         raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
-    flags = 0 if masked is None else np.where(masked, FlagBits(Flag.BAD), FlagBits(0))
+    return Pixels.of(np.asarray(values), _flags_of(thing), _variance_of(thing))
+
+
+def _flags_of(thing: Any) -> Any:
+    """Give the flags of what has a mask, flags or both: the mask says which pixels are bad, and flags of ours why."""
+    masked, said = getattr(thing, "mask", None), _flags_beside(thing)
+    if masked is None:
+        masked = False if said is None else said != 0
+    why: Any = said if has_own_flags(thing) else FlagBits(0)
+    return np.where(masked, np.where(why != 0, why, FlagBits(Flag.BAD)), FlagBits(0))
+
+
+def _flags_beside(thing: Any) -> Array | None:
+    """Give the flags of a CCDData, or of several collections of them where any is set."""
+    flags = None if isinstance(thing, Pixels) else getattr(thing, "flags", None)
+    if isinstance(flags, Mapping):
+        return np.any([np.asarray(one) != 0 for one in flags.values()], axis=0) if flags else None
+    return flags if isinstance(flags, np.ndarray) else None
+
+
+def has_own_flags(thing: Any) -> bool:
+    """Tell whether flags beside an image are ours: its header says that we wrote it."""
+    flags, header = getattr(thing, "flags", None), getattr(thing, "header", None) or {}
+    return isinstance(flags, np.ndarray) and flags.dtype == FlagBits and made_by_us(header.get("CREATOR"))
+
+
+_TO_VARIANCE = {"std": (2, 1), "var": (1, 2), "ivar": (-1, -2)}
+"""To what power each sort of uncertainty is a variance, and that of the values' unit which is its own unit."""
+
+
+def _variance_of(thing: Any) -> Array | None:
+    """Give the variance of a CCDData in the square of its unit; infinite where an inverse variance is 0."""
     uncertainty: Any = getattr(thing, "uncertainty", None)
-    squared = {"std": 2, "var": 1}.get(getattr(uncertainty, "uncertainty_type", ""))
-    if uncertainty is not None and squared is None:
-        raise ShapeError(f"the uncertainty is {uncertainty!r}; expected standard deviations or variances")
-    variance = None if squared is None else np.asarray(uncertainty.array, np.float64) ** squared
-    return Pixels.of(np.asarray(values), flags, variance)
+    if uncertainty is None:
+        return None
+    sort = getattr(uncertainty, "uncertainty_type", "")
+    if sort not in _TO_VARIANCE:
+        raise ShapeError(
+            f"the uncertainty is of type {type(uncertainty).__name__}; expected StdDevUncertainty, "
+            "VarianceUncertainty or InverseVariance"
+        )
+    power, of_unit = _TO_VARIANCE[sort]
+    own_unit, unit = getattr(uncertainty, "unit", None), getattr(thing, "unit", None)
+    factor = 1.0 if own_unit is None or unit is None else own_unit.to(unit**of_unit)
+    with np.errstate(divide="ignore"):
+        variance: Array = (np.asarray(uncertainty.array, np.float64) * factor) ** float(power)
+    return variance
+
+
+def what_was_left(thing: Any) -> Iterator[str]:
+    """Say what an image of others has that is not kept, or is taken for something else."""
+    if getattr(thing, "wcs", None) is not None and not hasattr(thing.wcs, "to_header"):
+        yield f"a WCS of type {type(thing.wcs).__name__}, which no cards can hold: left aside"
+    if _flags_beside(thing) is not None and not has_own_flags(thing):
+        without_mask = getattr(thing, "mask", None) is None
+        kept = "pixels with any are taken as bad" if without_mask else "left aside for its mask"
+        yield f"flags whose meaning is not known: {kept}"
 
 
 def with_type(cards: Cards, thing: Any) -> Cards:
@@ -91,17 +148,79 @@ def with_type(cards: Cards, thing: Any) -> Cards:
 
 
 def with_wcs(cards: Cards, wcs: Any) -> Cards:
-    """Give cards with those of a WCS beside them, as a CCDData has it; as they are where they hold one themselves.
+    """Give cards with those of a WCS beside them, as a CCDData has it; as they are where they say the same.
 
-    A CCDData that is read takes these cards out of its header.
+    A CCDData that is read takes these cards out of its header; where both say something, the WCS is what it goes by.
     """
-    if wcs is None or not hasattr(wcs, "to_header") or any(f"CTYPE{axis}" in cards for axis in (1, 2)):
+    if wcs is None or not hasattr(wcs, "to_header"):
+        return cards
+    mine = wcs_of(cards)
+    if mine is not None and mine.wcs.compare(wcs.wcs, cmp=_NOT_ANCILLARY):
         return cards
     header = cards.to_header()
-    for card in wcs.to_header(relax=True).cards:
+    for keyword in [keyword for keyword in header if _OF_A_WCS.fullmatch(keyword)]:
+        header.remove(keyword, ignore_missing=True)
+    with quiet(Warning):
+        described = wcs.to_header(relax=True)
+    for card in described.cards:
         if card.keyword not in header:
             header.append(card)
     return Cards.of(header)
+
+
+_OF_A_WCS = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(PC|CD)[12]_[12]|(A|B|AP|BP)_(ORDER|DMAX|\d_\d)|WCSAXES"
+)
+"""Cards of the primary description of where pixels lie: those of another may not stand beside them."""
+
+_NOT_ANCILLARY = 1
+"""To wcslib: dates and names beside a WCS do not count."""
+
+
+def wcs_of(cards: Cards) -> Any:
+    """Give the celestial or spectral WCS of a header, for the two axes of an image; None where it has none."""
+    if not any(cards.get(f"CTYPE{axis}") for axis in (1, 2)):
+        return None
+    from astropy.wcs import WCS
+
+    with quiet(Warning):
+        return WCS(cards.to_header(), naxis=2)  # of a squeezed image the header counts more axes
+
+
+def astropy_unit(name: str) -> Unit:
+    """Give a unit of a state as astropy's; whatever word stands there is kept."""
+    from astropy.units import Unit
+
+    return Unit(name, parse_strict="silent")
+
+
+def array_of(values: Array, dtype: Any = None, copy: bool | None = None) -> Array:
+    """Do the work of ``__array__``: values as they are, read-only, unless another type or a copy is asked for."""
+    array: Array = np.array(values, dtype, copy=copy)
+    return array
+
+
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+_ARITHMETIC = (*_BINARY, *(f"r{name}" for name in _BINARY), "neg", "pos", "abs", "lt", "le", "gt", "ge")
+
+
+def without_arithmetic(record: Kind) -> Kind:
+    """Let a class refuse arithmetic with a sentence: numpy's would give bare arrays.
+
+    :meth:`numpy.asarray` of it gives its values.
+    """
+
+    def refuse(*operands: object) -> Any:
+        name = type(operands[0]).__name__
+        raise TypeError(
+            f"arithmetic with a {name} would lose its header, flags, variance and history; calculate with its "
+            f"values, or put the calculation into a stage of your own: @stage"
+        )
+
+    for name in _ARITHMETIC:
+        setattr(record, f"__{name}__", refuse)
+    record.__array_ufunc__ = None  # type: ignore[attr-defined]
+    return record
 
 
 SHARED_KEY = "SHAREKEY"

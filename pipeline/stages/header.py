@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 from astropy.io import fits
 
 from pipeline.compose.stage import stage
@@ -24,12 +25,21 @@ from pipeline.headers.exposure import exposure
 from pipeline.headers.fits_standard import printable
 from pipeline.headers.history_entries import entries_in, plain, with_entries, without_entries
 from pipeline.headers.product_cards import ProductCards
-from pipeline.headers.quiet import quiet
 from pipeline.headers.status import UNREADABLE_UNIT, State
+from pipeline.headers.values import number
+from pipeline.records.arrays import Array, FloatArray
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
 from pipeline.records.identity import cheap_hash, content_key
-from pipeline.records.interop import companions_of, sigma_of, with_unknown_errors_flagged
+from pipeline.records.interop import (
+    array_of,
+    astropy_unit,
+    companions_of,
+    sigma_of,
+    wcs_of,
+    with_unknown_errors_flagged,
+    without_arithmetic,
+)
 from pipeline.records.note import ENTRIES, Note, merged
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
@@ -37,6 +47,7 @@ from pipeline.version import CREATOR
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
+    from astropy.units import Unit
 
 
 ASPIRED_LETTERS = {"bias": "B", "dark": "D", "flat": "F"}
@@ -86,6 +97,7 @@ def masters_of(history: tuple[StepRecord, ...]) -> Iterator[Lineage]:
 _NAMED = ("light", "arc", "bias", "dark", "flat")
 
 
+@without_arithmetic
 @attrs.frozen(repr=False)
 class ReducedImage:
     """The science image, arc or master, with the header to be written."""
@@ -100,8 +112,47 @@ class ReducedImage:
     said: tuple[Note, ...] = ()
 
     def __repr__(self) -> str:
-        height, width = self.pixels.shape
-        return f"ReducedImage({self.kind} of {len(self.sources)} frames, {height}×{width})"
+        height, width = self.shape
+        frames = "1 frame" if len(self.sources) == 1 else f"{len(self.sources)} frames"
+        seconds = number(self.header.get("EXPTIME")).value
+        known = (f"{self.kind} of {frames}", f"{height}×{width}", f"{seconds:g} s" if math.isfinite(seconds) else "")
+        return f"ReducedImage({', '.join(filter(None, known))})"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.pixels.shape
+
+    @property
+    def values(self) -> FloatArray:
+        """The values of its pixels (ny, nx), read-only."""
+        return self.pixels.values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return array_of(self.values, dtype, copy)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values: float32 or float64."""
+        return self.pixels.dtype
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the values, as astropy's."""
+        return astropy_unit(self.state.unit)
+
+    @property
+    def exposure(self) -> float | None:
+        """The seconds that a pixel value corresponds to; None where the header does not say.
+
+        :raises HeaderError: what it says cannot be read.
+        """
+        return exposure(self.header)
+
+    @property
+    def wcs(self) -> Any:
+        """The WCS that its header holds, as astropy's; None where it holds none."""
+        return wcs_of(self.header)
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
@@ -131,7 +182,7 @@ class ReducedImage:
         return Image(
             kind=self.kind,
             data=self.pixels,
-            exposure=exposure(self.header),
+            exposure=self.exposure,
             header=self.header,
             sources=self.sources,
             state=self.state,
@@ -154,30 +205,19 @@ class ReducedImage:
         return fits.HDUList([self.to_hdu(), *companions_of(self.pixels)])
 
     def to_ccddata(self) -> CCDData:
-        """Give an astropy CCDData with unit, mask, uncertainty and header."""
+        """Give an astropy CCDData with unit, mask, flags, uncertainty, WCS and header."""
         from astropy.nddata import CCDData, StdDevUncertainty
-        from astropy.units import Unit
 
         variance = self.pixels.total_variance
-        header = self.header.to_header()
         return CCDData(
             self.pixels.values.copy(),
-            unit=Unit(self.state.unit, parse_strict="silent"),  # whatever word stands there is kept
+            unit=self.unit,
             mask=self.pixels.mask,
+            flags=self.pixels.flags.copy(),
             uncertainty=None if variance is None else StdDevUncertainty(sigma_of(variance)),
-            header=header,
-            wcs=_wcs(header),
+            header=self.header.to_header(),
+            wcs=self.wcs,
         )
-
-
-def _wcs(header: fits.Header) -> Any:
-    """Give the celestial or spectral WCS of a header; None where it has none."""
-    if not any(header.get(f"CTYPE{axis}") for axis in (1, 2)):
-        return None
-    from astropy.wcs import WCS
-
-    with quiet(Warning):
-        return WCS(header, naxis=2)  # of a squeezed image the header counts more axes
 
 
 @stage

@@ -92,7 +92,7 @@ def test_reading_steps_and_writing_are_logged(night, caplog, tmp_path):
     assert told == [
         ("INFO", "night.csv: FrameSet(1 dark, 2 light)"),
         ("DEBUG", "combine() of FrameSet(1 dark)"),
-        ("DEBUG", "attach_header() of Image(dark, d.fits)"),
+        ("DEBUG", "attach_header() of Image(dark, d.fits, 6×8, 60 s)"),
         ("INFO", "wrote a.fits"),
     ]
     assert open_frame("a.fits").shape == (6, 8)

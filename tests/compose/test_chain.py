@@ -108,7 +108,7 @@ def test_a_stage_that_gives_something_else_than_it_says_is_refused_by_name():
     def flattened(image: Image) -> MasterBias:
         return image
 
-    for function, words in ((halved, "a bare ndarray"), (flattened, r"Image\(light, light\.fits\)")):
+    for function, words in ((halved, "a bare ndarray"), (flattened, r"Image\(light, light\.fits, 4×5, 30 s\)")):
         made = Stage(function, rows=False, does="")
         wanted = function.__annotations__["return"]
         made.hints = {"image": Image, "return": wanted}
