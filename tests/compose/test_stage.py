@@ -62,7 +62,10 @@ def test_settings_keep_the_order_of_the_stage_however_they_are_given():
         (lambda: subtract_dark(force=True), "subtract_dark needs dark: for none, say dark=None"),
         (lambda: scale_dark(), "scale_dark needs exposure"),
         (lambda: subtract_bias(bias=DARK), "bias=MasterDark(dark.fits, 20 s); expected a MasterBias or None"),
-        (lambda: subtract_bias(bias=BIAS.image), "bias=Image(bias, bias.fits, 4×5, 10 s); expected a MasterBias or None"),
+        (
+            lambda: subtract_bias(bias=BIAS.image),
+            "bias=Image(bias, bias.fits, 4×5, 10 s); expected a MasterBias or None",
+        ),
         (lambda: combine(clip="std"), "clip='std'; expected a Clip or None"),
         (lambda: combine(clip=Clip), "clip.Clip'>; expected a Clip or None"),
         (lambda: subtract_bias(LIGHT, BIAS), "subtract_bias takes one record, found 2; give its settings by name"),
@@ -77,7 +80,10 @@ def test_wrong_settings_are_refused_when_the_step_is_made(make, says):
 @pytest.mark.parametrize(
     ("run", "says"),
     [
-        (lambda: combine(LIGHT), "combine takes a FrameSet, found Image(light, light.fits, 4×5, 30 s); give it a FrameSet"),
+        (
+            lambda: combine(LIGHT),
+            "combine takes a FrameSet, found Image(light, light.fits, 4×5, 30 s); give it a FrameSet",
+        ),
         (lambda: subtract_bias(NIGHT, bias=BIAS), "wrap the step: each(subtract_bias(...))"),
         (
             lambda: attach_header(NIGHT),
