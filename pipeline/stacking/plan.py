@@ -15,6 +15,7 @@ from toolz import groupby
 from pipeline.checks.ceilings import much_saturated
 from pipeline.checks.damaged_numbers import number_notes
 from pipeline.checks.damaged_readout import damage_notes
+from pipeline.checks.done_before import level_is_out
 from pipeline.checks.levels import Compared, level_notes
 from pipeline.checks.listed_frames import copy_notes
 from pipeline.compose.telling import advise, say
@@ -31,6 +32,7 @@ from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts
 from pipeline.statistics.noise import MOVING, Noise
 from pipeline.statistics.noise_fit import sample_of
 from pipeline.statistics.photon_noise import PhotonSample, in_unit_of, photon_noise, slope_of
+from pipeline.statistics.sky_noise import sky_noise, variances_of_sky
 
 
 @attrs.frozen
@@ -121,7 +123,8 @@ class _Measured:
     """What is measured of frames for a plan, where it is asked for.
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
-    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it.
+    variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it; ``from_zero``
+    says that no bias is in them.
     """
 
     amplifiers: tuple[AmplifierNoise, ...]
@@ -131,17 +134,28 @@ class _Measured:
     kind: str = ""
     counting: bool = False
     slope: float | None = None
+    from_zero: bool = False
 
     @property
-    def photons(self) -> tuple[AmplifierNoise, ...]:
-        """The read and photon noise; that of lights and arcs is told apart from motion, where it was not given."""
+    def blocks(self) -> list[Array]:
+        """The sampled pixels."""
+        return [] if self.sampled is None else self.sampled.blocks
+
+    def photons(self, weights: FloatArray, light: float = 1.0) -> tuple[AmplifierNoise, ...]:
+        """Give the read and photon noise; that of lights and arcs is told apart from motion, where it was not given.
+
+        :param weights: those of the frames.
+        :param light: how much of the photons' variance a combination has, over its share of the sky's.
+        """
         if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
-        samples = (PhotonSample.of(cut_to(self.sampled, one.rows, one.columns), self.shifts) for one in self.amplifiers)
-        return tuple(
-            attrs.evolve(one, noise=photon_noise(sample, one.noise, self.slope))
-            for one, sample in zip(self.amplifiers, samples, strict=True)
-        )
+        shown, slope = [], self.slope and self.slope * light
+        for one in self.amplifiers:
+            blocks = cut_to(self.sampled, one.rows, one.columns)
+            sky = sky_noise(blocks, self.shifts, weights=weights, from_zero=self.from_zero)
+            sample = PhotonSample.of(blocks, self.shifts, weights)
+            shown.append(attrs.evolve(one, noise=photon_noise(sample, one.noise, slope, sky)))
+        return tuple(shown)
 
     @property
     def whole(self) -> bool:
@@ -172,7 +186,7 @@ def plan_of(
     shifts = measured.shifts if settings.by_noise else Shifts.none(len(frames))
     carried = carried_variances(frames, scale) if _judged_by_carried(measured, settings) else None
     relative = _relative_variance(measured, settings, weighing, relative)
-    photons = () if relative is None else measured.photons
+    photons = () if relative is None else measured.photons(weighing, _light_in(settings, scale, weighing, relative))
     gain = None if relative is None else gain_of(measured, photons)
     order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
     return Plan(
@@ -184,7 +198,7 @@ def plan_of(
         scale=scale[order],
         weights=weighing[order],
         carried=None if carried is None else carried[order],
-        relative=None if relative is None else relative[order],
+        relative=None if relative is None else _of_even_values(relative, shifts, frames[0].kind)[order],
         whole=relative is not None and measured.whole,
     )
 
@@ -272,9 +286,9 @@ def _measured(frames: tuple[Image, ...], scale: FloatArray, settings: CombineSet
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
     known = settings.noise and in_unit_of(frames[0], settings.noise)
-    by_photons = settings.variance is not None and bool((scale == 1).all())
-    slope = (known.b if known else slope_of(frames)) if by_photons else None
-    return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope)
+    slope = None if settings.variance is None else known.b if known else slope_of(frames)
+    from_zero = all(level_is_out(frame.state) for frame in frames)
+    return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero)
 
 
 def _all_carry_variance(frames: tuple[Image, ...], asked: str | None) -> bool:
@@ -318,10 +332,28 @@ def _relative_variance(
     """
     if settings.variance is None or len(weights) == 1 or (settings.variance == "noise" and measured.carried):
         return None
-    if relative is None and np.ptp(weights) > 0:
-        telling = measured.sampled is not None and len(weights) > 2
-        return scattered_variances(measured.sampled, measured.shifts) if telling else inverse(weights)
-    return np.ones(len(weights)) if relative is None else relative
+    alike = relative is None and np.ptp(weights) == 0
+    if measured.kind in MOVING and not alike and (each := variances_of_sky(measured.blocks)) is not None:
+        return np.asarray(each / np.mean(each))
+    if alike or relative is not None:
+        return np.ones(len(weights)) if relative is None else relative
+    telling = measured.sampled is not None and len(weights) > 2
+    return scattered_variances(measured.sampled, measured.shifts) if telling else inverse(weights)
+
+
+def _light_in(settings: CombineSettings, scale: FloatArray, weights: FloatArray, relative: FloatArray) -> float:
+    """Give how much of the photons' variance a combination has of frames that were scaled, over its share of the sky's.
+
+    The photons of a scaled frame vary by their level times its scale, and are in what is combined by its weight.
+    """
+    squared = np.ones(len(scale)) if settings.method == "median" else weights**2
+    return float(np.sum(squared * scale) / np.sum(squared * relative))
+
+
+def _of_even_values(relative: FloatArray, shifts: Shifts, kind: str) -> FloatArray:
+    """Give variances as those of values without their frame's factor: of lights it is that of stars, not of the sky."""
+    even: FloatArray = relative / shifts.factors**2 if kind in MOVING else relative
+    return even
 
 
 SPAN = 3.0

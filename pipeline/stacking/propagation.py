@@ -19,7 +19,7 @@ from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import Batch, Rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of, without_motion
 from pipeline.statistics.medians import median_variance
-from pipeline.statistics.noise import QUANTISATION
+from pipeline.statistics.noise import MOVING, QUANTISATION
 from pipeline.statistics.order_statistics import true_in_each
 
 Errors: TypeAlias = tuple[FloatArray | None, Shared]
@@ -58,9 +58,11 @@ def from_noise(plan: Plan, values: FloatArray, first_place: int, shares: FloatAr
 
     The median of whole numbers is what was in the middle, rounded: that does not average out, as a mean's rounding.
     """
-    weights = plan.weights / np.sum(plan.weights)
-    offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
-    level = (values - values.dtype.type(offset)) / values.dtype.type(factor)
+    level = values
+    if plan.frames[0].kind not in MOVING:  # whose noise is that at the level of the combination itself
+        weights = plan.weights / np.sum(plan.weights)
+        offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
+        level = (values - values.dtype.type(offset)) / values.dtype.type(factor)
     amplifiers = plan.noise.photons
     place = np.arange(first_place, first_place + values.size) if len(amplifiers) > 1 else np.empty(0, int)
     one_frame = variance_of(without_motion(amplifiers), which_of(amplifiers, place, plan.shape[1]))

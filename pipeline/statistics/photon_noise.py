@@ -12,6 +12,7 @@ from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
 from pipeline.statistics.noise import QUANTISATION, Noise, largest_step
+from pipeline.statistics.sky_noise import SkyNoise
 
 ROUNDS = 8
 
@@ -44,9 +45,13 @@ class PhotonSample:
     degrees: int
 
     @classmethod
-    def of(cls, blocks: Sequence[Array], shifts: Shifts) -> PhotonSample | None:
-        """Measure sampled blocks of rows, (frames, rows, columns); None where there are too few pixels."""
-        parts = [_measured(block, shifts) for block in blocks if block.shape[2] > 2]
+    def of(cls, blocks: Sequence[Array], shifts: Shifts, weights: Array | None = None) -> PhotonSample | None:
+        """Measure sampled blocks of rows, (frames, rows, columns); None where there are too few pixels.
+
+        :param weights: how much each frame counts in the level; all the same by default.
+        """
+        part = np.full(len(shifts.offsets), 1.0) if weights is None else weights
+        parts = [_measured(block, shifts, part / np.sum(part)) for block in blocks if block.shape[2] > 2]
         if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
             return None
         level, beside, variance, step, peak = np.concatenate(parts, axis=1)
@@ -82,21 +87,26 @@ def in_unit_of(image: Image, noise: Noise) -> Noise | None:
     return noise.scaled(factor / image.exposure) if image.exposure else None
 
 
-def photon_noise(sample: PhotonSample | None, judged: Noise, slope: float | None = None) -> Noise:
-    """Fit a + b·level to the variances of sampled pixels.
+def photon_noise(
+    sample: PhotonSample | None, judged: Noise, slope: float | None = None, sky: SkyNoise | None = None
+) -> Noise:
+    """Fit a + b·level to the variances of sampled pixels, which the noise of the sky confirms or replaces.
 
     Where frames have moved, steep and bright places say more of that than of photons.  A known slope does not mind;
-    without one the noise stays that by which values are judged, without its motion, where motion is seen.
+    without one it stays that by which values are judged, without its motion, where motion is seen.
 
     :param slope: the variance that a unit of level adds by its photons, where that is known.
+    :param sky: the noise where it is faint, free of what moved.
     """
-    if sample is None:
-        return judged.counted
-    a, b = _fitted(sample, judged, 0.0 if slope is None else MAY_MOVE, slope)
-    found = attrs.evolve(judged.counted, a=a, b=b)
-    if not np.isfinite(a + b) or (slope is None and _moved(sample, found.variance(sample.beside))):
-        return judged.counted
-    return found
+    found = judged.counted
+    if sample is not None:
+        a, b = _fitted(sample, judged, 0.0 if slope is None else MAY_MOVE, slope)
+        fitted = attrs.evolve(judged.counted, a=a, b=b)
+        if np.isfinite(a + b) and not (slope is None and _moved(sample, fitted.variance(sample.beside))):
+            found = fitted
+    if sky is None or sky.confirms(found):
+        return found
+    return sky.about(sky.plausible(found.b) if slope is None else slope)
 
 
 def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float | None = None) -> tuple[float, float]:
@@ -134,10 +144,12 @@ def _moved(sample: PhotonSample, expected: Array) -> bool:
     return bool(np.mean(excess) > MOVED + 4 * np.sqrt(2 / degrees / count))
 
 
-def _measured(block: Array, shifts: Shifts) -> Array:
+def _measured(block: Array, shifts: Shifts, weights: Array) -> Array:
     """Give level, neighbours' level, variance, step and height of a block's pixels: (5, pixels)."""
     even = shifts.taken_from(block)
-    level, variance = even.mean(axis=0), even.var(axis=0, ddof=1)
+    residual = (even - even.mean(axis=0)) * shifts.factors[:, None, None]  # as noisy as frames are
+    variance = np.einsum("fij,fij->ij", residual, residual) / (len(block) - 1)
+    level = np.einsum("f,fij->ij", weights, block)
     highest = np.maximum(level[:, :-2], level[:, 2:])
     highest[1:] = np.maximum(highest[1:], level[:-1, 1:-1])
     highest[:-1] = np.maximum(highest[:-1], level[1:, 1:-1])

@@ -7,6 +7,7 @@ few pixels, and noise is not: second differences along a row keep the one and lo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import attrs
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.records.arrays import Array, BoolArray
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
 from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.statistics.noise_fit import chi_square
+from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
 RUN = 64
 """Where not all pixels are needed, so many of a row that adjoin are taken together."""
@@ -27,6 +29,9 @@ ENOUGH_PLACES = 4096
 
 SKY = (0.05, 0.5)
 """Sky is what lies between these quantiles of the level: above what is dead or unlit, below what is bright."""
+
+BRIGHTER = (0.75, 0.9, 0.97, 1.0)
+"""What lies between these tells how much noisier brighter pixels are at most."""
 
 SMOOTHED = 9
 """So many pixels of a row tell a level, lest the noise choose the sky."""
@@ -46,6 +51,15 @@ LEAST = 0.8
 CALM = 0.25
 """A run of which more than this part is sky tells what its row has in common."""
 
+CLOSE = 0.01
+"""Variances that differ by less than this part are alike."""
+
+CHANCE = 0.2
+"""The sky has structure where the mean of frames varies by more than its noise, by this part of it."""
+
+FEW_ELECTRONS = 3.0
+"""The noise of the sky is that of so many electrons at least: the gain cannot be less than that says."""
+
 SHARED = 1.94
 """Second differences that overlap tell as much of a variance as so many times fewer would: 1 + 2 (4/9 + 1/36)."""
 
@@ -56,22 +70,35 @@ ROUNDS = 8
 class SkyNoise:
     """The variance of one value of the sky, in ADU², with its relative error, and the level that it was found at.
 
-    ``floor`` is the least that the variance can be: that of rounding, where values are whole numbers.
+    ``floor`` is the least that the variance can be: that of rounding, where values are whole numbers; ``steepest`` the
+    most that it can grow with the level, as brighter pixels show it.
     """
 
     variance: float
     level: float
     error: float
     floor: float = 0.0
+    steepest: float = np.inf
 
     def about(self, slope: float) -> Noise:
         """Give the noise that grows with the level by ``slope`` and is right in the sky, however wrong the slope."""
         floor = max(LEAST * self.variance, self.floor)
         return Noise(a=self.variance - slope * self.level, b=slope, base=self.level, floor=floor)
 
+    def plausible(self, slope: float) -> float:
+        """Bound a slope that motion may have made too steep: brighter pixels do not bear it, or no photons so few."""
+        return min(slope, self.steepest, float(np.sqrt(self.variance)) / FEW_ELECTRONS)
+
+    def confirms(self, noise: Noise) -> bool:
+        """Tell whether a noise is that of the sky, as well as this is known."""
+        told = float(noise.variance(np.array(self.level)))
+        return abs(told / self.variance - 1) <= CLOSE + 1.5 * self.error if self.variance > 0 else told == 0
+
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite is not used
-def sky_noise(blocks: Sequence[Array], shifts: Shifts) -> SkyNoise | None:
+def sky_noise(
+    blocks: Sequence[Array], shifts: Shifts, *, weights: Array | None = None, from_zero: bool = False
+) -> SkyNoise | None:
     """Measure the noise that one exposure has in the faint half of sampled pixels; of unlike ones it is their mean.
 
     With r a value less the mean over n frames, q = (r[x−k] − 2 r[x] + r[x+k])/√6 has the variance of the noise, less
@@ -80,29 +107,69 @@ def sky_noise(blocks: Sequence[Array], shifts: Shifts) -> SkyNoise | None:
 
     :param blocks: sampled rows, each (frames, rows, columns), NaN where a value is bad; columns adjoin.
     :param shifts: how frames differ as a whole; moving stars may have made them wrong.
+    :param weights: how much each frame counts where the level is told; all the same by default.
+    :param from_zero: no bias is in the values: photons make no more than all of the noise.
     :returns: None where that takes more frames or pixels.
     """
-    values, joined = _runs(blocks)
-    if values.shape[0] < 2 or values.shape[2] <= 2 * APART:
+    if not blocks or len(blocks[0]) < 2 or blocks[0].shape[2] <= 2 * APART:
         return None
+    values, joined = _runs(blocks)
     mean, left = _mean(values)
-    level = _smoothed(mean)
+    part = np.ones(len(values)) / len(values) if weights is None else weights / np.sum(weights)
+    level = _smoothed(mean if np.ptp(part) == 0 else _weighted(values, part))
     if np.isfinite(level).sum() < 2 * FEW_PIXELS:
         return None
-    faint, bright = np.nanquantile(level, SKY)
-    sky = (faint <= level) & (level <= bright)
-    found = _noise_of(values - mean, left, sky, joined)
-    unlike = shifts.factors / np.mean(shifts.factors) - 1
-    if np.mean(unlike**2) * _typical(mean[None], None, sky, APART)[0] > TELLING * found[0]:
-        again = _noise_of(values - mean - unlike[:, None, None] * mean, left, sky, joined)
-        found = min(found, again)  # wrong factors add to the noise: the least is right
-    variance, error = found
+    edges = np.nanquantile(level, [*SKY, *BRIGHTER])
+    sky = (edges[0] <= level) & (level <= edges[1])
+    residual = _without_scene(values, mean, left, sky, shifts.factors)
+    plane = _variances(residual, left, APART)
+    variance, error = _typical(*plane, sky)
     if not np.isfinite(variance):
         return None
-    whole = variance < 1 and not np.nanmax(values % 1)
-    floor = QUANTISATION if whole else 0.0
-    at = (float(np.median(level[sky])) - np.mean(shifts.offsets)) / np.mean(shifts.factors)
-    return SkyNoise(max(variance, floor), float(at), error, floor)
+    far, _ = _typical(*_variances(residual, left, APART + 1), sky)
+    if np.isfinite(far) and far > variance * (STRUCTURE + 4 * error):
+        plane = _variances(residual, left, APART - 1)
+        variance, error = _typical(*plane, sky)
+    steepest = _steepest(plane, level, edges[1:], variance, error)
+    variance += _of_rows(residual, sky, joined, variance)
+    at = float(np.median(level[sky]))
+    if from_zero and at > 0:
+        steepest = min(steepest, variance * (1 + 3 * error) / at)
+    floor = 0.0 if variance >= 1 or np.nanmax(values % 1) else QUANTISATION
+    return SkyNoise(max(variance, floor), at, error, floor, steepest)
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def variances_of_sky(blocks: Sequence[Array]) -> Array | None:
+    """Measure the variance of each frame in the faint half of sampled pixels, however unlike frames are.
+
+    It is that of second differences in the frame itself, less what they have in common with the mean of the others,
+    weighed by how quiet these are: structure that stands still.  Chance that passes for it is none.
+
+    :param blocks: as for :func:`sky_noise`.
+    :returns: None where that takes more frames or pixels.
+    """
+    if not blocks or len(blocks[0]) < 2 or blocks[0].shape[2] <= 2 * APART:
+        return None
+    values, _ = _runs(blocks)
+    q = (values[:, :, : -2 * APART] - 2 * values[:, :, APART:-APART] + values[:, :, 2 * APART :]) / np.sqrt(6)
+    known = np.isfinite(q).all(axis=0)
+    if np.count_nonzero(known) < 4 * FEW_PIXELS:
+        return None
+    weights = (MAD_TO_SIGMA * np.median(np.abs(q[:, known]), axis=1)) ** -2
+    if not np.isfinite(weights).all():
+        return None
+    level = _smoothed(_weighted(values, weights))[:, APART:-APART]
+    faint, bright = np.nanquantile(level[known], SKY)
+    q = q[:, known & (faint <= level) & (level <= bright)]
+    q = q[:, (np.abs(q) <= WILD * MAD_TO_SIGMA * np.median(np.abs(q), axis=1)[:, None]).all(axis=0)]
+    others = (np.sum(weights[:, None] * q, axis=0) - weights[:, None] * q) / (np.sum(weights) - weights)[:, None]
+    own, common = q * (q - others), q * others
+    chance = np.sqrt(SHARED / q.shape[1])
+    stands = np.mean(common, axis=1) > 3 * chance * np.std(common, axis=1)
+    alone = np.maximum(np.mean(own, axis=1), chance * np.std(own, axis=1))
+    found: Array = np.where(stands, alone, np.mean(q**2, axis=1))
+    return found if np.isfinite(found).all() else None
 
 
 def _runs(blocks: Sequence[Array]) -> tuple[Array, BoolArray]:
@@ -111,7 +178,7 @@ def _runs(blocks: Sequence[Array]) -> tuple[Array, BoolArray]:
     Also tells of each but the last whether the next run lies beside it, in the next row.
     """
     frames, _, width = blocks[0].shape
-    every = sum(block[0].size for block in blocks) // max(ENOUGH_PLACES, ENOUGH_VALUES // frames)
+    every = round(sum(block[0].size for block in blocks) / max(ENOUGH_PLACES, ENOUGH_VALUES // frames))
     parts = list(blocks)
     if every > 1 and width >= 2 * RUN:
         starts = range(0, width - RUN + 1, RUN)
@@ -143,6 +210,29 @@ def _mean(values: Array) -> tuple[Array, Array | None]:
     return mean, np.where(good & (count > 1), 1 - 1 / count, np.nan)
 
 
+def _without_scene(values: Array, mean: Array, left: Array | None, sky: BoolArray, factors: Array) -> Array:
+    """Take from each frame the mean, or its factor times that where the sky has structure and so gets quieter.
+
+    Factors that moving stars made wrong add to the noise.
+    """
+    residual, unlike = values - mean, factors / np.mean(factors) - 1
+    noise, _ = _typical(*_variances(residual, left, APART), sky)
+    of_mean, _ = _typical(*_variances(mean[None], None, APART), sky)
+    structure = of_mean - noise / len(values)
+    if structure > CHANCE * of_mean and structure * np.mean(unlike**2) > TELLING * noise:
+        scaled = residual - unlike[:, None, None] * mean
+        if _typical(*_variances(scaled, left, APART), sky)[0] < noise:
+            residual = scaled
+    return residual
+
+
+def _weighted(values: Array, weights: Array) -> Array:
+    """Give the weighted mean of frames, of those that are not NaN."""
+    good = np.isfinite(values)
+    weighted: Array = np.tensordot(weights, np.where(good, values, 0.0), 1) / np.tensordot(weights, good, 1)
+    return weighted
+
+
 def _smoothed(level: Array) -> Array:
     """Average along rows; NaN where all of it is."""
     width = min(SMOOTHED, level.shape[1]) // 2
@@ -154,34 +244,44 @@ def _smoothed(level: Array) -> Array:
     return smoothed
 
 
-def _noise_of(residual: Array, left: Array | None, sky: BoolArray, joined: BoolArray) -> tuple[float, float]:
-    """Give the variance of the noise of the sky and its relative error; infinite ones where too few pixels tell."""
-    (variance, error), (far, _) = (_typical(residual, left, sky, apart) for apart in (APART, APART + 1))
-    if np.isfinite(far) and far > variance * (STRUCTURE + 4 * error):
-        variance, error = _typical(residual, left, sky, apart=1)
-    return variance + _of_rows(residual, sky, joined, variance), error
-
-
-def _typical(residual: Array, left: Array | None, sky: BoolArray, apart: int) -> tuple[float, float]:
-    """Give the variance of second differences and its relative error, of pixels of the sky without the hit ones."""
-    if residual.shape[2] <= 2 * apart:
-        return np.inf, np.inf
-    here, sky = np.s_[..., apart:-apart], sky[:, apart:-apart]
-    before, behind = np.s_[..., : -2 * apart], np.s_[..., 2 * apart :]
+def _variances(residual: Array, left: Array | None, apart: int) -> tuple[Array, int]:
+    """Give the variance over frames of second differences, NaN where it is not known, and its degrees of freedom."""
+    plane, degrees = np.full(residual.shape[1:], np.nan), max(len(residual) - 1, 1)
+    here, before, behind = np.s_[..., apart:-apart], np.s_[..., : -2 * apart], np.s_[..., 2 * apart :]
     q = residual[before] - 2 * residual[here] + residual[behind]
     if left is None:
-        degrees = max(len(residual) - 1, 1)
-        variance = np.einsum("fij,fij->ij", q, q)[sky] / (6 * degrees)
-    else:
-        share = (left[before] + 4 * left[here] + left[behind])[:, sky] / 6
-        known, total = np.isfinite(share), np.nansum(share, axis=0)
-        enough = total > 0.5 * total.max(initial=0.0)
-        degrees = max(1, round(float(np.median(total[enough])))) if enough.any() else 1
-        variance = (np.where(known, q[:, sky], 0.0) ** 2).sum(axis=0)[enough] / (6 * total[enough])
-    if variance.size < FEW_PIXELS:
+        plane[here] = np.einsum("fij,fij->ij", q, q) / (6 * degrees)
+        return plane, degrees
+    share = (left[before] + 4 * left[here] + left[behind]) / 6
+    total = np.nansum(share, axis=0)
+    known = total > 0.5 * total.max(initial=0.0)
+    plane[here] = np.where(known, np.nansum(q * q, axis=0) / (6 * total), np.nan)
+    return plane, max(round(float(np.median(total[known]))), 1) if known.any() else 1
+
+
+def _typical(variances: Array, degrees: int, where: BoolArray) -> tuple[float, float]:
+    """Give the mean of variances without hits, and its relative error; infinite ones where too few pixels tell."""
+    some = variances[where]
+    some = some[np.isfinite(some)]
+    if some.size < FEW_PIXELS:
         return np.inf, np.inf
-    typical, count = _without_hits(variance, degrees)
+    typical, count = _without_hits(some, degrees)
     return typical, float(np.sqrt(2 * SHARED / (count * degrees)))
+
+
+def _steepest(plane: tuple[Array, int], level: Array, edges: Array, variance: float, error: float) -> float:
+    """Give the most by which the variance can grow with the level: what moves in some bright parts adds to it in all.
+
+    :param edges: those of bins of the level.
+    """
+    base, least = float(np.median(level[level <= edges[0]])), np.inf
+    told_by_noise = 5 * np.sqrt(variance / SMOOTHED)
+    for low, high in pairwise(edges):
+        where = (low < level) & (level <= high)
+        typical, uncertain = _typical(*plane, where)
+        if np.isfinite(typical) and (rise := float(np.median(level[where])) - base) > told_by_noise:
+            least = min(least, (typical * (1 + 3 * uncertain) - variance * (1 - 3 * error)) / rise)
+    return max(least, 0.0)
 
 
 def _without_hits(variance: Array, degrees: int) -> tuple[float, int]:

@@ -5,7 +5,7 @@ import pytest
 from made_frames import SIZE, photons
 from strategies import frames_of
 
-from pipeline import Clip, Image, Noise, combine
+from pipeline import Clip, FrameSet, Image, Noise, combine
 from pipeline.statistics.photon_noise import slope_of
 
 
@@ -62,3 +62,40 @@ def test_each_amplifier_of_a_light_has_its_own_photon_noise():
     for columns, read in ((slice(8, 480), 4), (slice(544, 1016), 144)):
         faint = pixels.variance[:10, columns]
         assert faint.mean() == pytest.approx((read + 1 / 12 + 20) / 3, rel=0.04)
+
+
+def drifting(rng, frames, drift, changes=0.0):
+    """Give photons of stars that drift by so many pixels a frame and change by so much, on a sky of 40 ADU."""
+    y, x = np.mgrid[:160, :160]
+    levels = np.full((frames, 160, 160), 40.0)
+    for top, left, flux in zip(*rng.uniform(0, 160, (2, 25)), np.exp(rng.uniform(7, 12, 25)), strict=True):
+        for number, level in enumerate(levels):
+            r2 = (y - top - drift * number) ** 2 + (x - left - drift * number) ** 2
+            level += flux * rng.uniform(1 - changes, 1 + changes) / 12.6 * np.exp(-r2 / 4)
+    stack = np.stack([photons(rng, level, 1)[0] for level in levels])
+    return stack, (levels < 40.5).all(axis=0)
+
+
+@pytest.mark.parametrize("header", [{}, {"GAIN": (2.0, "[electron/adu]")}])
+@pytest.mark.parametrize(("frames", "drift", "changes"), [(2, 3.0, 0.3), (3, 8.0, 0.0), (5, 1.0, 0.0), (10, 1.0, 0.3)])
+@pytest.mark.parametrize("clip", [None, Clip()])
+def test_stars_that_move_do_not_make_the_sky_noisier(header, frames, drift, changes, clip):
+    stack, sky = drifting(np.random.default_rng(frames), frames, drift, changes)
+    variance = combine(frames_of(stack, header=header), variance="noise", clip=clip).pixels.variance[sky]
+    sigma = np.sqrt(np.mean(variance) / ((9 + 1 / 12 + 20) / frames))
+    assert 0.95 < sigma < 1.07
+
+
+@pytest.mark.parametrize("seconds", [(2, 3, 60), (2, 60)])
+@pytest.mark.parametrize("header", [{}, {"GAIN": (2.0, "[electron/adu]")}])
+def test_a_long_exposure_among_short_ones_has_its_own_noise(seconds, header):
+    rng, times = np.random.default_rng(13), np.array(seconds)
+    stack = np.concatenate([photons(rng, np.full((160, 160), 3.0 * one), 1) for one in times])
+    lights = FrameSet(
+        Image.of(
+            frame, exposure=float(one), header=header | {"BUNIT": "adu", "ZEROCOR": "bias taken out"}, name=f"{one}"
+        )
+        for frame, one in zip(stack, seconds, strict=True)
+    )
+    pixels = combine(lights, variance="noise", scale="exposure").pixels
+    assert np.sqrt(pixels.variance.mean()) == pytest.approx(pixels.values.std(), rel=0.05)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.statistics.frame_levels import Shifts, sampled
-from pipeline.statistics.sky_noise import SkyNoise, sky_noise
+from pipeline.statistics.sky_noise import SkyNoise, sky_noise, variances_of_sky
 
 SIGMA = 12.0
 SHAPE = (192, 256)
@@ -59,10 +59,9 @@ def test_units_offsets_and_the_order_of_frames_change_nothing(seed, frames, fact
     rng = np.random.default_rng(seed)
     stack, order, offsets = sky(rng, frames, (60, 80)), rng.permutation(frames), rng.uniform(-500, 500, frames)
     found = noise_of(stack)
-    moved = factor * (stack + offsets[:, None, None])
-    other = noise_of(moved[order], Shifts(factor * offsets[order], np.ones(frames)))
+    other = noise_of((factor * (stack + offsets[:, None, None]))[order])
     assert other.variance == pytest.approx(factor**2 * found.variance, rel=1e-6)
-    assert other.level == pytest.approx(factor * found.level, rel=1e-6)
+    assert other.level == pytest.approx(factor * (found.level + offsets.mean()), rel=1e-6)
 
 
 @pytest.mark.parametrize("frames", [2, 3, 5, 10])
@@ -144,3 +143,46 @@ def test_no_slope_spoils_the_sky(variance, level, slope, elsewhere):
     noise = SkyNoise(variance, level, error=0.01).about(slope)
     assert float(noise.variance(np.array(level))) == pytest.approx(variance, rel=1e-6)
     assert float(noise.variance(np.array(elsewhere))) >= 0.8 * variance
+
+
+def test_a_slope_that_motion_made_is_bounded_by_what_is_plausible():
+    rng = np.random.default_rng(9)
+    steps = np.repeat([0, 60, 200, 500], SHAPE[1] // 4) * np.ones(SHAPE)
+    bright = np.sqrt(144 + 0.5 * steps) * rng.normal(0, 1, (5, *SHAPE)) + 1000 + steps
+    found = noise_of(bright)
+    assert 0.5 < found.plausible(100.0) < 1
+    assert found.plausible(0.3) == 0.3
+    assert noise_of(sky(rng, 5)).plausible(100.0) == pytest.approx(SIGMA / 3, rel=0.05)
+    bare = sky_noise(blocks_of(sky(rng, 5, level=400.0)), Shifts.none(5), from_zero=True)
+    assert bare.plausible(100.0) == pytest.approx(SIGMA**2 / 400, rel=0.1)
+
+
+def test_a_noise_that_is_right_in_the_sky_is_confirmed():
+    found = SkyNoise(variance=100.0, level=50.0, error=0.01)
+    assert found.confirms(found.about(0.7))
+    assert found.confirms(SkyNoise(101.0, 50.0, 0.01).about(0.1))
+    assert not found.confirms(SkyNoise(110.0, 50.0, 0.01).about(0.1))
+
+
+@given(st.integers(0, 99), st.permutations((1.0, 3.0, 10.0, 40.0)), st.floats(0.1, 10), st.booleans())
+def test_each_frame_has_its_own_variance_however_unlike_they_are(seed, sigmas, factor, flat_field):
+    rng, sigmas = np.random.default_rng(seed), np.array(sigmas)
+    stack = sigmas[:, None, None] * rng.normal(0, 1, (4, *SHAPE)) + rng.uniform(0, 500, (4, 1, 1))
+    stack += 3 * rng.normal(0, 1, SHAPE) if flat_field else 0
+    found = variances_of_sky(blocks_of(factor * stack))
+    np.testing.assert_allclose(found, (factor * sigmas) ** 2, rtol=0.4 if flat_field else 0.15)
+    np.testing.assert_allclose(variances_of_sky(blocks_of(stack[::-1]))[::-1] * factor**2, found, rtol=1e-6)
+
+
+def test_each_of_two_frames_has_its_own_variance():
+    stack = sky(np.random.default_rng(11), 2) * np.array([1, 5])[:, None, None]
+    np.testing.assert_allclose(variances_of_sky(blocks_of(stack)), SIGMA**2 * np.array([1, 25]), rtol=0.1)
+    assert variances_of_sky([]) is None
+    assert variances_of_sky(blocks_of(np.zeros((2, 60, 60)))) is None
+
+
+def test_the_level_of_weighted_frames_is_that_of_their_mean():
+    stack = sky(np.random.default_rng(12), 2) + np.array([0, 300])[:, None, None]
+    assert noise_of(stack).level == pytest.approx(1150, abs=9)
+    weights = np.array([1.0, 99.0])
+    assert sky_noise(blocks_of(stack), Shifts.none(2), weights=weights).level == pytest.approx(1297, abs=9)
