@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePath
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
+import numpy as np
 
 from pipeline.errors import FileListError, SettingError
 from pipeline.headers.keyword_tables import KIND_WORDS
 from pipeline.records.frames import KINDS, FrameSet, Image, Location
 
-Row: TypeAlias = Sequence[str | int | PurePath]
+Row: TypeAlias = Sequence[str | int | PurePath] | Mapping[str, Any]
 
 _HEADER_ROW = {"type", "kind", "frame", "frametype", "imagetyp", "imagetype", "obstype", "filetype"}
 _PATH_COLUMN = {"path", "file", "files", "filename", "filepath", "location"}
+_HDU_COLUMN = {"hdu", "hdunumber", "hduname", "ext", "extension", "extname"}
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """Bytes that are not UTF-8, as Python's ``surrogateescape`` passes them on."""
@@ -33,7 +35,7 @@ class Parsed:
 
 
 def parse_filelist(
-    rows: str | Iterable[Row], *, delimiter: str = ",", folder: str | PurePath = "", name: str = "file list"
+    rows: str | Iterable[Any], *, delimiter: str = ",", folder: str | PurePath = "", name: str = "file list"
 ) -> FrameSet:
     r"""Read the text of a file list, or its rows, as a FrameSet whose images know kind, path and HDU.
 
@@ -43,12 +45,18 @@ def parse_filelist(
     and everything behind a ``#`` outside quotes are passed over; cells may be quoted, and a quote in them is
     doubled; a first row of column names is skipped.  Relative paths are relative to ``folder``.
 
+    Rows may be dictionaries as well, and a list a pandas DataFrame or an astropy Table: columns are then found by their
+    names (type, kind or IMAGETYP; path or file; HDU, ext or EXTNAME), and others passed over.
+
     >>> parse_filelist("light, a.fits\nBIAS , b.fits , 1  # a library bias\n")
     FrameSet(1 bias, 1 light)
+    >>> parse_filelist([{"file": "a.fits", "kind": "light", "FILTER": "R"}])
+    FrameSet(1 light)
 
     :param delimiter: what stands between cells; ``" "`` is any run of blanks.
     :param name: what to call the list in a message.
     :raises FileListError: with every problem of the list and its line.
+    :raises SettingError: ``rows`` is the path of a list: read_night reads it.
     """
     parsed = parse_rows(rows, delimiter=delimiter, folder=folder)
     if parsed.problems:
@@ -56,11 +64,13 @@ def parse_filelist(
     return parsed.frames
 
 
-def parse_rows(rows: str | Iterable[Row], *, delimiter: str = ",", folder: str | PurePath = "") -> Parsed:
+def parse_rows(rows: str | Iterable[Any], *, delimiter: str = ",", folder: str | PurePath = "") -> Parsed:
     """Do what :func:`parse_filelist` does, and give problems back instead of raising them."""
     if len(delimiter) != 1 or delimiter in '"#\r\n':
         raise SettingError(f"delimiter is {delimiter!r}; expected one character that is no quote, # or line break")
-    lines = _lines(rows, delimiter) if isinstance(rows, str) else _rows(rows)
+    if isinstance(rows, PurePath):
+        raise SettingError(f"the path {rows} in place of a list; read_night reads the list that stands there")
+    lines = _lines(rows, delimiter) if isinstance(rows, str) else _rows(_records_of(rows))
     images: list[Image] = []
     problems: list[str] = []
     for first, (number, cells) in _with_first(lines):
@@ -83,7 +93,7 @@ def _with_first(lines: Iterable[tuple[int, list[str] | str]]) -> Iterator[tuple[
 
 def _names_columns(cells: list[str]) -> bool:
     """Tell whether a row is that of the columns' names."""
-    first, second, *_ = (*(re.sub("[ _-]", "", cell.lower()) for cell in cells), "")
+    first, second, *_ = (*map(_plain, cells), "")
     return first in _HEADER_ROW or (first not in KINDS and second in _PATH_COLUMN)
 
 
@@ -131,12 +141,50 @@ def _cell(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{quoted}|{plain})(?:{more}|#|\Z)")
 
 
+def _records_of(rows: Any) -> Iterable[Row]:
+    """Give the rows of a DataFrame or a Table as dictionaries where its columns have the names of ours."""
+    names = list(getattr(rows, "colnames", ()) or getattr(rows, "columns", ()))
+    if not names:
+        return rows  # type: ignore[no-any-return]
+    cells = rows.itertuples(index=False, name=None) if hasattr(rows, "itertuples") else rows
+    known = any(_plain(name) in _HEADER_ROW for name in names) and any(_plain(name) in _PATH_COLUMN for name in names)
+    return [dict(zip(names, row, strict=True)) for row in cells] if known else list(cells)
+
+
 def _rows(rows: Iterable[Row]) -> Iterator[tuple[int, list[str] | str]]:
     for number, row in enumerate(rows, start=1):
-        if isinstance(row, str):
+        if isinstance(row, Mapping):
+            if any(map(_cell_text, row.values())):
+                yield number, _named_cells(row)
+        elif isinstance(row, str) or not isinstance(row, Iterable):
             yield number, f"a row is {row!r}; expected a sequence of cells: type, path, and perhaps an HDU"
-        elif any(cells := [str(cell).strip() for cell in row]):
+        elif any(cells := [_cell_text(cell) for cell in row]):
             yield number, cells
+
+
+def _named_cells(row: Mapping[str, Any]) -> list[str] | str:
+    """Give type, path and HDU of a row whose cells have names, or say which of them it lacks."""
+    columns = {_plain(name): name for name in row}
+    kind, path, hdu = (
+        next((columns[name] for name in columns if name in names), None)
+        for names in (_HEADER_ROW, _PATH_COLUMN, _HDU_COLUMN)
+    )
+    if kind is None or path is None:
+        return f"columns {', '.join(map(str, row))}; expected a type and a path, and perhaps an HDU"
+    return [_cell_text(row[name]) for name in (kind, path, hdu) if name is not None]
+
+
+def _plain(name: object) -> str:
+    """Give the name of a column in small letters, without what stands between its words."""
+    return re.sub("[ _-]", "", str(name).lower())
+
+
+def _cell_text(cell: Any) -> str:
+    """Give a cell as a text: empty for what tables have in place of nothing, and 1.0 as 1."""
+    if cell is None or np.ma.is_masked(cell) or str(cell) in ("nan", "<NA>", "NaT"):
+        return ""
+    whole = isinstance(cell, float | np.floating) and float(cell).is_integer()
+    return str(int(cell)) if whole else str(cell).strip()
 
 
 def _image(line: int, cells: list[str], folder: PurePath) -> Image | str:

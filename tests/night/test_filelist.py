@@ -3,7 +3,9 @@
 from contextlib import suppress
 from pathlib import PurePath
 
+import numpy as np
 import pytest
+from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +95,62 @@ def test_relative_paths_are_relative_to_the_folder_of_the_list():
 def test_rows_may_be_sequences():
     rows = [["Type", "File"], ("Light", PurePath("a.fits")), [], ["bias", " b#.fits ", 1], ("arc", "c.fits", "SCI")]
     assert listed(rows) == [LIGHT, ("bias", "b#.fits", 1), ("arc", "c.fits", "SCI")]
+
+
+class DataFrame:
+    """What is asked of a DataFrame of pandas, which may not be there."""
+
+    def __init__(self, rows):
+        self.columns, self.rows = list(rows[0]), rows
+
+    def itertuples(self, *, index, name):
+        assert not index
+        assert name is None
+        return (tuple(row.values()) for row in self.rows)
+
+
+def a_real_dataframe(rows):
+    return pytest.importorskip("pandas").DataFrame(rows)
+
+
+AS_TABLES = {"dictionaries": list, "Table": Table, "DataFrame": DataFrame, "pandas": a_real_dataframe}
+named_rows = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.from_regex(r"[a-z]{1,5}\.fits", fullmatch=True), st.integers(0, 9)), min_size=1
+)
+
+
+@pytest.mark.parametrize("made", AS_TABLES.values(), ids=AS_TABLES)
+@given(rows=named_rows, names=st.sampled_from([("type", "path", "hdu"), ("IMAGETYP", "File Name", "EXT")]))
+def test_a_table_is_read_by_the_names_of_its_columns(made, rows, names):
+    table = made([dict(zip((*names[::-1], "FILTER"), (*row[::-1], "R"), strict=True)) for row in rows])
+    assert listed(table) == rows
+
+
+@pytest.mark.parametrize("made", AS_TABLES.values(), ids=AS_TABLES)
+def test_what_tables_have_in_place_of_nothing_is_an_empty_cell(made):
+    rows = [("light", "a.fits", 1.0), ("bias", "b.fits", float("nan")), ("dark", "c.fits", 2.0)]
+    table = made([dict(zip(("type", "file", "hdu"), row, strict=True)) for row in rows])
+    assert listed(table) == [("light", "a.fits", 1), ("bias", "b.fits", 0), ("dark", "c.fits", 2)]
+
+
+def test_masked_cells_of_a_table_are_empty():
+    table = Table({"kind": ["light", "bias"], "file": ["a.fits", "b.fits"], "hdu": np.ma.array([3, 1], mask=[0, 1])})
+    assert listed(table) == [("light", "a.fits", 3), ("bias", "b.fits", 0)]
+    assert listed([{"kind": "light", "file": PurePath("a.fits"), "hdu": None}, {"kind": "", "file": ""}]) == [LIGHT]
+
+
+def test_a_table_whose_columns_have_other_names_is_read_in_their_order():
+    assert listed(Table(rows=[("light", "a.fits"), ("bias", "b.fits")])) == [LIGHT, ("bias", "b.fits", 0)]
+
+
+def test_columns_that_are_missing_are_named():
+    (problem,) = problems_of([{"file": "a.fits", "FILTER": "R"}])
+    assert problem == "line 1: columns file, FILTER; expected a type and a path, and perhaps an HDU"
+
+
+def test_the_path_of_a_list_is_no_list():
+    with pytest.raises(SettingError, match=r"the path night\.csv in place of a list; read_night reads"):
+        parse_filelist(PurePath("night.csv"))
 
 
 def test_a_row_that_is_text_is_refused():
