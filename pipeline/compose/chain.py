@@ -15,6 +15,7 @@ from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
+from pipeline.records.history import StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 
 A = TypeVar("A")
@@ -91,7 +92,7 @@ def _through(record: Any, functions: Sequence[Callable[[Any], Any]], *, into_fra
     """Pass a record through functions; each fact that they say is told once, and kept.
 
     A step keeps what is said in it.  What is said in another function belongs to the step around, or else goes on
-    with the record that the function gives.
+    with the record that the function gives.  What a function of another's has changed has a line in the history.
 
     :param into_frames: the result goes into a FrameSet, which takes arrays too.
     """
@@ -102,16 +103,32 @@ def _through(record: Any, functions: Sequence[Callable[[Any], Any]], *, into_fra
                 record = function(record)
             record = keeping(said, record)
             goes_on = into_frames if place + 1 == len(functions) else into_frames or _is_ours(functions[place + 1])
-            if goes_on and isinstance(before, Image | FrameSet) and not isinstance(function, Step | Stage):
-                _check_kept(function, before, record)
+            if isinstance(before, Image | FrameSet) and not isinstance(function, Step | Stage):
+                if goes_on:
+                    _check_kept(function, before, record)
+                record = _signed(function, before, record)
     return record
 
 
 def _is_ours(function: Callable[[Any], Any]) -> bool:
     """Tell whether a function takes records: a step, a chain, or what makes a master."""
+    function = getattr(function, "func", function)  # of what functools.partial made
     return isinstance(function, Step | Stage | Chain | Each) or str(getattr(function, "__module__", "")).startswith(
         "pipeline."
     )
+
+
+def _signed(function: Callable[[Any], Any], before: Image | FrameSet, after: Any) -> Any:
+    """Say in the history of the frames that a plain function made new ones of that it did; it may only choose some."""
+    if after is before or not isinstance(after, Image | FrameSet) or _is_ours(function):
+        return after
+    step = StepRecord(f"plain function {getattr(function, '__qualname__', repr(function))}")
+    if isinstance(after, Image) and isinstance(before, Image):
+        return after.recorded(step)
+    given = {id(frame) for frame in ([before] if isinstance(before, Image) else before)}
+    if isinstance(after, Image):
+        return after if id(after) in given else after.recorded(step)
+    return FrameSet(frame if id(frame) in given else frame.recorded(step) for frame in after)
 
 
 def _check_kept(function: Callable[[Any], Any], before: Image | FrameSet, after: object) -> None:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.running import running
-from pipeline.compose.stage import Step, skips
+from pipeline.compose.stage import Step, is_master, skips
 from pipeline.errors import StepError
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
@@ -29,7 +29,7 @@ def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
         if image.in_memory or not lazy.stage.by_rows(image, dict(lazy.settings)):
             return lazy(image)
         for _, value in lazy.settings:
-            if hasattr(value, "image") and value.image.shape != image.shape:
+            if is_master(value) and value.image.shape != image.shape:
                 return lazy(image)  # which says what does not fit
         if skips(lazy, image):
             return lazy(image)  # nothing to compute, and perhaps pixels to look at
@@ -61,7 +61,7 @@ class LazyRows:
             if self.step.stage.ceiling is not None:
                 pixels = self.image.rows(start, stop).pixels
                 return pixels if self._own == math.inf else pixels.flagged(pixels.values >= self._own, Flag.SATURATED)
-            return self.step.on_rows(start, stop)(self.image.rows(start, stop)).pixels
+            return self.step.on_rows(start, stop, self.shape)(self.image.rows(start, stop)).pixels
 
     @property
     def stored(self) -> tuple[str, float] | None:

@@ -6,26 +6,29 @@ unknown, missing, or not of the type that its annotation asks for is refused whe
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import logging
+import pickle
 import types
 import typing
 from collections.abc import Callable, Iterable
-from functools import cached_property, update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from functools import cached_property, reduce, update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+from weakref import WeakValueDictionary
 
 import attrs
 import numpy as np
 
 from pipeline.compose.running import how_to_run
-from pipeline.compose.settings import Wanted, a_word, unknown_setting
+from pipeline.compose.settings import Wanted, a_word, unknown_setting, written
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
-from pipeline.headers.status import Done, unclear_card
+from pipeline.headers.status import Done, State, unclear_card
 from pipeline.records.arrays import same_array
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
-from pipeline.records.history import StepRecord
+from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note, merged
 
@@ -101,8 +104,9 @@ class Stage(Generic[In, P, Out]):
     ) -> None:
         update_wrapper(self, function)
         self.function = function
+        self.defaults = _settings_of(self.name, function)
         self.rows = rows
-        self.does = does
+        self.does = _known_effect(self.name, does)
         self.believes = believes
         self.ceiling = ceiling
         self.looks = looks
@@ -126,7 +130,29 @@ class Stage(Generic[In, P, Out]):
         return self.name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _stage_named, (self.function.__module__, self.function.__qualname__)
+        """Pickle by name where the name leads to this stage elsewhere too, and else whole, as for workers of Dask."""
+        module, name = self.function.__module__, self.function.__qualname__
+        if module != "__main__" and _is_named(self, module, name):
+            return _stage_named, (module, name)
+        return _stage_in, (self._pickled,)
+
+    def __deepcopy__(self, _memo: object) -> Stage[In, P, Out]:
+        return self
+
+    @cached_property
+    def _pickled(self) -> bytes:
+        """The stage itself, where no module has it by its name."""
+        made_of = (self.function, self.rows, self.does, self.believes, self.ceiling, self.looks, self.another)
+        try:
+            import cloudpickle
+        except ImportError as error:
+            raise StepError(
+                f"{self.name} cannot go to another process: it is defined in a notebook, a script or a function; put "
+                "it into a module, or pip install cloudpickle"
+            ) from error
+        pickled: bytes = cloudpickle.dumps(made_of)
+        _STAGES[pickled] = self
+        return pickled
 
     def by_rows(self, image: Image, settings: dict[str, Any]) -> bool:
         """Tell whether the stage is pixelwise on this image, so that it can be run on some of its rows."""
@@ -148,28 +174,42 @@ class Stage(Generic[In, P, Out]):
         return self.function.__name__
 
     @cached_property
-    def defaults(self) -> dict[str, Any]:
-        """The settings in order, with their defaults; required ones have ``inspect.Parameter.empty``."""
-        first, *rest = inspect.signature(self.function).parameters.values()
-        if any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in rest):
-            raise TypeError(f"{self.name}: a stage takes one record ({first}); its settings are keyword-only")
-        return {parameter.name: parameter.default for parameter in rest}
-
-    @cached_property
     def required(self) -> list[str]:
         """The settings without a default."""
         return [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
 
     @cached_property
     def hints(self) -> dict[str, Any]:
-        """The types of the record and the settings."""
-        return typing.get_type_hints(self.function, include_extras=True)
+        """The types of the record and the settings.
 
-    @property
-    def takes(self) -> type:
-        """The type of record that the stage takes."""
-        record: type = next(iter(self.hints.values()))
-        return record
+        :raises StepError: they cannot be read.
+        """
+        try:
+            return typing.get_type_hints(self.function, include_extras=True)
+        except (NameError, TypeError, AttributeError) as error:
+            raise StepError(
+                f"{self.name}: its annotations cannot be read ({error}); import what they name in the module of the "
+                "stage, and not for type checkers alone"
+            ) from error
+
+    @cached_property
+    def takes(self) -> Any:
+        """The type of record that the stage takes.
+
+        :raises StepError: it is none.
+        """
+        record = next(iter(inspect.signature(self.function).parameters))
+        wanted = self.hints.get(record)
+        options = typing.get_args(wanted) or (wanted,)
+        if not all(isinstance(one, type) and hasattr(one, "recorded") for one in options):
+            found = "nothing" if wanted is None else getattr(wanted, "__name__", str(wanted))
+            raise StepError(
+                f"{self.name}: its annotation says that it takes {found}; a stage takes a record, so that header and "
+                f"history go with the pixels: def {self.name}({record}: Image, ...) -> Image"
+            )
+        if wanted is not Image and (self.rows or self.does):
+            raise StepError(f"{self.name}: rows= and does= are for stages of one Image; it takes {words_of(wanted)}")
+        return wanted
 
     @cached_property
     def wanted(self) -> dict[str, Wanted]:
@@ -207,7 +247,7 @@ class Step(Generic[In_contra, Out_co]):
         mine, theirs = self.every_setting, other.every_setting
         return self.stage == other.stage and all(same_setting(mine[name], theirs[name]) for name in mine)
 
-    @property
+    @cached_property
     def every_setting(self) -> dict[str, Any]:
         """The settings, those that were not given among them."""
         return self.stage.defaults | dict(self.settings)
@@ -217,6 +257,11 @@ class Step(Generic[In_contra, Out_co]):
         """What tells it from all other steps: what is not said is as its default."""
         return self.stage, self.every_setting
 
+    @cached_property
+    def in_history(self) -> tuple[tuple[str, str], ...]:
+        """The settings as they stand in the history, those that were not given among them."""
+        return tuple((name, written(value)) for name, value in self.every_setting.items())
+
     def __call__(self, record: In_contra) -> Out_co:
         """Run on a record, and write the step into the result's history.
 
@@ -224,9 +269,9 @@ class Step(Generic[In_contra, Out_co]):
         """
         return self.run_looking(record, self)
 
-    def on_no_rows(self, nothing: In_contra, image: In_contra) -> Out_co:
+    def on_no_rows(self, nothing: In_contra, image: Any) -> Out_co:
         """Run on no rows of an image on disk, to see what becomes of the rest; what looks at pixels sees the image."""
-        return self.on_rows(0, 0).run_looking(nothing, self, image)
+        return self.on_rows(0, 0, image.shape).run_looking(nothing, self, image)
 
     def run_looking(self, record: In_contra, whole: Step[In_contra, Out_co], image: Any = None) -> Out_co:
         """Run on a record, and let what looks at pixels see the ``image`` and the settings that this is cut from."""
@@ -246,16 +291,14 @@ class Step(Generic[In_contra, Out_co]):
                 _ask_unclear_card(stage, record)
             if not how_to_run().quiet:
                 _log.debug("%s of %r", self, record)
-            with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
-                result: Any = record if done else stage.function(record, **settings)
-            _check_given(stage, result)
+            result: Any = record if done else _given(stage, record, settings)
             worked = not (done or told_none)
             if worked and stage.looks and not how_to_run().quiet:
                 stage.look(record if image is None else image, dict(whole.settings))
             step = StepRecord(
                 stage=stage.name,
-                settings=tuple((name, repr(value)) for name, value in settings.items()),
-                masters=tuple(value.lineage for value in settings.values() if hasattr(value, "lineage")),
+                settings=whole.in_history,
+                masters=tuple(value.lineage for value in settings.values() if is_master(value)),
                 does=stage.does,
                 idle=told_none,
                 done_before=done,
@@ -280,15 +323,15 @@ class Step(Generic[In_contra, Out_co]):
     def __repr__(self) -> str:
         return f"{self.stage.name}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
 
-    def on_rows(self, start: int, stop: int) -> Step[In_contra, Out_co]:
-        """Give the step for some rows only, its masters cut to them."""
-        return attrs.evolve(
-            self,
-            settings=tuple(
-                (name, value.on_rows(start, stop) if hasattr(value, "on_rows") else value)
-                for name, value in self.settings
-            ),
-        )
+    def on_rows(self, start: int, stop: int, shape: tuple[int, int]) -> Step[In_contra, Out_co]:
+        """Give the step for some rows only of images of a shape: masters, and arrays of that shape, are cut to them."""
+
+        def cut(value: Any) -> Any:
+            if isinstance(value, np.ndarray):
+                return value[start:stop] if value.shape[:2] == shape else value
+            return value.on_rows(start, stop) if _may_hold_pixels(value) and isinstance(value, HasRows) else value
+
+        return attrs.evolve(self, settings=tuple((name, cut(value)) for name, value in self.settings))
 
 
 def _taken(record: Any, wanted: type) -> Any:
@@ -296,6 +339,64 @@ def _taken(record: Any, wanted: type) -> Any:
     if wanted is Image and is_frame(record):
         return Image.of(record)
     return as_frames(record) if wanted is FrameSet and are_frames(record) else record
+
+
+def _settings_of(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+    """Give the settings of a stage's function in order, with their defaults: ``inspect.Parameter.empty`` for none.
+
+    :raises StepError: it is no function of one record and settings by name.
+    """
+    first, *rest = inspect.signature(function).parameters.values() or (None,)
+    positional = first is not None and first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
+    if not positional or any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in rest):
+        taken = ", ".join(inspect.signature(function).parameters)
+        raise StepError(
+            f"{name}({taken}): a stage takes one record, and its settings are keyword-only, each by its name: "
+            f"def {name}(image: Image, *, factor: float = 1.0) -> Image"
+        )
+    return {parameter.name: parameter.default for parameter in rest}
+
+
+def _known_effect(name: str, does: str) -> str:
+    """Refuse the misspelt name of a field of State; what headers do not tell of may have any other name."""
+    known = [field.name for field in attrs.fields(State) if field.name != "unit"]
+    close = difflib.get_close_matches(does, known, n=1)
+    if does and does not in known and (close or not does.isidentifier()):
+        meant = (
+            f"; did you mean {close[0]!r}?" if close else f"; expected one of {', '.join(known)}, or a name of its own"
+        )
+        raise StepError(f"{name}: does={does!r} is nothing that a header tells of{meant}")
+    return does
+
+
+def _given(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -> Any:
+    """Run a stage's function, and give what it gives, with the history and the notes of what it was given.
+
+    :raises StepError: it gives no record such as it says, or would change one.
+    """
+    try:
+        with np.errstate(over="ignore"):  # damaged values may be huge: what overflows is infinite, no finite result
+            result = stage.function(record, **settings)
+    except attrs.exceptions.FrozenInstanceError as error:
+        raise StepError(
+            f"{stage.name} sets a field of a record, and records do not change; give attrs.evolve(image, ...)"
+        ) from error
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise StepError(
+            f"{stage.name} writes into an array of its record, and these do not change; work on a copy: "
+            "values = image.pixels.values.copy()"
+        ) from error
+    _check_given(stage, result)
+    return result if result is record else _with_past(record, result)
+
+
+def _with_past(before: Any, after: Any) -> Any:
+    """Give a record what went before, where a stage made it afresh, as by ``Image.of``: history and notes go on."""
+    if not isinstance(after, Image) or after.history or not isinstance(before, Image | FrameSet):
+        return after
+    return attrs.evolve(after, history=before.history, said=merged((*before.said, *after.said)))
 
 
 def _check_given(stage: Stage[Any, Any, Any], result: object) -> None:
@@ -328,7 +429,7 @@ def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, An
             return None
         once_more = "; force=True does it once more" if "force" in stage.defaults else ""
         raise StepError(f"{record.name}: {stage.name} asked for twice; the history holds it already{once_more}")
-    done: Done | None = getattr(record.state, stage.does)
+    done: Done | None = getattr(record.state, stage.does, None)
     if done and not done.sure:
         raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")
     return done
@@ -368,8 +469,72 @@ def _mend(stage: Stage[Any, Any, Any], record: object) -> str:
     }.get((found, wanted), "")
 
 
+@runtime_checkable
+class Master(Protocol):
+    """What a stage may be given as a setting that is made of frames, such as ``subtract_bias(bias=...)``.
+
+    The history of what it was used for keeps its ``lineage``, and so its notes, its frames and their steps.  Where a
+    stage is run on some rows, ``on_rows`` cuts it to these.  A class of your own is a master when it has both, and has
+    them when it is a subclass::
+
+        @attrs.frozen
+        class MasterSky(Master):
+            image: Image
+    """
+
+    image: Image
+
+    @property
+    def lineage(self) -> Lineage:
+        """What it is made of."""
+        return self.image.lineage
+
+    def on_rows(self, start: int, stop: int) -> Any:
+        """Give the same for some rows only."""
+        return attrs.evolve(self, image=self.image.rows(start, stop))  # type: ignore[misc]
+
+
+@runtime_checkable
+class HasRows(Protocol):
+    """A setting that has a value for each pixel of the image, such as a Mask: it is cut to the rows of the image."""
+
+    def on_rows(self, start: int, stop: int) -> Any:
+        """Give the same for some rows only."""
+
+
+def is_master(value: object) -> bool:
+    """Tell whether a setting is made of frames."""
+    return _may_hold_pixels(value) and isinstance(value, Master)
+
+
+def _may_hold_pixels(value: object) -> bool:
+    """Tell at once of most settings that they are no master."""
+    return type(value) not in (int, float, bool, str, tuple, types.NoneType)
+
+
+_STAGES: WeakValueDictionary[bytes, Stage[Any, Any, Any]] = WeakValueDictionary()
+"""The stages that were pickled here, or came here so: each of them comes back as itself."""
+
+
+def _stage_in(pickled: bytes) -> Stage[Any, Any, Any]:
+    """Give the stage that was pickled whole: the same one each time."""
+    if (known := _STAGES.get(pickled)) is not None:
+        return known
+    made: Stage[Any, Any, Any] = Stage(*pickle.loads(pickled))  # noqa: S301 - a pickle inside a pickle
+    made.__dict__["_pickled"] = pickled
+    return _STAGES.setdefault(pickled, made)
+
+
+def _is_named(thing: object, module: str, name: str) -> bool:
+    """Tell whether a thing is found by a name."""
+    try:
+        return _stage_named(module, name) is thing
+    except (ImportError, AttributeError):
+        return False
+
+
 def _stage_named(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(module), name)
+    return reduce(getattr, name.split("."), importlib.import_module(module))
 
 
 def words_of(hint: Any) -> str:

@@ -1,5 +1,6 @@
 """Chains: the algebra of putting steps together, and the history that they leave."""
 
+from functools import partial
 from itertools import takewhile
 
 import attrs
@@ -11,8 +12,19 @@ from made_steps import BIAS, FLAT, LIGHT, NIGHT, chains, names, on_disk, steps_o
 from strategies import quick
 
 import pipeline
-from pipeline import Image, MasterBias, attach_header, chain, combine, divide, each, pipe, subtract_bias
-from pipeline.compose.stage import Stage
+from pipeline import (
+    FrameSet,
+    Image,
+    MasterBias,
+    attach_header,
+    chain,
+    combine,
+    divide,
+    each,
+    pipe,
+    stage,
+    subtract_bias,
+)
 from pipeline.errors import StepError
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
@@ -95,22 +107,46 @@ def test_a_function_that_strips_frames_under_each_is_refused_and_as_the_last_of_
     with pytest.raises(StepError, match="without its history"):
         each(chain(subtract_bias(bias=BIAS), without_history))(NIGHT)
     kept = each(chain(subtract_bias(bias=BIAS), brighter))(NIGHT)
-    assert names(kept[0]) == ["subtract_bias"]
+    assert names(kept[0]) == ["subtract_bias", "plain function brighter"]
     assert chain(combine, doubled)(NIGHT).shape == LIGHT.shape
     assert pipe(LIGHT, doubled, np.median, float) == np.median(2 * LIGHT.pixels.values)
     assert pipe(LIGHT.pixels.values, subtract_bias(bias=None)).shape == LIGHT.shape
 
 
+@pytest.mark.parametrize("run", [pipe, lambda record, *steps: chain(*steps)(record)])
+def test_what_a_plain_function_changed_has_a_line_in_the_history_and_what_it_only_chose_has_none(run):
+    def first_two(frames):
+        return frames[:2]
+
+    def brightest(frames):
+        return max(frames, key=lambda frame: frame.pixels.values.sum())
+
+    def one_brighter(frames):
+        return FrameSet([brighter(frames[0]), *frames[1:]])
+
+    line = "plain function brighter"
+    assert names(run(LIGHT, brighter)) == [line]
+    assert names(run(LIGHT, partial(brighter)))[0].startswith("plain function functools.partial(<function brighter")
+    assert [names(frame) for frame in run(NIGHT, each(brighter))] == [[line]] * len(NIGHT)
+    assert names(run(NIGHT, combine(clip=None), brighter, attach_header)) == ["combine", line, "attach_header"]
+    assert "plain function brighter()" in run(NIGHT, combine, brighter, attach_header).header.to_header()["HISTORY"]
+    assert run(NIGHT, first_two, brightest) in NIGHT.frames
+    assert names(run(NIGHT, brightest)) == names(run(NIGHT, lambda frames: frames.light)) == []
+    assert [bool(names(frame)) for frame in run(NIGHT, one_brighter)] == [True, False, False]
+    assert names(run(NIGHT.frames[0], lambda image: image, chain(chain(brighter)))) == [line]
+    assert names(run(NIGHT, partial(combine, clip=None))) == ["combine"]
+
+
 def test_a_stage_that_gives_something_else_than_it_says_is_refused_by_name():
+    @stage
     def halved(image: Image) -> Image:
         return image.pixels.values / 2
 
+    @stage
     def flattened(image: Image) -> MasterBias:
         return image
 
-    for function, words in ((halved, "a bare ndarray"), (flattened, r"Image\(light, light\.fits, 4×5, 30 s\)")):
-        made = Stage(function, rows=False, does="")
-        wanted = function.__annotations__["return"]
-        made.hints = {"image": Image, "return": wanted}
-        with pytest.raises(StepError, match=f"{function.__name__} gave {words} and should give an? {wanted.__name__}"):
+    for made, words in ((halved, "a bare ndarray"), (flattened, r"Image\(light, light\.fits, 4×5, 30 s\)")):
+        wanted = made.function.__annotations__["return"]
+        with pytest.raises(StepError, match=f"{made.name} gave {words} and should give an? {wanted.__name__}"):
             made(LIGHT)

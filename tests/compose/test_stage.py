@@ -1,20 +1,39 @@
 """Stages and steps: settings checked early, history kept, a repr that is the expression that made it."""
 
+import copy
 import pickle
+import subprocess
+import sys
+from typing import Any
 
 import attrs
 import numpy as np
 import pytest
 from hypothesis import given
-from made_steps import BIAS, DARK, FLAT, LIGHT, NIGHT, STEPS, chains, counted, names, on_disk, steps_of_plain_settings
+from made_steps import (
+    BIAS,
+    DARK,
+    FLAT,
+    LIGHT,
+    NIGHT,
+    STEPS,
+    chains,
+    counted,
+    image_of,
+    names,
+    on_disk,
+    steps_of_plain_settings,
+)
 from strategies import quick
 
 import pipeline
 from pipeline import (
     Clip,
     Flag,
+    FrameSet,
     Image,
     Noise,
+    Note,
     attach_header,
     chain,
     combine,
@@ -27,8 +46,10 @@ from pipeline import (
     subtract_dark,
 )
 from pipeline.compose.running import running
+from pipeline.compose.stage import Master
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import FloatArray
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
 
@@ -188,12 +209,273 @@ def test_a_pickled_step_gives_the_same_image():
     assert step(LIGHT) == chain(*STEPS)(LIGHT)
 
 
-def test_a_stage_takes_settings_by_name_only():
-    def scaled(image: Image, factor: float) -> Image:
-        return attrs.evolve(image, data=image.pixels.times(factor))
+def test_a_function_that_is_no_stage_is_refused_where_it_is_made_one():
+    def by_place(image: Image, factor: float) -> Image:
+        return image
 
-    with pytest.raises(TypeError, match="keyword-only"):
-        stage(scaled)(LIGHT, factor=1.0)
+    def of_any_number(*images: Image) -> Image:
+        return images[0]
+
+    def of_any_setting(image: Image, **settings: float) -> Image:
+        return image
+
+    def of_none() -> Image:
+        return LIGHT
+
+    def all_by_name(*, image: Image) -> Image:
+        return image
+
+    for function in (by_place, of_any_number, of_any_setting, of_none, all_by_name):
+        says = rf"{function.__name__}\(.*\): a stage takes one record, and .* keyword-only"
+        with pytest.raises(StepError, match=says):
+            stage(function)
+
+
+def test_a_stage_says_by_an_annotation_which_record_it_takes():
+    def of_anything(image, *, factor: float = 1.0):
+        return image
+
+    def of_an_array(image: np.ndarray) -> np.ndarray:
+        return image
+
+    def of_something(image: "Nowhere") -> Image:  # noqa: F821
+        return image
+
+    def of_whatever(image: Any) -> Image:
+        return image
+
+    for function, says in (
+        (of_anything, r"of_anything: .* takes nothing; a stage takes a record.*: def of_anything\(image: Image, "),
+        (of_an_array, "of_an_array: .* takes ndarray; a stage takes a record"),
+        (of_something, "of_something: its annotations cannot be read .*'Nowhere'.*import what they name"),
+        (of_whatever, "of_whatever: .* takes .*Any; a stage takes a record"),
+    ):
+        with pytest.raises(StepError, match=says):
+            stage(function)(LIGHT)
+
+
+def test_what_a_stage_does_is_a_word_of_state_or_one_of_its_own():
+    for does, says in (
+        ("bais", "did you mean 'bias'"),
+        ("fla", "did you mean 'flat'"),
+        ("the sky", "a name of its own"),
+    ):
+        with pytest.raises(StepError, match=f"does='{does}' is nothing that a header tells of; .*{says}"):
+            stage(does=does)(with_nothing)
+
+    @stage(does="vignetting")
+    def brighten(image: Image) -> Image:
+        return with_values(image, image.pixels.values * 2)
+
+    with pytest.raises(StepError, match="brighten asked for twice"):
+        pipe(LIGHT, brighten, brighten)
+
+    @stage(rows=True)
+    def first(frames: FrameSet) -> Image:
+        return frames[0]
+
+    with pytest.raises(StepError, match="first: rows= and does= are for stages of one Image; it takes a FrameSet"):
+        first(NIGHT)
+
+
+def with_nothing(image: Image) -> Image:
+    return image
+
+
+def with_values(image, values):
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, values=values))
+
+
+def test_a_stage_that_would_change_its_record_is_told_what_to_do_instead():
+    @stage
+    def in_place(image: Image) -> Image:
+        image.pixels.values[0] = 0
+        return image
+
+    @stage
+    def set_field(image: Image) -> Image:
+        image.exposure = 3.0
+        return image
+
+    @stage
+    def forgotten(image: Image) -> Image:
+        in_vain = image  # noqa: F841
+
+    @stage
+    def odd(image: Image) -> Image:
+        raise ValueError("its own")
+
+    for made, says in (
+        (in_place, r"in_place writes into an array of its record, .* values = image\.pixels\.values\.copy\(\)"),
+        (set_field, r"set_field sets a field of a record, .* attrs\.evolve"),
+        (forgotten, "forgotten gave None and should give an Image"),
+    ):
+        with pytest.raises(StepError, match=says):
+            made(LIGHT)
+    with pytest.raises(ValueError, match="its own"):
+        odd(LIGHT)
+
+
+def test_history_and_notes_go_on_where_a_stage_makes_its_image_afresh():
+    @stage
+    def doubled(image: Image) -> Image:
+        return Image.of(2 * image.pixels.values, header=image.header)
+
+    @stage
+    def average(frames: FrameSet) -> Image:
+        return Image.of(np.mean([frame.pixels.values for frame in frames], axis=0))
+
+    raw = subtract_bias(LIGHT.noted([Note("is odd", frames=("light.fits",))]), bias=BIAS)
+    image = doubled(raw)
+    assert names(image) == ["subtract_bias", "doubled"]
+    assert image.history[:1] == raw.history
+    assert [note.words for note in image.notes] == ["is odd"]
+    assert names(pipe(NIGHT, each(subtract_bias(bias=BIAS)), average)) == ["subtract_bias", "average"]
+    with pytest.raises(StepError, match="subtract_bias asked for twice"):
+        subtract_bias(image, bias=BIAS)
+
+
+# ---- settings that are arrays, and masters of one's own ----
+
+
+@stage(rows=True)
+def plus(image: Image, *, plane: FloatArray, kernel: FloatArray | None = None) -> Image:
+    """Add an array to an image: pixelwise."""
+    return with_values(image, image.pixels.values + plane)
+
+
+def test_an_array_as_a_setting_is_sealed_and_recorded_by_its_content(tmp_path):
+    plane = np.arange(20.0).reshape(4, 5)
+    step = plus(plane=plane)
+    plane[0, 0] = 1e9
+    image = step(LIGHT)
+    assert image.pixels.values[0, 0] == LIGHT.pixels.values[0, 0]
+    same, other = (plus(LIGHT, plane=np.arange(20.0).reshape(4, 5) + more).history[0] for more in (0, 1))
+    assert image.history[0] == same != other
+    assert str(same).startswith("plus(plane=array(float64, (4, 5), ")
+    assert pickle.loads(pickle.dumps(step))(LIGHT) == image
+    for frame in each(plus(plane=step.settings[0][1], kernel=np.ones((3, 3))))(on_disk(NIGHT, tmp_path)):
+        assert not frame.in_memory
+        np.testing.assert_array_equal(frame.rows(1, 3).pixels.values, frame.pixels.values[1:3])
+        assert dict(frame.history[0].settings)["plane"] == dict(same.settings)["plane"]
+    with pytest.raises(SettingError, match="plus: plane='x'; expected an array"):
+        plus(plane="x")
+
+
+@attrs.frozen
+class MasterSky(Master):
+    """A master of one's own, by inheritance."""
+
+    image: Image
+
+
+class OwnMaster:
+    """A master of one's own, by what it has."""
+
+    def __init__(self, image):
+        self.image, self.lineage = image, image.lineage
+
+    def on_rows(self, start, stop):
+        return OwnMaster(self.image.rows(start, stop))
+
+
+@pytest.mark.parametrize("made", [MasterSky, OwnMaster])
+def test_a_master_of_ones_own_is_cut_to_rows_and_kept_in_the_history(made, tmp_path):
+    @stage(rows=True)
+    def subtract_sky(image: Image, *, sky: MasterSky | OwnMaster) -> Image:
+        return attrs.evolve(image, data=image.pixels.minus(sky.image.pixels))
+
+    sky = made(image_of(np.arange(20.0).reshape(4, 5), "light"))
+    assert isinstance(sky, Master)
+    whole = [subtract_sky(frame, sky=sky) for frame in NIGHT]
+    assert whole[0].history[0].masters == (sky.image.lineage,)
+    for frame, expected in zip(each(subtract_sky(sky=sky))(on_disk(NIGHT, tmp_path)), whole, strict=True):
+        assert not frame.in_memory
+        assert frame.pixels == expected.pixels
+        assert frame.history[0].masters == (sky.image.lineage,)
+
+
+def test_our_masters_are_masters():
+    for master in (BIAS, DARK, FLAT):
+        assert isinstance(master, Master)
+    for other in (LIGHT, Clip(), 3.0, None, "text", np.ones(3)):
+        assert not isinstance(other, Master)
+
+
+# ---- stages that no module has by their name ----
+
+NOTEBOOK = """
+import sys, pickle, subprocess, attrs, numpy as np
+from pipeline import Image, chain, stage
+
+OFFSET = 3.0
+
+@stage(rows=True)
+def shifted(image: Image, *, by: float = 1.0) -> Image:
+    return attrs.evolve(image, data=attrs.evolve(image.pixels, values=image.pixels.values + by + OFFSET))
+
+step = chain(shifted(by=2.0), shifted)
+image = Image.of(np.zeros((2, 3)))
+"""
+ROUND_TRIP = """
+pickle.dump(step, open("there.pickle", "wb"))
+subprocess.run([sys.executable, "other.py"], check=True)
+assert pickle.load(open("back.pickle", "rb")) == step
+assert pickle.loads(pickle.dumps(step)) == step
+"""
+OTHER_PROCESS = """
+import pickle, numpy as np
+from pipeline import Image
+step = pickle.load(open("there.pickle", "rb"))
+image = step(Image.of(np.zeros((2, 3))))
+assert (image.pixels.values == 9).all()
+assert [ran.stage for ran in image.history] == ["shifted"] * 2
+pickle.dump(step, open("back.pickle", "wb"))
+"""
+ON_A_WORKER = """
+from pipeline import workers
+if __name__ == "__main__":
+    with workers(1) as client:
+        (made,) = client.gather(client.map(step, [image]))
+        assert made == step(image)
+"""
+
+
+def test_a_stage_of_a_notebook_goes_to_another_process_and_comes_back_as_itself(tmp_path):
+    pytest.importorskip("cloudpickle", reason="cloudpickle is not installed; it comes with Dask")
+    (tmp_path / "other.py").write_text(OTHER_PROCESS)
+    subprocess.run([sys.executable, "-c", NOTEBOOK + ROUND_TRIP], check=True, cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_stage_of_a_notebook_runs_on_a_worker_of_dask(tmp_path):
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'")
+    subprocess.run([sys.executable, "-c", NOTEBOOK + ON_A_WORKER], check=True, cwd=tmp_path)
+
+
+def test_a_stage_of_a_function_is_pickled_whole_and_one_of_a_module_by_its_name():
+    cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle is not installed; it comes with Dask")
+
+    @stage
+    def inside(image: Image) -> Image:
+        return image
+
+    for pickled in (pickle.dumps(inside()), cloudpickle.dumps(inside())):
+        assert pickle.loads(pickled).stage is inside
+    assert len(pickle.dumps(combine)) < 100 < len(pickle.dumps(inside))
+    assert copy.deepcopy(inside) is inside
+    made = stage(with_nothing)  # whose name is that of the function
+    assert pickle.loads(pickle.dumps(made)) is made
+
+
+def test_without_cloudpickle_a_stage_that_has_no_name_says_where_to_put_it(monkeypatch):
+    @stage
+    def inside(image: Image) -> Image:
+        return image
+
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(StepError, match=r"inside cannot go to another process: .* put it into a module, or pip"):
+        pickle.dumps(inside)
 
 
 def test_a_stage_is_called_what_its_function_is_called():
