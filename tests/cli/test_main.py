@@ -17,7 +17,7 @@ from pipeline.cli.main import main
         (["reduce", "night.csv", "--sigma", "-1"], 2, "expected a positive number"),
         (["reduce", "night.csv", "--gain", "2"], 2, "go together"),
         (["reduce", "night.csv", "--iterations", "0"], 2, "whole number"),
-        (["reduce", "night.csv", "--saturation", "-5"], 2, "positive level"),
+        (["reduce", "night.csv", "--saturation", "-5"], 2, "positive number"),
         (["reduce", "night.csv", "--delimiter", "ab"], 2, "one character"),
         (["combine", "lights.csv", "--type", "bias", "-o", "b.fits"], 1, "no bias frames"),
         (["reduce", "arcs.csv"], 1, "no light frames"),
