@@ -13,6 +13,7 @@ from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting, keeping, told_together
+from pipeline.compose.written import names_of
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
 from pipeline.records.history import StepRecord
@@ -160,6 +161,16 @@ class Chain(Generic[In_contra, Out_co]):
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.steps))})"
 
+    @property
+    def names(self) -> dict[str, Any]:
+        """What the names in its repr stand for: ``eval(repr(steps), steps.names) == steps``."""
+        return names_of(self)
+
+    @property
+    def made_with(self) -> tuple[Any, ...]:
+        """The function that makes one, and its steps."""
+        return chain, *self.steps
+
 
 @overload
 def chain() -> Chain[Any, Any]: ...
@@ -222,6 +233,16 @@ class Each:
 
     def __repr__(self) -> str:
         return f"each({self.step!r})"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What the names in its repr stand for: ``eval(repr(step), step.names) == step``."""
+        return names_of(self)
+
+    @property
+    def made_with(self) -> tuple[Any, ...]:
+        """The function that makes one, and its step."""
+        return each, self.step
 
 
 def _run(frame: Image, parts: list[Callable[[Image], Image]], frames: int) -> Image:

@@ -24,6 +24,7 @@ import numpy as np
 from pipeline.compose.running import how_to_run
 from pipeline.compose.settings import Wanted, a_word, unknown_setting, written
 from pipeline.compose.telling import advise, collecting, say
+from pipeline.compose.written import names_of, written
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, State, unclear_card
 from pipeline.records.arrays import same_array
@@ -321,7 +322,17 @@ class Step(Generic[In_contra, Out_co]):
         return value if value.stage.hints.get("return") in (gives, None) else None
 
     def __repr__(self) -> str:
-        return f"{self.stage.name}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
+        return f"{self.stage.name}({', '.join(f'{name}={written(value)}' for name, value in self.settings)})"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What the names in its repr stand for: ``eval(repr(step), step.names) == step``."""
+        return names_of(self)
+
+    @property
+    def made_with(self) -> tuple[Any, ...]:
+        """The stage, and the settings that were given."""
+        return self.stage, *(value for _, value in self.settings)
 
     def on_rows(self, start: int, stop: int, shape: tuple[int, int]) -> Step[In_contra, Out_co]:
         """Give the step for some rows only of images of a shape: masters, and arrays of that shape, are cut to them."""

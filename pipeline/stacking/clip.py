@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import attrs
 
 from pipeline.compose.settings import Limits, checked
+from pipeline.compose.written import written
 from pipeline.errors import SettingError
 from pipeline.records.identity import content_key
 from pipeline.statistics.noise import Noise
@@ -52,7 +53,7 @@ class Clip:
             for field in attrs.fields(Clip)
             if field.name != "spread" and getattr(self, field.name) != field.default
         }
-        return f"Clip({self.spread!r}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
+        return f"Clip({self.spread!r}, {', '.join(f'{name}={written(value)}' for name, value in said.items())})"
 
 
 def frames_needed(clip: Clip) -> int:

@@ -73,7 +73,7 @@ class Mask:
         return Mask, (self.flags, self.name)
 
     def __repr__(self) -> str:
-        return f"Mask({self.name}, {np.count_nonzero(self.flags)} bad)"
+        return f"Mask({self.name!r}, bad={np.count_nonzero(self.flags)})"
 
     def __or__(self, other: Mask) -> Mask:
         """Give the mask of what is bad in either.

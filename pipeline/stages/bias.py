@@ -52,7 +52,7 @@ class MasterBias:
         return cls(as_master(image, "MasterBias", "bias"))
 
     def __repr__(self) -> str:
-        return f"MasterBias({self.image.short_name})"
+        return f"MasterBias({self.image.short_name!r})"
 
     @property
     def pixels(self) -> Pixels:

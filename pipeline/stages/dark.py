@@ -86,7 +86,7 @@ class MasterDark:
         return cls(image, False if image.state.bias else has_bias)
 
     def __repr__(self) -> str:
-        return f"MasterDark({self.image.short_name}, {self.exposure:g} s)"
+        return f"MasterDark({self.image.short_name!r}, exposure={float(self.exposure)!r})"
 
     @property
     def exposed(self) -> float:

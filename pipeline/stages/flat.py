@@ -68,7 +68,7 @@ class MasterFlat:
             raise StepError(f"{self.image.name}: no response yet; pass it through normalise_flat")
 
     def __repr__(self) -> str:
-        return f"MasterFlat({self.image.short_name})"
+        return f"MasterFlat({self.image.short_name!r})"
 
     @property
     def pixels(self) -> Pixels:

@@ -56,7 +56,7 @@ class MasterFringe:
         return cls(attrs.evolve(image, data=attrs.evolve(pixels, values=sealed(values)).as_shared()))
 
     def __repr__(self) -> str:
-        return f"MasterFringe({self.image.short_name})"
+        return f"MasterFringe({self.image.short_name!r})"
 
     @property
     def pixels(self) -> Pixels:

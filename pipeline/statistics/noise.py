@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.settings import Limits, Wanted, checked
+from pipeline.compose.written import written
 from pipeline.records.arrays import Array
 from pipeline.records.identity import content_key
 from pipeline.statistics.order_statistics import Window
@@ -36,11 +37,11 @@ class Noise:
     e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
     """
 
-    a: Annotated[float, Limits(finite=False)]
+    a: Annotated[float, Limits(finite=False)] = attrs.field(repr=written)
     b: NotNegative = 0.0
     c: NotNegative = 0.0
     d: NotNegative = 0.0
-    base: Annotated[float, Limits(finite=False)] = 0.0
+    base: Annotated[float, Limits(finite=False)] = attrs.field(default=0.0, repr=written)
     floor: NotNegative = QUANTISATION
 
     __dask_tokenize__ = content_key

@@ -61,9 +61,9 @@ def test_the_repr_of_a_step_is_the_expression_that_made_it(step):
 
 
 def test_masters_show_by_name():
-    assert repr(subtract_bias(bias=BIAS)) == "subtract_bias(bias=MasterBias(bias.fits))"
+    assert repr(subtract_bias(bias=BIAS)) == "subtract_bias(bias=MasterBias('bias.fits'))"
     assert repr(each(chain(subtract_dark(dark=DARK), combine))) == (
-        "each(chain(subtract_dark(dark=MasterDark(dark.fits, 20 s)), combine))"
+        "each(chain(subtract_dark(dark=MasterDark('dark.fits', exposure=20.0)), combine))"
     )
 
 
@@ -82,7 +82,10 @@ def test_settings_keep_the_order_of_the_stage_however_they_are_given():
         (lambda: subtract_bias(), "subtract_bias needs bias: for none, say bias=None"),
         (lambda: subtract_dark(force=True), "subtract_dark needs dark: for none, say dark=None"),
         (lambda: scale_dark(), "scale_dark needs exposure"),
-        (lambda: subtract_bias(bias=DARK), "bias=MasterDark(dark.fits, 20 s); expected a MasterBias or None"),
+        (
+            lambda: subtract_bias(bias=DARK),
+            "bias=MasterDark('dark.fits', exposure=20.0); expected a MasterBias or None",
+        ),
         (
             lambda: subtract_bias(bias=BIAS.image),
             "bias=Image(bias, bias.fits, 4×5, 10 s); expected a MasterBias or None",

@@ -40,7 +40,7 @@ def test_no_mask_is_said_and_changes_nothing():
 
 def test_the_history_names_the_mask():
     image = flag_bad(Image.of(full(5)), mask=Mask.of(at((1, 1), (2, 2)), name="bad.fits"))
-    assert str(image.history[-1]) == "flag_bad(mask=Mask(bad.fits, 2 bad))"
+    assert str(image.history[-1]) == "flag_bad(mask=Mask('bad.fits', bad=2))"
 
 
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 2), complex), "bad.fits"])
