@@ -22,7 +22,6 @@ import numpy as np
 from pipeline.errors import SettingError
 from pipeline.records.arrays import seal
 from pipeline.records.frames import Image, is_frame
-from pipeline.records.identity import content_key
 
 Record = TypeVar("Record", bound=type)
 
@@ -145,17 +144,6 @@ def _shown(value: object) -> str:
     """Write a value for a message: an array, whose repr may be long, by its type and shape."""
     an_array = type(value) is np.ndarray and value.ndim
     return f"an array of {value.dtype}, {value.shape}" if an_array else repr(value)  # type: ignore[attr-defined]
-
-
-def written(value: object) -> str:
-    """Write a setting for the history, as in Python; an array by its type, shape and content key.
-
-    >>> written((1.5, None)), written(np.zeros((2, 3)))[:23]
-    ('(1.5, None)', 'array(float64, (2, 3), ')
-    """
-    if not isinstance(value, np.ndarray):
-        return repr(value)
-    return f"array({value.dtype}, {value.shape}, {content_key(value)})"
 
 
 def checked(record: Record) -> Record:

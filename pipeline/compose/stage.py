@@ -22,7 +22,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.running import how_to_run
-from pipeline.compose.settings import Wanted, a_word, unknown_setting, written
+from pipeline.compose.settings import Wanted, a_word, unknown_setting
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.compose.written import names_of, written
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError

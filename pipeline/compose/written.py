@@ -19,15 +19,15 @@ from pipeline.records.identity import content_key
 
 
 def written(value: Any) -> str:
-    """Write a setting as Python.
+    """Write a setting as Python; an array by its type, shape and content key.
 
-    >>> written(float("inf")), written((1.5, None)), written(np.ones((2, 2)))[:6]
-    ("float('inf')", '(1.5, None)', "array(")
+    >>> written(float("inf")), written((1.5, None)), written(np.zeros((2, 3)))[:24]
+    ("float('inf')", '(1.5, None)', "array('float64', (2, 3),")
     """
     if isinstance(value, float) and not math.isfinite(value):
         return f"float('{value}')"
     if isinstance(value, np.ndarray):
-        return f"array('{content_key(value)[:8]}')"
+        return f"array('{value.dtype}', {value.shape}, '{content_key(value)}')"
     if isinstance(value, Image):
         return f"Image({value.short_name!r})"
     if type(value) is tuple:
