@@ -163,7 +163,7 @@ class Chain(Generic[In_contra, Out_co]):
 
     @property
     def names(self) -> dict[str, Any]:
-        """What the names in its repr stand for: ``eval(repr(steps), steps.names) == steps``."""
+        """What the names in its repr stand for: evaluated with these, it is the same again."""
         return names_of(self)
 
     @property
@@ -236,7 +236,7 @@ class Each:
 
     @property
     def names(self) -> dict[str, Any]:
-        """What the names in its repr stand for: ``eval(repr(step), step.names) == step``."""
+        """What the names in its repr stand for: evaluated with these, it is the same again."""
         return names_of(self)
 
     @property

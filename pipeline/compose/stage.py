@@ -326,7 +326,7 @@ class Step(Generic[In_contra, Out_co]):
 
     @property
     def names(self) -> dict[str, Any]:
-        """What the names in its repr stand for: ``eval(repr(step), step.names) == step``."""
+        """What the names in its repr stand for: evaluated with these, it is the same again."""
         return names_of(self)
 
     @property

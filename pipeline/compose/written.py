@@ -1,6 +1,6 @@
 """How a step is written: as the Python that makes it, with names for what no text holds.
 
-``eval(repr(step), step.names) == step``: masters, masks and images stand in a repr by their names, and in ``names`` are
+Evaluated with ``step.names``, the repr of a step is that step: masters, masks and images stand in a repr by their names, and in ``names`` are
 found by them.
 """
 
