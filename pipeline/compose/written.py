@@ -1,7 +1,7 @@
 """How a step is written: as the Python that makes it, with names for what no text holds.
 
-Evaluated with ``step.names``, the repr of a step is that step: masters, masks and images stand in a repr by their names, and in ``names`` are
-found by them.
+Evaluated with ``step.names``, the repr of a step is that step: masters, masks and images stand in it by their names,
+and are found by them.
 """
 
 from __future__ import annotations
