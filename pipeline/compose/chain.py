@@ -13,7 +13,7 @@ from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
 from pipeline.compose.telling import collecting, keeping, told_together
-from pipeline.compose.written import names_of
+from pipeline.compose.written import names_in_words_of
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
 from pipeline.records.history import StepRecord
@@ -164,7 +164,7 @@ class Chain(Generic[In_contra, Out_co]):
     @property
     def names(self) -> dict[str, Any]:
         """What the names in its repr stand for: evaluated with these, it is the same again."""
-        return names_of(self)
+        return names_in_words_of(self)
 
     @property
     def made_with(self) -> tuple[Any, ...]:
@@ -237,7 +237,7 @@ class Each:
     @property
     def names(self) -> dict[str, Any]:
         """What the names in its repr stand for: evaluated with these, it is the same again."""
-        return names_of(self)
+        return names_in_words_of(self)
 
     @property
     def made_with(self) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.compose.running import how_to_run
 from pipeline.compose.settings import Wanted, a_word, unknown_setting
 from pipeline.compose.telling import advise, collecting, say
-from pipeline.compose.written import names_of, written
+from pipeline.compose.written import names_in_words_of, written
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, State, unclear_card
 from pipeline.records.arrays import same_array
@@ -327,7 +327,7 @@ class Step(Generic[In_contra, Out_co]):
     @property
     def names(self) -> dict[str, Any]:
         """What the names in its repr stand for: evaluated with these, it is the same again."""
-        return names_of(self)
+        return names_in_words_of(self)
 
     @property
     def made_with(self) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ def written(value: Any) -> str:
     return repr(value)
 
 
-def names_of(thing: Any) -> dict[str, Any]:
+def names_in_words_of(thing: Any) -> dict[str, Any]:
     """Give what the names stand for that a step or a chain is written with.
 
     :raises StepError: two masters, masks or images that differ are written alike.
