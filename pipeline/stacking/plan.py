@@ -198,7 +198,7 @@ def plan_of(
         scale=scale[order],
         weights=weighing[order],
         carried=None if carried is None else carried[order],
-        relative=None if relative is None else _of_even_values(relative, shifts, frames[0].kind)[order],
+        relative=None if relative is None else _of_even_values(relative, shifts, settings, frames[0].kind)[order],
         whole=relative is not None and measured.whole,
     )
 
@@ -350,9 +350,13 @@ def _light_in(settings: CombineSettings, scale: FloatArray, weights: FloatArray,
     return float(np.sum(squared * scale) / np.sum(squared * relative))
 
 
-def _of_even_values(relative: FloatArray, shifts: Shifts, kind: str) -> FloatArray:
-    """Give variances as those of values without their frame's factor: of lights it is that of stars, not of the sky."""
-    even: FloatArray = relative / shifts.factors**2 if kind in MOVING else relative
+def _of_even_values(relative: FloatArray, shifts: Shifts, settings: CombineSettings, kind: str) -> FloatArray:
+    """Give variances as those of values without their frame's factor: of lights it is that of stars, not of the sky.
+
+    The scatter of a pixel is that of values without it.
+    """
+    raw = kind in MOVING and settings.variance == "noise"
+    even: FloatArray = relative / shifts.factors**2 if raw else relative
     return even
 
 

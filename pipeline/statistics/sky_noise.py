@@ -51,8 +51,8 @@ LEAST = 0.8
 CALM = 0.25
 """A run of which more than this part is sky tells what its row has in common."""
 
-CLOSE = 0.01
-"""Variances that differ by less than this part are alike."""
+CLOSE = 0.03
+"""Variances that differ by less than this part, and one and a half errors, are alike."""
 
 CHANCE = 0.2
 """The sky has structure where the mean of frames varies by more than its noise, by this part of it."""
@@ -132,7 +132,7 @@ def sky_noise(
         variance, error = _typical(*plane, sky)
     steepest = _steepest(plane, level, edges[1:], variance, error)
     variance += _of_rows(residual, sky, joined, variance)
-    at = float(np.median(level[sky]))
+    at = float(np.mean(level[sky]))
     if from_zero and at > 0:
         steepest = min(steepest, variance * (1 + 3 * error) / at)
     floor = 0.0 if variance >= 1 or np.nanmax(values % 1) else QUANTISATION
@@ -298,7 +298,7 @@ def _without_hits(variance: Array, degrees: int) -> tuple[float, int]:
 
 
 def _of_rows(residual: Array, sky: BoolArray, joined: BoolArray, variance: float) -> float:
-    """Give the variance of what a whole run has in common in one frame alone, where it shows.
+    """Give the variance of what a whole run has in common in one frame alone.
 
     It is told from the next row, without the few values that stand out.
     """
@@ -308,6 +308,5 @@ def _of_rows(residual: Array, sky: BoolArray, joined: BoolArray, variance: float
     means = np.clip(step[:, np.isfinite(step).all(axis=(0, 2))], -reach, reach).mean(axis=2)
     if means.shape[1] < FEW_PIXELS:
         return 0.0
-    typical, count = _without_hits(0.5 * (means**2).sum(axis=0) / degrees, degrees)
-    excess = typical - variance / width
-    return excess if excess > 4 * typical * np.sqrt(2 / (count * degrees)) else 0.0
+    typical, _ = _without_hits(0.5 * (means**2).sum(axis=0) / degrees, degrees)
+    return max(float(typical - variance / width), 0.0)
