@@ -135,8 +135,12 @@ OUTSIDE = re.compile(
     r"|subprocess|sys|tempfile|time|tqdm|urllib|uuid)(\..*)?"
 )
 """What a pure file has no use for: what lies outside of the program, and chance."""
-SPOOL = Path("compose/spool.py")
-"""Frames that the memory does not hold wait in a temporary file without a name: the one exception."""
+ALLOWED = {
+    Path("compose/spool.py"): {"os", "tempfile"},
+    Path("records/notebook.py"): {"PIL.Image", "io.BytesIO"},
+}
+"""Frames that the memory does not hold wait in a temporary file without a name; and a thumbnail is drawn where a
+notebook asks an image to show itself, by what is imported then and there: the two exceptions."""
 
 
 def names_imported(text):
@@ -151,7 +155,7 @@ def names_imported(text):
 def test_only_the_edge_touches_files_and_clocks(path):
     text = (PACKAGE / path).read_text()
     outside = {name for name in names_imported(text) if OUTSIDE.fullmatch(name)} - {"pathlib.PurePath"}
-    assert outside == ({"os", "tempfile"} if path == SPOOL else set())
+    assert outside == ALLOWED.get(path, set())
     touched = r"\b(open|print|input|exec|eval)\(|\bPath\(|\.(now|utcnow|today|writeto|tofile|fromfile|memmap)\("
     assert re.findall(touched, text) == []
 
@@ -159,9 +163,9 @@ def test_only_the_edge_touches_files_and_clocks(path):
 # ---- sizes and names: what a newcomer can hold in mind ----
 
 
-def test_a_folder_holds_at_most_18_files_and_the_package_173():
+def test_a_folder_holds_at_most_18_files_and_the_package_174():
     files = [path.parent.name for path in PACKAGE.rglob("*.py")]
-    assert len(files) <= 173
+    assert len(files) <= 174
     assert {folder: files.count(folder) for folder in FOLDERS if files.count(folder) > 18} == {}
 
 

@@ -30,6 +30,7 @@ from pipeline.records.interop import (
     without_arithmetic,
 )
 from pipeline.records.note import Note, merged
+from pipeline.records.notebook import html_of_frames, html_of_image
 from pipeline.records.pixels import Pixels
 from pipeline.records.source import Source
 
@@ -164,6 +165,10 @@ class Image:
         height, width = (0, 0) if isinstance(self.data, Location) else self.shape
         known = (f"{height}×{width}" if height else "", "" if self.exposure is None else f"{self.exposure:g} s")
         return f"Image({', '.join(filter(None, (self.kind, where, *known)))})"
+
+    def _repr_html_(self) -> str:
+        source = None if isinstance(self.data, Location) else self.data
+        return html_of_image(repr(self), source, self.history, self.notes)
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
@@ -344,6 +349,9 @@ class FrameSet(Sequence[Image]):
     def __repr__(self) -> str:
         counts = [f"{len(self.of_kind(kind))} {kind}" for kind in KINDS if self.of_kind(kind).frames]
         return f"FrameSet({', '.join(counts)})"
+
+    def _repr_html_(self) -> str:
+        return html_of_frames(repr(self), ((repr(frame),) for frame in self.frames))
 
     def of_kind(self, kind: str) -> FrameSet:
         """Give the frames of one kind.

@@ -41,6 +41,7 @@ from pipeline.records.interop import (
     without_arithmetic,
 )
 from pipeline.records.note import ENTRIES, Note, merged
+from pipeline.records.notebook import html_of_image
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
 from pipeline.version import CREATOR
@@ -117,6 +118,9 @@ class ReducedImage:
         seconds = number(self.header.get("EXPTIME")).value
         known = (f"{self.kind} of {frames}", f"{height}×{width}", f"{seconds:g} s" if math.isfinite(seconds) else "")
         return f"ReducedImage({', '.join(filter(None, known))})"
+
+    def _repr_html_(self) -> str:
+        return html_of_image(repr(self), self.pixels, self.history, self.notes)
 
     @property
     def shape(self) -> tuple[int, int]:
