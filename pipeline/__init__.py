@@ -16,7 +16,7 @@ Public names by task; each has its home in a folder below, and is loaded when it
     Look            figure, export_figure, write_report, Appearance, FigureFile, measure_quality, quality_table,
                     Quality
     Many nights     reduce_many, Survey, Outcome, workers, combine_on, running
-    Your own stages stage, Stage, Step, chain, each, pipe, advise
+    Your own stages stage, Stage, Step, chain, each, pipe, advise, Limits, Master, check_stage
 
 What can go wrong is drawn in :mod:`pipeline.errors`.  The folders, in the order of the data and of the physics; the
 face of each says what to open first, and a file imports from folders above its own, and from its own::

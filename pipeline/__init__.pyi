@@ -75,7 +75,9 @@ from .survey.dask_combine import combine_on as combine_on
 from .compose.running import running as running
 
 # your own stages
-from .compose.stage import stage as stage, Stage as Stage, Step as Step
+from .compose.stage import stage as stage, Stage as Stage, Step as Step, Master as Master
+from .compose.settings import Limits as Limits
+from .compose.laws import check_stage as check_stage
 from .compose.telling import advise as advise
 from .compose.chain import chain as chain, each as each, pipe as pipe
 

@@ -30,12 +30,13 @@ def check_stage(stage: Stage[Any, Any, Any] | Step[Any, Any], record: Any) -> No
     - flags: they are only added, and what is not finite has one
     - variance: it is followed where the record has one
     - provenance: kind, frames, header and history go on, and the step is the last of them
-    - effect: a stage that ``does`` something says so in the state, and is refused the second time
+    - effect: a stage that ``does`` something says so in the state of its result
     - rows: with ``rows=True`` some rows give those rows of the whole, and nothing but pixels depends on pixels
     - pickling: the step gives the same in another process, and its settings stand there in the same words
 
     The record is tried as it is, and an Image also with a history, with every flag somewhere, and with a variance.
 
+    >>> from pipeline import stage
     >>> @stage
     ... def doubled(image: Image) -> Image:
     ...     return attrs.evolve(image, data=Pixels.of(2 * image.pixels.values))
@@ -47,7 +48,7 @@ def check_stage(stage: Stage[Any, Any, Any] | Step[Any, Any], record: Any) -> No
     :param record: what the stage takes, of some rows and columns: an Image, mostly.
     :raises StepError: it breaks a law; the words say which, where, and what to do.
     """
-    step = stage() if isinstance(stage, Stage) else stage
+    step: Any = stage() if isinstance(stage, Stage) else stage
     if not isinstance(step, Step):
         name = getattr(stage, "__name__", repr(stage))
         raise StepError(f"{name} is a plain function; write @stage above it, so that it records itself")
@@ -58,7 +59,7 @@ def check_stage(stage: Stage[Any, Any, Any] | Step[Any, Any], record: Any) -> No
             for law, broken in LAWS.items():
                 wrong = broken(step, tried, result)
                 if wrong is None and law == "purity" and pickle.loads(before) != tried:  # noqa: S301 - our own
-                    wrong = "it changes the record that it is given; work on a copy: values = image.pixels.values.copy()"
+                    wrong = "it changes the record that it is given; work on a copy, image.pixels.values.copy()"
                 if wrong:
                     raise StepError(f"{step.stage.name} breaks the law of {law}: {wrong}")
 
@@ -68,7 +69,7 @@ def _variants(record: Any) -> Iterator[Any]:
     yield record
     if not isinstance(record, Image):
         return
-    past = record.recorded(StepRecord("a step before"))
+    past = record.recorded(StepRecord("one_before")).recorded(StepRecord("another_before"))
     pixels = past.pixels
     flags = pixels.flags.copy()
     for place, flag in enumerate(Flag):
@@ -95,7 +96,7 @@ def _flags(_step: Step[Any, Any], record: Any, result: Any) -> str | None:
     for before, after in _pairs(record, result):
         if before.shape == after.shape and (lost := before.flags & ~after.flags).any():
             names = ", ".join(str(flag.name) for flag in Flag if (lost & FlagBits(flag)).any())
-            return f"it takes away {names}, of pixels that are no better; attrs.evolve(image.pixels, values=...) keeps them"
+            return f"it takes away {names}; attrs.evolve(image.pixels, values=...) keeps them"
     for pixels in map(_pixels_of, _images(result)):
         if (~np.isfinite(pixels.values) & ~pixels.mask).any():
             return "values are not finite and have no flag; say pixels.flagged(~np.isfinite(values), Flag.NONFINITE)"
@@ -106,8 +107,7 @@ def _variance(_step: Step[Any, Any], record: Any, result: Any) -> str | None:
     for before, after in _pairs(record, result):
         if before.variance is not None and after.variance is None:
             return (
-                "the record has a variance and the result has none; Pixels have minus, times and over, "
-                "which follow it"
+                "the record has a variance and the result has none; Pixels have minus, times and over, which follow it"
             )
     return None
 
@@ -148,8 +148,8 @@ def _rows(step: Step[Any, Any], record: Any, result: Any) -> str | None:
         part = step.on_rows(start, stop, record.shape)(record.rows(start, stop))
         if not _same(part.pixels, pixels.rows(start, stop)):
             return (
-                f"rows {start} to {stop} by themselves give other pixels than as part of the whole; a stage that looks at "
-                "other pixels has no rows=True"
+                f"rows {start} to {stop} by themselves give other pixels than as part of the whole; a stage that looks "
+                "at other pixels, or at how many there are, has no rows=True"
             )
         if any(getattr(part, field) != getattr(result, field) for field in ("header", "state", "added", "exposure")):
             return "header, state or cards of the result depend on its pixels, or on how many they are"
@@ -157,6 +157,8 @@ def _rows(step: Step[Any, Any], record: Any, result: Any) -> str | None:
 
 
 def _pickling(step: Step[Any, Any], record: Any, result: Any) -> str | None:
+    if strange := [name for name, words in step.in_history if " at 0x" in words]:
+        return f"{', '.join(strange)} stands in the history by its place in memory; give its class a __repr__"
     try:
         again = pickle.loads(pickle.dumps(step))  # noqa: S301 - our own
         kept = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
@@ -164,8 +166,6 @@ def _pickling(step: Step[Any, Any], record: Any, result: Any) -> str | None:
         return f"it cannot go to another process ({error}); settings and results are plain values and records"
     if kept != result or again(record) != result:
         return "it gives another result after it was pickled; whatever it needs is one of its settings"
-    if strange := [name for name, words in step.in_history if " at 0x" in words]:
-        return f"{', '.join(strange)} stands in the history by its place in memory; give its class a __repr__"
     return None
 
 

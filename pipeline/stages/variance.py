@@ -93,7 +93,8 @@ def _everywhere(image: Image, noise: KnownNoise) -> tuple[tuple[Section, Noise],
     :raises CalibrationError: there are more or fewer noises than amplifiers.
     """
     if noise is None or isinstance(noise, Noise):
-        return () if noise is None else ((Section.of("[*,*]", image.shape), noise),)
+        height, width = image.shape  # perhaps no rows yet, of a frame on disk
+        return () if noise is None else ((Section(0, width, 0, height), noise),)
     regions = regions_of(image)
     if len(regions) != len(noise):
         raise CalibrationError(
