@@ -11,11 +11,11 @@ import toolz
 from pipeline.compose.lazy import lazily
 from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
-from pipeline.compose.stage import In_contra, Out_co, Stage, Step, named
+from pipeline.compose.stage import In_contra, Out_co, Stage, Step
 from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.compose.written import names_in_words_of
 from pipeline.errors import StepError
-from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
+from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, in_few_words, is_frame
 from pipeline.records.history import StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 
@@ -138,7 +138,7 @@ def _check_kept(function: Callable[[Any], Any], before: Image | FrameSet, after:
     bare = is_frame(after) and not hasattr(after, "to_image")
     if lost or bare:
         called = getattr(function, "__qualname__", repr(function))
-        gave = "an image without its history" if lost else named(after)
+        gave = "an image without its history" if lost else in_few_words(after)
         raise StepError(
             f"{called} gave {gave}: header, variance, state and history would be lost; give the image with other "
             "pixels: attrs.evolve(image, data=attrs.evolve(image.pixels, values=...))"
@@ -226,7 +226,7 @@ class Each:
         :raises StepError: it is given something else than a FrameSet.
         """
         if not are_frames(frames):
-            raise StepError(f"{self!r} takes a FrameSet, found {frames!r}")
+            raise StepError(f"{self!r} takes a FrameSet, found {in_few_words(frames)}")
         known, parts = as_frames(frames), _parts(self.step)
         with told_together():
             return FrameSet(_run(frame, parts, len(known)) for frame in known)

@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.errors import SettingError
 from pipeline.records.arrays import seal
-from pipeline.records.frames import Image, is_frame
+from pipeline.records.frames import Image, in_few_words, is_frame
 
 Record = TypeVar("Record", bound=type)
 
@@ -143,7 +143,7 @@ def _listed(words: Iterable[str]) -> str:
 def _shown(value: object) -> str:
     """Write a value for a message: an array, whose repr may be long, by its type and shape."""
     an_array = type(value) is np.ndarray and value.ndim
-    return f"an array of {value.dtype}, {value.shape}" if an_array else repr(value)  # type: ignore[attr-defined]
+    return f"an array of {value.dtype}, {value.shape}" if an_array else in_few_words(value)  # type: ignore[attr-defined]
 
 
 def checked(record: Record) -> Record:

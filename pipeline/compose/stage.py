@@ -28,7 +28,7 @@ from pipeline.compose.written import names_in_words_of, written
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, State, unclear_card
 from pipeline.records.arrays import same_array
-from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, is_frame
+from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, in_few_words, is_frame
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note, merged
@@ -279,7 +279,8 @@ class Step(Generic[In_contra, Out_co]):
         stage = self.stage
         record = _taken(record, stage.takes)
         if not isinstance(record, stage.takes):
-            raise StepError(f"{stage.name} takes {words_of(stage.takes)}, found {record!r}{_mend(stage, record)}")
+            wanted, found = words_of(stage.takes), in_few_words(record)
+            raise StepError(f"{stage.name} takes {wanted}, found {found}{_mend(stage, record)}")
         settings = self.every_setting
         told_none = idle(stage, settings)
         with collecting() as said:
@@ -418,14 +419,9 @@ def _check_given(stage: Stage[Any, Any, Any], result: object) -> None:
     if (isinstance(wanted, type) and not isinstance(result, wanted)) or not hasattr(result, "recorded"):
         a_record = words_of(wanted) if isinstance(wanted, type) else "a record"
         raise StepError(
-            f"{stage.name} gave {named(result)} and should give {a_record}, with its header and history: such "
+            f"{stage.name} gave {in_few_words(result)} and should give {a_record}, with its header and history: such "
             "as attrs.evolve(image, data=attrs.evolve(image.pixels, values=...))"
         )
-
-
-def named(thing: object) -> str:
-    """Say what something is that is no record: of an array, which has no short repr, the type."""
-    return f"a bare {type(thing).__name__}" if is_frame(thing) and not hasattr(thing, "to_image") else repr(thing)
 
 
 def idle(stage: Stage[Any, Any, Any], settings: dict[str, Any]) -> bool:

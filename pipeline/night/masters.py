@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -11,7 +13,7 @@ from pipeline.compose.chain import chain, pipe
 from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.combine import combine
@@ -54,11 +56,12 @@ def _calibrated_first(image: Image) -> bool:
 
 
 @told_together()
-def make_masters(frames: FrameSet, recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
+def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for."""
-    bias = master_bias(frames, recipe)
-    dark = master_dark(frames, bias, recipe)
-    return Masters(bias, dark, master_flat(frames, bias, dark, recipe))
+    night = as_frames(frames)
+    bias = master_bias(night, recipe)
+    dark = master_dark(night, bias, recipe)
+    return Masters(bias, dark, master_flat(night, bias, dark, recipe))
 
 
 def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:

@@ -13,8 +13,8 @@ recipe and on the frames at hand stand in :mod:`~pipeline.night.recipe_steps`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
@@ -35,7 +35,7 @@ from pipeline.night.recipe_steps import (
     scale_of,
     with_noise_known,
 )
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.stacking.add import add_images, by_lamp
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.dark import subtract_dark
@@ -139,7 +139,7 @@ def _seconds_of(frames: FrameSet) -> str:
 
 @told_together()
 def reduce_each(
-    frames: FrameSet,
+    frames: Iterable[Any],
     *,
     recipe: Recipe = Recipe(),  # noqa: B008 - an immutable record
     masters: Masters | None = None,
@@ -149,7 +149,8 @@ def reduce_each(
     :param masters: the calibrations; by default they are made, once, from the night's own frames.
     :raises StepError: the night has no lights.
     """
-    if not frames.light.frames:
-        raise StepError(f"reduce_each: no light frames in {frames!r}; give at least one")
-    made = masters or make_masters(frames, recipe)
-    return [reduce(FrameSet((light,)), recipe=recipe, masters=made) for light in frames.light]
+    night = as_frames(frames)
+    if not night.light.frames:
+        raise StepError(f"reduce_each: no light frames in {night!r}; give at least one")
+    made = masters or make_masters(night, recipe)
+    return [reduce(FrameSet((light,)), recipe=recipe, masters=made) for light in night.light]

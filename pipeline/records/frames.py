@@ -287,13 +287,20 @@ def are_frames(thing: object) -> bool:
     return isinstance(thing, Iterable) and not single
 
 
+def in_few_words(thing: object) -> str:
+    """Say what something is: of what has pixels and is no record of ours, whose repr may be long, the type alone."""
+    long = hasattr(thing, "__array__") or is_frame(thing)
+    short = isinstance(thing, Image) or hasattr(thing, "to_image") or isinstance(thing, np.generic)
+    return f"a bare {type(thing).__name__}" if long and not short else repr(thing)
+
+
 def as_frames(frames: Iterable[Any]) -> FrameSet:
     """Take a FrameSet as it is, and a list of frames, or any other iterable, as one.
 
     :raises StepError: it is neither, or holds what is no frame.
     """
     if not isinstance(frames, FrameSet) and not are_frames(frames):
-        raise StepError(f"expected a FrameSet, or a list of frames; found {frames!r}")
+        raise StepError(f"expected a FrameSet, or a list of frames; found {in_few_words(frames)}")
     return frames if isinstance(frames, FrameSet) else FrameSet(frames)
 
 

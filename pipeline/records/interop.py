@@ -65,7 +65,8 @@ def _scaled(values: Array, by: tuple[float, float], blank: Any) -> Array:
 def pixels_of(thing: Any) -> Pixels:
     """Take values, mask, flags and uncertainty of an array, a masked array, an HDU or a CCDData; Pixels as they are.
 
-    :raises ShapeError: it holds no image, or an uncertainty that is no standard deviation or variance.
+    :raises ShapeError: it holds no image, or an uncertainty that is no standard deviation or variance, or of another
+        unit.
     """
     if isinstance(thing, Pixels):
         return thing
@@ -117,7 +118,13 @@ def _variance_of(thing: Any) -> Array | None:
         )
     power, of_unit = _TO_VARIANCE[sort]
     own_unit, unit = getattr(uncertainty, "unit", None), getattr(thing, "unit", None)
-    factor = 1.0 if own_unit is None or unit is None else own_unit.to(unit**of_unit)
+    try:
+        factor = 1.0 if own_unit is None or unit is None else own_unit.to(unit**of_unit)
+    except ValueError as error:
+        raise ShapeError(
+            f"values in {unit} with an uncertainty in {own_unit}: neither can be brought to the other; give the "
+            "uncertainty the unit that it has"
+        ) from error
     with np.errstate(divide="ignore"):
         variance: Array = (np.asarray(uncertainty.array, np.float64) * factor) ** float(power)
     return variance
@@ -212,9 +219,10 @@ def without_arithmetic(record: Kind) -> Kind:
 
     def refuse(*operands: object) -> Any:
         name = type(operands[0]).__name__
+        article = "an" if name[0] in "AEIOU" else "a"
         raise TypeError(
-            f"arithmetic with a {name} would lose its header, flags, variance and history; calculate with its "
-            f"values, or put the calculation into a stage of your own: @stage"
+            f"arithmetic with {article} {name} would lose its header, flags, variance and history; calculate with its "
+            "values, or put the calculation into a stage of your own: @stage"
         )
 
     for name in _ARITHMETIC:

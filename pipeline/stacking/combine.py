@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, end
 from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import FloatArray, IntArray
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
@@ -79,16 +80,17 @@ def combine(
     return image
 
 
-def measure_noise(frames: FrameSet) -> Noise:
+def measure_noise(frames: Iterable[Any]) -> Noise:
     """Measure the noise of a stack of equal exposures of one kind: two frames or more.
 
     :raises StepError: there are fewer than two frames.
     :raises ShapeError: they have no pixels.
     """
-    if len(frames) < 2:
-        raise StepError(f"the noise of {len(frames)} frames cannot be measured; it takes two or more")
-    samples = sample_rows(frames.frames, np.ones(len(frames))).blocks
-    kind = frames.frames[0].kind
+    known = as_frames(frames)
+    if len(known) < 2:
+        raise StepError(f"the noise of {len(known)} frames cannot be measured; it takes two or more")
+    samples = sample_rows(known.frames, np.ones(len(known))).blocks
+    kind = known[0].kind
     return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
 
 

@@ -8,7 +8,7 @@ for programs that resample, such as reproject and astroalign.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 import attrs
@@ -21,7 +21,7 @@ from pipeline.errors import HeaderError, SettingError, StepError
 from pipeline.headers.quiet import quiet
 from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.records.shared_errors import moved_key
 from pipeline.records.source import Source
@@ -160,17 +160,18 @@ class MovedRows:
         return attrs.evolve(self, source=self.source.loaded())
 
 
-def coverage(frames: FrameSet, *, seconds: bool = False) -> FloatArray:
+def coverage(frames: Iterable[Any], *, seconds: bool = False) -> FloatArray:
     """Count, for each pixel, the aligned frames that see it, or with ``seconds`` how long: (ny, nx).
 
     What is bad, or was left out of their combination, counts: that is for FLAGS and ``found.left_out`` to tell.
 
     :raises StepError: seconds are asked for, and a frame has no exposure.
     """
-    if seconds and any(frame.exposure is None for frame in frames):
+    known = as_frames(frames)
+    if seconds and any(frame.exposure is None for frame in known):
         raise StepError("coverage: a frame has no exposure; count frames: seconds=False")
-    seen = np.zeros(frames[0].shape)
-    for frame in frames:
+    seen = np.zeros(known[0].shape)
+    for frame in known:
         for first in range(0, len(seen), ROWS_AT_ONCE):
             flags = frame.source.rows(first, min(first + ROWS_AT_ONCE, len(seen))).flags
             seen[first : first + ROWS_AT_ONCE] += (flags & FlagBits(Flag.UNCOVERED) == 0) * (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -18,7 +19,7 @@ from pipeline.detector.section import Section
 from pipeline.errors import HeaderError, HeaderWarning, StepError
 from pipeline.headers.keywords import saturation, unknown_saturation
 from pipeline.records.arrays import Array, sealed
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import StepRecord
 from pipeline.records.pixels import Flag, FlagBits
 from pipeline.stages.bad_pixels import Mask
@@ -112,7 +113,7 @@ Fraction: TypeAlias = Annotated[float, Limits(above=0, most=1)]
 """Of the frames that must be saturated in a pixel."""
 
 
-def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
+def drop_rare_saturation(frames: Iterable[Any], *, fraction: float) -> FrameSet:
     """Where fewer than a fraction of the frames are saturated, leave their values out instead of the pixel.
 
     For masters of frames that saturate one by one: by cosmic rays, or twilight flats.  Combined, a pixel is
@@ -121,10 +122,11 @@ def drop_rare_saturation(frames: FrameSet, *, fraction: float) -> FrameSet:
     :raises SettingError: the fraction does not lie above 0 and up to 1.
     """
     Wanted(Fraction).take(fraction, "drop_rare_saturation", "fraction")
-    share = saturated_share(frames)
+    night = as_frames(frames)
+    share = saturated_share(night)
     few = np.where((share > 0) & (share < fraction), FlagBits(Flag.SATURATED), FlagBits(0))
     spared = Mask(sealed(few), f"saturated in less than {fraction:g} of the frames")
-    return each(set_aside(where=spared))(frames) if spared.flags.any() else frames
+    return each(set_aside(where=spared))(night) if spared.flags.any() else night
 
 
 def saturated_share(frames: FrameSet) -> Array:

@@ -12,7 +12,24 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import Cards, FrameSet, Image, Pixels, attach_header, chain, combine, each, pipe, subtract_bias
+from pipeline import (
+    Cards,
+    FrameSet,
+    Image,
+    Pixels,
+    attach_header,
+    chain,
+    combine,
+    coverage,
+    divide,
+    drop_rare_saturation,
+    each,
+    make_masters,
+    measure_noise,
+    pipe,
+    reduce_each,
+    subtract_bias,
+)
 from pipeline.errors import FrameError, SettingError, ShapeError, StepError
 from pipeline.records.frames import KINDS, Location, as_frames
 
@@ -221,6 +238,24 @@ def test_a_list_of_frames_is_taken_wherever_a_set_is(listed):
     assert pipe(listed(frames), chain(combine, attach_header)).pixels == combine(frames).pixels
     assert combine(listed([frame.pixels.values for frame in frames])).pixels == combine(frames).pixels
     assert as_frames(listed(frames)) == frames
+
+
+def test_functions_of_a_set_take_a_list_as_well():
+    frames = [Image.of(np.arange(400.0).reshape(20, 20) % 7 + n, name=f"{n}.fits", exposure=1) for n in range(3)]
+    night = [Image.of(frame.values, kind=kind, exposure=1) for frame in frames[:2] for kind in ("bias", "light")]
+    assert measure_noise(frames) == measure_noise(FrameSet(frames))
+    assert make_masters(night) == make_masters(FrameSet(night))
+    assert reduce_each(night) == reduce_each(FrameSet(night))
+    assert drop_rare_saturation(frames, fraction=0.5) == FrameSet(frames)
+    np.testing.assert_array_equal(coverage(frames), 3)
+
+
+def test_what_is_refused_in_place_of_frames_is_named_in_few_words():
+    for take in (combine, each(subtract_bias(bias=None)), as_frames):
+        with pytest.raises(StepError, match="found a bare ndarray"):
+            take(np.zeros((300, 300)))
+    with pytest.raises(SettingError, match="flat=a bare CCDData; expected a MasterFlat"):
+        divide(flat=CCDData(np.zeros((300, 300)), unit="adu"))
 
 
 @pytest.mark.parametrize("thing", ["a.fits", PLAIN_IMAGE, np.zeros((2, 3, 4)), {"a": PLAIN_IMAGE}, 3, ["a.fits"]])

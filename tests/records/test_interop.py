@@ -236,6 +236,13 @@ def test_an_uncertainty_that_is_none_of_these_is_refused_in_few_words():
         Image.of(CCDData(VALUES, unit="adu", uncertainty=UnknownUncertainty(VALUES)))
 
 
+def test_an_uncertainty_of_another_unit_is_refused():
+    ccd = CCDData(VALUES, unit="adu", uncertainty=StdDevUncertainty(VALUES))
+    other = SimpleNamespace(data=VALUES, unit=units.electron, uncertainty=ccd.uncertainty)
+    with pytest.raises(ShapeError, match="values in electron with an uncertainty in adu: neither can be brought"):
+        Image.of(other)
+
+
 @pytest.mark.parametrize("cards", [{}, WCS_CARDS, WCS_CARDS | {"CD1_1": -2e-3, "CD2_2": 2e-3}])
 def test_a_wcs_that_was_set_goes_before_the_cards_of_the_header(cards):
     solved = WCS(fits.Header(WCS_CARDS | {"CRVAL1": 11.0, "CRPIX2": 3.0}))
@@ -347,7 +354,7 @@ OPERATIONS = {
     "abs(image)": abs, "image < 3": lambda x: x < 3, "array @ image": lambda x: VALUES.T @ x,
     "quantity - image": lambda x: 3 * units.adu - x, "sum": lambda x: sum([x, x]),
 }  # fmt: skip
-LOSES = r"arithmetic with a \w+ would lose its header, flags, variance and history"
+LOSES = r"arithmetic with an? \w+ would lose its header, flags, variance and history"
 UFUNCS = {
     "sqrt": np.sqrt,
     "add": lambda x: np.add(VALUES, x),
