@@ -8,6 +8,7 @@ from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import Named, StepRecord
 from pipeline.records.pixels import Flag
 from pipeline.stacking.result import CombineResult
+from pipeline.stages.align import align
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
 from pipeline.stages.dark import subtract_dark
@@ -31,7 +32,7 @@ AROUND: dict[Named, str] = {
 }
 """What the steps around the core have done, in the order in which they ran."""
 
-LAST: dict[Named, str] = {to_electrons: "in electrons", orient: "dispersion along x"}
+LAST: dict[Named, str] = {align: "aligned", to_electrons: "in electrons", orient: "dispersion along x"}
 """What is said at the end, wherever it was done."""
 
 

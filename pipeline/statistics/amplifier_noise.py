@@ -58,8 +58,13 @@ def amplifiers_of(
     if counting is not None or len(shifts.offsets) < 2:
         return one
     ratio = _relative(sampled, sample, whole)
-    column_edges = _edges(np.median(ratio, axis=0), sampled.columns, shape[1])
-    row_edges = _edges(np.median(ratio, axis=1), np.concatenate(sampled.rows), shape[0])
+    known = np.isfinite(ratio)
+    rows, columns = (known.mean(axis=axis) > 0.5 for axis in (1, 0))  # of aligned frames one may be alone in many lines
+    if not (rows.any() and columns.any()):
+        return one
+    ratio = np.where(known, ratio, 1.0)[np.ix_(rows, columns)]
+    column_edges = _edges(np.median(ratio, axis=0), sampled.columns[columns], shape[1])
+    row_edges = _edges(np.median(ratio, axis=1), np.concatenate(sampled.rows)[rows], shape[0])
     if len(column_edges) == 2 and len(row_edges) == 2:
         return one
     return tuple(
@@ -70,9 +75,12 @@ def amplifiers_of(
 
 
 def _relative(sampled: Sampled, sample: NoiseSample, noise: Noise) -> Array:
-    """Give the variance over frames of each sampled pixel, (rows, columns), over what is expected of its level."""
-    relative = (sample.variance / noise.variance(sample.level, sample.step)).reshape(-1, sampled.columns.size)
-    return np.where(np.isfinite(relative), relative, 1.0)
+    """Give the variance over frames of each sampled pixel, (rows, columns), over what is expected of its level.
+
+    NaN where fewer than two frames tell.
+    """
+    relative: Array = (sample.variance / noise.variance(sample.level, sample.step)).reshape(-1, sampled.columns.size)
+    return relative
 
 
 def _edges(profile: Array, places: Array, length: int) -> list[int]:

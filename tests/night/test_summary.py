@@ -15,6 +15,7 @@ from pipeline import (
     Image,
     Noise,
     Pixels,
+    align,
     attach_header,
     chain,
     combine,
@@ -70,6 +71,11 @@ def test_a_step_that_was_done_before_is_told_with_who_says_so():
     with pytest.warns(SkippedWarning):
         words = words_of(subtract_bias(bias=a_bias(full(1))), image=done)
     assert words == "bias not taken out again, done already (ZEROCOR = T)"
+
+
+def test_lights_that_were_aligned_are_told_to_be_once():
+    lights = FrameSet([Image.of(full(10), exposure=1), Image.of(full(10), exposure=1, name="other")])
+    assert step_words(attach_header(combine(align(lights, by=((0, 0), (1, 0))), clip=None))) == "aligned"
 
 
 def test_of_a_step_that_found_nothing_to_do_nothing_is_told():

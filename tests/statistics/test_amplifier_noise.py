@@ -63,6 +63,19 @@ def test_one_amplifier_is_one(kind):
         assert len(combine(stack(sigma, 5, level, seed, kind)).found.amplifiers) == 1
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("frames", [2, 3])
+def test_what_one_frame_alone_sees_is_no_amplifier(axis, frames):
+    """As where frames of a dithered field were aligned."""
+    still = stack(np.full((300, 300), 15.0), frames, kind="light")
+    images = [image.pixels.values.astype(np.float32) for image in still]
+    for image in images[1:]:
+        image[(slice(None),) * axis + (slice(256, None),)] = np.nan
+    combined = combine(FrameSet(Image.of(image, kind="light", exposure=1.0) for image in images))
+    assert len(combined.found.amplifiers) == 1
+    assert sum(combined.found.rejected) < 1e-4 * frames * 300 * 300
+
+
 @pytest.mark.parametrize("frames", [3, 5, 20])
 @pytest.mark.parametrize("level", [0.0, 3.0])
 def test_noise_cut_off_at_zero_is_measured_above_it(frames, level):
