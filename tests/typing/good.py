@@ -1,9 +1,15 @@
 """Must type-check: the chains of the README."""
 
+from typing import Annotated, Literal
+
+import attrs
+
 from pipeline import (
     Amplifier,
     FrameSet,
     Image,
+    Limits,
+    Master,
     MasterBias,
     MasterDark,
     MasterFlat,
@@ -11,6 +17,7 @@ from pipeline import (
     ReducedImage,
     attach_header,
     chain,
+    check_stage,
     combine,
     divide,
     each,
@@ -19,6 +26,7 @@ from pipeline import (
     pipe,
     read_night,
     reduce,
+    stage,
     subtract_bias,
     subtract_dark,
     subtract_overscan,
@@ -41,3 +49,21 @@ recipe = Recipe(
     orient=orient(saxis=0),
 )
 own: ReducedImage = reduce(read_night("night.csv"), recipe=recipe)
+
+
+@attrs.frozen
+class MasterSky(Master):
+    image: Image
+
+
+@stage(rows=True)
+def subtract_sky(
+    image: Image, *, sky: MasterSky, by: Literal["mean", "fit"] = "fit", times: Annotated[float, Limits(above=0)] = 1.0
+) -> Image:
+    return attrs.evolve(image, data=image.pixels.minus(sky.image.pixels, times=times))
+
+
+dark_sky: Image = pipe(
+    frames.light, each(subtract_sky(sky=MasterSky(one), by="mean")), combine, subtract_sky(sky=MasterSky(one))
+)
+check_stage(subtract_sky(sky=MasterSky(one)), one)
