@@ -150,9 +150,13 @@ class _Measured:
         if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
         shown, slope = [], self.slope and self.slope * light
+        whole = sky_noise(self.blocks, self.shifts, weights=weights, from_zero=self.from_zero)
         for one in self.amplifiers:
-            blocks = cut_to(self.sampled, one.rows, one.columns)
-            sky = sky_noise(blocks, self.shifts, weights=weights, from_zero=self.from_zero)
+            blocks, sky = cut_to(self.sampled, one.rows, one.columns), whole
+            if len(self.amplifiers) > 1 and whole:
+                part = sky_noise(blocks, self.shifts, weights=weights, from_zero=self.from_zero)
+                if part and not part.crowded and part.error < SMALL * whole.error:  # no part that stars or lines made
+                    sky = part
             sample = PhotonSample.of(blocks, self.shifts, weights)
             shown.append(attrs.evolve(one, noise=photon_noise(sample, one.noise, slope, sky)))
         return tuple(shown)
@@ -202,6 +206,9 @@ def plan_of(
         whole=relative is not None and measured.whole,
     )
 
+
+SMALL = 5.0
+"""A part of an image whose noise is known worse than the whole's by this factor is too small for an amplifier's."""
 
 WHOLE = 6
 """Digits by which a whole number is known again after it was scaled, and back."""

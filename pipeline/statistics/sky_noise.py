@@ -30,6 +30,9 @@ ENOUGH_PLACES = 4096
 SKY = (0.05, 0.5)
 """Sky is what lies between these quantiles of the level: above what is dead or unlit, below what is bright."""
 
+FAINTEST = 0.15
+"""Where all is full of stars, what lies below this quantile is nearest to a sky."""
+
 BRIGHTER = (0.75, 0.9, 0.97, 1.0)
 """What lies between these tells how much noisier brighter pixels are at most."""
 
@@ -39,8 +42,8 @@ SMOOTHED = 9
 APART = 2
 """Second differences are taken of pixels so far apart: those of resampled frames share noise with the next."""
 
-STRUCTURE = 1.1
-"""By this factor, and four errors, differences over one pixel more grow only where something fine moves."""
+STRUCTURE = 1.05
+"""By this factor, and three errors, differences over one pixel more grow only where something fine moves."""
 
 TELLING = 0.01
 """Factors by which frames differ are looked at where they could make this part of the noise."""
@@ -71,7 +74,7 @@ class SkyNoise:
     """The variance of one value of the sky, in ADU², with its relative error, and the level that it was found at.
 
     ``floor`` is the least that the variance can be: that of rounding, where values are whole numbers; ``steepest`` the
-    most that it can grow with the level, as brighter pixels show it.
+    most that it can grow with the level, as brighter pixels show it; ``crowded`` says that there was no empty sky.
     """
 
     variance: float
@@ -79,6 +82,7 @@ class SkyNoise:
     error: float
     floor: float = 0.0
     steepest: float = np.inf
+    crowded: bool = False
 
     def about(self, slope: float) -> Noise:
         """Give the noise that grows with the level by ``slope`` and is right in the sky, however wrong the slope."""
@@ -116,7 +120,8 @@ def sky_noise(
     values, joined = _runs(blocks)
     mean, left = _mean(values)
     part = np.ones(len(values)) / len(values) if weights is None else weights / np.sum(weights)
-    level = _smoothed(mean if np.ptp(part) == 0 else _weighted(values, part))
+    shown = mean if np.ptp(part) == 0 else _weighted(values, part)
+    level = _smoothed(shown)
     if np.isfinite(level).sum() < 2 * FEW_PIXELS:
         return None
     edges = np.nanquantile(level, [*SKY, *BRIGHTER])
@@ -127,16 +132,19 @@ def sky_noise(
     if not np.isfinite(variance):
         return None
     far, _ = _typical(*_variances(residual, left, APART + 1), sky)
-    if np.isfinite(far) and far > variance * (STRUCTURE + 4 * error):
+    crowded = bool(np.isfinite(far) and far > variance * (STRUCTURE + 3 * error))
+    if crowded:
+        sky &= level <= np.nanquantile(level, FAINTEST)
         plane = _variances(residual, left, APART - 1)
         variance, error = _typical(*plane, sky)
     steepest = _steepest(plane, level, edges[1:], variance, error)
+    plain = sky & (plane[0] <= chi_square(plane[1], 4.0) * variance)  # NaN is not
+    at = float(np.mean(shown[plain]))
     variance += _of_rows(residual, sky, joined, variance)
-    at = float(np.mean(level[sky]))
     if from_zero and at > 0:
         steepest = min(steepest, variance * (1 + 3 * error) / at)
     floor = 0.0 if variance >= 1 or np.nanmax(values % 1) else QUANTISATION
-    return SkyNoise(max(variance, floor), at, error, floor, steepest)
+    return SkyNoise(max(variance, floor), at, error, floor, steepest, crowded)
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")

@@ -99,3 +99,21 @@ def test_a_long_exposure_among_short_ones_has_its_own_noise(seconds, header):
     )
     pixels = combine(lights, variance="noise", scale="exposure").pixels
     assert np.sqrt(pixels.variance.mean()) == pytest.approx(pixels.values.std(), rel=0.05)
+
+
+def test_lines_of_an_arc_that_moved_are_no_amplifiers():
+    rng = np.random.default_rng(15)
+    x = np.arange(300)
+    lines = [
+        sum(
+            flux * np.exp(-((x - at - moved) ** 2) / 4)
+            for at, flux in zip(range(20, 300, 40), 10 ** rng.uniform(3, 4, 7), strict=True)
+        )
+        for moved in (0, 0, 0, 12, 12)
+    ]
+    stack = np.stack([photons(rng, 40 + line * np.ones((120, 1)), 1)[0] for line in lines])
+    dark = np.all([line < 0.5 for line in lines], axis=0)
+    variance = combine(
+        frames_of(stack, kind="arc", header={"GAIN": (2.0, "[electron/adu]")}), variance="noise"
+    ).pixels.variance
+    assert 0.95 < np.sqrt(variance[:, dark].mean() / ((9 + 1 / 12 + 20) / 5)) < 1.1

@@ -186,3 +186,11 @@ def test_the_level_of_weighted_frames_is_that_of_their_mean():
     assert noise_of(stack).level == pytest.approx(1150, abs=9)
     weights = np.array([1.0, 99.0])
     assert sky_noise(blocks_of(stack), Shifts.none(2), weights=weights).level == pytest.approx(1297, abs=9)
+
+
+def test_a_field_full_of_stars_is_judged_where_it_is_faintest():
+    rng = np.random.default_rng(14)
+    crowded = noise_of(sky(rng, 5) + stars(rng, 5, 6.0, fwhm=2.0, count=250))
+    assert crowded.crowded
+    assert crowded.variance < 1.5 * SIGMA**2
+    assert not noise_of(sky(rng, 5)).crowded
