@@ -27,5 +27,5 @@ def test_right_chains_type_check_and_wrong_ones_do_not():
 def test_a_bias_in_place_of_a_flat_is_refused_at_run_time():
     frames = FrameSet([Image.of(np.ones((2, 2)))])
     bias = MasterBias.of(Image.of(np.ones((2, 2)), kind="bias", name="b1.fits"))
-    with pytest.raises(SettingError, match=r"divide: flat=MasterBias\(b1.fits\); expected a MasterFlat"):
+    with pytest.raises(SettingError, match=r"divide: flat=MasterBias\('b1.fits'\); expected a MasterFlat"):
         pipe(frames, combine, divide(flat=bias))
