@@ -11,10 +11,11 @@ import toolz
 from pipeline.compose.lazy import lazily
 from pipeline.compose.running import how_to_run
 from pipeline.compose.spool import SpooledPixels
-from pipeline.compose.stage import In_contra, Out_co, Stage, Step
+from pipeline.compose.stage import Frames, In_contra, Out_co, Stage, Step
 from pipeline.compose.telling import collecting, keeping, told_together
 from pipeline.compose.written import names_in_words_of
 from pipeline.errors import StepError
+from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, in_few_words, is_frame
 from pipeline.records.history import StepRecord
 from pipeline.records.identity import cheap_hash, content_key
@@ -153,10 +154,15 @@ class Chain(Generic[In_contra, Out_co]):
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
 
-    def __call__(self, record: In_contra) -> Out_co:
+    @overload
+    def __call__(self, record: In_contra) -> Out_co: ...
+    @overload
+    def __call__(self: Chain[FrameSet, Out_co], record: Frames) -> Out_co: ...
+    @overload
+    def __call__(self: Chain[Image, Out_co], record: Array) -> Out_co: ...
+    def __call__(self, record: Any) -> Any:
         """Run the steps, left to right."""
-        result: Out_co = _through(record, self.steps)
-        return result
+        return _through(record, self.steps)
 
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.steps))})"

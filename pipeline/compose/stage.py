@@ -27,7 +27,7 @@ from pipeline.compose.telling import advise, collecting, say
 from pipeline.compose.written import names_in_words_of, written
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done, State, unclear_card
-from pipeline.records.arrays import same_array
+from pipeline.records.arrays import Array, same_array
 from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, in_few_words, is_frame
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
@@ -40,6 +40,9 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
+
+Frames: TypeAlias = Iterable[Image | Array]
+"""What a stage takes for a FrameSet; CCDData and HDUs are among them too, and are of no type to a type checker."""
 
 ByRows: TypeAlias = bool | Callable[..., bool]
 Looks: TypeAlias = Callable[..., Iterable[Note]]
@@ -117,6 +120,10 @@ class Stage(Generic[In, P, Out]):
     def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...
     @overload
     def __call__(self, /, *args: P.args, **settings: P.kwargs) -> Step[In, Out]: ...
+    @overload
+    def __call__(self: Stage[FrameSet, P, Out], record: Frames, /, *args: P.args, **settings: P.kwargs) -> Out: ...
+    @overload
+    def __call__(self: Stage[Image, P, Out], record: Array, /, *args: P.args, **settings: P.kwargs) -> Out: ...
     def __call__(self, /, *records: Any, **settings: Any) -> Any:
         """Run on a record, or with settings only wait for it.
 
@@ -263,7 +270,13 @@ class Step(Generic[In_contra, Out_co]):
         """The settings as they stand in the history, those that were not given among them."""
         return tuple((name, written(value)) for name, value in self.every_setting.items())
 
-    def __call__(self, record: In_contra) -> Out_co:
+    @overload
+    def __call__(self, record: In_contra) -> Out_co: ...
+    @overload
+    def __call__(self: Step[FrameSet, Out_co], record: Frames) -> Out_co: ...
+    @overload
+    def __call__(self: Step[Image, Out_co], record: Array) -> Out_co: ...
+    def __call__(self, record: Any) -> Any:
         """Run on a record, and write the step into the result's history.
 
         :raises StepError: the record is of the wrong type, or has gone through this step before.

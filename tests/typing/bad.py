@@ -21,3 +21,8 @@ pipe(image, each(subtract_bias(bias=bias)))  # wrong: each is for FrameSets
 divide(image, flat=normalise_flat)  # wrong: a stage is no flat
 MasterDark.of(frames)  # wrong: a FrameSet is no image
 pipeline.combined  # wrong: no such name
+combine("a.fits")  # wrong: a path is no list of frames
+subtract_bias([image], bias=None)  # wrong: a list of frames is no image
+combine([image], method="average")  # wrong: no such method, of a list neither
+image + 1  # wrong: header, flags and history would be lost
+frames.group_by(3)  # wrong: a number is no card

@@ -3,10 +3,14 @@
 from typing import Annotated, Literal
 
 import attrs
+import numpy as np
 
 from pipeline import (
     Amplifier,
     FrameSet,
+    reduce_each,
+    measure_noise,
+    Noise,
     Image,
     Limits,
     Master,
@@ -67,3 +71,30 @@ dark_sky: Image = pipe(
     frames.light, each(subtract_sky(sky=MasterSky(one), by="mean")), combine, subtract_sky(sky=MasterSky(one))
 )
 check_stage(subtract_sky(sky=MasterSky(one)), one)
+
+# what stands for frames, and what frames stand for
+light: Image = Image.of(np.ones((2, 2)), exposure=1)
+values = np.ones((2, 2))
+listed: Image = combine([light, light])
+in_a_tuple: Image = combine((light, light), method="median")
+generated: Image = combine(Image.of(v) for v in (values, values))
+arrays: Image = combine([values, values])
+piped: Image = pipe([light, light], combine)
+finished: ReducedImage = pipe([light, light], combine(method="median"), attach_header)
+of_an_array: Image = subtract_bias(values, bias=None)
+piped_array: Image = pipe(values, subtract_bias(bias=None))
+mapped: FrameSet = each(subtract_bias(bias=None))([light, values])
+cleaned: ReducedImage = pipe([light, light], each(subtract_bias(bias=None)), combine, attach_header)
+noise: Noise = measure_noise([light, light])
+products: list[ReducedImage] = reduce_each([light])
+product: ReducedImage = reduce([light])
+more = [light]
+night: FrameSet = FrameSet([light, values]) + more
+later: FrameSet = night[1:]
+the_first: Image = night[0]
+groups: dict[object, FrameSet] = night.group_by("FILTER")
+kinds: dict[str, FrameSet] = night.group_by(lambda frame: frame.kind)
+key = light.header["OBJECT"]
+pixels = np.asarray(light)
+mean = np.mean(light)
+chained: Image = chain(combine, subtract_bias(bias=None))([light, light])
