@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.mosaic import without_sections
-from pipeline.errors import HeaderError, SettingError, StepError
+from pipeline.errors import HeaderError, PipelineWarning, SettingError, StepError
 from pipeline.headers.quiet import quiet
 from pipeline.headers.wcs import cropped
 from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
@@ -207,7 +207,8 @@ def _say_untold(frames: FrameSet, told: BoolArray) -> None:
         if not told[:, axis].all():
             advise(
                 f"light runs along the {along}: how far it moved so cannot be told, and frames stay",
-                of=[frame for frame, known in zip(frames, told[:, axis], strict=True) if not known],
+                PipelineWarning,
+                of=frames,
                 mend="align by the shifts that you give, if it did",
             )
 

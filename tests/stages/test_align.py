@@ -42,7 +42,7 @@ from pipeline import (
     subtract_overscan,
     write,
 )
-from pipeline.errors import AssumptionWarning, HeaderError, SettingError, StepError
+from pipeline.errors import AssumptionWarning, HeaderError, PipelineWarning, SettingError, StepError
 from pipeline.stages.align import MovedRows
 from pipeline.statistics.sources import find_sources
 
@@ -335,6 +335,18 @@ def test_too_few_sources_are_refused_by_name():
         align(FrameSet([frames[0], blank, frames[2]]))
     with pytest.raises(StepError, match=r"^l1\.fits: no one shift brings its light to that of l[02]\.fits"):
         align(FrameSet([frames[0], blank, frames[2]]), by="correlation")
+
+
+def test_spectra_are_aligned_across_and_said_to_tell_nothing_along():
+    rng, rows = np.random.default_rng(1), np.arange(SHAPE[0])[:, None]
+    drift = (0.0, 3.2, -5.1)
+    spectra = [200 + 5000 * np.exp(-(((rows - 80 - off) / 2) ** 2) / 2) * np.ones(SHAPE) for off in drift]
+    lights = lights_of([rng.poisson(spectrum).astype(np.float32) for spectrum in spectra])
+    with running(strict=True), pytest.warns(PipelineWarning, match="l0.fits.* runs along the rows") as said:
+        aligned = align(lights, by="correlation")
+    assert len(said) == 1
+    np.testing.assert_allclose([image.shift[0] - aligned[0].shift[0] for image in aligned], drift, atol=0.1)
+    assert {image.shift[1] for image in aligned} == {0.0}
 
 
 def test_frames_that_are_turned_are_said_to_be():
