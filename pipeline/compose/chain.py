@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import attrs
 import toolz
@@ -87,7 +87,14 @@ else:
 
         :raises StepError: a function gives a bare array for a record, and a step is to go on with that.
         """
-        return _through(record, functions)
+        return _through(record, tuple(map(_a_step, functions)))
+
+
+def _a_step(function: Any) -> Callable[[Any], Any]:
+    """Refuse what is no function, where steps are put together."""
+    if not callable(function):
+        raise StepError(f"{function!r} is no step; put together steps, stages and functions of one record")
+    return cast("Callable[[Any], Any]", function)
 
 
 def _through(record: Any, functions: Sequence[Callable[[Any], Any]], *, into_frames: bool = False) -> Any:
@@ -206,7 +213,7 @@ def chain(*steps: Callable[[Any], Any]) -> Chain[Any, Any]:
     >>> chain(abs, chain(float, str))(-1)
     '1.0'
     """
-    flat = toolz.concat(step.steps if isinstance(step, Chain) else (step,) for step in steps)
+    flat = toolz.concat(step.steps if isinstance(step, Chain) else (_a_step(step),) for step in steps)
     return Chain(tuple(flat))
 
 
@@ -215,7 +222,7 @@ def each(step: Callable[[Image], Image]) -> Each:
 
     Pixelwise steps over frames on disk read nothing yet: the result is read, and computed, rows by rows.
     """
-    return Each(step() if isinstance(step, Stage) else step)
+    return Each(step() if isinstance(step, Stage) else _a_step(step))
 
 
 @attrs.frozen(repr=False)

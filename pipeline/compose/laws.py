@@ -144,6 +144,8 @@ def _rows(step: Step[Any, Any], record: Any, result: Any) -> str | None:
     if not step.stage.by_rows(record, dict(step.settings)):
         return None
     height, pixels = record.shape[0], result.pixels
+    if record.shape != result.shape:
+        return f"{record.shape} pixels became {result.shape}; a stage with rows=True keeps the shape"
     for start, stop in ((0, 0), (0, 1), (height // 2, height), (height - 1, height)):
         part = step.on_rows(start, stop, record.shape)(record.rows(start, stop))
         if not _same(part.pixels, pixels.rows(start, stop)):

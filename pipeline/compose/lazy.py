@@ -36,6 +36,11 @@ def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
         image = attrs.evolve(image, data=image.source.loaded()) if lazy.stage.looks else image
         before = image.rows(0, 0)  # no pixel yet: see what the step does to the rest of the record
         after = lazy.on_no_rows(before, image)
+        if after.shape[1:] != image.shape[1:]:
+            raise StepError(
+                f"{lazy.stage.name} gave {after.shape[1]} of {image.shape[1]} columns; a stage with rows=True keeps "
+                "the shape: leave rows=True out"
+            )
         untouched = after.data is before.data
         return attrs.evolve(after, data=image.data if untouched else LazyRows(image, lazy, after.pixels.values.dtype))
 

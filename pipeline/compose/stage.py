@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import logging
+import operator
 import pickle
 import types
 import typing
@@ -106,9 +107,13 @@ class Stage(Generic[In, P, Out]):
         looks: Looks | None = None,
         another: Callable[..., bool] | None = None,
     ) -> None:
+        self.defaults = _settings_of(function)
+        told = {"rows": None if isinstance(rows, bool) else rows, "believes": believes, "ceiling": ceiling}
+        for name, asked in (told | {"looks": looks, "another": another}).items():
+            if asked is not None and not callable(asked):
+                raise StepError(f"{function.__name__}: {name}={asked!r}; expected a function of the image and settings")
         update_wrapper(self, function)
         self.function = function
-        self.defaults = _settings_of(self.name, function)
         self.rows = rows
         self.does = _known_effect(self.name, does)
         self.believes = believes
@@ -366,15 +371,19 @@ def _taken(record: Any, wanted: type) -> Any:
     return as_frames(record) if wanted is FrameSet and are_frames(record) else record
 
 
-def _settings_of(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+def _settings_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Give the settings of a stage's function in order, with their defaults: ``inspect.Parameter.empty`` for none.
 
     :raises StepError: it is no function of one record and settings by name.
     """
-    first, *rest = inspect.signature(function).parameters.values() or (None,)
+    try:
+        name, signature = function.__name__, inspect.signature(function)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StepError(f"{function!r} is no stage: it takes a function with a name, made by def") from error
+    first, *rest = signature.parameters.values() or (None,)
     positional = first is not None and first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
     if not positional or any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in rest):
-        taken = ", ".join(inspect.signature(function).parameters)
+        taken = ", ".join(signature.parameters)
         raise StepError(
             f"{name}({taken}): a stage takes one record, and its settings are keyword-only, each by its name: "
             f"def {name}(image: Image, *, factor: float = 1.0) -> Image"
@@ -419,6 +428,9 @@ def _given(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -
 
 def _with_past(before: Any, after: Any) -> Any:
     """Give a record what went before, where a stage made it afresh, as by ``Image.of``: history and notes go on."""
+    if isinstance(after, FrameSet) and isinstance(before, FrameSet) and len(after) == len(before):
+        every = list(map(_with_past, before, after))
+        return after if all(map(operator.is_, every, after)) else FrameSet(every)
     if not isinstance(after, Image) or after.history or not isinstance(before, Image | FrameSet):
         return after
     if after.said is before.said and not before.history:

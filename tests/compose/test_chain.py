@@ -150,3 +150,9 @@ def test_a_stage_that_gives_something_else_than_it_says_is_refused_by_name():
         wanted = made.function.__annotations__["return"]
         with pytest.raises(StepError, match=f"{made.name} gave {words} and should give an? {wanted.__name__}"):
             made(LIGHT)
+
+
+def test_what_is_no_function_is_refused_where_steps_are_put_together():
+    for put in (lambda: chain(combine, 5), lambda: each("combine"), lambda: pipe(NIGHT, combine(), None)):
+        with pytest.raises(StepError, match="is no step; put together steps, stages and functions of one record"):
+            put()

@@ -179,6 +179,13 @@ def ramp_out(image: Image) -> Image:
 
 
 @stage(rows=True)
+def cropped(image: Image) -> Image:
+    pixels = image.pixels
+    variance = None if pixels.variance is None else pixels.variance[:, 1:]
+    return attrs.evolve(image, data=Pixels.of(pixels.values[:, 1:], pixels.flags[:, 1:], variance))
+
+
+@stage(rows=True)
 def counting(image: Image) -> Image:
     return attrs.evolve(with_values(image, image.pixels.values + 1), added=(("NROWS", image.shape[0], ""),))
 
@@ -229,6 +236,7 @@ WRONG = [
     (of_another_name, "provenance", "sources of the record"),
     (silent_about_it, "effect", r"says that it does 'linear', .* linear=Done\("),
     (mean_out, "rows", "rows 0 to 1 by themselves give other pixels"),
+    (cropped, "rows", r"\(12, 10\) pixels became \(12, 9\); a stage with rows=True keeps the shape"),
     (ramp_out, "rows", "by themselves give other pixels"),
     (counting, "rows", "cards of the result depend"),
     (curved(by=Curve()), "pickling", "by stands in the history by its place in memory"),

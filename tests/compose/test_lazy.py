@@ -12,13 +12,16 @@ import pipeline
 from pipeline import (
     Image,
     MasterBias,
+    Pixels,
     chain,
     combine,
     each,
     pipe,
+    stage,
     subtract_bias,
 )
 from pipeline.compose.lazy import LazyRows
+from pipeline.errors import StepError
 
 
 def unnamed(image):
@@ -61,3 +64,12 @@ def test_a_lazy_step_refuses_a_master_of_another_shape_when_it_is_asked_for():
     small = MasterBias.of(Image.of(np.ones((2, 5)), kind="bias"))
     with pytest.raises(pipeline.errors.ShapeError, match=r"light0\.fits: 4 rows × 5 columns\n  bias array: 2 rows × 5"):
         each(subtract_bias(bias=small))(counted(NIGHT))
+
+
+def test_a_pixelwise_stage_that_loses_columns_is_refused(tmp_path):
+    @stage(rows=True)
+    def cropped(image: Image) -> Image:
+        return attrs.evolve(image, data=Pixels.of(image.pixels.values[:, 1:]))
+
+    with pytest.raises(StepError, match="cropped gave 4 of 5 columns; a stage with rows=True keeps the shape"):
+        each(cropped)(on_disk(NIGHT, tmp_path))

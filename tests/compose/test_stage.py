@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import attrs
@@ -234,6 +235,15 @@ def test_a_function_that_is_no_stage_is_refused_where_it_is_made_one():
             stage(function)
 
 
+def test_what_has_no_name_or_no_signature_is_no_stage_and_what_is_asked_for_is_a_function():
+    for thing in (partial(with_nothing), "rows", 3):
+        with pytest.raises(StepError, match="is no stage: it takes a function with a name, made by def"):
+            stage(thing)
+    for name in ("rows", "believes", "ceiling", "looks", "another"):
+        with pytest.raises(StepError, match=f"with_nothing: {name}='yes'; expected a function of the image and"):
+            stage(**{name: "yes"})(with_nothing)
+
+
 def test_a_stage_says_by_an_annotation_which_record_it_takes():
     def of_anything(image, *, factor: float = 1.0):
         return image
@@ -328,6 +338,13 @@ def test_history_and_notes_go_on_where_a_stage_makes_its_image_afresh():
     def average(frames: FrameSet) -> Image:
         return Image.of(np.mean([frame.pixels.values for frame in frames], axis=0))
 
+    @stage
+    def doubled_each(frames: FrameSet) -> FrameSet:
+        return FrameSet(Image.of(2 * frame.pixels.values) for frame in frames)
+
+    assert [names(frame) for frame in pipe(NIGHT, each(subtract_bias(bias=BIAS)), doubled_each)] == [
+        ["subtract_bias", "doubled_each"]
+    ] * len(NIGHT)
     raw = subtract_bias(LIGHT.noted([Note("is odd", frames=("light.fits",))]), bias=BIAS)
     image = doubled(raw)
     assert names(image) == ["subtract_bias", "doubled"]
