@@ -89,17 +89,18 @@ class Cards(Mapping[str, Any]):
         return isinstance(keyword, str) and keyword in _header(_about(self.text, keyword))
 
     def __getitem__(self, keyword: str) -> Any:
-        if keyword not in self:
+        value = _value(self.text, keyword) if isinstance(keyword, str) else None
+        if _silent(value) and keyword not in self:  # one that says something is there
             close = difflib.get_close_matches(str(keyword).upper(), self, n=1)
             raise KeyError(f"no card {keyword!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
         if keyword.upper() in COMMENTARY:
             return "\n".join(map(str, _header(self.text)[keyword]))
-        value = _value(self.text, keyword)
         return None if isinstance(value, fits.card.Undefined) else value
 
     def __iter__(self) -> Iterator[str]:
+        there = _header(_readable(self.text)) if self.text.isascii() else self  # all of it at once, which is quicker
         named = (keyword_of(image) for image in self.images)
-        return (keyword for keyword in dict.fromkeys(named) if keyword and keyword in self)
+        return (keyword for keyword in dict.fromkeys(named) if keyword and keyword in there)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

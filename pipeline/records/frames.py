@@ -113,7 +113,7 @@ class Image:
         header: Any = None,
         name: str = "",
     ) -> Image:
-        """Take an array, an astropy HDU, a CCDData, a ReducedImage or :class:`Pixels` as an image; an Image as it is.
+        """Take an array, an HDU, CCDData or NDData of astropy, a ReducedImage or :class:`Pixels`; an Image as it is.
 
         The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, flags, unit, WCS and
         uncertainty of whatever kind with a CCDData, and the unit with a Quantity.  A ReducedImage is taken as if it
@@ -134,7 +134,7 @@ class Image:
                 sources=(name,) if name else image.sources,
             )
         kind = kind or "light"
-        header = getattr(pixels, "header", None) if header is None else header
+        header = getattr(pixels, "header", getattr(pixels, "meta", None)) if header is None else header
         cards = with_wcs(header if isinstance(header, Cards) else Cards.of(header), getattr(pixels, "wcs", None))
         cards = with_type(cards, pixels)
         state = state_of(cards)
@@ -228,7 +228,10 @@ class Image:
 
     @property
     def wcs(self) -> Any:
-        """The WCS that its header holds, as astropy's; None where it holds none."""
+        """The WCS that its header holds, as astropy's; None where it holds none.
+
+        :raises HeaderError: its cards cannot be read.
+        """
         return wcs_of(self.header)
 
     @property
@@ -277,7 +280,8 @@ class Image:
 
 def is_frame(thing: object) -> bool:
     """Tell whether something that is no Image can be taken as one: an array, an HDU, a CCDData or a ReducedImage."""
-    with_header = hasattr(thing, "data") and hasattr(thing, "header") and not isinstance(thing, Image)
+    nddata = hasattr(thing, "data") and (hasattr(thing, "header") or hasattr(thing, "uncertainty"))
+    with_header = nddata and not isinstance(thing, Image)
     return isinstance(thing, np.ndarray) or hasattr(thing, "to_image") or with_header
 
 
@@ -325,7 +329,7 @@ class FrameSet(Sequence[Image]):
     def __attrs_post_init__(self) -> None:
         strangers = [frame for frame in self.frames if not isinstance(frame, Image)]
         if strangers:
-            raise StepError(f"a FrameSet holds Images; found {strangers[0]!r}")
+            raise StepError(f"a FrameSet holds Images; found {in_few_words(strangers[0])}")
         for kind in KINDS:
             check_shapes([f for f in self.frames if f.kind == kind and not isinstance(f.data, Location)])
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
 
-from pipeline.errors import ShapeError
+from pipeline.errors import HeaderError, ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.quiet import quiet
 from pipeline.headers.values import number
@@ -161,9 +162,10 @@ def with_wcs(cards: Cards, wcs: Any) -> Cards:
     """
     if wcs is None or not hasattr(wcs, "to_header"):
         return cards
-    mine = wcs_of(cards)
-    if mine is not None and mine.wcs.compare(wcs.wcs, cmp=_NOT_ANCILLARY):
-        return cards
+    with suppress(HeaderError):  # what cannot be read is not the same
+        mine = wcs_of(cards)
+        if mine is not None and mine.wcs.compare(wcs.wcs, cmp=_NOT_ANCILLARY):
+            return cards
     header = cards.to_header()
     for keyword in [keyword for keyword in header if _OF_A_WCS.fullmatch(keyword)]:
         header.remove(keyword, ignore_missing=True)
@@ -185,13 +187,20 @@ _NOT_ANCILLARY = 1
 
 
 def wcs_of(cards: Cards) -> Any:
-    """Give the celestial or spectral WCS of a header, for the two axes of an image; None where it has none."""
+    """Give the celestial or spectral WCS of a header, for the two axes of an image; None where it has none.
+
+    :raises HeaderError: its cards contradict each other, or name what is not known.
+    """
     if not any(cards.get(f"CTYPE{axis}") for axis in (1, 2)):
         return None
     from astropy.wcs import WCS
 
-    with quiet(Warning):
-        return WCS(cards.to_header(), naxis=2)  # of a squeezed image the header counts more axes
+    try:
+        with quiet(Warning):
+            return WCS(cards.to_header(), naxis=2)  # of a squeezed image the header counts more axes
+    except ValueError as error:
+        why = str(error).strip().splitlines()[-1]
+        raise HeaderError(f"the WCS in the header cannot be read: {why}; mend its cards") from error
 
 
 def astropy_unit(name: str) -> Unit:

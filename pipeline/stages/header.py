@@ -18,7 +18,7 @@ from astropy.io import fits
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
-from pipeline.errors import FileWarning
+from pipeline.errors import FileWarning, HeaderError, HeaderWarning
 from pipeline.headers.cards import Cards, keyword_of
 from pipeline.headers.epochs import begin, end, moved
 from pipeline.headers.exposure import exposure
@@ -155,7 +155,10 @@ class ReducedImage:
 
     @property
     def wcs(self) -> Any:
-        """The WCS that its header holds, as astropy's; None where it holds none."""
+        """The WCS that its header holds, as astropy's; None where it holds none.
+
+        :raises HeaderError: its cards cannot be read.
+        """
         return wcs_of(self.header)
 
     __hash__ = cheap_hash
@@ -209,7 +212,10 @@ class ReducedImage:
         return fits.HDUList([self.to_hdu(), *companions_of(self.pixels)])
 
     def to_ccddata(self) -> CCDData:
-        """Give an astropy CCDData with unit, mask, flags, uncertainty, WCS and header."""
+        """Give an astropy CCDData with unit, mask, flags, uncertainty, WCS and header.
+
+        A WCS that cannot be read stays in the header, and this is said.
+        """
         from astropy.nddata import CCDData, StdDevUncertainty
 
         variance = self.pixels.total_variance
@@ -220,8 +226,15 @@ class ReducedImage:
             flags=self.pixels.flags.copy(),
             uncertainty=None if variance is None else StdDevUncertainty(sigma_of(variance)),
             header=self.header.to_header(),
-            wcs=self.wcs,
+            wcs=self._wcs_if_any(),
         )
+
+    def _wcs_if_any(self) -> Any:
+        try:
+            return self.wcs
+        except HeaderError as error:
+            advise(str(error), HeaderWarning, of=self.sources)
+            return None
 
 
 @stage

@@ -13,6 +13,7 @@ from astropy.nddata import (
     CCDData,
     FlagCollection,
     InverseVariance,
+    NDData,
     StdDevUncertainty,
     UnknownUncertainty,
     VarianceUncertainty,
@@ -37,7 +38,7 @@ from pipeline import (
     subtract_bias,
     write,
 )
-from pipeline.errors import ShapeError, SkippedWarning, StepError
+from pipeline.errors import HeaderError, HeaderWarning, ShapeError, SkippedWarning, StepError
 from pipeline.records.frames import Location
 
 WCS_CARDS = {
@@ -265,6 +266,25 @@ def test_a_product_that_astropy_has_read_keeps_its_wcs_mask_and_uncertainty(tmp_
     np.testing.assert_allclose(back.wcs.pixel_to_world_values(1, 0), product.wcs.pixel_to_world_values(1, 0))
     np.testing.assert_array_equal(back.pixels.mask, noisy.mask)
     np.testing.assert_array_equal(back.pixels.variance, noisy.variance)
+
+
+def test_a_wcs_that_cannot_be_read_is_refused_where_it_is_asked_for_and_kept_in_the_header():
+    image = Image.of(VALUES, exposure=1, header={**WCS_CARDS, "CTYPE1": "RA---XXX"})
+    with pytest.raises(HeaderError, match=r"the WCS in the header cannot be read: .*XXX"):
+        _ = image.wcs
+    with pytest.warns(HeaderWarning, match="cannot be read"):
+        ccd = attach_header(image).to_ccddata()
+    assert (ccd.wcs, ccd.header["CTYPE1"]) == (None, "RA---XXX")
+    ccd.wcs = WCS(fits.Header(WCS_CARDS))
+    np.testing.assert_allclose(Image.of(ccd).wcs.pixel_to_world_values(2, 1), ccd.wcs.pixel_to_world_values(2, 1))
+
+
+def test_nddata_brings_its_meta_as_a_header():
+    thing = NDData(VALUES, unit="electron", mask=np.eye(3, 4) > 0, meta={"EXPTIME": 7.0, "OBJECT": "M 31"})
+    image = Image.of(thing)
+    assert (image.exposure, image.header["OBJECT"], image.state.unit) == (7.0, "M 31", "electron")
+    np.testing.assert_array_equal(image.pixels.mask, np.eye(3, 4))
+    assert combine([thing, thing]).header == image.header
 
 
 def test_a_wcs_that_no_cards_can_hold_is_said_to_be_left_aside():
