@@ -25,6 +25,7 @@ from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.compatibility import check_alike_reduced, check_exposures, seconds_of
+from pipeline.stacking.motion import measure_motion, moves_after_all
 from pipeline.stacking.plan import CombineSettings, Plan, plan_of
 from pipeline.stacking.result import CombineResult
 from pipeline.stacking.stack_rows import sample_rows
@@ -70,11 +71,16 @@ def combine(
     factors = _scales(ready, scale)
     noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
     settings = CombineSettings(method, clip, rule, map_left_out, noise)
-    plan = plan_of(ready, settings, scale=factors, weighing=_weights(ready, weights, scale, 1 / factors))
+    weighing = _weights(ready, weights, scale, 1 / factors)
+    plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing))
     if len(frames) == 1:
         image = _image_of(frames, plan, plan.frames[0].pixels, rejected=np.zeros(1, int))
     else:
         pixels, rejected, left_out = combine_rows(plan)
+        if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out):
+            plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing, moves=True))
+            pixels, rejected, left_out = combine_rows(plan)
+        left_out = left_out if map_left_out else None
         image = _image_of(frames, plan, pixels, rejected=rejected, left_out=left_out)
     say(*saturation_notes(image, ready))
     return image
@@ -176,6 +182,7 @@ def _image_of(
         end=max(time for time in ends if time) if all(ends) else None,
         kind=first.kind,
         aligned=tuple(frame.shift or (0.0, 0.0) for frame in frames) if any(frame.shift for frame in frames) else None,
+        shifts=None if plan.moved is None else plan.moved.from_first(back),
         left_out=left_out,
     )
     return Image(

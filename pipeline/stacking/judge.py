@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.plan import Plan
+from pipeline.stacking.same_place import SamePlace, kept_by_noises
 from pipeline.stacking.screening import (
     MARGIN,
     NO_SHIFT,
@@ -44,6 +45,16 @@ def judge(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
 
     All others keep all.  NaN is never kept.
     """
+    batch, keep = judge_by_own_values(batch, plan)
+    if plan.moved and plan.clip:
+        keep = SamePlace(plan, plan.clip, plan.moved).explained(batch, keep)
+    return batch, keep
+
+
+def judge_by_own_values(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
+    """Judge pixels by nothing but their own values."""
+    if plan.moved and plan.moved.unequal and plan.clip:
+        return batch, kept_by_noises(plan, plan.clip, plan.moved.relative, batch)
     usable: BoolArray = np.ones(batch.place.size, bool)
     if batch.unusable is not None:
         usable = ~np.logical_or.reduce(batch.unusable)
@@ -203,6 +214,11 @@ def _beyond(shown: Array, *, lowest: FloatArray, highest: FloatArray) -> BoolArr
 
 
 def moving(plan: Plan) -> bool:
+    """Tell whether a pixel's neighbours matter: its largest step to one, or what others show there."""
+    return plan.moved is not None or _steep(plan)
+
+
+def _steep(plan: Plan) -> bool:
     """Tell whether a pixel's noise asks for its largest step to a neighbour."""
     return any(one.noise.d for one in plan.amplifiers)
 
@@ -212,7 +228,7 @@ def steps_of(plan: Plan, place: IntArray) -> FloatArray | None:
 
     :param place: where in the flattened image they are: a row more is read above and below.
     """
-    if not (moving(plan) and place.size):
+    if not (_steep(plan) and place.size):
         return None
     (height, width), first, last = plan.shape, int(place.min()), int(place.max())
     above, below = max(first // width - 1, 0), min(last // width + 2, height)

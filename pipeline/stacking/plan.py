@@ -24,11 +24,12 @@ from pipeline.records.arrays import Array, FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.compatibility import seconds_of
+from pipeline.stacking.moved import Moved, is_moving, noise_of_the_sky
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import carries_variance, sample_rows
 from pipeline.stacking.weights import carried_variances, inverse, scattered_variances
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
-from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts, shifts_of_sky
 from pipeline.statistics.noise import MOVING, Noise
 from pipeline.statistics.noise_fit import sample_of
 from pipeline.statistics.photon_noise import PhotonSample, in_unit_of, photon_noise, slope_of
@@ -73,6 +74,7 @@ class Plan:
     carried: FloatArray | None = None
     relative: FloatArray | None = None
     whole: bool = False
+    moved: Moved | None = None
 
     @property
     def method(self) -> str:
@@ -93,6 +95,12 @@ class Plan:
     def amplifiers(self) -> tuple[AmplifierNoise, ...]:
         """The noise to judge by: none where pixels are judged by their own spread."""
         return self.noise.amplifiers if self.settings.by_noise else ()
+
+    @property
+    def may_move(self) -> bool:
+        """Whether what is left out may turn out to be the light of something that moves."""
+        judged = self.settings.by_noise and self.clip is not None and self.clip.noise is None
+        return self.moved is None and judged and self.frames[0].kind in MOVING
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,6 +143,7 @@ class _Measured:
     counting: bool = False
     slope: float | None = None
     from_zero: bool = False
+    moves: bool = False
 
     @property
     def blocks(self) -> list[Array]:
@@ -168,16 +177,22 @@ class _Measured:
 
 
 def plan_of(
-    frames: tuple[Image, ...], settings: CombineSettings, *, scale: FloatArray, weighing: FloatArray | None
+    frames: tuple[Image, ...],
+    settings: CombineSettings,
+    *,
+    scale: FloatArray,
+    weighing: FloatArray | None,
+    moves: bool = False,
 ) -> Plan:
     """Plan a combination, and measure what has to be known for it.
 
+    :param moves: whether the image is known to move between lights, sampled rows may not show that.
     :param scale: what each frame is multiplied by.
     :param weighing: the weight of each; None to weigh by the inverse of their variance.
     """
     if settings.clip and len(frames) > 1:
         _check_clip(settings.clip, len(frames))
-    measured = _measured(frames, scale, settings, by_variance=weighing is None)
+    measured = _measured(frames, scale, settings, by_variance=weighing is None, moves=moves)
     if measured.sampled is None:
         as_read = np.ones(len(frames))
         _say_what_is_odd(frames, settings, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
@@ -193,22 +208,45 @@ def plan_of(
     photons = () if relative is None else measured.photons(weighing, _light_in(settings, scale, weighing, relative))
     gain = None if relative is None else gain_of(measured, photons)
     order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
+    amplifiers, moved = _judged_by_sky(frames, settings, measured, scale, weighing)
     return Plan(
         frames=tuple(frames[i] for i in order),
         order=order,
         settings=settings,
-        noise=MeasuredNoise(measured.amplifiers, photons, gain),
+        noise=MeasuredNoise(amplifiers, photons, gain),
         shifts=Shifts(shifts.offsets[order], shifts.factors[order]),
         scale=scale[order],
         weights=weighing[order],
         carried=None if carried is None else carried[order],
         relative=None if relative is None else _of_even_values(relative, shifts, settings, frames[0].kind)[order],
         whole=relative is not None and measured.whole,
+        moved=None if moved is None else moved.in_order(order),
     )
 
 
 SMALL = 5.0
 """A part of an image whose noise is known worse than the whole's by this factor is too small for an amplifier's."""
+
+
+def _judged_by_sky(
+    frames: tuple[Image, ...],
+    settings: CombineSettings,
+    measured: _Measured,
+    scale: FloatArray,
+    weights: FloatArray,
+) -> tuple[tuple[AmplifierNoise, ...], Moved | None]:
+    """Give the noise by which values are judged: of lights that move that of the sky, and what else that takes."""
+    if not measured.moves or measured.sampled is None:
+        return measured.amplifiers, None
+    counting = settings.clip and settings.clip.counting and in_unit_of(frames[0], settings.clip.counting)
+    slope = counting.b if counting else slope_of(frames)
+    relative = np.ones(len(frames))
+    if np.ptp(scale) or np.ptp(weights):
+        shown = variances_of_sky(measured.sampled.blocks)
+        relative = inverse(weights) if shown is None else shown / np.mean(shown)
+    amplifiers = noise_of_the_sky(measured.amplifiers, measured.sampled, measured.shifts, slope)
+    return amplifiers, Moved.of(measured.sampled, measured.shifts, relative)
+
 
 WHOLE = 6
 """Digits by which a whole number is known again after it was scaled, and back."""
@@ -276,7 +314,9 @@ def _check_clip(clip: Clip, frames: int) -> None:
         )
 
 
-def _measured(frames: tuple[Image, ...], scale: FloatArray, settings: CombineSettings, by_variance: bool) -> _Measured:
+def _measured(
+    frames: tuple[Image, ...], scale: FloatArray, settings: CombineSettings, by_variance: bool, moves: bool
+) -> _Measured:
     """Measure what is asked for, and nothing else."""
     shape, none = frames[0].shape, Shifts.none(len(frames))
     if len(frames) == 1:
@@ -295,7 +335,10 @@ def _measured(frames: tuple[Image, ...], scale: FloatArray, settings: CombineSet
     known = settings.noise and in_unit_of(frames[0], settings.noise)
     slope = None if settings.variance is None else known.b if known else slope_of(frames)
     from_zero = all(level_is_out(frame.state) for frame in frames)
-    return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero)
+    if settings.by_noise and settings.clip and kind in MOVING and not moves:
+        moves = is_moving(amplifiers, sampled, settings.clip, shape[1])
+    shifts = shifts_of_sky(sampled.blocks) if moves else shifts
+    return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves)
 
 
 def _all_carry_variance(frames: tuple[Image, ...], asked: str | None) -> bool:

@@ -40,6 +40,8 @@ class CombineResult:
     """What combining found: what was rejected, how the frames differ, and when and how long they were exposed.
 
     ``aligned`` is by how many rows and columns each frame lay off before it was aligned, None where none was.
+    ``shifts`` is by how many rows and columns what each frame shows lies further than in the first: None of a frame
+    that does not tell, and None where nothing moves or changes.
     ``left_out`` is the number of values left out of each pixel, uint16 (ny, nx), where that was asked for.
     """
 
@@ -55,6 +57,7 @@ class CombineResult:
     end: datetime | None = None
     kind: str = ""
     aligned: tuple[tuple[float, float], ...] | None = None
+    shifts: tuple[tuple[float, float] | None, ...] | None = None
     left_out: IntArray | None = attrs.field(default=None, eq=attrs.cmp_using(eq=same_array), repr=False, hash=False)
 
     @property

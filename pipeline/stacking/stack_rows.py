@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, overload
 
 import attrs
 import numpy as np
@@ -251,3 +251,24 @@ def sample_rows(frames: tuple[Image, ...], scale: FloatArray, enough: int | None
         saturated += np.fromiter(found, float)
     reader.check_unchanged()
     return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns, saturated / max(1, pixels))
+
+
+@attrs.frozen
+class GoodPixels(Sequence[FloatArray]):
+    """The values of frames, NaN where flagged, each read when it is asked for."""
+
+    frames: tuple[Image, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @overload
+    def __getitem__(self, index: int) -> FloatArray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FloatArray]: ...
+    def __getitem__(self, index: int | slice) -> FloatArray | Sequence[FloatArray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        pixels = self.frames[index].pixels
+        flagged = pixels.mask
+        return np.where(flagged, np.float32(math.nan), pixels.values) if flagged.any() else pixels.values

@@ -75,7 +75,8 @@ class Band:
         if plan.variance == "noise":
             shares = np.full(pixels, share(plan, keep=np.ones((frames, 1), bool))[0], plan.dtype)
         values, flags = np.empty(pixels, plan.dtype), np.zeros(pixels, FlagBits)
-        left_out = np.zeros(pixels, np.uint16) if plan.settings.map_left_out else None
+        counted = plan.settings.map_left_out or plan.may_move
+        left_out = np.zeros(pixels, np.uint16) if counted else None
         return cls(start * plan.shape[1], values, flags, shares, left_out, np.zeros(frames, int), [])
 
     @property

@@ -118,6 +118,22 @@ def _lines(sample: Array, level: Array) -> Shifts:
         return Shifts(np.sum(heights * weights, axis=1) / weights.sum(axis=1) - factors * mean, factors)
 
 
+def shifts_of_sky(stacks: Sequence[Array]) -> Shifts:
+    """Measure the same by most pixels alone, which show the sky: what is bright may have moved.
+
+    :param stacks: as for :func:`measure_shifts`.
+    """
+    thin = max(1, sum(stack[0].size for stack in stacks) // (2 * ENOUGH_TO_SHIFT)) | 1
+    sample = np.concatenate([stack.reshape(len(stack), -1)[:, ::thin] for stack in stacks], axis=1)
+    level = typical_level(sample)
+    good = np.isfinite(level)
+    if good.sum() < FEW_PIXELS:
+        return Shifts.none(len(sample))
+    shifts = _factors_alone(sample[:, good], level[good])
+    known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)
+    return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
+
+
 def _median(values: Array) -> float:
     """Give the median, ignoring NaN; NaN where nothing else is there."""
     known = values[np.isfinite(values)]

@@ -136,7 +136,8 @@ def _without_memory(plan: Plan) -> Plan:
 
 def _rows_to_send(plan: Plan, start: int, stop: int) -> tuple[SentRows | None, ...]:
     """Give the rows that a block needs of frames that only this process can read; None for the others."""
-    first, last = max(start - NEIGHBOUR_ROWS, 0), min(stop + NEIGHBOUR_ROWS, plan.shape[0])
+    beside = NEIGHBOUR_ROWS if plan.moved is None else plan.moved.reach
+    first, last = max(start - beside, 0), min(stop + beside, plan.shape[0])
     return tuple(
         None if _any_process_reads(frame) else SentRows(frame.rows(first, last).pixels, first, frame.shape)
         for frame in plan.frames

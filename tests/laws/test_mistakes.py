@@ -32,8 +32,6 @@ CATALOGUE = (
 NOT_YET: dict[str, str] = {
     "a_bias_that_is_also_a_dark": "two kinds are sampled at other pixels: copies are found within a kind",
     "arcs_of_another_slit": "slits of arcs and lights are not compared",
-    "lights_moved_untold": "stars are not aligned, nor looked for",
-    "one_light_shifted_by_a_row": "rows that are sampled do not tell of a shift across them",
     "overscan_of_one_light_lit": "the overscan of a frame is not compared with that of the others",
     "quarter_of_one_light_dead": "half of a frame that is dead is found, a quarter is not",
     "rows_of_the_bias_moved": "rows wander by themselves in many a camera, and few of them are sampled",

@@ -1,0 +1,200 @@
+"""Whether the image moves or changes between the frames of a stack, told from what is sampled of them anyway.
+
+Where it does, no noise of the stack tells a star from a hit: values are then judged by the noise of the sky alone, and
+those that are odd by what other frames show in the same place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray
+from pipeline.records.frames import Image
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.stack_rows import GoodPixels
+from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, cut_to, variance_of, which_of
+from pipeline.statistics.frame_levels import Shifts, shifts_of_sky
+from pipeline.statistics.motion import motion_of
+from pipeline.statistics.noise import typical_level, typical_of
+from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.sky_level import STANDS_OUT, Places, SkyLevel, smoothed
+from pipeline.statistics.sky_noise import SkyNoise, sky_noise
+
+REACH = 3
+"""Rows above and below a pixel that tell what it may show."""
+
+STEEPEST = 0.1
+"""σ of the sky: with no steeper a slope of its noise the sky is as quiet 5 σ above itself, about."""
+
+ENOUGH_VALUES = 2**18
+"""So many sampled values tell whether anything moves, where it shows in them at all."""
+
+SQUARES, DISCS = (5, 0.05), (2, 1e-3)
+"""So many pixels, and such shares of all that lost values, may have lost them with all eight around, and with the four
+beyond these, to hits: more do where stars were left out."""
+
+BAND, CROWDED = (8, 128), 4.0
+"""In no band of so many rows and columns, or columns and rows, lie more hits than so many times what is typical."""
+
+WIDE, ROUGHLY = 0.5, 0.7
+"""Pixels: by so much two frames lie apart, as sources tell, or light alone."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Moved:
+    """How the frames of a stack lie on the sky, and what else it takes to compare them there.
+
+    ``shifts`` are in pixels, (frames, 2), NaN where a frame does not tell; ``relative`` is the variance of each frame
+    over the noise of all.  A value may exceed what the others show by ``tolerance`` times the light around: that is
+    what seeing, transparency and parts of pixels make.
+    """
+
+    shifts: FloatArray
+    sky: SkyLevel
+    relative: FloatArray
+    tolerance: float = 0.0
+
+    @classmethod
+    def of(cls, sampled: Sampled, shifts: Shifts, relative: FloatArray) -> Moved:
+        """Begin with frames of which nobody knows how they lie."""
+        levels = [typical_level(shifts.taken_from(block)) for block in sampled.blocks]
+        return cls(np.full((len(relative), 2), np.nan), SkyLevel.of(levels, sampled.rows), relative)
+
+    def in_order(self, order: IntArray) -> Moved:
+        """Give the same of frames in another order."""
+        return attrs.evolve(self, shifts=self.shifts[order], relative=self.relative[order])
+
+    @property
+    def known(self) -> BoolArray:
+        """Which frames' shifts are known."""
+        known: BoolArray = np.logical_and.reduce(np.isfinite(self.shifts), axis=1)
+        return known
+
+    @property
+    def reach(self) -> int:
+        """So many rows above and below its own a pixel may be looked for in."""
+        rows = self.shifts[self.known, 0]
+        return REACH + (int(np.ceil(np.ptp(rows))) if rows.size else 0)
+
+    def from_first(self, order: IntArray) -> tuple[tuple[float, float] | None, ...]:
+        """Give the shifts of frames in some order against the first that is known; None of one that is not."""
+        ordered, known = self.shifts[order], self.known[order]
+        first = ordered[int(known.argmax())]
+        return tuple(
+            (float(y), float(x)) if told else None for (y, x), told in zip(ordered - first, known, strict=True)
+        )
+
+    @property
+    def unequal(self) -> bool:
+        """Whether frames differ in noise."""
+        return bool(np.ptp(self.relative) > 0)
+
+
+def noise_of_the_sky(
+    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, shifts: Shifts, slope: float | None
+) -> tuple[AmplifierNoise, ...]:
+    """Give amplifiers with the noise that the sky has in them, and photons above it; where that is told.
+
+    :param slope: the variance that a unit of level adds by its photons, where that is known.
+    """
+    found = (sky_noise(cut_to(sampled, one.rows, one.columns), shifts) for one in amplifiers)
+    return tuple(
+        attrs.evolve(one, noise=one.noise.counted if sky is None else sky.about(_slope(one, sky, slope)))
+        for one, sky in zip(amplifiers, found, strict=True)
+    )
+
+
+def _slope(amplifier: AmplifierNoise, sky: SkyNoise, told: float | None) -> float:
+    """Give the slope of the noise: what is measured of it may be what moves, and must not make the sky noisier."""
+    return told if told is not None else min(amplifier.noise.b, STEEPEST * math.sqrt(sky.variance))
+
+
+def is_moving(amplifiers: Sequence[AmplifierNoise], sampled: Sampled, clip: Clip, width: int) -> bool:
+    """Tell whether bright places differ between frames as nothing does that keeps still.
+
+    :param amplifiers: with the noise of the stack.
+    """
+    every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
+    sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
+    shifts = shifts_of_sky(sampled.blocks)
+    amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None)
+    windows = [Window.of(shifts.taken_from(block.reshape(len(block), -1))) for block in sampled.blocks]
+    levels = [
+        typical_of(window).reshape(block.shape[1:]) for window, block in zip(windows, sampled.blocks, strict=True)
+    ]
+    sky, parts = SkyLevel.of(levels, sampled.rows), list[Places]()
+    for window, level, rows in zip(windows, levels, sampled.rows, strict=True):
+        place = rows[:, None] * width + sampled.columns
+        with np.errstate(invalid="ignore", divide="ignore"):
+            bright = smoothed(level) > _limit(amplifiers, sky, place[len(place) // 2], width)
+            parts.append(_places(amplifiers, clip, window, level, place, width, bright))
+    return _together(parts).restless
+
+
+def lie_apart(one: Image, other: Image) -> bool:
+    """Tell whether two frames see the sky in different places."""
+    motion = motion_of(GoodPixels((one, other)))
+    if motion is None or not motion.known.all():
+        return False
+    return bool(np.abs(motion.shifts).max() >= (WIDE if motion.agreeing.any() else ROUGHLY))
+
+
+def lost_widely(left_out: IntArray) -> bool:
+    """Tell whether pixels that lost values, (ny, nx), lie together as those of stars or traces do, and not of hits."""
+    (height, width), lost = left_out.shape, left_out.reshape(-1) != 0
+    place = np.flatnonzero(lost)
+    count = place.size
+    row, column = np.divmod(place, width)
+    for across, along in ((row, column), (column, row)):
+        crowds = np.bincount(across // BAND[0] * (max(height, width) // BAND[1] + 1) + along // BAND[1])
+        if crowds.max(initial=0) > BAND[1] // 2 + CROWDED * count * BAND[0] * BAND[1] / lost.size:
+            return True
+    place = place[(row >= 2) & (row < height - 2) & (column >= 2) & (column < width - 2)]
+    for steps, few, by_chance in ((_SQUARE, *SQUARES), (_BEYOND, *DISCS)):
+        for dy, dx in steps:
+            place = place[lost[place + dy * width + dx]]
+        if place.size > few + by_chance * count:
+            return True
+    return False
+
+
+_SQUARE = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+_BEYOND = ((0, 2), (0, -2), (2, 0), (-2, 0))
+
+
+def _limit(amplifiers: Sequence[AmplifierNoise], sky: SkyLevel, place: IntArray, width: int) -> FloatArray:
+    """Give the levels from which places are bright."""
+    level = sky.at(place, width)
+    variance = variance_of(amplifiers, which_of(amplifiers, place, width))(level, slice(None))
+    limit: FloatArray = level + STANDS_OUT * np.sqrt(variance)
+    return limit
+
+
+def _places(
+    amplifiers: Sequence[AmplifierNoise],
+    clip: Clip,
+    window: Window,
+    level: FloatArray,
+    place: IntArray,
+    width: int,
+    bright: BoolArray,
+) -> Places:
+    """Compare the values of each pixel of a block with what noise makes of them."""
+    place, flat = place.reshape(-1), level.reshape(-1)
+    variance = variance_of(amplifiers, which_of(amplifiers, place, width))(flat, slice(None))
+    sigma = np.sqrt(variance * np.where(window.size == 2, 2.0, 1.0))
+    odd = (window.highest > flat + clip.high * sigma) | (window.lowest < flat - clip.low * sigma)
+    squares = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
+    everywhere = np.broadcast_to(bright, level.shape).reshape(-1)
+    return Places(everywhere, odd & (window.size > 1), squares / variance, max(len(window.ordered) - 1, 1))
+
+
+def _together(parts: Sequence[Places]) -> Places:
+    bright, odd, ratio = (
+        np.concatenate(part) for part in zip(*((one.bright, one.odd, one.ratio) for one in parts), strict=True)
+    )
+    return Places(bright, odd, ratio, parts[0].degrees)

@@ -1,0 +1,257 @@
+"""The clip where the image moves: what is odd in its pixel is kept if other frames show as much in the same place.
+
+A star that moves is an outlier in every pixel that it crosses, and one whose image changes in all that it covers.  So
+what the noise would have left out is looked for in the other frames where these see the same place of the sky, by
+whole pixels: the median of drizzled mosaics, put back on each frame (Fruchter & Hook 2002, PASP 114, 144).  A wrong
+shift cannot leave out what the pixel's own values keep; it costs some hits near stars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.moved import Moved
+from pipeline.stacking.plan import Plan
+from pipeline.stacking.stack_rows import UNTRUSTED, Batch, read_rows
+from pipeline.statistics.amplifier_noise import variance_of, which_of
+from pipeline.statistics.medians import middles
+from pipeline.statistics.noise import typical_level
+from pipeline.statistics.order_statistics import true_in_each
+
+CLOSE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+AROUND = (*CLOSE, (2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (2, -2), (-2, 2), (-2, -2))
+"""Steps to pixels: what others show close by is expected; what they show around tells how much light there is."""
+
+LESS = 0.2
+"""Light counts so much less with every pixel that it lies further away than the next."""
+
+ENOUGH_OTHERS = 7
+"""What so many frames show is enough: those whose pixels lie most nearly on each other's."""
+
+LIT = 8.0
+"""σ above the sky from which light may make frames differ by more than their noise."""
+
+THIN = 5.0
+"""A pixel so many times as high as those left and right of it, and as many σ higher, is no image of the sky."""
+
+SEEN_LIT, EVEN = 3.0, 0.25
+"""σ above the sky of the median of three by three pixels, and its part of the largest, from which they are no hit."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Unlike:
+    """Values that are outliers in their pixels: of which frame, and in which column of a batch.
+
+    Each lies so far ``beyond`` what the other frames show there, infinitely so where light does not matter: it is
+    explained if that is no more than the tolerated part of the ``light``.
+    """
+
+    frame: IntArray
+    column: IntArray
+    beyond: FloatArray
+    light: FloatArray
+
+
+@attrs.frozen
+class SamePlace:
+    """Looks for what is odd in a pixel where the other frames of a plan see the same place of the sky."""
+
+    plan: Plan
+    clip: Clip
+    moved: Moved
+
+    def explained(self, batch: Batch, keep: BoolArray) -> BoolArray:
+        """Give which values are kept (frames, pixels) once those are that other frames explain."""
+        found = self.unlike(batch, keep)
+        explained = found.beyond <= self.moved.tolerance * found.light
+        keep[found.frame[explained], found.column[explained]] = True
+        return keep
+
+    def unlike(self, batch: Batch, keep: BoolArray) -> Unlike:
+        """Tell of the values that are not kept how far they lie beyond what is seen in their places."""
+        even = self.plan.shifts.taken_from(batch.values * self.plan.scale[:, None])
+        frame, column = np.nonzero(np.isfinite(even) & ~keep)
+        place, value = batch.place[column], even[frame, column]
+        if not place.size:
+            return Unlike(frame, column, np.empty(0), np.empty(0))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            middle = np.where(keep, even, 0.0).sum(axis=0) / true_in_each(keep)
+        level = self.moved.sky.at(place, self.plan.shape[1])
+        low, high, light, whole = self._seen(frame, place, level)
+        unseen = np.flatnonzero(~whole)
+        lit = np.zeros(place.shape, bool)
+        lit[unseen] = self._is_lit(frame[unseen], place[unseen], level[unseen])
+        above = value - high - self.clip.high * self._sigma(place, high, frame)
+        least = np.minimum(low, level)
+        below = least - self.clip.low * self._sigma(place, least, frame) - value
+        beyond = np.where(value > middle[column], above, np.where(below > 0, np.inf, -np.inf))
+        return Unlike(frame, column, np.where(lit, -np.inf, beyond), light)
+
+    def _sigma(self, place: IntArray, level: FloatArray, frame: IntArray | None = None) -> FloatArray:
+        """Give σ at a level, as one frame has it."""
+        amplifiers = self.plan.amplifiers
+        variance = variance_of(amplifiers, which_of(amplifiers, place, self.plan.shape[1]))(level, slice(None))
+        sigma: FloatArray = np.sqrt(variance if frame is None else variance * self.moved.relative[frame])
+        return sigma
+
+    def _seen(
+        self, frame: IntArray, place: IntArray, level: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
+        """Give the least and the largest of what others show close to some places, and the light around.
+
+        Also tells where others see all that is close.  Where they see nothing that is the level of the sky.
+        """
+        lit_from = level + LIT * self._sigma(place, level)
+        low, high, light = level.copy(), level.copy(), np.zeros(place.shape)
+        whole = np.zeros(place.shape, bool)
+        for number, shown in self._shown_by_others(frame, place):
+            which = np.flatnonzero(frame == number)
+            close = shown[: len(CLOSE)]
+            seen = np.isfinite(close)
+            whole[which] = seen.all(axis=0)
+            some = seen.any(axis=0)
+            low[which] = np.where(some, np.where(seen, close, np.inf).min(axis=0), level[which])
+            high[which] = np.where(some, np.where(seen, close, -np.inf).max(axis=0), level[which])
+            for (dy, dx), there in zip(AROUND, shown, strict=True):
+                counts = LESS ** max(np.hypot(dy, dx) - 1.0, 0.0)
+                light[which] = np.fmax(light[which], counts * (there - lit_from[which]))
+        return low, high, light, whole
+
+    def _shown_by_others(self, frame: IntArray, place: IntArray) -> Iterator[tuple[int, FloatArray]]:
+        """Give, for each frame, what is typical of others around its places, (steps, places); NaN where none sees."""
+        (height, width), shifts, known = self.plan.shape, self.moved.shifts, self.moved.known
+        steps = np.array(AROUND)
+        asked = [number for number in np.unique(frame).tolist() if known[number]]
+        others = {number: self._best_others(number) for number in asked}
+        around, shown = dict[int, tuple[IntArray, IntArray]](), dict[int, FloatArray]()
+        for number in asked:
+            row, column = np.divmod(place[frame == number], width)
+            around[number] = row + steps[:, :1], column + steps[:, 1:]
+            shown[number] = np.full((len(others[number]), len(steps), row.size), np.nan, self.plan.dtype)
+        for other in np.flatnonzero(known).tolist():
+            seeing = [number for number in asked if other in others[number]]
+            moves = {number: np.rint(shifts[other] - shifts[number]).astype(int).tolist() for number in seeing}
+            ends = [
+                (around[number][0].min() + down, around[number][0].max() + down) for number, (down, _) in moves.items()
+            ]
+            first, last = (
+                max(min((end[0] for end in ends), default=0), 0),
+                min(max((e[1] for e in ends), default=-1), height - 1),
+            )
+            if first > last:
+                continue
+            image = self._image(other, int(first), int(last) + 1)
+            for number, (down, right) in moves.items():
+                row, column = around[number][0] + (down - first), around[number][1] + right
+                inside = (row >= 0) & (row < len(image)) & (column >= 0) & (column < width)
+                there = image.take(np.where(inside, row * width + column, 0))
+                there[~inside] = np.nan
+                shown[number][others[number].index(other)] = there
+        for number in asked:
+            stack = shown[number].reshape(len(others[number]), -1)
+            yield number, self._typical(stack, self.moved.relative[others[number]]).reshape(len(steps), -1)
+
+    def _best_others(self, number: int) -> list[int]:
+        """Give the frames that a frame is compared with: their numbers, in order."""
+        apart = self.moved.shifts - self.moved.shifts[number]
+        off = np.hypot(*(apart - np.rint(apart)).T)
+        off[number] = np.nan
+        best = np.argsort(off, kind="stable")[: min(ENOUGH_OTHERS, int(np.isfinite(off).sum()))]
+        return sorted(best.tolist())
+
+    def _typical(self, stack: FloatArray, relative: FloatArray) -> FloatArray:
+        """Give what frames show together: their median, of two the lower; of unequal ones the mean by their noise."""
+        if self.moved.unequal:
+            weights = np.isfinite(stack) / relative[:, None]
+            with np.errstate(invalid="ignore"):
+                mean: FloatArray = np.nansum(stack * weights, axis=0) / weights.sum(axis=0)
+            return mean
+        if not len(stack):
+            return np.full(stack.shape[1], np.nan)
+        told = np.isfinite(stack).all(axis=0)
+        whole = bool(told.all())
+        typical = np.full(told.shape, np.nan)
+        lower, upper = middles(stack if whole else stack[:, told])
+        typical[told] = lower if len(stack) == 2 else 0.5 * (lower + upper)
+        if not whole:
+            typical[~told] = typical_level(stack[:, ~told])
+        return typical
+
+    def _image(self, number: int, first: int, last: int) -> FloatArray:
+        """Read rows of a frame, brought together with the others: NaN where bad, thin things taken out."""
+        image = self._values(number, first, last)
+        width = image.shape[1]
+        flat = image.reshape(-1)
+        with np.errstate(invalid="ignore"):
+            lowest = self.moved.sky.levels.min(keepdims=True).reshape(1)
+            here = np.array([first * width])
+            place = np.flatnonzero(flat > lowest + THIN * self._sigma(here, lowest, np.array([number])))
+            level = self.moved.sky.at(place + here, width)
+            sigma = self._sigma(place + here, level, np.full(place.shape, number))
+            column = place % width
+            beside = np.fmax(flat[place - (column > 0)], flat[place + (column < width - 1)])
+            beside = np.where(column == 0, flat[np.minimum(place + 1, flat.size - 1)], beside)
+            beside = np.where(column == width - 1, flat[place - 1], beside)
+            thin = flat[place] - level > THIN * (np.fmax(beside - level, 0.0) + sigma)
+            flat[place[thin]] = np.fmax(beside, level)[thin]
+        return image
+
+    def _values(self, number: int, first: int, last: int) -> FloatArray:
+        """Read rows of a frame, brought together with the others: NaN where bad."""
+        rows, real = read_rows((self.plan.frames[number],), first, last), self.plan.dtype.type
+        even: FloatArray = np.add(rows.stored[0], real(rows.zero), dtype=real)
+        even[~np.isfinite(even)] = np.nan
+        if rows.flags[0] is not None:
+            even[rows.flags[0] & UNTRUSTED != 0] = np.nan
+        even *= real(self.plan.scale[number])
+        even -= real(self.plan.shifts.offsets[number])
+        even /= real(self.plan.shifts.factors[number])
+        return even.reshape(last - first, -1)
+
+    def _is_lit(self, frame: IntArray, place: IntArray, level: FloatArray) -> BoolArray:
+        """Tell where a frame shows near a place, all by itself, what is wider than a hit."""
+        lit = np.zeros(place.shape, bool)
+        reach, (height, width) = 3, self.plan.shape
+        limit = SEEN_LIT * self._sigma(place, level, frame)
+        for number in np.unique(frame).tolist():
+            which = np.flatnonzero(frame == number)
+            first = max(int(place[which].min()) // width - reach, 0)
+            last = min(int(place[which].max()) // width + reach + 1, height)
+            image = np.pad(self._values(number, first, last), reach, constant_values=np.nan)
+            for part in np.array_split(which, -(-which.size // 4096)):
+                row, column = np.divmod(place[part], width)
+                steps = np.arange(2 * reach + 1)
+                window = image[(row[:, None] - first + steps)[:, :, None], (column[:, None] + steps)[:, None, :]]
+                window = np.where(np.isfinite(window), window, level[part][:, None, None])
+                nine = np.lib.stride_tricks.sliding_window_view(window, (3, 3), axis=(1, 2)).reshape(part.size, 25, 9)
+                middle, most = np.sort(nine - level[part][:, None, None], axis=-1)[..., [4, 8]].transpose(2, 0, 1)
+                lit[part] = ((middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
+        return lit
+
+
+def kept_by_noises(plan: Plan, clip: Clip, relative: FloatArray, batch: Batch) -> BoolArray:
+    """Tell which values (frames, pixels) agree with the mean of the others of their pixel, each counting by its noise.
+
+    A frame that has most of the weight is not outvoted by noisy ones.
+
+    :param relative: the variance of each frame over the noise of all.
+    """
+    even = plan.shifts.taken_from(batch.values * plan.scale[:, None])
+    good, variances = np.isfinite(even), relative[:, None]
+    weights = good / variances
+    others = weights.sum(axis=0) - weights
+    total = np.where(good, even, 0.0) * weights
+    which = which_of(plan.amplifiers, batch.place, plan.shape[1])
+    variance = variance_of(plan.amplifiers, which)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (total.sum(axis=0) - total) / others
+        noise = np.stack([variance(row, slice(None)) for row in expected])
+        sigma = np.sqrt(noise * (variances + 1 / others))
+        off = even - expected
+        keep = (off <= clip.high * sigma) & (off >= -clip.low * sigma) | ~np.isfinite(expected)
+    return np.where(keep.any(axis=0), keep & good, good)

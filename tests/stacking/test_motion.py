@@ -1,0 +1,118 @@
+"""How lights that move are measured, judged and told."""
+
+import numpy as np
+import pytest
+
+from pipeline import Clip, FrameSet, Image, Noise, combine, running
+from pipeline.errors import AssumptionWarning
+from pipeline.simulation.moving_lights import Exposed, lights, shifted
+from pipeline.simulation.skies import Stars
+
+SHAPE = (200, 200)
+
+
+def stack(shifts, seed=1, count=40, **settings):
+    rng = np.random.default_rng(seed)
+    scene = Stars.drawn(rng, count, SHAPE, fluxes=(1e4, 4e5), beyond=20)
+    return lights(rng, shifted(np.array(shifts, float)), scene, shape=SHAPE, **settings)
+
+
+def kept(made, image):
+    seen = made.untouched & ~made.blank
+    clean, sky = made.clean.mean(axis=0), made.sky.mean()
+    return (image.pixels.values - sky)[seen].sum() / (clean - sky)[seen].sum()
+
+
+DITHERED = [(0, 0), (6, -4), (-5, 3), (2, 8)]
+
+
+def test_motion_is_said_once_with_the_shift_of_each_frame():
+    with pytest.warns(AssumptionWarning, match="the image moves by up to .* px between frames") as told:
+        combine(stack(DITHERED).frames())
+    (note,) = [warning.message.note for warning in told if "moves by" in str(warning.message)]
+    figures = dict(note.figures)
+    found = [(figures[f"light_0{n}.fits rows"], figures[f"light_0{n}.fits columns"]) for n in (1, 2, 3, 4)]
+    sign = np.sign(found[1][0] * DITHERED[1][0])
+    np.testing.assert_allclose(np.multiply(found, sign), DITHERED, atol=0.15)
+    assert "--align" in note.at_command
+    assert "--each" in note.at_command
+
+
+def test_motion_is_refused_where_assumptions_are():
+    with running(strict=True), pytest.raises(AssumptionWarning, match="the image moves"):
+        combine(stack(DITHERED).frames())
+
+
+def test_small_motion_is_data_and_no_note():
+    seen = []
+    with running(on_note=seen.append):
+        image = combine(stack([(0, 0), (0.15, 0.1), (-0.1, 0.1)]).frames())
+    assert not [note for note in seen if "moves" in str(note)]
+    assert image.found.shifts is None or np.ptp(image.found.shifts, axis=0).max() < 0.4
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "median"},
+        {"clip": Clip(iterations=1)},
+        {"clip": Clip(low=8, high=4)},
+        {"clip": Clip(low=np.inf)},
+        {"clip": Clip(centre="mean")},
+        {"clip": Clip(counting=Noise.of(gain=1.5, read_noise=5))},
+        {"weights": "exposure"},
+        {"scale": None, "weights": "variance"},
+        {"variance": "scatter"},
+        {"map_left_out": True},
+    ],
+    ids=str,
+)
+def test_starlight_is_kept_however_frames_are_combined(settings):
+    made = stack(DITHERED, seed=2)
+    image = combine(made.frames(), **settings)
+    plain = combine(made.frames(made.clean), **(settings | {"clip": None}))
+    seen, sky = made.untouched & ~made.blank, made.sky.mean()
+    share = (image.pixels.values - sky)[seen].sum() / (plain.pixels.values - sky)[seen].sum()
+    assert share == pytest.approx(1, abs=0.005)
+    assert image.found.shifts is not None
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_without_a_clip_or_with_that_of_astropy_nothing_is_measured():
+    frames = stack(DITHERED).frames()
+    assert combine(frames, clip=None).found.shifts is None
+    assert combine(frames, clip=Clip("mad")).found.shifts is None
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_values_that_are_bad_are_not_used_where_lights_move():
+    made = stack(DITHERED, seed=3)
+    frames = []
+    for frame in made.frames():
+        values = frame.pixels.values.copy()
+        values[50:60, 20:120] = np.nan
+        frames.append(Image.of(values, kind="light", exposure=60.0, header=frame.header, name=frame.name))
+    image = combine(FrameSet(frames))
+    assert np.isnan(image.pixels.values[52:58, 30:110]).all()
+    whole = combine(made.frames())
+    far = np.ones(SHAPE, bool)
+    far[30:80] = False
+    sky = made.sky.mean()
+    assert (image.pixels.values - sky)[far].sum() == pytest.approx((whole.pixels.values - sky)[far].sum(), rel=0.005)
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_one_star_alone_is_kept_though_nothing_tells_how_it_moves():
+    rng = np.random.default_rng(5)
+    scene = Stars(np.array([100.0]), np.array([100.0]), np.array([3e5]))
+    made = lights(rng, shifted(np.array([(0, 0), (12, 0), (0, 12)], float)), scene, shape=SHAPE)
+    assert kept(made, combine(made.frames())) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_seeing_that_changes_takes_no_starlight():
+    rng = np.random.default_rng(6)
+    scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5))
+    made = lights(rng, tuple(Exposed(seeing=by) for by in (0.7, 1.0, 1.3)), scene, shape=SHAPE)
+    assert kept(made, combine(made.frames())) == pytest.approx(1, abs=0.005)

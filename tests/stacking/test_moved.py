@@ -1,0 +1,74 @@
+"""Whether lights move, as sampled rows tell it, or what a clip has left out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples, seeds
+
+from pipeline import combine
+from pipeline.simulation.moving_lights import Exposed, lights, shifted
+from pipeline.simulation.skies import Stars
+from pipeline.simulation.strikes import cosmic_rays, trail
+from pipeline.stacking.moved import Moved, lie_apart, lost_widely
+from pipeline.statistics.sky_level import SkyLevel
+
+SHAPE = (200, 200)
+
+
+def stars(seed, shifts, kind="light", hits=2e-3):
+    rng = np.random.default_rng(seed)
+    scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5), beyond=20)
+    frames = lights(rng, shifted(np.array(shifts, float)), scene, shape=SHAPE, hits=hits).frames()
+    return frames if kind == "light" else [frame.of_kind(kind) for frame in frames]
+
+
+@examples(30)
+@given(seeds, st.sampled_from([0.0, 1e-3, 0.01]))
+def test_hits_do_not_lie_as_stars_do(seed, share):
+    hits = cosmic_rays(np.random.default_rng(seed), SHAPE, int(share * 4e4 / 6)) > 5
+    assert not lost_widely(hits.astype(np.uint16))
+
+
+def test_what_was_left_out_of_stars_and_trails_lies_widely():
+    y, x = np.mgrid[:200, :200]
+    star = sum((y - at) ** 2 + (x - 2 * at) ** 2 < 9 for at in (20, 50, 80))
+    assert lost_widely(star.astype(np.uint16))
+    assert lost_widely((trail(np.random.default_rng(1), SHAPE, 20.0) > 5).astype(np.uint16))
+
+
+def test_frames_lie_apart_or_not():
+    here, there, far = stars(1, [(0, 0), (0.1, -0.1), (7, -3)])
+    assert not lie_apart(here, there)
+    assert lie_apart(here, far)
+
+
+def test_shifts_are_told_against_the_first_frame_that_is_known():
+    unknown = (np.nan, np.nan)
+    sky = SkyLevel.of([np.zeros((3, 40))], [np.arange(3)])
+    moved = Moved(np.array([(3.0, 1.0), unknown, (1.0, 2.0)]), sky, np.array([1.0, 2.0, 3.0]))
+    assert moved.from_first(np.array([0, 1, 2])) == ((0, 0), None, (-2, 1))
+    assert moved.from_first(np.array([1, 2, 0])) == (None, (0, 0), (2, -1))
+    assert moved.in_order(np.array([2, 0, 1])).relative.tolist() == [3, 1, 2]
+    assert moved.reach == 3 + 2
+
+
+@pytest.mark.parametrize("frames", [2, 3, 8])
+def test_still_lights_are_not_judged_as_moving_ones(frames):
+    assert combine(stars(2, [(0, 0)] * frames)).found.shifts is None
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+@pytest.mark.parametrize(
+    "shifts", [[(0, 0), (0, 1)], [(0, 0), (0.5, 0.4), (1, 0.8)], [(0, 0), (9, -4), (-6, 8), (3, 3)]]
+)
+def test_shifts_are_found(shifts):
+    found = np.array(combine(stars(3, shifts)).found.shifts)
+    np.testing.assert_allclose(
+        found, np.array(shifts) * -1 if found[1] @ np.array(shifts[1]) < 0 else shifts, atol=0.15
+    )
+
+
+def test_empty_sky_and_hits_do_not_move():
+    rng = np.random.default_rng(4)
+    assert combine(lights(rng, (Exposed(),) * 3, None, shape=SHAPE, hits=0.01).frames()).found.shifts is None

@@ -1,0 +1,118 @@
+"""What is odd in its pixel, against what other frames show at the same place of the sky."""
+
+import attrs
+import numpy as np
+import pytest
+
+from pipeline import Image
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.judge import judge, judge_by_own_values
+from pipeline.stacking.moved import Moved
+from pipeline.stacking.plan import CombineSettings, plan_of
+from pipeline.stacking.same_place import SamePlace, kept_by_noises
+from pipeline.stacking.stack_rows import read_rows
+
+SHIFTS = np.array([(0, 0), (10, 6), (-8, 4), (3, -9), (-6, -6)], float)
+SHAPE = (96, 128)
+
+
+def planned(values, shifts, tolerance=1.0, relative=None):
+    frames = tuple(Image.of(value, kind="light", exposure=1, name=f"{n}.fits") for n, value in enumerate(values))
+    ones = np.ones(len(frames))
+    plan = plan_of(frames, CombineSettings("mean", Clip(), None, False), scale=ones, weighing=ones, moves=True)
+    assert plan.moved is not None
+    moved = Moved(np.asarray(shifts)[plan.order], plan.moved.sky, ones if relative is None else relative, tolerance)
+    return attrs.evolve(plan, moved=moved)
+
+
+def scene(rng, shifts=SHIFTS, stars=((48, 64),)):
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    values = 500 + rng.normal(0, 5, (len(shifts), *SHAPE))
+    for number, (down, right) in enumerate(shifts):
+        for row, column in stars:
+            values[number] += 2000 * np.exp(-((y - row - down) ** 2 + (x - column - right) ** 2) / 3.0)
+    return np.round(values).astype(np.float32)
+
+
+def left_out(plan):
+    """Give the values left out, (frames in their given order, ny, nx)."""
+    rows = read_rows(plan.frames, 0, SHAPE[0])
+    batch, keep = judge(rows.only(np.arange(rows.stored.shape[1])), plan)
+    out = np.zeros(rows.stored.shape, bool)
+    out[:, batch.place] = ~keep
+    return out[np.argsort(plan.order)].reshape(-1, *SHAPE)
+
+
+def test_a_star_that_moves_stays_and_a_hit_goes():
+    values = scene(np.random.default_rng(1))
+    values[2, 20:24, 30] += 300
+    values[0, 80, 100] += 60
+    out = left_out(planned(values, SHIFTS))
+    assert out[2, 20:24, 30].all()
+    assert out[0, 80, 100]
+    assert out.sum() == 5
+
+
+def test_a_wrong_shift_takes_nothing_that_its_own_pixel_keeps():
+    values = scene(np.random.default_rng(2))
+    plan = planned(values, SHIFTS[::-1])
+    rows = read_rows(plan.frames, 0, SHAPE[0])
+    everywhere = rows.only(np.arange(rows.stored.shape[1]))
+    batch, own = judge_by_own_values(everywhere, plan)
+    before = own.copy()
+    again, keep = judge(everywhere, plan)
+    assert (keep | ~before).all()
+    assert np.array_equal(again.place, batch.place)
+
+
+def test_frames_of_which_nobody_knows_how_they_lie_tell_their_own_light():
+    values = scene(np.random.default_rng(3))
+    values[1, 10, 20:30] += 200
+    out = left_out(planned(values, np.full((5, 2), np.nan)))
+    star = values - 500 > 100
+    star[1, 10] = False
+    assert not out[star].any()
+    assert out[1, 10, 21:29].all()
+
+
+def test_hot_pixels_of_others_explain_no_hit():
+    values = scene(np.random.default_rng(4), stars=())
+    values[:, ::7, ::9] += 3000
+    values[3, 40, 41:45] += 200
+    assert left_out(planned(values, SHIFTS))[3, 40, 41:45].sum() >= 3
+
+
+def test_light_at_an_edge_that_no_other_frame_sees_is_kept():
+    shifts = SHIFTS[:2]
+    values = scene(np.random.default_rng(5), shifts, stars=((2, 3), (90, 122)))
+    assert not left_out(planned(values, shifts))[values - 500 > 60].any()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 2.0])
+def test_what_is_tolerated_is_a_part_of_the_light(tolerance):
+    values = scene(np.random.default_rng(6))
+    values[0, 44:53, 60:69] += 0.9 * (values[0, 44:53, 60:69] - 500)  # a frame twice as transparent
+    assert left_out(planned(values, SHIFTS, tolerance))[0, 44:53, 60:69].any() == (tolerance == 0)
+
+
+def test_a_frame_that_has_most_of_the_weight_is_not_outvoted():
+    rng = np.random.default_rng(7)
+    relative = np.array([1.5, 1.4, 0.1])
+    values = 500 + rng.normal(0, 1, (3, *SHAPE)) * 20 * np.sqrt(relative)[:, None, None]
+    values[2, 50, 60] += 60  # ten of its own σ, within what the others tell
+    values[0, 20, 20] += 500
+    plan = planned(values.astype(np.float32), np.zeros((3, 2)))
+    rows = read_rows(plan.frames, 0, SHAPE[0])
+    keep = kept_by_noises(plan, Clip(), relative[plan.order], rows.only(np.arange(rows.stored.shape[1])))
+    out = ~keep[np.argsort(plan.order)].reshape(-1, *SHAPE)
+    assert not out[2, 50, 60]
+    assert out[0, 20, 20]
+    assert out.sum() < 5
+
+
+def test_nothing_odd_asks_for_nothing():
+    plan = planned(np.full((3, *SHAPE), 7.0, np.float32), np.zeros((3, 2)))
+    rows = read_rows(plan.frames, 0, 4)
+    batch, keep = judge_by_own_values(rows.only(np.arange(4)), plan)
+    assert plan.moved is not None
+    assert SamePlace(plan, Clip(), plan.moved).unlike(batch, keep).beyond.size == 0
