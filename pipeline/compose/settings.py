@@ -13,7 +13,7 @@ import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -86,7 +86,7 @@ class Wanted:
 
     def __init__(self, hint: Any) -> None:
         self._options = tuple(_option(part) for part in _parts(hint))
-        self._choices = [one for part in _parts(hint) if _is_literal(part) for one in typing.get_args(part)]
+        self._choices = [word for word in _choices(hint) if isinstance(word, str)]
 
     @property
     def words(self) -> str:
@@ -112,7 +112,8 @@ class Wanted:
         """
         kept = self.taken(value)
         if kept is _UNFIT:
-            meant = _did_you_mean(value, [one for one in self._choices if isinstance(one, str)])
+            strange = [one for one in value if one not in self._choices] if isinstance(value, tuple | list) else [value]
+            meant = next(filter(None, (_did_you_mean(one, self._choices) for one in strange)), "")
             raise SettingError(f"{owner}: {name}={_shown(value)}; expected {self.words}{meant}")
         return kept
 
@@ -158,13 +159,18 @@ def checked(record: Record) -> Record:
     pipeline.errors.SettingError: Sky: by='mdian'; expected 'mode' or 'median'; did you mean 'median'?
     """
     make, owner = record.__init__, record.__name__  # type: ignore[misc]
-    wanted: dict[str, Wanted] = {}
+
+    @cache
+    def wanted_of_fields() -> dict[str, Wanted]:
+        """Read the annotations once, when the first is made: the module that they are in is whole by then."""
+        hints = typing.get_type_hints(record, include_extras=True)
+        by_type = {field.alias: hints[field.name] for field in attrs.fields(record)}
+        converted = {field.alias: Any for field in attrs.fields(record) if field.converter}
+        return {name: Wanted(hint) for name, hint in (by_type | converted).items()}
 
     @wraps(make)
     def make_checked(self: Any, /, *values: Any, **settings: Any) -> None:
-        if not wanted:
-            hints = typing.get_type_hints(record, include_extras=True)
-            wanted.update((field.alias, Wanted(hints[field.name])) for field in attrs.fields(record))
+        wanted = wanted_of_fields()
         for name in settings:
             if name not in wanted:
                 raise unknown_setting(owner, name, wanted)
@@ -191,6 +197,15 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 def _is_literal(hint: Any) -> bool:
     return typing.get_origin(hint) is typing.Literal
+
+
+def _choices(hint: Any) -> Iterator[Any]:
+    """Give the words of all literals, also of those inside of tuples."""
+    for part in typing.get_args(hint):
+        if _is_literal(hint):
+            yield part
+        else:
+            yield from _choices(part)
 
 
 def _option(hint: Any, limits: Limits | None = None) -> _Option:

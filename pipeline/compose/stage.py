@@ -235,7 +235,8 @@ class Stage(Generic[In, P, Out]):
         for name, value in settings.items():
             if name not in self.defaults:
                 raise unknown_setting(self.name, name, self.defaults)
-            kept[name] = self.wanted[name].take(value, self.name, name)
+            default = self.defaults[name]  # whatever it is annotated as, as in ``radius: float = None``
+            kept[name] = value if value is default else self.wanted[name].take(value, self.name, name)
         missing = [name for name in self.required if name not in settings]
         if missing:
             none = f": for none, say {missing[0]}=None" if self.wanted[missing[0]].takes(None) else ""

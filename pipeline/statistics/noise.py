@@ -22,6 +22,7 @@ QUANTISATION = 1 / 12
 
 OneGain: TypeAlias = Annotated[float, Limits(above=0, unit="electron/adu")]
 ReadNoise: TypeAlias = Annotated[float, Limits(least=0, unit="electron")]
+_GAIN, _READ_NOISE = Wanted(OneGain), Wanted(ReadNoise)
 NotNegative: TypeAlias = Annotated[float, Limits(least=0, finite=False)]
 
 MOVING = ("light", "arc")
@@ -55,8 +56,8 @@ class Noise:
 
         :raises SettingError: the gain is not positive, or the read noise negative.
         """
-        gain = Wanted(OneGain).take(gain, "Noise.of", "gain")
-        read_noise = Wanted(ReadNoise).take(read_noise, "Noise.of", "read_noise")
+        gain = _GAIN.take(gain, "Noise.of", "gain")
+        read_noise = _READ_NOISE.take(read_noise, "Noise.of", "read_noise")
         return cls(a=(read_noise / gain) ** 2, b=1 / gain)
 
     def variance(self, level: Array, step: Array | float = 0.0) -> Array:

@@ -17,6 +17,7 @@ from pathlib import Path
 import attrs
 
 from pipeline.compose.running import running
+from pipeline.compose.settings import checked
 from pipeline.compose.telling import advise
 from pipeline.errors import (
     FileWarning,
@@ -52,6 +53,7 @@ CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", 
 """The masters of a night, and those that each is made with."""
 
 
+@checked
 @attrs.frozen
 class Survey:
     """What is asked of every night.

@@ -24,6 +24,7 @@ from pipeline import (
     Noise,
     Recipe,
     Stage,
+    Survey,
     combine,
     heal,
     normalise_flat,
@@ -148,6 +149,9 @@ def test_an_array_where_an_image_is_asked_for_is_taken_as_one():
         (lambda: orient(saxis=1.0), "orient: saxis=1.0; expected 0 or 1"),
         (lambda: normalise_flat(by="splin"), "or a positive number; did you mean 'spline'?"),
         (lambda: normalise_flat(region=3), "normalise_flat: region=3; expected a text"),
+        (lambda: heal(reasons=("dead", "hott")), "'bad' or 'uncovered'; did you mean 'hot'?"),
+        (lambda: Survey(recipe=5), "Survey: recipe=5; expected a Recipe"),
+        (lambda: Survey(output="x"), "Survey has no setting 'output'; did you mean 'output_dir'?"),
         (lambda: heal(reasons="hot"), "heal: reasons='hot'; expected a tuple of which each is 'nonfinite', "),
         (lambda: subtract_overscan(order=21), "order=21; expected a whole number from 0 to 20 or None"),
         (lambda: Recipe(clip=5, overscan=False), "Recipe: clip=5; expected a Clip or None"),
@@ -233,6 +237,16 @@ def test_annotations_of_every_form_are_read():
     ]:
         with pytest.raises(SettingError, match=f"own: {name}="):
             own(**{name: wrong})
+
+
+def test_a_default_may_be_given_whatever_its_annotation():
+    @stage
+    def around(image: Image, *, radius: float = None) -> Image:  # noqa: RUF013 - as many write it
+        return image
+
+    assert around(radius=None) == around()
+    with pytest.raises(SettingError, match="expected a number"):
+        around(radius="3")
 
 
 def test_a_checked_record_runs_its_own_validators_too():
