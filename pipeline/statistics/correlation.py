@@ -38,14 +38,21 @@ BLUR = 1.0
 APART, STANDS_OUT = 4, 1.4
 """The peak is known where it is so many times as high as any that lies more blocks away."""
 
-ENOUGH, MOSTLY = 0.25, 0.5
-"""So much of the light must fall on light for a shift to be believed; and most of it, if the rest is called fixed."""
+ENOUGH, MOSTLY, NEARLY_ALL = 0.25, 0.5, 0.9
+"""So much of the light must fall on light for a shift to be believed; most of it, if the rest is called fixed; and so
+much leaves nothing to be explained."""
 
 RUNS, RUNS_ON = 16, 0.2
 """Light runs along an axis if it loses so little when it is moved so many blocks along it, of what it loses across."""
 
 ALIKE = 0.25
 """The correlation coefficient from which the light of pixels is one."""
+
+SMOOTH = 33
+"""Blocks over which a profile is smoothed; that is taken out of it."""
+
+SAME, FILLED = 0.9, 0.05
+"""The correlation coefficient from which profiles are one, where so much of the frame is lit."""
 
 SEEN, SEEN_PIXELS = 6, 128
 """In so many windows of so many pixels to a side, those with most light, the shift is measured again."""
@@ -64,35 +71,80 @@ def light_in(blocks: Blocks) -> IntArray:
     return np.clip(lit, 0, BRIGHTEST).astype(np.uint8)
 
 
+def profiles_of(blocks: Blocks) -> tuple[FloatArray, FloatArray]:
+    """Give what light does along rows and along columns: the root of its mean over the other axis, without its level.
+
+    The lines of a lamp may leave no background anywhere, above which they could be seen.
+    """
+    known = np.isfinite(blocks.values)
+    values = np.where(known, blocks.values, 0)
+    rows, columns = (
+        values.sum(axis=other, dtype=np.float64) / np.maximum(np.count_nonzero(known, axis=other), 1)
+        for other in (1, 0)
+    )
+    return _contrast(rows), _contrast(columns)
+
+
+def _contrast(profile: FloatArray) -> FloatArray:
+    above = np.sqrt(np.maximum(profile - np.quantile(profile, 0.05), 0))
+    width = min(SMOOTH, profile.size // 4 * 2 + 1)
+    smooth = np.convolve(np.pad(above, width // 2, mode="edge"), np.ones(width) / width, mode="valid")
+    contrast: FloatArray = above - smooth
+    return contrast
+
+
 @attrs.frozen(eq=False)
 class Coarse:
-    """The light of frames in blocks, uint8 (ny, nx) each, against that of ``reference`` among them.
+    """The light of frames in blocks, uint8 (ny, nx) each, and its profiles, against ``reference`` among them.
 
     ``fixed`` is what all have in the same place: of what moves, nothing; of the detector, all.
     """
 
     light: Sequence[IntArray]
+    profiles: Sequence[tuple[FloatArray, FloatArray]]
     reference: int
     fixed: IntArray
 
     @classmethod
-    def of(cls, light: Sequence[IntArray], reference: int) -> Coarse:
+    def of(cls, light: Sequence[IntArray], profiles: Sequence[tuple[FloatArray, FloatArray]], reference: int) -> Coarse:
         """Compare light with that of one of the frames."""
-        return cls(light, reference, np.minimum.reduce(light))
+        return cls(light, profiles, reference, np.minimum.reduce(light))
 
     def shift_of(self, frame: int) -> tuple[tuple[int, int], tuple[int, ...]] | None:
         """Give by how many blocks a frame is shifted against the reference, and the axes along which that is told.
 
         None where no shift brings enough of the light together.
         """
-        for axes in (BOTH, (0,), (1,)):
+        told = self._by_light(frame, BOTH)
+        by_profiles = self._by_profiles(frame)
+        if by_profiles:
+            shift, axes = by_profiles
+            if told and all(abs(told[0][axis] - shift[axis]) <= 1 for axis in axes):
+                return told
+            return by_profiles
+        return told or self._by_light(frame, (0,), (1,))
+
+    def _by_light(self, frame: int, *ways: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, ...]] | None:
+        """Give the shift along some axes that brings light together, with what is fixed or without that."""
+        for axes in ways:
             peak = self._peak(frame, axes, fixed=True)
-            free = None if peak and self.leaves(peak) else self._peak(frame, axes, fixed=False)
+            done = peak is not None and (self.leaves(peak) or self.explained(frame, peak) > NEARLY_ALL)
+            free = None if done else self._peak(frame, axes, fixed=False)
             if free and self.leaves(free) and self.is_freer(frame, free, than=peak or (0, 0)):
                 return self._told_along(frame, free, axes, fixed=False)
             if peak and self.explained(frame, peak) > ENOUGH:
                 return self._told_along(frame, peak, axes, fixed=True)
         return None
+
+    def _by_profiles(self, frame: int) -> tuple[tuple[int, int], tuple[int, ...]] | None:
+        """Give the shift of what light does along each axis, where that is told; of a few lit places it is not."""
+        light = self.light[self.reference]
+        if np.count_nonzero(light) < FILLED * light.size:
+            return None
+        pairs = zip(self.profiles[self.reference], self.profiles[frame], strict=True)
+        rows, columns = (shift_of_profile(ours, theirs) for ours, theirs in pairs)
+        axes = tuple(axis for axis, shift in enumerate((rows, columns)) if shift is not None)
+        return ((rows or 0, columns or 0), axes) if axes else None
 
     def _told_along(
         self, frame: int, shift: tuple[int, int], axes: tuple[int, ...], *, fixed: bool
@@ -170,6 +222,22 @@ def _overlap(one: IntArray, other: IntArray, shift: tuple[int, int]) -> float:
     ours, theirs = (image[parts[0][i], parts[1][i]] for i, image in enumerate((one, other)))
     least, both = min(int(ours.sum()), int(theirs.sum())), np.minimum(ours, theirs)
     return int(both.sum()) / least if np.count_nonzero(both) >= FEWEST_LIT else 0.0
+
+
+def shift_of_profile(ours: FloatArray, theirs: FloatArray) -> int | None:
+    """Give by how many blocks a profile lies further than another; None if they are not alike, or elsewhere too."""
+    farthest = max(1, int(FARTHEST * ours.size))
+    alike = np.zeros(2 * farthest + 1)
+    for place, lag in enumerate(range(-farthest, farthest + 1)):
+        one, other = ours[max(0, -lag) : ours.size - max(0, lag)], theirs[max(0, lag) : ours.size - max(0, -lag)]
+        one, other = one - one.mean(), other - other.mean()
+        alike[place] = np.sum(one * other) / math.sqrt(np.sum(one**2) * np.sum(other**2) + 1e-30)
+    best = int(alike.argmax())
+    inner = alike[1:-1]
+    tops = np.flatnonzero((inner >= alike[:-2]) & (inner >= alike[2:])) + 1
+    others = alike[tops[np.abs(tops - best) > APART]]
+    told = alike[best] > max(SAME, STANDS_OUT * float(others.max(initial=0.0)))
+    return best - farthest if told else None
 
 
 def correlated(

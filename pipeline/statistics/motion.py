@@ -23,6 +23,7 @@ from pipeline.statistics.correlation import (
     brightest_windows,
     finer_shift,
     light_in,
+    profiles_of,
 )
 from pipeline.statistics.sources import NO_SOURCES, REACH, Blocks, Sources, find_in_blocks
 
@@ -83,7 +84,7 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
     :param images: (ny, nx) each, NaN where a value is not to be used.  Each is asked for once, and again where
         correlation is needed; one or two are held at a time, and of each 0.3 MB at most.
     """
-    found, light, step, shape = list[Sources](), list[IntArray](), 1, (0, 0)
+    found, light, profiles, step, shape = list[Sources](), list[IntArray](), [], 1, (0, 0)
     for image in images:
         shape = image.shape[0], image.shape[1]
         if min(shape) < 4 * REACH:
@@ -92,11 +93,12 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
         step = blocks.by
         found.append(find_in_blocks(image, blocks) if by != "correlation" else NO_SOURCES)
         light.append(light_in(blocks))
+        profiles.append(profiles_of(blocks))
     brightness = [int(lit.sum()) for lit in light]
     reference = max(range(len(found)), key=lambda i: (len(found[i]) * (len(found[i]) >= FEWEST), brightness[i]))
     told = [_matched(found[reference], sources, shape) for sources in found]
     if by != "sources":
-        told = _by_light(images, Coarse.of(light, reference), told, step)
+        told = _by_light(images, Coarse.of(light, profiles, reference), told, step)
     told[reference] = _Shift((0.0, 0.0), len(found[reference]), 0.0)
     if all(shift is None for i, shift in enumerate(told) if i != reference):
         return None

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from star_fields import Field
 from strategies import examples
 
-from pipeline.statistics.correlation import Coarse, brightest_windows, correlated, finer_shift, light_in
+from pipeline.statistics.correlation import (
+    Coarse,
+    brightest_windows,
+    correlated,
+    finer_shift,
+    light_in,
+    profiles_of,
+    shift_of_profile,
+)
 from pipeline.statistics.sources import Blocks
 
 SHAPE = (96, 128)
@@ -23,7 +31,12 @@ def scattered(seed=1, share=0.02, shape=SHAPE):
 
 def both(light, shift, fixed=0):
     """Compare light with itself, shifted, and with something fixed over both."""
-    return Coarse.of([np.maximum(np.roll(light, shift, (0, 1)), fixed), np.maximum(light, fixed)], 1)
+    return compared(np.maximum(np.roll(light, shift, (0, 1)), fixed), np.maximum(light, fixed))
+
+
+def compared(one, other):
+    """Compare light with that of another frame; of profiles nothing is told."""
+    return Coarse.of([one, other], [(np.zeros(SHAPE[0]), np.zeros(SHAPE[1]))] * 2, 1)
 
 
 @examples(30)
@@ -52,8 +65,8 @@ def test_what_is_fixed_does_not_count_where_the_rest_moves(shift):
 
 
 def test_light_that_is_another_tells_nothing():
-    assert Coarse.of([scattered(1), scattered(2)], 0).shift_of(1) is None
-    assert Coarse.of([np.zeros(SHAPE, np.uint8)] * 2, 0).shift_of(1) is None
+    assert compared(scattered(1), scattered(2)).shift_of(0) is None
+    assert compared(*[np.zeros(SHAPE, np.uint8)] * 2).shift_of(0) is None
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -63,7 +76,7 @@ def test_light_that_runs_along_an_axis_tells_what_is_across(axis):
     light = np.ascontiguousarray(np.broadcast_to(np.expand_dims(across, 1 - axis), SHAPE))
     moved = np.roll(light, 5, axis)
     shift = (5, 0) if axis == 0 else (0, 5)
-    assert Coarse.of([moved, light], 1).shift_of(0) == (shift, (axis,))
+    assert compared(moved, light).shift_of(0) == (shift, (axis,))
 
 
 def test_noise_and_lone_blocks_are_no_light():
@@ -84,3 +97,27 @@ def test_parts_of_a_pixel_are_found(shift):
     windows = brightest_windows(light, 2, shape)
     np.testing.assert_allclose(finer_shift(ours, theirs, (0, 0), (0, 1), windows, 4), shift, atol=0.05)
     assert finer_shift(ours, theirs, (0, 0), (1,), windows, 4)[0] == 0
+
+
+def lamp(shift, seed=2, *, noise=1):
+    """Give the lines of a lamp, so broad that there is no background between them."""
+    rng, columns = np.random.default_rng(seed), np.arange(300)
+    at, flux = rng.uniform(0, 300, 18), np.exp(rng.uniform(5, 9, 18))
+    lines = (flux * np.exp(-(((columns[:, None] - at - shift) / 5) ** 2) / 2)).sum(axis=1)
+    return np.random.default_rng(noise).poisson(np.tile(300 + lines, (280, 1))).astype(np.float32)
+
+
+@examples(15)
+@given(st.integers(-16, 16), st.integers(0, 20))
+def test_the_lines_of_a_lamp_are_told_by_their_profile_along_the_dispersion_alone(blocks, seed):
+    lamps = lamp(0, seed, noise=1), lamp(2 * blocks, seed, noise=2)
+    ours, theirs = (profiles_of(Blocks.of(image)) for image in lamps)
+    assert [shift_of_profile(*pair) for pair in zip(ours, theirs, strict=True)] == [None, blocks]
+
+
+def test_profiles_of_noise_and_of_another_lamp_tell_nothing():
+    rng = np.random.default_rng(1)
+    noise = [profiles_of(Blocks.of(rng.normal(300, 5, (280, 300)))) for _ in range(2)]
+    assert [shift_of_profile(*pair) for pair in zip(*noise, strict=True)] == [None, None]
+    assert shift_of_profile(*(profiles_of(Blocks.of(lamp(0, seed)))[1] for seed in (1, 2))) is None
+    assert shift_of_profile(np.zeros(40), np.zeros(40)) is None
