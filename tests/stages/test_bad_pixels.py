@@ -65,7 +65,7 @@ def test_rows_of_a_mask_are_those_of_the_image():
     """A step on frames on disk is run on some rows at a time."""
     mask = Mask.of(at((3, 4), (8, 0)))
     whole = flag_bad(Image.of(full(1)), mask=mask)
-    part = flag_bad(mask=mask).on_rows(3, 9)(Image.of(full(1)).rows(3, 9))
+    part = flag_bad(mask=mask).on_rows(3, 9, whole.shape)(Image.of(full(1)).rows(3, 9))
     np.testing.assert_array_equal(part.pixels.flags, whole.pixels.flags[3:9])
 
 
