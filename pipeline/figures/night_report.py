@@ -27,7 +27,7 @@ from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality, quality_of
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.arrays import Array
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.note import Note, counted, merged
 from pipeline.records.pixels import Flag, Pixels
 from pipeline.stacking.result import CombineResult
@@ -54,7 +54,7 @@ def write_report(
     path: str | Path,
     products: Sequence[ReducedImage],
     masters: Masters,
-    frames: FrameSet,
+    frames: Iterable[Any],
     *,
     quality: Sequence[Quality] | None = None,
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
@@ -71,8 +71,9 @@ def write_report(
     :param command: the command line that made it; by default the steps of the first product, as Python.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
-    rows = quality_of(frames, products) if quality is None else quality
-    text = night_page(products, masters, frames, look, plotlyjs, rows, command)
+    night = as_frames(frames)
+    rows = quality_of(night, products) if quality is None else quality
+    text = night_page(products, masters, night, look, plotlyjs, rows, command)
     if plotlyjs == "directory":
         write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)

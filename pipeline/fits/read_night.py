@@ -26,7 +26,7 @@ from pipeline.fits.hdu import plane_number
 from pipeline.fits.open import open_frame
 from pipeline.headers.exposure import parse_exposure_key
 from pipeline.night.filelist import Parsed, parse_rows
-from pipeline.records.frames import FrameSet, Image, Location
+from pipeline.records.frames import FrameSet, Image, Location, as_frames
 from pipeline.records.note import Note
 
 _log = logging.getLogger("pipeline")
@@ -208,12 +208,12 @@ def paths_of(frames: FrameSet) -> set[Path]:
 
 
 @told_together()
-def open_frames(frames: FrameSet, *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
+def open_frames(frames: Iterable[Any], *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
     """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
 
     :raises FileListError: with every file that cannot be opened as an image.
     """
-    opened, problems = opened_frames(frames, exposure_key, plane_number(plane))
+    opened, problems = opened_frames(as_frames(frames), exposure_key, plane_number(plane))
     if problems:
         raise FileListError("frames", problems)
     return opened
