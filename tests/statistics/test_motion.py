@@ -95,6 +95,18 @@ def test_a_spectrum_tells_how_far_it_moved_along_the_slit_and_nothing_else(drift
     assert (motion.shifts[:, 1] == 0).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_broad_lines_of_a_lamp_tell_how_far_they_moved_along_the_dispersion(seed):
+    """Of which two and more may lie upon each other, and nothing is dark between them."""
+    rng, columns = np.random.default_rng(seed), np.arange(SHAPE[1])
+    at, flux = rng.uniform(0, SHAPE[1], 18), 10 ** rng.uniform(2.2, 4, 18)
+    lines = [flux @ np.exp(-(((columns - at[:, None] - shift) / 2.6) ** 2) / 2) for shift in (0, 0, 12)]
+    images = [rng.poisson(np.tile(200 + line, (SHAPE[0], 1))).astype(np.float32) for line in lines]
+    motion = motion_of(images)
+    np.testing.assert_allclose(motion.shifts[:, 1] - motion.shifts[0, 1], [0, 0, 12], atol=0.1)
+    assert (motion.told[np.arange(3) != motion.reference] == [False, True]).all()
+
+
 def test_lines_of_the_sky_across_a_spectrum_tell_that_nothing_moved_along_it():
     lines = 50 + 900 * np.exp(-((((np.arange(SHAPE[1]) - 70) % 93) / 2) ** 2) / 2)
     motion = motion_of(trace([0, 2, 12], np.random.default_rng(3), sky=lines))

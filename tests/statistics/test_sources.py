@@ -44,6 +44,8 @@ def spoilt(kind):
     if kind == "trail":
         rows, columns = np.indices(SHAPE)
         image += 600 * np.exp(-(((rows - 0.7 * columns) / 2) ** 2))
+    if kind == "broad lines":
+        image = rng.poisson(image + 4000 * np.exp(-((((np.arange(SHAPE[1]) % 60) - 30) / 2.6) ** 2) / 2)).astype(float)
     if kind == "steep":
         image += 30 * np.arange(SHAPE[1])
     if kind == "not a number":
@@ -55,7 +57,16 @@ def spoilt(kind):
 
 @pytest.mark.parametrize(
     "kind",
-    ["noise", "one in a hundred pixels hot", "columns bad", "trail", "steep", "not a number", "one value"],
+    [
+        "noise",
+        "one in a hundred pixels hot",
+        "columns bad",
+        "trail",
+        "broad lines",
+        "steep",
+        "not a number",
+        "one value",
+    ],
 )
 def test_where_no_star_is_none_is_found(kind):
     assert len(find_sources(spoilt(kind))) == 0
