@@ -36,10 +36,10 @@ class Quality:
     kind: str
     exposure: float | None
     unit: str
-    level: float
-    noise: float
-    gradient_x: float
-    gradient_y: float
+    level: float = attrs.field(eq=repr)  # NaN is as good as NaN
+    noise: float = attrs.field(eq=repr)
+    gradient_x: float = attrs.field(eq=repr)
+    gradient_y: float = attrs.field(eq=repr)
     saturated: int
     flagged: int
     rejected: int | None

@@ -37,6 +37,7 @@ from pipeline import (
     combine,
     divide,
     each,
+    measure_quality,
     normalise_flat,
     open_frame,
     scale_dark,
@@ -79,6 +80,7 @@ def made(values=None):
         "amplifier": Amplifier("[1:2,*]"),
         "cosmic rays": LACosmic(niter=2),
         "masters": Masters(bias=bias),
+        "quality": measure_quality(Image.of(np.full(SHAPE, np.nan))),
         "step": subtract_bias(bias=bias),
         "plain step": combine(method="median"),
         "chain": chain(clean, divide(flat=flat)),
@@ -87,7 +89,7 @@ def made(values=None):
 
 
 NAMES = sorted(made())
-ON_THEIR_OWN = ("cards", "clip", "noise", "note", "amplifier")
+ON_THEIR_OWN = ("quality", "cards", "clip", "noise", "note", "amplifier")
 """Records of a few numbers and texts: their hash is that of attrs, another in each process."""
 
 
