@@ -35,7 +35,6 @@ NOT_YET: dict[str, str] = {
     "overscan_of_one_light_lit": "the overscan of a frame is not compared with that of the others",
     "quarter_of_one_light_dead": "half of a frame that is dead is found, a quarter is not",
     "rows_of_the_bias_moved": "rows wander by themselves in many a camera, and few of them are sampled",
-    "target_nodded_along_the_slit": "stars are not aligned, nor looked for",
 }
 """Cases that do not come out as they should, and what that waits for."""
 
