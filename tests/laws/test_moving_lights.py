@@ -69,14 +69,14 @@ def hits_gone(stack, values):
     return (values - clean)[hit] < 0.5 * (plain - clean)[hit]
 
 
-@tried(60)
+@tried(20)
 @given(seeds, motions(), st.sampled_from([2.0, 3.0, 6.0]), st.booleans())
 def test_starlight_is_kept_whatever_moves(seed, exposed, fwhm, told):
     stack = stack_of(seed, exposed, fwhm, told)
     assert starlight_kept(stack, combine(stack.frames()).pixels.values) == pytest.approx(1, abs=0.005)
 
 
-@tried(60)
+@tried(20)
 @given(seeds, motions(), st.sampled_from([2.0, 3.0, 6.0]), st.booleans())
 def test_hits_in_the_sky_go_whatever_moves(seed, exposed, fwhm, told):
     """On average it is 99 %, of two lights 95 %; a stack has a hundred."""
@@ -85,7 +85,7 @@ def test_hits_in_the_sky_go_whatever_moves(seed, exposed, fwhm, told):
     assert gone.mean() > (0.85 if len(stack.exposed) == 2 else 0.93)  # at edges one of two has nobody to ask
 
 
-@tried(30)
+@tried(10)
 @given(seeds, motions(), st.randoms(use_true_random=False))
 def test_the_order_of_lights_that_move_changes_nothing(seed, exposed, random):
     frames = stack_of(seed, exposed).frames()
@@ -98,7 +98,7 @@ def test_the_order_of_lights_that_move_changes_nothing(seed, exposed, random):
     assert sorted(here.found.rejected) == sorted(there.found.rejected)
 
 
-@tried(20)
+@tried(8)
 @given(seeds, motions(), st.sampled_from([2**16, 2**20]))
 def test_tiles_and_threads_change_nothing_of_lights_that_move(seed, exposed, memory):
     frames = stack_of(seed, exposed).frames()
@@ -109,7 +109,7 @@ def test_tiles_and_threads_change_nothing_of_lights_that_move(seed, exposed, mem
     assert parts.found == whole.found
 
 
-@tried(10)
+@tried(4)
 @given(seeds, motions())
 def test_lights_that_move_are_the_same_on_disk_and_in_memory(tmp_path_factory, seed, exposed):
     frames, folder = stack_of(seed, exposed).frames(), tmp_path_factory.mktemp("moving")
@@ -121,7 +121,7 @@ def test_lights_that_move_are_the_same_on_disk_and_in_memory(tmp_path_factory, s
     assert here.found.rejected == there.found.rejected
 
 
-@tried(20)
+@tried(8)
 @given(seeds, motions(), st.floats(2, 20))
 def test_a_hit_that_is_left_out_may_be_wilder(seed, exposed, times):
     stack = stack_of(seed, exposed)
@@ -132,7 +132,7 @@ def test_a_hit_that_is_left_out_may_be_wilder(seed, exposed, times):
     np.testing.assert_allclose(there[gone], here[gone], atol=0.1 * stack.sigma.min())
 
 
-@tried(30)
+@tried(15)
 @given(
     seeds,
     st.integers(2, 10),
@@ -149,7 +149,7 @@ def test_no_motion_is_seen_where_there_is_none(seed, frames, fwhm, told, hot, st
     assert combine(stack.frames()).found.shifts is None
 
 
-@tried(30)
+@tried(20)
 @given(seeds, motions(), st.tuples(st.integers(1, 12), st.integers(1, 12)))
 def test_lights_of_a_few_pixels_are_combined_wherever_they_look(seed, exposed, shape):
     stack = stack_of(seed, exposed, shape=shape)
