@@ -42,6 +42,9 @@ THIN = 5.0
 SEEN_LIT, EVEN = 3.0, 0.25
 """σ above the sky of the median of three by three pixels, and its part of the largest, from which they are no hit."""
 
+BELOW = 1 - 1e-6
+"""Of two values that are alike beyond their limits the higher one goes: cosmic rays only add."""
+
 
 @attrs.frozen(eq=False, repr=False)
 class Unlike:
@@ -237,21 +240,27 @@ class SamePlace:
 def kept_by_noises(plan: Plan, clip: Clip, relative: FloatArray, batch: Batch) -> BoolArray:
     """Tell which values (frames, pixels) agree with the mean of the others of their pixel, each counting by its noise.
 
-    A frame that has most of the weight is not outvoted by noisy ones.
+    A frame that has most of the weight is not outvoted by noisy ones.  What agrees least goes first, and the rest is
+    judged without it: until then a hit makes good values look wrong too, by fewer of their σ than itself.
 
     :param relative: the variance of each frame over the noise of all.
     """
     even = plan.shifts.taken_from(batch.values * plan.scale[:, None])
-    good, variances = np.isfinite(even), relative[:, None]
-    weights = good / variances
-    others = weights.sum(axis=0) - weights
-    total = np.where(good, even, 0.0) * weights
-    which = which_of(plan.amplifiers, batch.place, plan.shape[1])
-    variance = variance_of(plan.amplifiers, which)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = (total.sum(axis=0) - total) / others
-        noise = np.stack([variance(row, slice(None)) for row in expected])
-        sigma = np.sqrt(noise * (variances + 1 / others))
-        off = even - expected
-        keep = (off <= clip.high * sigma) & (off >= -clip.low * sigma) | ~np.isfinite(expected)
-    return np.where(keep.any(axis=0), keep & good, good)
+    keep = np.isfinite(even)
+    even, variances = np.where(keep, even, 0.0), relative[:, None]
+    variance = variance_of(plan.amplifiers, which_of(plan.amplifiers, batch.place, plan.shape[1]))
+    left = np.arange(batch.place.size)
+    while left.size:
+        value, weights = even[:, left], keep[:, left] / variances
+        others = weights.sum(axis=0) - weights
+        with np.errstate(invalid="ignore", divide="ignore"):
+            expected = ((value * weights).sum(axis=0) - value * weights) / others
+            noise = np.stack([variance(row, left) for row in expected])
+            off = (value - expected) / np.sqrt(noise * (variances + 1 / others))
+        beyond = np.where(off > 0, off / clip.high, -off / clip.low * BELOW)
+        beyond[~keep[:, left] | (true_in_each(keep[:, left]) < 2)] = 0.0
+        worst = beyond.argmax(axis=0)
+        out = beyond[worst, np.arange(left.size)] > 1
+        left, worst = left[out], worst[out]
+        keep[worst, left] = False
+    return keep

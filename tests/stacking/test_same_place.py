@@ -3,6 +3,9 @@
 import attrs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples, seeds
 
 from pipeline import Image
 from pipeline.stacking.clip import Clip
@@ -108,6 +111,26 @@ def test_a_frame_that_has_most_of_the_weight_is_not_outvoted():
     assert not out[2, 50, 60]
     assert out[0, 20, 20]
     assert out.sum() < 5
+
+
+@examples(30)
+@given(seeds, st.lists(st.floats(0.1, 3), min_size=2, max_size=7), st.floats(20, 1e4))
+def test_of_frames_that_differ_in_noise_a_hit_goes_alone_in_whichever_it_is(seed, variances, height):
+    relative = np.array(variances) / np.mean(variances)
+    rng = np.random.default_rng(seed)
+    sigma = 5 * np.sqrt(relative)[:, None, None]
+    values = 500 + rng.normal(0, 1, (len(relative), *SHAPE)) * sigma
+    number, row, column = rng.integers(0, [len(relative), *SHAPE], (40, 3)).T
+    hit = np.zeros(values.shape, bool)
+    hit[number, row, column] = True
+    hit &= hit.sum(axis=0) == 1
+    values[hit] += height * 5 * np.sqrt(relative.max())
+    plan = planned(values.astype(np.float32), np.zeros((len(relative), 2)))
+    rows = read_rows(plan.frames, 0, SHAPE[0])
+    keep = kept_by_noises(plan, Clip(), relative[plan.order], rows.only(np.arange(rows.stored.shape[1])))
+    out = ~keep[np.argsort(plan.order)].reshape(-1, *SHAPE)
+    assert out[hit].all()
+    assert np.count_nonzero(out & ~hit) < 5
 
 
 def test_nothing_odd_asks_for_nothing():
