@@ -67,6 +67,7 @@ EXPECTED = (
         "one table says which keywords name a filter: a V flat divides an R light no longer without a word",
     ),
     Expected("*", "*found.aligned", "a result tells by how much frames were off that were aligned"),
+    Expected("*", "*found.shifts", "a result tells by how much frames moved"),
     Expected("*", "*FLAGS.FLAG8", "there is a ninth reason"),
     Expected("*", "*FLAGS.(order)", "there is a ninth reason"),
     Expected("figure *", "*.html", "there is a ninth reason, which pages name"),

@@ -95,33 +95,37 @@ class Moved:
 
 
 def noise_of_the_sky(
-    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, shifts: Shifts, slope: float | None
+    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, shifts: Shifts, slope: float | None, *, least: float = 0.0
 ) -> tuple[AmplifierNoise, ...]:
     """Give amplifiers with the noise that the sky has in them, and photons above it; where that is told.
 
     :param slope: the variance that a unit of level adds by its photons, where that is known.
+    :param least: what it is at least, where it is not.
     """
     found = (sky_noise(cut_to(sampled, one.rows, one.columns), shifts) for one in amplifiers)
     return tuple(
-        attrs.evolve(one, noise=one.noise.counted if sky is None else sky.about(_slope(one, sky, slope)))
+        attrs.evolve(one, noise=one.noise.counted if sky is None else sky.about(_slope(one, sky, slope, least)))
         for one, sky in zip(amplifiers, found, strict=True)
     )
 
 
-def _slope(amplifier: AmplifierNoise, sky: SkyNoise, told: float | None) -> float:
+def _slope(amplifier: AmplifierNoise, sky: SkyNoise, told: float | None, least: float) -> float:
     """Give the slope of the noise: what is measured of it may be what moves, and must not make the sky noisier."""
-    return told if told is not None else min(amplifier.noise.b, STEEPEST * math.sqrt(sky.variance))
+    return told if told is not None else max(least, min(amplifier.noise.b, STEEPEST * math.sqrt(sky.variance)))
 
 
-def is_moving(amplifiers: Sequence[AmplifierNoise], sampled: Sampled, clip: Clip, width: int) -> bool:
+def is_moving(
+    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, clip: Clip, width: int, slope: float | None
+) -> bool:
     """Tell whether bright places differ between frames as nothing does that keeps still.
 
     :param amplifiers: with the noise of the stack.
+    :param slope: what headers tell of the photons' part of it, None where nothing: a few frames may not show it.
     """
     every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
     sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
     shifts = shifts_of_sky(sampled.blocks)
-    amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None)
+    amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None, least=slope or 0.0)
     windows = [Window.of(shifts.taken_from(block.reshape(len(block), -1))) for block in sampled.blocks]
     levels = [
         typical_of(window).reshape(block.shape[1:]) for window, block in zip(windows, sampled.blocks, strict=True)

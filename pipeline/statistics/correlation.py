@@ -216,7 +216,7 @@ class Coarse:
 def _overlap(one: IntArray, other: IntArray, shift: tuple[int, int]) -> float:
     """Give the fraction of the light of either, the lesser one's, that falls on light of the other."""
     parts = [
-        (slice(max(off, 0), side + min(off, 0)), slice(max(-off, 0), side + min(-off, 0)))
+        tuple(slice(max(way, 0), max(side + min(way, 0), 0)) for way in (off, -off))
         for off, side in zip(shift, one.shape, strict=True)
     ]
     ours, theirs = (image[parts[0][i], parts[1][i]] for i, image in enumerate((one, other)))

@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from strategies import examples, seeds
 
 from pipeline import combine
-from pipeline.simulation.moving_lights import Exposed, lights, shifted
+from pipeline.simulation.moving_lights import GAIN, Exposed, lights, shifted
 from pipeline.simulation.skies import Stars
 from pipeline.simulation.strikes import cosmic_rays, trail
-from pipeline.stacking.moved import Moved, lie_apart, lost_widely
+from pipeline.stacking.clip import Clip
+from pipeline.stacking.moved import Moved, is_moving, lie_apart, lost_widely
+from pipeline.stacking.stack_rows import sample_rows
+from pipeline.statistics.amplifier_noise import AmplifierNoise
+from pipeline.statistics.noise import Noise
 from pipeline.statistics.sky_level import SkyLevel
 
 SHAPE = (200, 200)
@@ -56,6 +60,15 @@ def test_shifts_are_told_against_the_first_frame_that_is_known():
 @pytest.mark.parametrize("frames", [2, 3, 8])
 def test_still_lights_are_not_judged_as_moving_ones(frames):
     assert combine(stars(2, [(0, 0)] * frames)).found.shifts is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_photons_that_the_fit_of_three_frames_missed_are_no_motion(seed):
+    frames = tuple(stars(seed, [(0, 0)] * 3))
+    sampled = sample_rows(frames, np.ones(3))
+    missed = [AmplifierNoise((0, 200), (0, 200), Noise(a=300.0))]
+    assert is_moving(missed, sampled, Clip(), 200, None)
+    assert not is_moving(missed, sampled, Clip(), 200, 1 / GAIN)
 
 
 @pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")

@@ -56,6 +56,15 @@ def test_light_is_brought_together(shift):
     assert coarse.explained(0, shift) > 0.6
 
 
+@examples(30)
+@given(st.integers(-30, 30), st.integers(-40, 40))
+def test_nothing_falls_together_beyond_the_edge_of_small_frames(up, right):
+    light = scattered(shape=(19, 27))
+    coarse = Coarse.of([light, light], [(np.zeros(19), np.zeros(27))] * 2, 1)
+    assert (coarse.explained(0, (up, right)) == 0) or (abs(up) < 19 and abs(right) < 27)
+    assert coarse.shift_of(0) is None or coarse.shift_of(0)[0] == (0, 0)
+
+
 @pytest.mark.parametrize("shift", [(9, 0), (-7, 12), (0, -20)])
 def test_what_is_fixed_does_not_count_where_the_rest_moves(shift):
     coarse = both(scattered(), shift, fixed=scattered(2, share=0.04))
