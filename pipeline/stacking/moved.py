@@ -115,16 +115,39 @@ def _slope(amplifier: AmplifierNoise, sky: SkyNoise, told: float | None, least: 
 
 
 def is_moving(
-    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, clip: Clip, width: int, slope: float | None
+    amplifiers: Sequence[AmplifierNoise],
+    sampled: Sampled,
+    clip: Clip,
+    width: int,
+    *,
+    shifts: Shifts,
+    slope: float | None,
 ) -> bool:
     """Tell whether bright places differ between frames as nothing does that keeps still.
+
+    Neither by how the sky of frames differs, nor by ``shifts``, which are wrong where the image moves, but right where
+    the sky rises under stars that keep still.
 
     :param amplifiers: with the noise of the stack.
     :param slope: what headers tell of the photons' part of it, None where nothing: a few frames may not show it.
     """
     every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
     sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
-    shifts = shifts_of_sky(sampled.blocks)
+    return all(
+        _is_restless(amplifiers, sampled, clip, width, levels, slope)
+        for levels in (shifts_of_sky(sampled.blocks), shifts)
+    )
+
+
+def _is_restless(
+    amplifiers: Sequence[AmplifierNoise],
+    sampled: Sampled,
+    clip: Clip,
+    width: int,
+    shifts: Shifts,
+    slope: float | None,
+) -> bool:
+    """Tell whether bright places of frames that are brought together by ``shifts`` differ as no noise does."""
     amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None, least=slope or 0.0)
     windows = [Window.of(shifts.taken_from(block.reshape(len(block), -1))) for block in sampled.blocks]
     levels = [

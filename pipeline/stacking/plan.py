@@ -336,7 +336,8 @@ def _measured(
     slope = None if settings.variance is None else known.b if known else slope_of(frames)
     from_zero = all(level_is_out(frame.state) for frame in frames)
     if settings.by_noise and settings.clip and kind in MOVING and not moves:
-        moves = is_moving(amplifiers, sampled, settings.clip, shape[1], counting.b if counting else slope_of(frames))
+        told = counting.b if counting else slope_of(frames)
+        moves = is_moving(amplifiers, sampled, settings.clip, shape[1], shifts=shifts, slope=told)
     shifts = shifts_of_sky(sampled.blocks) if moves else shifts
     return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves)
 

@@ -1,12 +1,14 @@
 """Whether lights move, as sampled rows tell it, or what a clip has left out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples, seeds
 
-from pipeline import combine
+from pipeline import Image, combine
 from pipeline.simulation.moving_lights import GAIN, Exposed, lights, shifted
 from pipeline.simulation.skies import Stars
 from pipeline.simulation.strikes import cosmic_rays, trail
@@ -14,6 +16,7 @@ from pipeline.stacking.clip import Clip
 from pipeline.stacking.moved import Moved, is_moving, lie_apart, lost_widely
 from pipeline.stacking.stack_rows import sample_rows
 from pipeline.statistics.amplifier_noise import AmplifierNoise
+from pipeline.statistics.frame_levels import Shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.sky_level import SkyLevel
 
@@ -67,8 +70,16 @@ def test_photons_that_the_fit_of_three_frames_missed_are_no_motion(seed):
     frames = tuple(stars(seed, [(0, 0)] * 3))
     sampled = sample_rows(frames, np.ones(3))
     missed = [AmplifierNoise((0, 200), (0, 200), Noise(a=300.0))]
-    assert is_moving(missed, sampled, Clip(), 200, None)
-    assert not is_moving(missed, sampled, Clip(), 200, 1 / GAIN)
+    asked = partial(is_moving, missed, sampled, Clip(), 200, shifts=Shifts.none(3))
+    assert asked(slope=None)
+    assert not asked(slope=1 / GAIN)
+
+
+@pytest.mark.parametrize("frames", [3, 10])
+def test_a_sky_that_rises_under_stars_is_no_motion(frames):
+    still = stars(4, [(0, 0)] * frames)
+    risen = [Image.of(frame.pixels.values + 300 * number, kind="light") for number, frame in enumerate(still)]
+    assert combine(risen).found.shifts is None
 
 
 @pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
