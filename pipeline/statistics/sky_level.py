@@ -19,8 +19,8 @@ STANDS_OUT = 8.0
 OFTEN = 2.0
 """Bright places of still frames lose values no more than so many times as often as the sky."""
 
-FEWEST = 3
-"""And no more of them by chance."""
+FEWEST = 6
+"""And no more of them by chance: one cosmic ray hits so many pixels."""
 
 ENOUGH = 20
 """Variances of so many bright pixels tell whether they are those of a noise."""
@@ -105,16 +105,18 @@ class Places:
         """Whether bright ones differ between frames so that something moves or changes there.
 
         Either they have odd values more often than others; or their variances differ more from each other than those
-        of a noise, whatever the noise is: too many are large, or small.
+        of a noise, whatever the noise is: too many are large, more than hits make so, or small.
         """
         count, odd = (int(np.count_nonzero(part)) for part in (self.bright, self.bright & self.odd))
         dark = max(self.bright.size - count, 1)
         expected = count * (int(np.count_nonzero(self.odd)) - odd) / dark
-        if odd > OFTEN * expected + FEWEST * (1 + np.sqrt(expected)):
+        by_hits = OFTEN * expected + FEWEST * (1 + np.sqrt(expected))
+        if odd > by_hits:
             return True
         ratio = self.ratio[self.bright]
         ratio = ratio[np.isfinite(ratio)]
         if ratio.size < ENOUGH:
             return False
         low, high = (chi_square(self.degrees, sigma) for sigma in (-1.2816, 2.5758))
-        return bool(np.mean(ratio < low) > TOO_CALM or np.mean(ratio > high) > TOO_WILD)
+        wild = np.count_nonzero(ratio > high) - by_hits
+        return bool(np.mean(ratio < low) > TOO_CALM or wild > TOO_WILD * ratio.size)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline import Clip, FrameSet, Image, Noise, combine, running
 from pipeline.errors import AssumptionWarning
-from pipeline.simulation.moving_lights import Exposed, lights, shifted
+from pipeline.simulation.moving_lights import Detector, Exposed, lights, shifted
 from pipeline.simulation.skies import Stars
 
 SHAPE = (200, 200)
@@ -116,3 +116,13 @@ def test_seeing_that_changes_takes_no_starlight():
     scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5))
     made = lights(rng, tuple(Exposed(seeing=by) for by in (0.7, 1.0, 1.3)), scene, shape=SHAPE)
     assert kept(made, combine(made.frames())) == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_still_field_of_hot_pixels_with_many_hits_is_accused_of_nothing(frames):
+    detector, shape = Detector.hot(np.random.default_rng(4), (200, 300)), (200, 300)
+    made = lights(np.random.default_rng(4), (Exposed(),) * frames, None, shape=shape, detector=detector, hits=1e-2)
+    said = []
+    with running(on_note=said.append):
+        assert combine(made.frames()).found.shifts is None
+    assert not said
