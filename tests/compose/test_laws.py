@@ -244,7 +244,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "law", "says"), WRONG, ids=[repr(wrong) for wrong, _, _ in WRONG])
+@pytest.mark.parametrize(
+    ("wrong", "law", "says"), WRONG, ids=[getattr(wrong, "stage", wrong).name for wrong, _, _ in WRONG]
+)
 def test_a_wrong_stage_is_refused_by_a_sentence_that_says_which_law(wrong, law, says):
     record = attrs.evolve(IMAGE, data=Pixels.of(VALUES.copy()))
     name = getattr(wrong, "stage", wrong).name
