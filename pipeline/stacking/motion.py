@@ -1,4 +1,7 @@
-"""How the frames of a moving stack lie on the sky: measured of whole frames, and tried on some of their rows."""
+"""How the frames of a moving stack lie on the sky: measured of whole frames, and tried on some of their rows.
+
+Also whether a stack moved after all: by what was left out of it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.telling import advise
-from pipeline.records.arrays import FloatArray, IntArray
+from pipeline.records.arrays import BoolArray, FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import judge_by_own_values
@@ -40,6 +43,21 @@ SAID_TURNED = 0.5
 
 LEAST, MOST = 1.0, 20.0
 """The tolerated part of the light: what parts of pixels ask for at least, and more than what any seeing does."""
+
+BLOCK, MOST_BLOCKS = 8, 10
+"""Squares of lost pixels are counted in blocks of so many pixels a side, and the fullest blocks are looked at."""
+
+REACH, NEAR = 9, 3
+"""Pixels around a place that are looked at, and around it the brightest one's."""
+
+FAINTEST = 0.15
+"""A star's image is what is brighter than this part of its peak, and adjoins it."""
+
+WIDE, ROUND = 0.36, 1.6
+"""Pixels²: the least second moment of a star's image about any axis; and by how much two of them differ, as widths."""
+
+FEWEST_STARS, SHARE_OF_STARS = 2, 0.25
+"""So many stars, and such a share of all that lost squares, are no hits."""
 
 
 def measure_motion(plan: Plan) -> Plan:
@@ -114,13 +132,91 @@ def _figures(frames: tuple[Image, ...], shifts: FloatArray) -> Iterator[tuple[st
 def moves_after_all(plan: Plan, rejected: IntArray, left_out: IntArray) -> bool:
     """Tell whether what was left out are stars that move: the few rows that a plan samples need not show them.
 
-    Whole stars that are left out do, where frames lie apart.
+    Whole stars that are left out do; and much that lies together, where frames lie apart.
 
     :param rejected: the number of values left out of each frame.
     :param left_out: and of each pixel, (ny, nx).
     """
+    if stars_lost(plan, left_out):
+        return True
     most, least = int(np.argmax(rejected)), len(rejected) - 1 - int(np.argmin(rejected[::-1]))
     return lost_widely(left_out) and lie_apart(plan.frames[most], plan.frames[least])
+
+
+def stars_lost(plan: Plan, left_out: IntArray) -> bool:
+    """Tell whether much of what lost whole squares of pixels has the shape of stars.
+
+    Hits are sharp or long, and seldom leave squares of three by three pixels; stars are round, and as wide as the
+    seeing.  Where few are in the field, neither their share of all that is lost nor the places that two frames show
+    tells of them.
+
+    :param left_out: the number of values left out of each pixel, (ny, nx).
+    """
+    places = _fullest(_squares(left_out != 0))
+    if len(places) < FEWEST_STARS:
+        return False
+    stars = sum(_is_star(_brightest_around(plan, row, column)) for row, column in places.tolist())
+    return stars >= max(FEWEST_STARS, SHARE_OF_STARS * len(places))
+
+
+def _squares(lost: BoolArray) -> IntArray:
+    """Give the places, (places, 2), in the middle of three by three lost pixels."""
+    height, width = lost.shape
+    flat, place = lost.reshape(-1), np.flatnonzero(lost)
+    row, column = np.divmod(place, width)
+    place = place[(row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)]
+    for step in (1, -1, width, -width, width + 1, width - 1, 1 - width, -1 - width):
+        place = place[flat[place + step]]
+    return np.stack(np.divmod(place, width), axis=1)
+
+
+def _fullest(places: IntArray) -> IntArray:
+    """Give a place in each of the blocks that have most of them."""
+    if not len(places):
+        return places
+    _, block, count = np.unique(places // BLOCK, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(block.reshape(-1), kind="stable")
+    middles = places[order[np.cumsum(count) - count + count // 2]]
+    fullest: IntArray = middles[np.argsort(-count, kind="stable")[:MOST_BLOCKS]]
+    return fullest
+
+
+def _brightest_around(plan: Plan, row: int, column: int) -> FloatArray:
+    """Give what the frame that is brightest at a place shows around it, above what is typical there."""
+    (height, width), top, left = plan.shape, row - REACH, column - REACH
+    here = read_rows(plan.frames, row, row + 1).only(np.arange(max(column - 1, 0), min(column + 2, width)))
+    close = np.nan_to_num(plan.shifts.taken_from(here.values * plan.scale[:, None]), nan=-np.inf).max(axis=1)
+    frame, first = plan.frames[int(close.argmax())], max(top, 0)
+    rows = read_rows((frame,), first, min(row + REACH + 1, height))
+    columns = np.arange(max(left, 0), min(column + REACH + 1, width))
+    inside = rows.only((np.arange(rows.stored.shape[1] // width)[:, None] * width + columns).reshape(-1)).values[0]
+    image = np.full((2 * REACH + 1, 2 * REACH + 1), np.nan)
+    image[first - top :, columns[0] - left :][: inside.size // columns.size, : columns.size] = inside.reshape(
+        -1, columns.size
+    )
+    above: FloatArray = np.nan_to_num(image - np.nanmedian(image))
+    return above
+
+
+def _is_star(image: FloatArray) -> bool:
+    """Tell whether what is brightest in the middle of an image is round, and wider than hits."""
+    middle = image[REACH - NEAR : REACH + NEAR + 1, REACH - NEAR : REACH + NEAR + 1]
+    y, x = np.unravel_index(int(middle.argmax()), middle.shape)
+    bright = image > FAINTEST * middle.max()
+    star = np.zeros(image.shape, bool)
+    star[y + REACH - NEAR, x + REACH - NEAR] = True
+    for _ in range(2 * REACH):
+        wider = star.copy()
+        wider[1:] |= star[:-1]
+        wider[:-1] |= star[1:]
+        wider[:, 1:] |= star[:, :-1]
+        wider[:, :-1] |= star[:, 1:]
+        star = wider & bright
+    (rows, columns), light = np.nonzero(star), image[star]
+    if light.sum() <= 0 or light.size < BLOCK // 2:
+        return False
+    least, most = np.linalg.eigvalsh(np.cov(rows, columns, aweights=light, ddof=0))
+    return bool(least > WIDE and most < ROUND**2 * least)
 
 
 def _with_tolerance(plan: Plan, clip: Clip, moved: Moved) -> tuple[Moved, int]:

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples, seeds
 
 from pipeline import Clip, FrameSet, Image, Noise, combine, running
 from pipeline.errors import AssumptionWarning
 from pipeline.simulation.moving_lights import Detector, Exposed, lights, shifted
 from pipeline.simulation.skies import Stars
+from pipeline.simulation.strikes import cosmic_rays
+from pipeline.stacking.motion import REACH, _is_star, stars_lost
+from pipeline.stacking.plan import CombineSettings, plan_of
 
 SHAPE = (200, 200)
 
@@ -126,3 +132,68 @@ def test_a_still_field_of_hot_pixels_with_many_hits_is_accused_of_nothing(frames
     with running(on_note=said.append):
         assert combine(made.frames()).found.shifts is None
     assert not said
+
+
+def plan(values):
+    frames = FrameSet(Image.of(one, kind="light", name=f"{i}") for i, one in enumerate(values)).frames
+    settings = CombineSettings("mean", None, None, map_left_out=True)
+    return plan_of(frames, settings, scale=np.ones(len(frames)), weighing=np.ones(len(frames)))
+
+
+def disc(fwhm, at):
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return np.exp(-4 * np.log(2) * ((y - at[0]) ** 2 + (x - at[1]) ** 2) / fwhm**2)
+
+
+@examples(20)
+@given(seeds, st.integers(2, 4), st.sampled_from([2.0, 3.0, 6.0]), st.integers(2, 5))
+def test_stars_are_told_wherever_they_lie_and_in_whichever_frame(seed, frames, fwhm, count):
+    rng = np.random.default_rng(seed)
+    values, lost = rng.normal(0, 1.0, (frames, *SHAPE)), np.zeros(SHAPE, int)
+    for _ in range(count):
+        star = 100 * disc(fwhm, rng.uniform(4, 196, 2))
+        values[rng.integers(frames)] += star
+        lost += star > 8
+    assert stars_lost(plan(values), lost)
+
+
+@examples(20)
+@given(seeds, st.integers(2, 4), st.sampled_from([1e-3, 0.01, 0.03]))
+def test_hits_are_no_stars(seed, frames, share):
+    rng = np.random.default_rng(seed)
+    hits = np.array([cosmic_rays(rng, SHAPE, int(share * 4e4 / 6)) for _ in range(frames)])
+    values = hits + rng.normal(0, 1.0, hits.shape)
+    assert not stars_lost(plan(values), (hits > 5).sum(axis=0))
+
+
+@pytest.mark.parametrize(("fwhm", "told"), [(1.2, False), (2.0, True), (5.0, True)])
+def test_an_image_is_a_star_where_it_is_as_wide(fwhm, told):
+    side = slice(100 - REACH, 101 + REACH)
+    assert _is_star(disc(fwhm, (100.3, 99.6))[side, side]) is told
+
+
+def test_what_is_long_is_no_star():
+    side = slice(100 - REACH, 101 + REACH)
+    double = disc(2.0, (100, 97)) + disc(2.0, (100, 99)) + disc(2.0, (100, 101)) + disc(2.0, (100, 103))
+    assert not _is_star(double[side, side])
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+@pytest.mark.parametrize("frames", [2, 3, 5])
+def test_three_stars_that_move_stay(frames):
+    rng = np.random.default_rng(frames)
+    scene = Stars.drawn(rng, 3, SHAPE, fluxes=(4e4, 4e5), beyond=-20)
+    exposed = shifted(12.0 * np.outer(np.arange(frames), (1.0, 0.5)))
+    made = lights(rng, exposed, scene, shape=SHAPE, hits=2e-3)
+    found = combine(made.frames()).pixels.values
+    light = made.expected.mean(axis=0)
+    bright = (light > light.min() + 20 * made.sigma.mean()) & (made.hits < 0.01 * made.sigma).all(axis=0)
+    sky = np.median(light)
+    assert (found - sky)[bright].sum() > 0.98 * (light - sky)[bright].sum()
+
+
+def test_still_stars_with_hits_are_not_lost():
+    rng = np.random.default_rng(7)
+    scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5))
+    made = lights(rng, (Exposed(),) * 8, scene, shape=SHAPE, hits=0.01)
+    assert combine(made.frames(), map_left_out=True).found.shifts is None
