@@ -19,14 +19,15 @@ STANDS_OUT = 8.0
 OFTEN = 2.0
 """Bright places of still frames lose values no more than so many times as often as the sky."""
 
-FEWEST = 6
-"""And no more of them by chance: one cosmic ray hits so many pixels."""
+FEWEST = 3
+"""And no more of them by chance."""
 
 ENOUGH = 20
 """Variances of so many bright pixels tell whether they are those of a noise."""
 
-TOO_CALM, TOO_WILD = 0.3, 0.2
-"""Shares of them below what a tenth of a noise's, and above what a two-hundredth of it is."""
+TOO_CALM, TOO_WILD = 0.3, (0.2, 0.4)
+"""Shares of them below what a tenth of a noise's, and above what a two-hundredth of it is; hits add to the latter as to
+the sky's, to no more than the second."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -118,5 +119,5 @@ class Places:
         if ratio.size < ENOUGH:
             return False
         low, high = (chi_square(self.degrees, sigma) for sigma in (-1.2816, 2.5758))
-        wild = np.count_nonzero(ratio > high) - by_hits
-        return bool(np.mean(ratio < low) > TOO_CALM or wild > TOO_WILD * ratio.size)
+        wild = min(TOO_WILD[0] + by_hits / ratio.size, TOO_WILD[1])
+        return bool(np.mean(ratio < low) > TOO_CALM or np.mean(ratio > high) > wild)
