@@ -30,6 +30,9 @@ REACH = 3
 STEEPEST = 0.1
 """σ of the sky: with no steeper a slope of its noise the sky is as quiet 5 σ above itself, about."""
 
+FARTHEST = 5.0
+"""Pixels: a noise that asks for larger shifts is none, and would keep every hit."""
+
 ENOUGH_VALUES = 2**18
 """So many sampled values tell whether anything moves, where it shows in them at all."""
 
@@ -131,6 +134,8 @@ def is_moving(
     :param amplifiers: with the noise of the stack.
     :param slope: what headers tell of the photons' part of it, None where nothing: a few frames may not show it.
     """
+    if any(one.noise.d > FARTHEST for one in amplifiers):
+        return True
     every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
     sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
     return all(

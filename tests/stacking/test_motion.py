@@ -195,3 +195,15 @@ def test_still_stars_with_hits_are_not_lost():
     scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5))
     made = lights(rng, (Exposed(),) * 8, scene, shape=SHAPE, hits=0.01)
     assert combine(made.frames(), map_left_out=True).found.shifts is None
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+@pytest.mark.parametrize("seed", [4, 5])
+def test_two_lights_of_few_bright_stars_that_nowhere_overlap_lose_none_and_no_noise_keeps_hits(seed):
+    shape, rng = (200, 300), np.random.default_rng(seed)
+    scene = Stars.drawn(rng, 3, shape, fluxes=(3e5, 5e6), beyond=-20)
+    made = lights(np.random.default_rng(seed), shifted(np.array([(0, 0), (6, -4)])), scene, shape=shape)
+    image = combine(made.frames())
+    assert kept(made, image) == pytest.approx(1, abs=0.005)
+    hit = made.blank & (made.hits > 10 * made.sigma).any(axis=0)
+    assert ((image.pixels.values - made.sky.mean())[hit] < 5 * made.sigma.mean()).mean() > 0.9
