@@ -30,8 +30,8 @@ REACH = 3
 STEEPEST = 0.1
 """σ of the sky: with no steeper a slope of its noise the sky is as quiet 5 σ above itself, about."""
 
-FARTHEST = 5.0
-"""Pixels: a noise that asks for larger shifts is none, and would keep every hit."""
+FARTHEST = 20.0
+"""Pixels: a noise that asks for larger shifts is none, and would keep every hit; those in an empty sky ask for 17."""
 
 ENOUGH_VALUES = 2**18
 """So many sampled values tell whether anything moves, where it shows in them at all."""
