@@ -42,6 +42,9 @@ THIN = 5.0
 SEEN_LIT, EVEN = 3.0, 0.25
 """σ above the sky of the median of three by three pixels, and its part of the largest, from which they are no hit."""
 
+ALL_ROUND = 0.06
+"""And all of the nine but one show such a part of the largest, to some σ: beside an oblique track two are dark."""
+
 BELOW = 1 - 1e-6
 """Of two values that are alike beyond their limits the higher one goes: cosmic rays only add."""
 
@@ -225,15 +228,19 @@ class SamePlace:
             which = np.flatnonzero(frame == number)
             first = max(int(place[which].min()) // width - reach, 0)
             last = min(int(place[which].max()) // width + reach + 1, height)
-            image = np.pad(self._values(number, first, last), reach, constant_values=np.nan)
+            image = np.pad(self._values(number, first, last), 1, mode="edge")  # half a star is no wider than a hit
+            image = np.pad(image, reach - 1, constant_values=np.nan)
             for part in np.array_split(which, -(-which.size // 4096)):
                 row, column = np.divmod(place[part], width)
                 steps = np.arange(2 * reach + 1)
                 window = image[(row[:, None] - first + steps)[:, :, None], (column[:, None] + steps)[:, None, :]]
                 window = np.where(np.isfinite(window), window, level[part][:, None, None])
                 nine = np.lib.stride_tricks.sliding_window_view(window, (3, 3), axis=(1, 2)).reshape(part.size, 25, 9)
-                middle, most = np.sort(nine - level[part][:, None, None], axis=-1)[..., [4, 8]].transpose(2, 0, 1)
-                lit[part] = ((middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
+                ordered = np.sort(nine - level[part][:, None, None], axis=-1)
+                second, middle, most = ordered[..., [1, 4, 8]].transpose(2, 0, 1)
+                at_edge = (np.minimum(row, height - 1 - row) < reach) | (np.minimum(column, width - 1 - column) < reach)
+                all_round = (second + limit[part][:, None] > ALL_ROUND * most) | at_edge[:, None]
+                lit[part] = (all_round & (middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
         return lit
 
 

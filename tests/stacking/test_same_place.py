@@ -91,6 +91,21 @@ def test_light_at_an_edge_that_no_other_frame_sees_is_kept():
     assert not left_out(planned(values, shifts))[values - 500 > 60].any()
 
 
+def test_half_a_star_at_an_edge_that_no_other_frame_sees_is_kept():
+    shifts = np.array([(0, 0), (-9, 0)], float)
+    values = scene(np.random.default_rng(9), shifts, stars=((-2, 40), (48, 64), (30, 127)))
+    values[1] = scene(np.random.default_rng(10), shifts[1:], stars=((48, 64), (30, 127)))[0]
+    assert not left_out(planned(values, shifts))[0, :4].any()
+
+
+def test_an_oblique_track_that_no_other_frame_sees_goes():
+    values = scene(np.random.default_rng(11), np.array([(0, 0), (-12, 0)], float))
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    track = 2000 * np.exp(-((y - x + 30) ** 2) / 2 / 2 / 0.5**2) * (abs(y - 7) < 4)
+    values[0] += np.round(track)
+    assert left_out(planned(values, [(0, 0), (-12, 0)]))[0][track > 500].all()
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 2.0])
 def test_what_is_tolerated_is_a_part_of_the_light(tolerance):
     values = scene(np.random.default_rng(6))
