@@ -43,6 +43,9 @@ beyond these, to hits: more do where stars were left out."""
 BAND, CROWDED = (8, 128), 4.0
 """In no band of so many rows and columns, or columns and rows, lie more hits than so many times what is typical."""
 
+STILL_BRIGHT = 0.5
+"""Shifts that leave fewer than this part of the bright places so are wrong: the noise of the sky hides them."""
+
 WIDE, ROUGHLY = 0.5, 0.7
 """Pixels: by so much two frames lie apart, as sources tell, or light alone."""
 
@@ -129,7 +132,7 @@ def is_moving(
     """Tell whether bright places differ between frames as nothing does that keeps still.
 
     Neither by how the sky of frames differs, nor by ``shifts``, which are wrong where the image moves, but right where
-    the sky rises under stars that keep still.
+    the sky rises under stars that keep still, and these can be seen so.
 
     :param amplifiers: with the noise of the stack.
     :param slope: what headers tell of the photons' part of it, None where nothing: a few frames may not show it.
@@ -138,21 +141,23 @@ def is_moving(
         return True
     every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
     sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
-    return all(
-        _is_restless(amplifiers, sampled, clip, width, levels, slope)
-        for levels in (shifts_of_sky(sampled.blocks), shifts)
-    )
+    by_sky = _all_places(amplifiers, sampled, clip, width, shifts_of_sky(sampled.blocks), slope)
+    if not by_sky.restless:
+        return False
+    by_all = _all_places(amplifiers, sampled, clip, width, shifts, slope)
+    shown = int(np.count_nonzero(by_all.bright))
+    return by_all.restless or shown < STILL_BRIGHT * int(np.count_nonzero(by_sky.bright))
 
 
-def _is_restless(
+def _all_places(
     amplifiers: Sequence[AmplifierNoise],
     sampled: Sampled,
     clip: Clip,
     width: int,
     shifts: Shifts,
     slope: float | None,
-) -> bool:
-    """Tell whether bright places of frames that are brought together by ``shifts`` differ as no noise does."""
+) -> Places:
+    """Compare the values of all sampled pixels, brought together by ``shifts``, with what noise makes of them."""
     amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None, least=slope or 0.0)
     windows = [Window.of(shifts.taken_from(block.reshape(len(block), -1))) for block in sampled.blocks]
     levels = [
@@ -164,7 +169,7 @@ def _is_restless(
         with np.errstate(invalid="ignore", divide="ignore"):
             bright = smoothed(level) > _limit(amplifiers, sky, place[len(place) // 2], width)
             parts.append(_places(amplifiers, clip, window, level, place, width, bright))
-    return _together(parts).restless
+    return _together(parts)
 
 
 def lie_apart(one: Image, other: Image) -> bool:

@@ -96,3 +96,11 @@ def test_shifts_are_found(shifts):
 def test_empty_sky_and_hits_do_not_move():
     rng = np.random.default_rng(4)
     assert combine(lights(rng, (Exposed(),) * 3, None, shape=SHAPE, hits=0.01).frames()).found.shifts is None
+
+
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+def test_two_sharp_dithered_lights_move_however_wrong_their_levels_are():
+    rng = np.random.default_rng((0, 2))
+    scene = Stars.drawn(rng, 80, (300, 300), fluxes=(1e3, 2e5), beyond=20)
+    made = lights(rng, shifted(np.array([(0.0, 0.0), (0.7, -4.0)])), scene, shape=(300, 300), fwhm=2.0)
+    assert combine(made.frames()).found.shifts is not None
