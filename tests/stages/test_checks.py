@@ -67,9 +67,9 @@ def test_units_are_those_of_the_master():
         (lambda: Image.of(full(1), kind="lights"), "expected one of bias"),
         (lambda: Image.of(full(1), exposure=-5), "expected seconds from 0"),
         (lambda: Image.of(full(1), exposure="30"), "expected seconds from 0"),
-        (lambda: scale_dark(a_dark(full(1)), exposure="60"), "scale_dark: exposure should be"),
+        (lambda: scale_dark(a_dark(full(1)), exposure="60"), "scale_dark: exposure="),
         (lambda: Pixels.of(full(1), flags=np.zeros(3, np.uint8)), "flags"),
-        (lambda: Recipe(saturation=-5), "positive level"),
+        (lambda: Recipe(saturation=-5), "positive number"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_our_own_words(make, word):
