@@ -115,7 +115,7 @@ class Places:
         if odd > by_hits:
             return True
         ratio = self.ratio[self.bright]
-        ratio = ratio[np.isfinite(ratio)]
+        ratio = ratio[np.isfinite(ratio) & (ratio > 0)]  # where all frames have one value nothing moves
         if ratio.size < ENOUGH:
             return False
         low, high = (chi_square(self.degrees, sigma) for sigma in (-1.2816, 2.5758))

@@ -208,7 +208,7 @@ def of_two(seed, layout, sky, *, edge=1.0, kind="light", levels=(500, 540), **ca
 
 
 @quick
-@given(seeds, st.sampled_from(sorted(LAYOUTS)), st.sampled_from(["light", "flat", "arc"]), st.floats(60, 40_000))
+@given(seeds, st.sampled_from(sorted(LAYOUTS)), st.sampled_from(["light", "flat", "arc"]), st.floats(100, 40_000))
 def test_columns_without_light_beside_the_data_of_several_amplifiers_are_said(seed, layout, kind, sky):
     one, two, first, second = LAYOUTS[layout]
     image = of_two(seed, layout, sky, kind=kind, levels=(500, 500) if first == second else (500, 540))

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,6 +92,13 @@ def test_shifts_are_found(shifts):
     np.testing.assert_allclose(
         found, np.array(shifts) * -1 if found[1] @ np.array(shifts[1]) < 0 else shifts, atol=0.15
     )
+
+
+def test_frames_that_are_one_and_the_same_do_not_move():
+    frame = stars(5, [(0, 0)])[0]
+    assert combine([frame, attrs.evolve(frame, sources=("copy.fits",))]).found.shifts is None
+    sloped = np.broadcast_to(np.linspace(100, 5000, 16), (12, 16))
+    assert combine([Image.of(sloped, kind="light") for _ in range(2)]).found.shifts is None
 
 
 def test_empty_sky_and_hits_do_not_move():
