@@ -40,8 +40,8 @@ class CombineResult:
     """What combining found: what was rejected, how the frames differ, and when and how long they were exposed.
 
     ``aligned`` is by how many rows and columns each frame lay off before it was aligned, None where none was.
-    ``shifts`` is by how many rows and columns what each frame shows lies further than in the first: None of a frame
-    that does not tell, and None where nothing moves or changes.
+    ``shifts`` is by how many rows and columns what each frame shows lies further than in the first that tells: None of
+    one that does not, and None where nothing moves or changes.
     ``left_out`` is the number of values left out of each pixel, uint16 (ny, nx), where that was asked for.
     """
 
