@@ -14,7 +14,6 @@ from collections.abc import Collection, Sequence
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
 from pipeline.cli.terminal import notes_told, progress_bar, refused_words, terminal_text
-from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
 
@@ -48,6 +47,8 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command that was read; give its exit status."""
+    from pipeline.compose.running import running  # which asks for numpy: help does not
+
     try:
         with (
             interruptible(),

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning
 from pipeline.records.note import Note, counted
 
@@ -62,6 +61,8 @@ def notes_told(*, strict: bool, summary: bool) -> Iterator[None]:
 
     :param summary: also count them at the end, by kind.
     """
+    from pipeline.compose.running import running  # which asks for numpy: help does not
+
     told: dict[str, Note] = {}
 
     def show(note: Note) -> None:

@@ -20,7 +20,6 @@ from pipeline.errors import (
     SkippedWarning,
     VarianceWarning,
 )
-from pipeline.records.identity import content_key
 
 KINDS: dict[str, tuple[type[PipelineWarning], str]] = {
     "assumption": (AssumptionWarning, "of assumptions"),
@@ -81,7 +80,10 @@ class Note:
     fact: str = attrs.field(default="", kw_only=True)
     more: int = attrs.field(default=0, kw_only=True)
 
-    __dask_tokenize__ = content_key
+    def __dask_tokenize__(self) -> str:
+        from pipeline.records.identity import content_key  # which asks for numpy: help does not
+
+        return content_key(self)
 
     def __str__(self) -> str:
         return "; ".join(filter(None, [self.found, self.mend]))

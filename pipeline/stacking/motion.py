@@ -95,13 +95,14 @@ def _unsolved(plan: Plan) -> Plan:
 def _say_moved(frames: tuple[Image, ...], shifts: FloatArray, found: Motion) -> None:
     """Say by how much the image moved, where that is worth a note; align leaves parts of pixels."""
     exact = SAID_BY_SOURCES if found.agreeing.any() else SAID_BY_LIGHT
-    off = float(np.hypot(*(np.nanmax(shifts, axis=0) - np.nanmin(shifts, axis=0))))
+    off = float(np.nanmax(np.hypot(*np.moveaxis(shifts[:, None] - shifts, -1, 0)), initial=0.0))
     lost = [frame for frame, shift in zip(frames, shifts, strict=True) if not np.isfinite(shift).all()]
     if lost:
         advise(
             "lies where nothing tells: what is bright in it is kept, and the hits in that",
             of=lost,
-            mend="look at it; leave it out if it shows another field",
+            mend="look at it; leave it out if it shows another field, or keep each light by itself (reduce_each)",
+            at_command="look at it; leave it out if it shows another field, or keep each light by itself (--each)",
             fact="motion of a frame unknown",
         )
     if not off > (SAID_IF_ALIGNED if any(frame.shift for frame in frames) else exact):
@@ -121,12 +122,13 @@ def _say_moved(frames: tuple[Image, ...], shifts: FloatArray, found: Motion) -> 
 
 
 def _figures(frames: tuple[Image, ...], shifts: FloatArray) -> Iterator[tuple[str, float]]:
-    """Give by how many rows and columns what each frame shows lies further than in the first of them, by name."""
-    first = shifts[int(np.argmin([frame.name for frame in frames]))]
-    for frame, shift in sorted(zip(frames, shifts - np.nan_to_num(first), strict=True), key=lambda pair: pair[0].name):
-        if np.isfinite(shift).all():
-            yield f"{frame.name} rows", round(float(shift[0]), 3)
-            yield f"{frame.name} columns", round(float(shift[1]), 3)
+    """Give by how many rows and columns what each frame shows lies further than in the first that tells, by name."""
+    by_name = sorted(zip(frames, shifts, strict=True), key=lambda pair: pair[0].name)
+    telling = [(frame, shift) for frame, shift in by_name if np.isfinite(shift).all()]
+    for frame, shift in telling:
+        rows, columns = shift - telling[0][1]
+        yield f"{frame.name} rows", round(float(rows), 3)
+        yield f"{frame.name} columns", round(float(columns), 3)
 
 
 def moves_after_all(plan: Plan, rejected: IntArray, left_out: IntArray) -> bool:

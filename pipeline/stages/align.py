@@ -8,8 +8,8 @@ for programs that resample, such as reproject and astroalign.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -25,6 +25,7 @@ from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.records.shared_errors import moved_key
 from pipeline.records.source import Source
+from pipeline.stacking.stack_rows import GoodPixels
 from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.motion import motion_of, to_whole_pixels
 
@@ -185,7 +186,7 @@ def _measured(frames: FrameSet, by: Literal["sources", "correlation"]) -> FloatA
 
     :raises StepError: one does not tell.
     """
-    motion = motion_of(_GoodPixels(frames), by)
+    motion = motion_of(GoodPixels(tuple(frames)), by)
     if motion is None or not motion.known.all():
         lost = [frame.name for i, frame in enumerate(frames) if motion is None or not motion.known[i]]
         others = ", ".join(repr(other) for other in BY if other != by)
@@ -228,27 +229,6 @@ def _say_turned(frames: FrameSet, off: FloatArray) -> None:
             at_command="reduce each, with --each, and let reproject or astroalign turn them",
             figures=(("pixels", most),),
         )
-
-
-@attrs.frozen
-class _GoodPixels(Sequence[FloatArray]):
-    """The values of frames, NaN where flagged, each read when it is asked for."""
-
-    frames: FrameSet
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    @overload
-    def __getitem__(self, index: int) -> FloatArray: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[FloatArray]: ...
-    def __getitem__(self, index: int | slice) -> FloatArray | Sequence[FloatArray]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        pixels = self.frames[index].pixels
-        flagged = pixels.mask
-        return np.where(flagged, np.float32(math.nan), pixels.values) if flagged.any() else pixels.values
 
 
 def _by_wcs(frames: FrameSet) -> FloatArray:
