@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from functools import cached_property, reduce, update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload, runtime_checkable
 from weakref import WeakValueDictionary
 
 import attrs
@@ -42,8 +42,21 @@ Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 
-Frames: TypeAlias = Iterable[Image | Array]
-"""What a stage takes for a FrameSet; CCDData and HDUs are among them too, and are of no type to a type checker."""
+
+class FrameLike(Protocol):
+    """What a stage takes for an Image besides arrays: CCDData, an HDU, and what else has data and a header."""
+
+    @property
+    def data(self) -> Any:
+        """The values."""
+
+    @property
+    def header(self) -> Any:
+        """The cards."""
+
+
+Frames: TypeAlias = Iterable[Image | Array | FrameLike]
+"""What a stage takes for a FrameSet."""
 
 ByRows: TypeAlias = bool | Callable[..., bool]
 Looks: TypeAlias = Callable[..., Iterable[Note]]
@@ -128,7 +141,9 @@ class Stage(Generic[In, P, Out]):
     @overload
     def __call__(self: Stage[FrameSet, P, Out], record: Frames, /, *args: P.args, **settings: P.kwargs) -> Out: ...
     @overload
-    def __call__(self: Stage[Image, P, Out], record: Array, /, *args: P.args, **settings: P.kwargs) -> Out: ...
+    def __call__(
+        self: Stage[Image, P, Out], record: Array | FrameLike, /, *args: P.args, **settings: P.kwargs
+    ) -> Out: ...
     def __call__(self, /, *records: Any, **settings: Any) -> Any:
         """Run on a record, or with settings only wait for it.
 
@@ -141,6 +156,10 @@ class Stage(Generic[In, P, Out]):
 
     def __repr__(self) -> str:
         return self.name
+
+    def __get__(self, _owner: object, _kind: type | None = None) -> Self:
+        """Stay a stage as an attribute of a class; and help() shows the settings of what has this, as of functions."""
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name where the name leads to this stage elsewhere too, and else whole, as for workers of Dask."""
@@ -281,7 +300,7 @@ class Step(Generic[In_contra, Out_co]):
     @overload
     def __call__(self: Step[FrameSet, Out_co], record: Frames) -> Out_co: ...
     @overload
-    def __call__(self: Step[Image, Out_co], record: Array) -> Out_co: ...
+    def __call__(self: Step[Image, Out_co], record: Array | FrameLike) -> Out_co: ...
     def __call__(self, record: Any) -> Any:
         """Run on a record, and write the step into the result's history.
 

@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 import attrs
 import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.nddata import CCDData
 
 from pipeline import (
     Amplifier,
@@ -98,3 +101,17 @@ key = light.header["OBJECT"]
 pixels = np.asarray(light)
 mean = np.mean(light)
 chained: Image = chain(combine, subtract_bias(bias=None))([light, light])
+
+# what astropy hands over, which to mypy is of no type, and to pyright of its own
+ccd = CCDData(values, unit="adu")
+hdu = fits.PrimaryHDU(values)
+of_ccds: Image = combine([ccd, ccd])
+of_hdus: Image = combine([hdu, ccd, values], method="median")
+of_a_ccd: Image = subtract_bias(ccd, bias=None)
+piped_ccd: Image = pipe(ccd, subtract_bias(bias=None))
+piped_ccds: ReducedImage = pipe([ccd, ccd], each(subtract_bias(bias=None)), combine, attach_header)
+reduced_ccds: ReducedImage = reduce([ccd, ccd])
+in_electrons: Image = to_electrons(ccd, gain=1.5 * u.electron / u.adu)
+adopted: Image = Image.of(ccd, exposure=30 * u.s)
+set_of_both: FrameSet = FrameSet([ccd, hdu, values])
+back: CCDData = reduced_ccds.to_ccddata()
