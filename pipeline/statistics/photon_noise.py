@@ -125,6 +125,8 @@ def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float |
         hot = sample.peak > PEAK * np.sqrt(2 * expected / (sample.degrees + 1))
         weight = ((variance <= wild * expected) & ~hot) / (expected + moved) ** 2
         total = np.sum(weight)
+        if not total:  # no pixel as quiet as expected, as where half of a frame is dead: nothing to better it by
+            return judged.a, judged.b
         lever = weight * (beside - np.sum(weight * beside) / total)
         reach = float(np.sum(lever * level))
         fitted = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0

@@ -6,7 +6,7 @@ from made_frames import SIZE, photons
 from strategies import frames_of
 
 from pipeline import Clip, FrameSet, Image, Noise, combine
-from pipeline.statistics.photon_noise import slope_of
+from pipeline.statistics.photon_noise import PhotonSample, photon_noise, slope_of
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,14 @@ def test_motion_is_no_photon_noise_where_the_gain_is_known(header, given, pixels
     variance = combine(frames_of(stack, header=header), variance=given).pixels.variance
     assert variance[24].mean() == pytest.approx((9 + 1 / 12 + 1515) / 3, rel=0.05)
     assert variance[4].mean() == pytest.approx((9 + 1 / 12 + 15) / 3, rel=0.2)
+
+
+def test_where_no_pixel_is_as_quiet_as_judged_the_judged_noise_stays():
+    """As where half of one frame of few is dead: all that is sampled varies by the whole of its level."""
+    level = np.linspace(2900, 3100, 4096)
+    sample = PhotonSample(level, level, np.full(4096, 1e6), np.zeros(4096), np.zeros(4096), degrees=2)
+    judged = Noise(a=9.0, b=0.5)
+    assert photon_noise(sample, judged, slope=0.5) == judged
 
 
 def test_each_amplifier_of_a_light_has_its_own_photon_noise():
