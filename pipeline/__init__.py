@@ -5,7 +5,7 @@ Public names by task; each has its home in a folder below, and is loaded when it
     Read            read_night, open_frames, open_frame, parse_filelist, read_mask, read_every_hdu,
                     propose_filelists
     Records         Image, FrameSet, Pixels, Flag, Mask, Cards, Note
-    Combine         align, coverage, combine, measure_noise, add_images, Clip, Noise
+    Combine         align, coverage, combine, combined, measure_noise, add_images, Clip, Noise
     Calibrate       MasterBias, MasterDark, MasterFlat, MasterFringe, subtract_overscan, subtract_bias,
                     scale_dark, subtract_dark, normalise_flat, divide, subtract_fringe, linearise, to_electrons,
                     estimate_variance, correct_median, clean_cosmic_rays, LACosmic, Amplifier

@@ -19,6 +19,7 @@ from .records.note import Note as Note
 
 # combine
 from .stacking.combine import combine as combine, measure_noise as measure_noise
+from .stacking.combined import combined as combined
 from .stages.align import align as align, coverage as coverage
 from .stacking.add import add_images as add_images
 from .stacking.clip import Clip as Clip

@@ -20,7 +20,8 @@ from pipeline.detector.amplifier_values import several_gains
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
-from pipeline.stacking.combine import combine, levels, loaded
+from pipeline.stacking.combine import combine, levels
+from pipeline.stacking.combined import loaded
 from pipeline.stacking.compatibility import exposures_differ
 from pipeline.stages.bad_pixels import flag_bad, grow_flags
 from pipeline.stages.declare import declare

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.checks.done_before import level_is_out
-from pipeline.compose.telling import advise
+from pipeline.checks.done_before import level_is_out, unexpectedly_done
+from pipeline.checks.listed_frames import kind_notes
+from pipeline.checks.same_setup import check_alike, check_target
+from pipeline.checks.times import impossible_times
+from pipeline.compose.telling import advise, say
 from pipeline.errors import StepError
 from pipeline.records.frames import FrameSet, Image, check_shapes
 
@@ -12,11 +15,16 @@ EQUAL_EXPOSURES = 0.01
 
 
 def check_alike_reduced(frames: FrameSet) -> None:
-    """Refuse frames of different kinds, states, units or shapes.
+    """Refuse frames of different kinds, states, units or shapes, and none at all.
 
-    :raises StepError: they differ in kind, state or unit.
+    :raises StepError: there are none, or they differ in kind, state or unit.
     :raises ShapeError: they differ in shape.
     """
+    if not frames.frames:
+        raise StepError(
+            "combine: there are no frames of this kind; where a night has none, say so to the step that would use "
+            "them, as in subtract_dark(dark=None)"
+        )
     first = frames.frames[0]
     for frame in frames.frames:
         if frame.kind != first.kind:
@@ -47,9 +55,17 @@ def exposures_differ(frames: FrameSet) -> bool:
     return bool(seconds) and max(seconds) - min(seconds) > EQUAL_EXPOSURES * max(seconds)
 
 
+def say_what_differs(frames: FrameSet) -> None:
+    """Say where frames that are combined differ in what their headers tell, or cannot be what they are listed as."""
+    check_alike(frames)
+    say(*unexpectedly_done(frames), *impossible_times(frames.frames), *kind_notes(frames.frames))
+    check_target(frames.light)
+
+
 def check_exposures(frames: FrameSet, scale: str | None) -> None:
     """Refuse frames of different exposures, and to scale what still holds a bias.
 
+    :param scale: by what they are to be scaled, in a word.
     :raises StepError: they are not to be combined so.
     """
     first = frames.frames[0]

@@ -26,6 +26,7 @@ from pipeline.stacking.screening import (
 )
 from pipeline.stacking.sigma_clip import ByCarriedVariance, ByNoise, ByOwnSpread
 from pipeline.stacking.stack_rows import Batch, read_rows
+from pipeline.stacking.weights import of_variance
 from pipeline.statistics.medians import ALWAYS_COMPARED, middles
 from pipeline.statistics.noise import Noise, neighbours_of, typical_level
 from pipeline.statistics.order_statistics import Window, true_in_each
@@ -74,14 +75,27 @@ def judge_by_own_values(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
     return batch, keep
 
 
-def average_of_kept(plan: Plan, values: FloatArray, *, keep: BoolArray) -> FloatArray:
+def weights_of(plan: Plan, batch: Batch) -> FloatArray | None:
+    """Give the weight of each value of some pixels, (frames, pixels); None where those of the frames hold for all."""
+    if plan.pixel_weights is not None:
+        return plan.pixel_weights.at(batch.place)
+    if plan.by_own_variance and batch.carried is not None:
+        return of_variance(batch.carried, plan.weights)
+    return None
+
+
+def average_of_kept(plan: Plan, values: FloatArray, *, keep: BoolArray, each: FloatArray | None = None) -> FloatArray:
     """Give the median, or the weighted mean, of what is kept: the mean as it would be had nothing been left out.
 
     With frames expected to show o + f·m, m is Σ w (x − o) / Σ w f over the values kept, and the mean of all
     frames Σ w (o + f m) / Σ w.  Where all are kept that is Σ w x / Σ w.
+
+    :param each: the weight of each value, where it is not that of its frame.
     """
     if plan.method == "median":
         return Window.among(values, keep=keep).median
+    if each is not None:
+        return _by_pixel_weights(plan, values, keep=keep, each=each)
     weights, offsets, factors = plan.weights, plan.weights * plan.shifts.offsets, plan.weights * plan.shifts.factors
     total = sum_of_rows(np.where(keep, values, 0.0), weights)
     (frame, pixel), whole = np.divmod(np.flatnonzero(~keep), max(total.size, 1)), np.sum(weights)
@@ -92,6 +106,18 @@ def average_of_kept(plan: Plan, values: FloatArray, *, keep: BoolArray) -> Float
     with np.errstate(invalid="ignore", divide="ignore"):
         level = (total - offset) / factor
     mean: FloatArray = np.where(lost, np.sum(offsets) / whole + np.sum(factors) / whole * level, total / whole)
+    return mean
+
+
+def _by_pixel_weights(plan: Plan, values: FloatArray, *, keep: BoolArray, each: FloatArray) -> FloatArray:
+    """Give the same weighted mean, with a weight for each value."""
+    kept, (offsets, factors) = np.where(keep, each, 0.0), (plan.shifts.offsets, plan.shifts.factors)
+    ones = np.ones(len(values))
+    total, whole = sum_of_rows(kept * np.where(keep, values, 0.0), ones), sum_of_rows(each, ones)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = (total - sum_of_rows(kept, offsets)) / sum_of_rows(kept, factors)
+        usual = (sum_of_rows(each, offsets) + sum_of_rows(each, factors) * level) / whole
+        mean: FloatArray = np.where(keep.all(axis=0), total / whole, usual)
     return mean
 
 

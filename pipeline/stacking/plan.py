@@ -27,7 +27,7 @@ from pipeline.stacking.compatibility import seconds_of
 from pipeline.stacking.moved import Moved, is_moving, noise_of_the_sky
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import carries_variance, sample_rows
-from pipeline.stacking.weights import carried_variances, inverse, scattered_variances
+from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts, shifts_of_sky
 from pipeline.statistics.noise import MOVING, Noise
@@ -40,7 +40,8 @@ from pipeline.statistics.sky_noise import sky_noise, variances_of_sky
 class CombineSettings:
     """What is asked of a combination: see :func:`pipeline.combine`.
 
-    ``noise`` is that of one frame, bias out, where that is given: it tells the part of the photons.
+    ``noise`` is that of one frame, bias out, where that is given: it tells the part of the photons.  Weights that are
+    ``given`` tell nothing of how noisy frames are.
     """
 
     method: str
@@ -48,6 +49,7 @@ class CombineSettings:
     variance: str | None
     map_left_out: bool
     noise: Noise | None = None
+    given: bool = False
 
     @property
     def by_noise(self) -> bool:
@@ -62,6 +64,8 @@ class Plan:
     ``order`` gives each frame's place in the list as it was given.  ``carried`` is the typical variance that each frame
     carries, over that of all, where values are judged by it.  ``relative`` is the variance of each frame over the noise
     of one, None where frames without variance are to have none; ``whole`` tells then whether values are whole numbers.
+    ``weights`` are those of the frames: typical ones, where ``pixel_weights`` gives each value its own, or where it is
+    weighed ``by_own_variance``.
     """
 
     frames: tuple[Image, ...]
@@ -75,6 +79,8 @@ class Plan:
     relative: FloatArray | None = None
     whole: bool = False
     moved: Moved | None = None
+    pixel_weights: PixelWeights | None = None
+    by_own_variance: bool = False
 
     @property
     def method(self) -> str:
@@ -115,7 +121,8 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether all frames count the same, as they are."""
-        return bool((self.scale == 1).all() and (self.weights == 1).all())
+        by_pixel = self.pixel_weights is not None or self.by_own_variance
+        return not by_pixel and bool((self.scale == 1).all() and (self.weights == 1).all())
 
     @property
     def whole_shifts(self) -> IntArray:
@@ -181,27 +188,31 @@ def plan_of(
     settings: CombineSettings,
     *,
     scale: FloatArray,
-    weighing: FloatArray | None,
+    weighing: FloatArray | PixelWeights | None,
     moves: bool = False,
 ) -> Plan:
     """Plan a combination, and measure what has to be known for it.
 
     :param moves: whether the image is known to move between lights, sampled rows may not show that.
     :param scale: what each frame is multiplied by.
-    :param weighing: the weight of each; None to weigh by the inverse of their variance.
+    :param weighing: the weight of each, or of each value; None to weigh by the inverse of their variance.
     """
     if settings.clip and len(frames) > 1:
         _check_clip(settings.clip, len(frames))
     measured = _measured(frames, scale, settings, by_variance=weighing is None, moves=moves)
     if measured.sampled is None:
         as_read = np.ones(len(frames))
-        _say_what_is_odd(frames, settings, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
+        say_what_is_odd(frames, settings, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
     else:
-        _say_what_is_odd(frames, settings, measured.sampled, scale)
+        say_what_is_odd(frames, settings, measured.sampled, scale)
     relative = None
+    pixel_weights = weighing if isinstance(weighing, PixelWeights) else None
+    by_own_variance = weighing is None and measured.carried
     if weighing is None:
         relative = _relative(frames, scale, measured)
         weighing = inverse(relative)
+    elif isinstance(weighing, PixelWeights):
+        weighing = weighing.typical
     shifts = measured.shifts if settings.by_noise else Shifts.none(len(frames))
     carried = carried_variances(frames, scale) if _judged_by_carried(measured, settings) else None
     relative = _relative_variance(measured, settings, weighing, relative)
@@ -221,6 +232,8 @@ def plan_of(
         relative=None if relative is None else _of_even_values(relative, shifts, settings, frames[0].kind)[order],
         whole=relative is not None and measured.whole,
         moved=None if moved is None else moved.in_order(order),
+        pixel_weights=None if pixel_weights is None else pixel_weights.in_order(order),
+        by_own_variance=by_own_variance,
     )
 
 
@@ -259,7 +272,7 @@ UNLIKE = 1.5
 """Flats whose levels differ by less than this factor have the variance that is told of equal ones, to some percent."""
 
 
-def _say_what_is_odd(frames: tuple[Image, ...], settings: CombineSettings, sampled: Sampled, scale: FloatArray) -> None:
+def say_what_is_odd(frames: tuple[Image, ...], settings: CombineSettings, sampled: Sampled, scale: FloatArray) -> None:
     """Say what the sampled rows tell to be wrong with frames: whose values were scaled so."""
     say(*much_saturated(frames, sampled.saturated))
     step = max(1, sum(block[0].size for block in sampled.blocks) // ENOUGH_SEEN) | 1
@@ -389,7 +402,9 @@ def _relative_variance(
     if alike or relative is not None:
         return np.ones(len(weights)) if relative is None else relative
     telling = measured.sampled is not None and len(weights) > 2
-    return scattered_variances(measured.sampled, measured.shifts) if telling else inverse(weights)
+    if telling:
+        return scattered_variances(measured.sampled, measured.shifts)
+    return np.ones(len(weights)) if settings.given else inverse(weights)
 
 
 def _light_in(settings: CombineSettings, scale: FloatArray, weights: FloatArray, relative: FloatArray) -> float:

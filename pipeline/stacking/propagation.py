@@ -14,7 +14,7 @@ from toolz import unique
 from pipeline.records.arrays import Array, BoolArray, FloatArray, Shared, sealed
 from pipeline.records.pixels import on_their_own
 from pipeline.records.shared_errors import was_moved
-from pipeline.stacking.judge import average_of_kept, sum_of_rows
+from pipeline.stacking.judge import average_of_kept, sum_of_rows, weights_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import Batch, Rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of, without_motion
@@ -30,12 +30,20 @@ LEFT_OF_ROUNDING = (0.6, 1.0)
 of an even number two are in the middle, and most often they are rounded apart."""
 
 
-def portions(plan: Plan, *, keep: BoolArray) -> FloatArray:
-    """Give the part that each value has in the combination of those kept: (frames, pixels), its derivative."""
+def portions(plan: Plan, *, keep: BoolArray, each: FloatArray | None = None) -> FloatArray:
+    """Give the part that each value has in the combination of those kept: (frames, pixels), its derivative.
+
+    :param each: the weight of each value, where it is not that of its frame.
+    """
     if plan.method == "median":
         equal: FloatArray = keep / np.maximum(true_in_each(keep), 1)
         return equal
     weights, factors = plan.weights, plan.shifts.factors
+    if each is not None:
+        kept, ones = np.where(keep, each, 0.0), np.ones(len(keep))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            usual = sum_of_rows(each, factors) / sum_of_rows(each, ones)
+            return np.asarray(kept * (usual / sum_of_rows(kept, factors)))
     typical = np.sum(weights * factors) / np.sum(weights)
     with np.errstate(invalid="ignore", divide="ignore"):
         part: FloatArray = np.where(keep, weights[:, None], 0.0) * (typical / sum_of_rows(keep, weights * factors))
@@ -47,10 +55,11 @@ def spread_of(plan: Plan, *, keep: BoolArray) -> FloatArray | float:
     return median_variance(true_in_each(keep)) if plan.method == "median" else 1.0
 
 
-def share(plan: Plan, *, keep: BoolArray) -> FloatArray:
+def share(plan: Plan, *, keep: BoolArray, each: FloatArray | None = None) -> FloatArray:
     """Give the variance of pixels over the noise of one frame, from which of their values are kept."""
     relative = np.ones(len(plan.frames)) if plan.relative is None else plan.relative
-    return sum_of_rows(portions(plan, keep=keep) ** 2, plan.shifts.factors**2 * relative) * spread_of(plan, keep=keep)
+    squared = portions(plan, keep=keep, each=each) ** 2
+    return sum_of_rows(squared, plan.shifts.factors**2 * relative) * spread_of(plan, keep=keep)
 
 
 def from_noise(plan: Plan, values: FloatArray, first_place: int, shares: FloatArray | float) -> FloatArray:
@@ -99,14 +108,17 @@ def carried_variance(plan: Plan, rows: Rows) -> FloatArray | None:
 def errors_of(plan: Plan, rows: Rows, batch: Batch, *, keep: BoolArray) -> Errors:
     """Give the own variance of combined rows, and what they share with other images."""
     own: FloatArray
-    portion, each, shape = portions(plan, keep=keep), np.ones(len(keep)), (-1, plan.shape[1])
+    each, ones, shape = weights_of(plan, batch), np.ones(len(keep)), (-1, plan.shape[1])
+    portion = portions(plan, keep=keep, each=each)
     values = batch.values * plan.scale[:, None]
     if plan.variance == "scatter":
-        own = _scatter(plan, values=values, keep=keep) * share(plan, keep=keep)
+        own = _scatter(plan, values=values, keep=keep) * share(plan, keep=keep, each=each)
     elif batch.carried is not None:
-        own = sum_of_rows(portion**2 * np.where(keep, batch.carried, 0.0), each) * spread_of(plan, keep=keep)
+        counted = np.where(keep & (portion != 0), batch.carried, 0.0)
+        own = sum_of_rows(portion**2 * counted, ones) * spread_of(plan, keep=keep)
     else:
-        own = from_noise(plan, average_of_kept(plan, values, keep=keep), rows.first_place, share(plan, keep=keep))
+        mean, shares = average_of_kept(plan, values, keep=keep, each=each), share(plan, keep=keep, each=each)
+        own = from_noise(plan, mean, rows.first_place, shares)
     shared, single = dict[str, Array](), dict[str, Array]()
     for frame, scale, part in zip(rows.parts or (), plan.scale, portion, strict=rows.parts is not None):
         for key, sigma in frame.shared:  # combined as the values are: with its sign

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.compose.running import how_to_run
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, sealed
 from pipeline.records.pixels import Flag, FlagBits, Pixels
-from pipeline.stacking.judge import average_of_kept, judge, moving
+from pipeline.stacking.judge import average_of_kept, judge, moving, weights_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import (
     Errors,
@@ -95,14 +95,15 @@ class Band:
         """Set pixels that were judged to the average of those of their values that are kept."""
         for which, part in judged.in_parts():
             here, values, kept = part.place - self.first_place, part.values * plan.scale[:, None], keep[:, which]
-            self.values[here] = average = average_of_kept(plan, values, keep=kept)
+            each = weights_of(plan, part)
+            self.values[here] = average = average_of_kept(plan, values, keep=kept, each=each)
             nonfinite = ~np.isfinite(average)
             if nonfinite.any():
                 self.flags[here[nonfinite]] |= FlagBits(Flag.NONFINITE)
             out = np.isfinite(values) & ~kept
             self.rejected[:] += [np.count_nonzero(row) for row in out]
             if self.shares is not None:
-                self.shares[here] = share(plan, keep=kept)
+                self.shares[here] = share(plan, keep=kept, each=each)
             if self.left_out is not None:
                 self.left_out[here] = true_in_each(out)
 

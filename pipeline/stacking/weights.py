@@ -1,12 +1,14 @@
-"""How much each frame of a stack counts: by what it was scaled, its exposure, or how noisy it is."""
+"""How much each frame of a stack counts, or each value: by what it was scaled, its exposure, or how noisy it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array
+from pipeline.errors import SettingError, ShapeError
+from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.records.pixels import Pixels, on_their_own
 from pipeline.statistics.amplifier_noise import Sampled
@@ -19,6 +21,87 @@ which scales with the values, flats by photons."""
 
 QUIETEST = 0.02
 """No frame is taken for quieter than this fraction of the others: what says so is chance."""
+
+
+def one_each(frames: Sequence[Image], numbers: Sequence[float], setting: str) -> FloatArray:
+    """Take a number for each frame, as they were given for ``scale`` or ``weights``.
+
+    :raises SettingError: they are not as many, or not all positive.
+    """
+    given: FloatArray = np.array(numbers, np.float64)
+    if given.shape != (len(frames),):
+        raise SettingError(f"combine: {given.size} numbers for {setting}, and {len(frames)} frames; give one a frame")
+    for frame, number in zip(frames, given.tolist(), strict=True):
+        if not 0 < number < np.inf:
+            raise SettingError(f"combine: {setting} of {frame.name} is {number:g}; {_NOT_TO_COUNT[setting]}")
+    return given
+
+
+_NOT_TO_COUNT = {
+    "scale": "expected a positive factor",
+    "weights": "expected a positive number; a frame that is not to count is left out of the list",
+}
+
+
+@attrs.frozen(eq=False, repr=False)
+class PixelWeights:
+    """A weight for each value of a stack: a plane of them for each frame, of the rows from ``first_row`` on.
+
+    ``typical`` is that of each frame, over all of its pixels and relative to the other frames.
+    """
+
+    planes: tuple[Array, ...]
+    typical: FloatArray
+    first_row: int = 0
+
+    @classmethod
+    def of(cls, frames: Sequence[Image], weights: Array) -> PixelWeights:
+        """Take weights as they were given, (frames, ny, nx).
+
+        :raises ShapeError: they have another shape.
+        :raises SettingError: they are not all positive.
+        """
+        shape = len(frames), *frames[0].shape
+        if weights.shape != shape:
+            raise ShapeError(
+                f"combine: weights of shape {weights.shape}; expected one a frame, or one a value, {shape}"
+            )
+        mean = np.zeros(shape[1:])
+        for frame, plane in zip(frames, weights, strict=True):
+            if not (np.min(plane) > 0 and np.max(plane) < np.inf):
+                odd = np.argwhere(~((plane > 0) & (plane < np.inf)))
+                y, x = odd[0].tolist()
+                raise SettingError(
+                    f"combine: weights of {frame.name} are not positive at {len(odd)} pixels, such as {plane[y, x]:g} "
+                    f"in row {y}, column {x}; flag pixels that are not to count (flag_bad), and give them any weight"
+                )
+            mean += plane / len(frames)
+        return cls(tuple(weights), np.array([np.mean(plane / mean) for plane in weights]))
+
+    def in_order(self, order: IntArray) -> PixelWeights:
+        """Give those of frames that are put into another order."""
+        return attrs.evolve(self, planes=tuple(self.planes[i] for i in order), typical=self.typical[order])
+
+    def rows(self, start: int, stop: int) -> PixelWeights:
+        """Give those of some rows, under the numbers that these have in the image."""
+        some = slice(start - self.first_row, stop - self.first_row)
+        return attrs.evolve(self, planes=tuple(plane[some] for plane in self.planes), first_row=start)
+
+    def at(self, place: IntArray) -> FloatArray:
+        """Give those of some pixels, (frames, pixels), from where in the flattened image they are."""
+        here = place - self.first_row * self.planes[0].shape[1]
+        weights: FloatArray = np.stack([plane.reshape(-1).take(here) for plane in self.planes]).astype(np.float64)
+        return weights
+
+
+def of_variance(variance: FloatArray, typical: FloatArray) -> FloatArray:
+    """Give the weights of values of these variances, (frames, pixels): their inverse.
+
+    A value whose variance is not known, as of infinite and 0, counts only where that of no frame is: as its frame does.
+    """
+    known = np.isfinite(variance) & (variance > 0)
+    weights: FloatArray = np.divide(1.0, variance, out=np.zeros(variance.shape), where=known)
+    return np.where(known.any(axis=0), weights, typical[:, None])
 
 
 def carried_variances(frames: Sequence[Image], scale: Array) -> Array:

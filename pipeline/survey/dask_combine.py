@@ -21,6 +21,7 @@ from pipeline.records.frames import Image, Location
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
+from pipeline.stacking.weights import PixelWeights
 from pipeline.survey.dask_client import pass_through, result_of
 
 BLOCKS_PER_THREAD = 4
@@ -57,7 +58,13 @@ def _combine_on_workers(client: Any, plan: Plan) -> tuple[Pixels, Array, Array |
     on_disk = client.submit(pass_through, _without_memory(plan), key=f"stack-{token}")
     futures = [
         client.submit(
-            _combine_block, on_disk, start, stop, _rows_to_send(plan, start, stop), key=("rows", token, start)
+            _combine_block,
+            on_disk,
+            start,
+            stop,
+            _rows_to_send(plan, start, stop),
+            plan.pixel_weights and plan.pixel_weights.rows(start, stop),
+            key=("rows", token, start),
         )
         for start, stop in pairwise(edges)
     ]
@@ -127,11 +134,11 @@ def _any_process_reads(image: Image) -> bool:
 
 
 def _without_memory(plan: Plan) -> Plan:
-    """Leave out of a plan what only this process can read."""
+    """Leave out of a plan what only this process can read, and weights, of which each block is sent its own."""
     frames = (
         frame if _any_process_reads(frame) else attrs.evolve(frame, data=Location("here")) for frame in plan.frames
     )
-    return attrs.evolve(plan, frames=tuple(frames))
+    return attrs.evolve(plan, frames=tuple(frames), pixel_weights=None)
 
 
 def _rows_to_send(plan: Plan, start: int, stop: int) -> tuple[SentRows | None, ...]:
@@ -144,9 +151,11 @@ def _rows_to_send(plan: Plan, start: int, stop: int) -> tuple[SentRows | None, .
     )
 
 
-def _combine_block(plan: Plan, start: int, stop: int, sent: tuple[SentRows | None, ...]) -> Band:
+def _combine_block(
+    plan: Plan, start: int, stop: int, sent: tuple[SentRows | None, ...], weights: PixelWeights | None
+) -> Band:
     """Combine a block of rows, on a worker."""
     frames = (
         attrs.evolve(frame, data=rows or frame.source.loaded()) for frame, rows in zip(plan.frames, sent, strict=True)
     )
-    return combine_band(attrs.evolve(plan, frames=tuple(frames)), start, stop)
+    return combine_band(attrs.evolve(plan, frames=tuple(frames), pixel_weights=weights), start, stop)

@@ -14,6 +14,11 @@ def even(value):
     return np.full(SIZE, value, float)
 
 
+def whole(plane):
+    """Give a plane as it is, and one number as a plane that is the same all over."""
+    return plane if np.ndim(plane) else even(plane)
+
+
 def even_frames(*levels, **settings):
     """Make frames that are the same all over: one number a frame."""
     return frames_of(np.stack([even(level) for level in levels]), **settings)
@@ -36,9 +41,9 @@ def without_bias(levels, exposures, variance=None):
 
 
 def carrying(levels, variances):
-    """Make frames that are the same all over and carry a variance."""
+    """Make frames that carry a variance, of planes of either or, where they are the same all over, of numbers."""
     return FrameSet(
-        Image.of(Pixels.of(even(level), 0, even(variance)), name=f"{number}.fits")
+        Image.of(Pixels.of(whole(level), 0, whole(variance)), name=f"{number}.fits")
         for number, (level, variance) in enumerate(zip(levels, variances, strict=True))
     )
 

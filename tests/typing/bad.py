@@ -20,7 +20,7 @@ pipe(frames.dark, combine, scale_dark(exposure=10.0))  # wrong: an image is no M
 pipe(image, each(subtract_bias(bias=bias)))  # wrong: each is for FrameSets
 divide(image, flat=normalise_flat)  # wrong: a stage is no flat
 MasterDark.of(frames)  # wrong: a FrameSet is no image
-pipeline.combined  # wrong: no such name
+pipeline.combin  # wrong: no such name
 combine("a.fits")  # wrong: a path is no list of frames
 subtract_bias([image], bias=None)  # wrong: a list of frames is no image
 combine([image], method="average")  # wrong: no such method, of a list neither
