@@ -19,7 +19,7 @@ from pipeline.cli.step_options import NO_CORE_STEPS, NO_OTHER_STEPS
 from pipeline.cli.terminal import printer_of
 from pipeline.compose.chain import pipe
 from pipeline.errors import StepError
-from pipeline.night.recipe_steps import aligned, combined, raw_steps
+from pipeline.night.recipe_steps import aligned, combining, raw_steps
 from pipeline.records.frames import KINDS
 from pipeline.stages.header import attach_header
 
@@ -43,7 +43,7 @@ def _combine(options: argparse.Namespace) -> None:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
     chosen = frames.of_kind(options.kind)
     with combined_by(options):
-        product = pipe(chosen, raw_steps(recipe), aligned(recipe), combined(recipe), attach_header)
+        product = pipe(chosen, raw_steps(recipe), aligned(recipe), combining(recipe), attach_header)
     with written_together(printer_of(options)) as tell:
         write_product(product, options.output, options.overwrite, tell)
         record_command(record, "combine", options, frames, [(product, options.output)], tell)

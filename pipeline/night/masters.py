@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
-from pipeline.night.recipe_steps import AS_IT_IS, combined, combined_and_calibrated, photons_counted, raw_steps
+from pipeline.night.recipe_steps import AS_IT_IS, combined_and_calibrated, combining, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key
@@ -71,7 +71,7 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
     return pipe(
         frames.bias,
         raw_steps(recipe),
-        combined(recipe),
+        combining(recipe),
         photons_counted(recipe),
         MasterBias.of,
     )

@@ -99,7 +99,7 @@ def _gains_of_amplifiers_evened(recipe: Recipe) -> Callable[[FrameSet], FrameSet
 # putting frames together
 
 
-def combined(recipe: Recipe) -> Callable[[FrameSet], Image]:
+def combining(recipe: Recipe) -> Callable[[FrameSet], Image]:
     """Combine frames of one kind that are alike, and flag what the mask says is bad."""
     return lambda frames: _combined(recipe, frames)
 

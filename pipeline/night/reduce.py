@@ -25,8 +25,8 @@ from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
     AS_IT_IS,
-    combined,
     combined_and_calibrated,
+    combining,
     flags_grown,
     in_electrons,
     moves,
@@ -118,7 +118,7 @@ def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Calla
 
     def put_together(arcs: FrameSet) -> Image:
         groups = by_lamp(arcs)
-        parts = [pipe(group, combined(recipe), calibrate) for group in groups]
+        parts = [pipe(group, combining(recipe), calibrate) for group in groups]
         if len(parts) == 1:
             return parts[0]
         listed = "; ".join(", ".join(arc.short_name for arc in group) for group in groups)

@@ -99,8 +99,9 @@ def minus_bias(frames):
         {"clip": None},
         {"clip": Clip("mad")},
         {"clip": Clip(noise=Noise(25.0, 1.0, 1e-4, 0.3))},  # which asks for the rows beside each
+        {"weights": np.linspace(1, 9, 5 * 67 * 45).reshape(5, 67, 45)},
     ],
-    ids=["noise", "median", "no clip", "mad", "with steps"],
+    ids=["noise", "median", "no clip", "mad", "with steps", "weights"],
 )
 def test_a_stack_combined_in_blocks_is_the_same_to_the_bit(client, tmp_path, made, settings):
     frames = made(stack(tmp_path, 5))
