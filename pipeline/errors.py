@@ -27,6 +27,13 @@ A message says where, what was found, what was expected, and what to do; a warni
 What is told so is data as well: ``image.notes`` are the notes of an image, each with its frames, figures and what to
 do.  ``with running(strict=True):`` refuses assumptions as ``--strict`` does, where each is made, in this thread alone.
 ``warnings.simplefilter("error", AssumptionWarning)`` refuses them too: at the end of the call, in all threads.
+
+>>> from pipeline import combine, errors
+>>> try:
+...     combine(method="avrage")
+... except errors.SettingError as error:
+...     print(error)
+combine: method='avrage'; expected 'mean' or 'median'
 """
 
 from __future__ import annotations

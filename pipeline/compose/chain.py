@@ -85,6 +85,12 @@ else:
     def pipe(record: Any, /, *functions: Callable[[Any], Any]) -> Any:
         """Pass a record through functions, left to right, as toolz.pipe does.
 
+        >>> import numpy as np
+        >>> from pipeline import Image, combine, pipe, subtract_bias
+        >>> frames = [Image.of(np.full((2, 3), value)) for value in (1.0, 3.0)]
+        >>> pipe(frames, combine(clip=None), subtract_bias(bias=None)).values[0, 0]
+        np.float64(2.0)
+
         :raises StepError: a function gives a bare array for a record, and a step is to go on with that.
         """
         return _through(record, tuple(map(_a_step, functions)))
@@ -208,10 +214,13 @@ def chain(
 def chain(*steps: Callable[[Any], Any]) -> Chain[Any, Any]:
     """Join steps into one step.  Chains of chains are flat; ``chain()`` changes nothing.
 
+    >>> from pipeline import chain
     >>> chain(abs, chain(float, str))
     chain(<built-in function abs>, <class 'float'>, <class 'str'>)
     >>> chain(abs, chain(float, str))(-1)
     '1.0'
+
+    :raises StepError: one of them is no function.
     """
     flat = toolz.concat(step.steps if isinstance(step, Chain) else (_a_step(step),) for step in steps)
     return Chain(tuple(flat))
@@ -221,6 +230,13 @@ def each(step: Callable[[Image], Image]) -> Each:
     """Map a step over the frames of a FrameSet.
 
     Pixelwise steps over frames on disk read nothing yet: the result is read, and computed, rows by rows.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, each, subtract_bias
+    >>> each(subtract_bias(bias=None))([Image.of(np.ones((2, 3))), Image.of(np.ones((2, 3)))])
+    FrameSet(2 light)
+
+    :raises StepError: it is called with what is no FrameSet, and no list of frames.
     """
     return Each(step() if isinstance(step, Stage) else _a_step(step))
 

@@ -36,7 +36,9 @@ def check_stage(stage: Stage[Any, Any, Any] | Step[Any, Any], record: Any) -> No
 
     The record is tried as it is, and an Image also with a history, with every flag somewhere, and with a variance.
 
-    >>> from pipeline import stage
+    >>> import attrs
+    >>> import numpy as np
+    >>> from pipeline import Image, Pixels, check_stage, stage
     >>> @stage
     ... def doubled(image: Image) -> Image:
     ...     return attrs.evolve(image, data=Pixels.of(2 * image.pixels.values))

@@ -42,9 +42,16 @@ _running: ContextVar[Running] = ContextVar("running", default=Running())  # noqa
 def running(**changes: Any) -> Iterator[Running]:
     """Run the stages in this block with other threads, memory or progress.
 
+    >>> from pipeline import running
     >>> with running(memory=2**20) as how:
     ...     how.memory
     1048576
+
+    ``threads`` at once; about ``memory`` bytes of tiles; ``progress(done, total)`` is told of rows; ``strict=True``
+    refuses, as an error, what would have to be assumed; ``on_note`` is given each note, in place of a Python warning.
+    What is not said stays as it is around the block.  No setting of a step: results are the same to the bit.
+
+    :raises SettingError: there is no such setting.
     """
     how = attrs.evolve(_running.get(), **changes)
     token = _running.set(how)

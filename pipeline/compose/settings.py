@@ -35,6 +35,15 @@ class Limits:
 
     ``above`` and ``below`` are no part of the range, ``least`` and ``most`` are.  NaN is no number, nor is infinity
     unless ``finite=False``.  A Quantity is brought to ``unit``; it is refused without one, or of another sort of unit.
+
+    >>> from typing import Annotated
+    >>> from pipeline import Image, Limits, stage
+    >>> @stage
+    ... def waited(image: Image, *, seconds: Annotated[float, Limits(above=0, unit="s")]) -> Image:
+    ...     return image
+    >>> waited(seconds=0)
+    Traceback (most recent call last):
+    pipeline.errors.SettingError: waited: seconds=0; expected a positive number of seconds
     """
 
     above: float | None = None

@@ -87,6 +87,16 @@ def stage(
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
+    >>> import attrs
+    >>> import numpy as np
+    >>> from pipeline import Image, stage
+    >>> @stage(rows=True)
+    ... def scaled(image: Image, *, by: float = 1.0) -> Image:
+    ...     return attrs.evolve(image, data=image.pixels.times(by))
+    >>> image = scaled(Image.of(np.ones((1, 2))), by=3)
+    >>> image.values, [str(step) for step in image.history]
+    (array([[3., 3.]]), ['scaled(by=3)'])
+
     :param rows: the stage is pixelwise: running it on some rows gives those rows of its result, so
         ``each`` of it over frames on disk reads nothing until rows are asked for.  A function tells of each image
         and the settings whether that is so.
@@ -108,7 +118,15 @@ def stage(
 
 
 class Stage(Generic[In, P, Out]):
-    """A function of one record with settings, made by :func:`stage`."""
+    """A function of one record with settings, made by :func:`stage`.
+
+    >>> from pipeline import Stage, combine
+    >>> isinstance(combine, Stage), combine.defaults["method"]
+    (True, 'mean')
+
+    :raises StepError: the function takes not one record and settings by name, or the record is of another type.
+    :raises SettingError: a setting is unknown, missing, or of the wrong type.
+    """
 
     def __init__(
         self,
@@ -265,7 +283,16 @@ class Stage(Generic[In, P, Out]):
 
 @attrs.frozen(repr=False)
 class Step(Generic[In_contra, Out_co]):
-    """A stage with its settings, waiting for its record.  Its repr is the expression that made it."""
+    """A stage with its settings, waiting for its record.  Its repr is the expression that made it.
+
+    >>> from pipeline import Step, combine
+    >>> combine(method="median")
+    combine(method='median')
+    >>> isinstance(combine(), Step), combine() == combine(method="mean")
+    (True, True)
+
+    :raises StepError: the record is of the wrong type, or has gone through this step before.
+    """
 
     stage: Stage[Any, Any, Any]
     settings: tuple[tuple[str, Any], ...] = ()
@@ -529,11 +556,16 @@ class Master(Protocol):
 
     The history of what it was used for keeps its ``lineage``, and so its notes, its frames and their steps.  Where a
     stage is run on some rows, ``on_rows`` cuts it to these.  A class of your own is a master when it has both, and has
-    them when it is a subclass::
+    them when it is a subclass.
 
-        @attrs.frozen
-        class MasterSky(Master):
-            image: Image
+    >>> import attrs
+    >>> import numpy as np
+    >>> from pipeline import Image, Master
+    >>> @attrs.frozen
+    ... class MasterSky(Master):
+    ...     image: Image
+    >>> MasterSky(Image.of(np.ones((2, 3)), name="sky.fits")).lineage.sources
+    ('sky.fits',)
     """
 
     image: Image

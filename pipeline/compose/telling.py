@@ -106,8 +106,22 @@ def keeping(notes: list[Note], record: Any) -> Any:
 def advise(words: str, category: type[PipelineWarning] = AssumptionWarning, *, of: Any = (), **more: Any) -> None:
     """Say a note in a few words: :func:`say` of a :class:`Note`.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, advise, running, stage
+    >>> @stage
+    ... def look(image: Image) -> Image:
+    ...     advise("is bright", of=image, mend="expose for less")
+    ...     return image
+    >>> with running(on_note=print):
+    ...     image = look(Image.of(np.ones((2, 3)), name="a.fits"))
+    a.fits: is bright; expose for less
+    >>> len(image.notes)
+    1
+
     :param of: the frame or frames that it is about, or their names.
     :param more: other fields of the note: ``mend``, ``at_command``, ``figures``, ``fact``.
+    :param category: what kind of note: a class below ``PipelineWarning``.
+    :raises PipelineWarning: of that class, where that is an AssumptionWarning and ``running(strict=True)``.
     """
     say(Note(words, category, frames=names_of(of), **more))
 

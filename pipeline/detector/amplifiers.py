@@ -61,8 +61,11 @@ class Amplifier:
     ``*`` is the whole axis.  No overscan is an empty text.  ``place`` is where the data go in the trimmed frame,
     backwards along an axis along which they are turned round; without places the gaps between data close.
 
+    >>> from pipeline import Amplifier
     >>> Amplifier(data="[1:1024,*]", overscan="[2049:2080,*]")
     Amplifier(data='[1:1024,*]', overscan='[2049:2080,*]', place='')
+
+    ``name`` is what its cards and messages call it.
 
     :raises SettingError: a text is no section.
     """

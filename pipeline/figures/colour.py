@@ -127,7 +127,17 @@ def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
 
 @attrs.frozen
 class Appearance:
-    """How a picture is to look: limits and stretch to begin with, and the colour map (one of ``MAPS``)."""
+    """How a picture is to look: limits and stretch to begin with, and the colour map.
+
+    ``limits`` are ``"zscale"``, ``"percentile"`` or ``"minmax"``; ``stretch`` is ``"linear"``, ``"asinh"`` or
+    ``"log"``; ``colours`` are viridis, cividis, magma or grey.
+
+    >>> from pipeline import Appearance
+    >>> Appearance(limits="minmax", stretch="log").colours
+    'viridis'
+
+    :raises SettingError: there are no such limits, or no such stretch or map.
+    """
 
     limits: Limits = attrs.field(default="zscale")
     stretch: Stretch = attrs.field(default="linear")

@@ -29,11 +29,16 @@ EVERY_CELL = 10**6
 class FigureFile:
     """How a figure is to be written, where its kind of file leaves a choice.
 
+    >>> from pipeline import FigureFile
+    >>> FigureFile(plotlyjs="cdn")
+    FigureFile(plotlyjs='cdn', full=False, compact=False, browser=False)
+
     :param plotlyjs: where a page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from plotly's
         server.
     :param full: JSON of every pixel.
     :param compact: JSON with base64 arrays, which plotly.js before 2.28 and R's plotly draw as nothing.
     :param browser: PNG and JPG through kaleido and Chromium, as SVG and PDF always are.
+    :raises SettingError: plotly.js is nowhere such.
     """
 
     plotlyjs: PlotlyJs = attrs.field(default="embed")
@@ -61,6 +66,19 @@ def export_figure(
     another page, .png and .jpg a static image, .svg and .pdf the same by kaleido and Chromium, .json what any plotly
     draws.
 
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pipeline import FigureFile, export_figure
+    >>> with TemporaryDirectory() as folder:
+    ...     export_figure(np.eye(30), f"{folder}/eye.html", form=FigureFile(plotlyjs="cdn"))
+    ...     Path(folder, "eye.html").exists()
+    True
+
+    :param look: limits, stretch and colours to begin with.
+    :param form: how the file is written, where that is left open.
+    :param name: the title; by default the record's own name.
+    :param overwrite: write over a file that is there.
     :raises OutputError: the name ends otherwise, the file is there and may not be overwritten, cannot be written, or
         what its kind needs is not installed.
     :raises ShapeError: the record is no two-dimensional array of real numbers.

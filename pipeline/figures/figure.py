@@ -40,6 +40,14 @@ def figure(
     than ``cells``² pixels is shown in blocks: their mean, and over it single pixels that stand out by 5 σ, so that
     hot pixels and dead columns can be seen.  ``export_figure`` makes a page that zooms in on every pixel.
 
+    >>> import numpy as np
+    >>> from pipeline import figure
+    >>> figure(np.eye(30), name="an eye").layout.title.text
+    "<b>an eye</b><br><span style='font-size:12px'>30 × 30 pixels</span>"
+
+    :param look: limits, stretch and colours to begin with.
+    :param cells: columns, and rows, of the picture at most.
+    :param name: the title; by default the record's own name.
     :raises ShapeError: it is no two-dimensional array of real numbers.
     """
     import plotly.graph_objects as go

@@ -64,11 +64,24 @@ def write_report(
 ) -> None:
     """Write the report of a night to one self-contained page: at its top what had to be assumed, or was found wrong.
 
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import make_masters, reduce, write_report
+    >>> from pipeline.simulation.simulate import simulate
+    >>> frames = simulate(shape=(32, 48)).frames
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(f"{folder}/night.html", [reduce(frames)], make_masters(frames), frames, plotlyjs="cdn")
+    ...     Path(folder, "night.html").exists()
+    True
+
     :param products: the reduced light, and the arc where there is one.
     :param masters: what they were calibrated with.
     :param frames: the night's raw frames: the first of a product's kind is shown beside it.
     :param quality: the quality numbers to list; by default those of the frames as they are, and of the products.
     :param command: the command line that made it; by default the steps of the first product, as Python.
+    :param look: limits, stretch and colours of its pictures to begin with.
+    :param plotlyjs: where the page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from a server.
+    :param overwrite: write over a file that is there.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     night = as_frames(frames)

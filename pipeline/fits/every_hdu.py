@@ -40,6 +40,20 @@ def read_every_hdu(
 
     HDUs go together by EXTNAME, or by number where they have none or share it.  Rows name files, and no HDU.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from astropy.io import fits
+    >>> from pipeline import read_every_hdu
+    >>> with TemporaryDirectory() as folder:
+    ...     chips = [fits.ImageHDU(np.ones((2, 3), np.uint16), name=name) for name in ("BLUE", "RED")]
+    ...     fits.HDUList([fits.PrimaryHDU(), *chips]).writeto(f"{folder}/a.fits")
+    ...     _ = Path(folder, "night.csv").write_text("bias, a.fits")
+    ...     read_every_hdu(f"{folder}/night.csv")
+    {'BLUE': FrameSet(1 bias), 'RED': FrameSet(1 bias)}
+
+    :param delimiter: what stands between the cells of the list.
+    :param exposure_key: the keyword of the exposure, looked for first.
     :raises FileListError: with every problem of the list and of the files it names; files that do not all have the
         same image HDUs among them.
     """
@@ -114,6 +128,16 @@ def write_every_hdu(products: Mapping[int | str, Product], path: str | Path, *, 
     Each image stands in an HDU named as its raw one, with what goes with it behind it, of the same EXTVER; the primary
     HDU holds the cards that all of them share.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pipeline import Image, attach_header, open_frame, write_every_hdu
+    >>> chips = {name: attach_header(Image.of(np.ones((2, 3)), name=name)) for name in ("BLUE", "RED")}
+    >>> with TemporaryDirectory() as folder:
+    ...     write_every_hdu(chips, f"{folder}/product.fits")
+    ...     open_frame(f"{folder}/product.fits", "RED").shape
+    (2, 3)
+
+    :param overwrite: write over a file that is there.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     primary = fits.PrimaryHDU(

@@ -20,6 +20,14 @@ from pipeline.version import CREATOR, made_by_us
 def read_mask(path: str | Path, hdu: int | str | None = None) -> Mask:
     """Read a bad-pixel mask: an image that is 0 where a pixel is good, or the flags of a product of ours.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pipeline import Mask, read_mask, write
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Mask.of(np.array([[0, 1]])), f"{folder}/mask.fits")
+    ...     read_mask(f"{folder}/mask.fits").flags
+    array([[ 0, 64]], dtype=uint16)
+
     :param hdu: by default FLAGS of our own products and masks, else MASK, else the first HDU.
     :raises FrameError: there is no such image.
     """

@@ -41,10 +41,22 @@ def open_frame(
 ) -> Image:
     """Open one frame: header, exposure and shape now, pixels when asked.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from astropy.io import fits
+    >>> from pipeline import open_frame
+    >>> with TemporaryDirectory() as folder:
+    ...     fits.PrimaryHDU(np.ones((2, 3)), fits.Header({"EXPTIME": 30})).writeto(f"{folder}/a.fits")
+    ...     image = open_frame(f"{folder}/a.fits")
+    ...     image.shape, image.exposure, image.in_memory
+    ((2, 3), 30.0, False)
+
     :param frame: a path, or an image that parse_filelist gave.
     :param hdu: the number, the EXTNAME or ``"EXTNAME,EXTVER"`` of the HDU, with a path; ``*``, or a pattern of
         EXTNAMEs such as ``im*``, for amplifiers that have each their HDU, and DETSEC, as one frame.
     :param plane: which image of a cube, from 0 as HDUs and rows are counted, in the order of the file.
+    :param kind: bias, dark, flat, light or arc, of what has a path only.
+    :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
     :raises FrameError: there is no image there.
     :raises HeaderError: the exposure in its header cannot be read.
     """

@@ -167,6 +167,13 @@ def read_night(
 ) -> FrameSet:
     """Read a file list and open its frames.  Paths in it are relative to the list.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import read_night
+    >>> from pipeline.simulation.simulate import simulate, write_night
+    >>> with TemporaryDirectory() as folder:
+    ...     read_night(write_night(simulate(shape=(32, 48)), folder))
+    FrameSet(7 bias, 5 dark, 7 flat, 3 light, 1 arc)
+
     :param delimiter: what stands between cells.
     :param exposure_key: the keyword of the exposure, looked for first: ``KEY``, or ``KEY [ms]`` if not in seconds.
     :param plane: which image of a cube, from 0 in the order of the file; frames that are no cubes have none to choose.
@@ -211,6 +218,17 @@ def paths_of(frames: FrameSet) -> set[Path]:
 def open_frames(frames: Iterable[Any], *, exposure_key: str | None = None, plane: int | None = None) -> FrameSet:
     """Open frames that are not opened yet: header, exposure and shape now, pixels when asked.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from astropy.io import fits
+    >>> from pipeline import open_frames, parse_filelist
+    >>> with TemporaryDirectory() as folder:
+    ...     fits.PrimaryHDU(np.ones((2, 3))).writeto(f"{folder}/a.fits")
+    ...     open_frames(parse_filelist("bias, a.fits", folder=folder))[0].shape
+    (2, 3)
+
+    :param exposure_key: the keyword of the exposure, looked for first.
+    :param plane: which image of a cube, from 0.
     :raises FileListError: with every file that cannot be opened as an image.
     """
     opened, problems = opened_frames(as_frames(frames), exposure_key, plane_number(plane))

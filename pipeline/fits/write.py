@@ -39,6 +39,15 @@ def write(
 ) -> None:
     """Write a product to a FITS file, whole or not at all.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pipeline import Image, attach_header, open_frame, write
+    >>> with TemporaryDirectory() as folder:
+    ...     write(attach_header(Image.of(np.ones((2, 3)), exposure=30)), f"{folder}/product.fits")
+    ...     open_frame(f"{folder}/product.fits").exposure
+    30.0
+
+    :param overwrite: write over a file that is there.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     write_hdus(hdus_of_mask(record) if isinstance(record, Mask) else hdus_of_product(record), Path(path), overwrite)

@@ -33,6 +33,7 @@ class Cards(Mapping[str, Any]):
     Each keyword counts once, and ``cards[keyword]`` is what its card says, None where it is undefined.  ``get`` goes
     further: an empty card counts as none.
 
+    >>> from pipeline import Cards
     >>> cards = Cards.of({"EXPTIME": 30.0, "OBJECT": ""})
     >>> cards["EXPTIME"], dict(cards)
     (30.0, {'EXPTIME': 30.0, 'OBJECT': ''})

@@ -68,6 +68,17 @@ def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict
     they name one.  Files that cannot be read or placed are in every list, as comments that say why.  Without lights
     there is one list, of the calibrations.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from astropy.io import fits
+    >>> from pipeline import propose_filelists
+    >>> header = fits.Header({"IMAGETYP": "light", "OBJECT": "M 31", "EXPTIME": 30})
+    >>> with TemporaryDirectory() as folder:
+    ...     fits.PrimaryHDU(np.ones((2, 3)), header).writeto(f"{folder}/a.fits")
+    ...     print(propose_filelists(folder)["M_31"], end="")
+    # type, path, HDU  # proposed from the headers: check it
+    light, a.fits, 0  # M 31, 30 s, 3x2 pixels
+
     :param beside: the folder that the lists will lie in, to which their paths are relative; by default the same.
     :raises FrameError: there is no such folder, or no FITS file in it.
     """

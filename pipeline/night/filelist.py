@@ -48,6 +48,7 @@ def parse_filelist(
     Rows may be dictionaries as well, and a list a pandas DataFrame or an astropy Table: columns are then found by their
     names (type, kind or IMAGETYP; path or file; HDU, ext or EXTNAME), and others passed over.
 
+    >>> from pipeline import parse_filelist
     >>> parse_filelist("light, a.fits\nBIAS , b.fits , 1  # a library bias\n")
     FrameSet(1 bias, 1 light)
     >>> parse_filelist([{"file": "a.fits", "kind": "light", "FILTER": "R"}])

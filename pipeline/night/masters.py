@@ -27,7 +27,15 @@ from pipeline.statistics.noise import Noise
 
 @attrs.frozen
 class Masters:
-    """The calibrations of a night; None where the night has no such frames."""
+    """The calibrations of a night; None where the night has no such frames.
+
+    Each field, ``bias``, ``dark`` and ``flat``, is a master: made here, or read from a file as a frame of the night.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterBias, Masters
+    >>> Masters(bias=MasterBias.of(Image.of(np.ones((2, 3)), kind="bias", name="b.fits")))
+    Masters(bias=MasterBias('b.fits'), dark=None, flat=None)
+    """
 
     bias: MasterBias | None = None
     dark: MasterDark | None = None
@@ -57,7 +65,19 @@ def _calibrated_first(image: Image) -> bool:
 
 @told_together()
 def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
-    """Make the calibrations that a night has frames for."""
+    """Make the calibrations that a night has frames for.
+
+    >>> from pipeline import make_masters
+    >>> from pipeline.simulation.simulate import simulate
+    >>> masters = make_masters(simulate(shape=(32, 48)).frames)
+    >>> masters.bias, masters.dark
+    (MasterBias('bias_01.fits and 6 more'), MasterDark('dark_01.fits and 4 more', exposure=600.0))
+
+    :param frames: a night, of which lights and arcs are passed over.
+    :param recipe: how frames are combined, overscan taken out, flats normalised.
+    :raises StepError: frames of a kind cannot be combined.
+    :raises CalibrationError: a master would be wrong, such as a flat without light.
+    """
     night = as_frames(frames)
     bias = master_bias(night, recipe)
     dark = master_dark(night, bias, recipe)

@@ -24,12 +24,18 @@ BLOCKS = 8
 
 @attrs.frozen
 class Quality:
-    """The quality numbers of one image; NaN where no pixel is good.
+    """The quality numbers of one image, by its name, kind and exposure in s; NaN where no pixel is good.
 
     ``level`` is the median of the good pixels, ``noise`` the standard deviation from pixel to pixel, without what
     changes slowly along rows; ``gradient_x`` and ``gradient_y`` how much higher the right and upper edges are than
     the left and lower ones; all in ``unit``.  ``saturated`` and ``flagged`` count pixels, ``rejected`` the values
     that combining left out of this frame, or in all; None where it was not combined.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, Quality, measure_quality
+    >>> quality = measure_quality(Image.of(np.arange(12.0).reshape(3, 4), name="a.fits"))
+    >>> isinstance(quality, Quality), quality.level, quality.flagged
+    (True, 5.5, 0)
     """
 
     name: str
@@ -48,7 +54,13 @@ class Quality:
 def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None) -> Quality:
     """Measure the quality numbers of an image.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, measure_quality
+    >>> measure_quality(Image.of(np.full((3, 4), 7.0), name="a.fits")).level
+    7.0
+
     :param rejected: the values that combining left out of it; by default what its own combination says.
+    :raises ShapeError: it is no image.
     """
     pixels, found = image.pixels, image.found
     good = ~pixels.mask & np.isfinite(pixels.values)
@@ -71,7 +83,14 @@ def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None)
 
 
 def quality_table(rows: Iterable[Quality]) -> Table:
-    """Give the quality numbers of images as an astropy Table, one row each."""
+    """Give the quality numbers of images as an astropy Table, one row each.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, measure_quality, quality_table
+    >>> rows = [measure_quality(Image.of(np.full((3, 4), level), name="a.fits")) for level in (7.0, 8.0)]
+    >>> list(quality_table(rows)["level"])
+    [np.float64(7.0), np.float64(8.0)]
+    """
     from astropy.table import MaskedColumn, Table
 
     listed = list(rows)

@@ -27,6 +27,10 @@ from pipeline.statistics.noise import Noise
 class Flagging:
     """What is flagged besides what is saturated, not finite, or without flat.
 
+    >>> from pipeline import Flagging, Recipe
+    >>> Recipe(flagging=Flagging(hot=8, grow=1)).flagging.hot
+    8
+
     :param fraction: of the frames of a bias, dark or flat that must be saturated to flag the master's pixel; by
         default any one is enough.
     :param mask: bad pixels, of the shape of the raw frames or of the trimmed ones.
@@ -34,6 +38,7 @@ class Flagging:
     :param dead: flag pixels of the flat below this fraction of their surroundings; None for none.
     :param grow: flag neighbours of the product's flagged pixels out to so many pixels.
     :param diagonals: grow in squares, not along rows and columns only.
+    :raises SettingError: a number is out of its range.
     """
 
     fraction: Fraction | None = None
@@ -55,6 +60,10 @@ Kind: TypeAlias = Literal["bias", "dark", "flat", "light", "arc"]
 class Recipe:
     """The settings of the default reduction.
 
+    >>> from pipeline import Recipe, subtract_overscan, to_electrons
+    >>> Recipe(method="median", overscan=subtract_overscan(order=1), electrons=to_electrons(gain=1.5)).electrons
+    to_electrons(gain=1.5)
+
     :param method: how frames are combined.
     :param clip: what is left out of a combination; None for nothing.
     :param overscan: the step that takes out overscan and trims; None to leave both.
@@ -75,6 +84,7 @@ class Recipe:
         out; then they are calibrated each.
     :param fringe: the step that takes fringes out of the flat-fielded light.
     :param healing: what interpolates over bad pixels, once flags are grown.
+    :raises SettingError: a setting is of another type or out of its range, or a step is no such step.
     """
 
     method: Literal["mean", "median"] = "mean"

@@ -58,6 +58,11 @@ def reduce(
     the flat; those of several lamps or exposures are calibrated by lamp and exposure, and added.  What a header
     says has been done already is skipped, and said.  Steps that the recipe adds stand where its fields say.
 
+    >>> from pipeline import reduce
+    >>> from pipeline.simulation.simulate import simulate
+    >>> reduce(simulate(shape=(32, 48)).frames)
+    ReducedImage(light of 3 frames, 32×48, 120 s)
+
     :param masters: the calibrations; by default they are made from the night's own frames.
     :raises StepError: the night has no frames of this kind.
     """
@@ -146,7 +151,13 @@ def reduce_each(
 ) -> list[ReducedImage]:
     """Reduce each of a night's lights to an image of its own, in the order of the night.
 
+    >>> from pipeline import reduce_each
+    >>> from pipeline.simulation.simulate import simulate
+    >>> len(reduce_each(simulate(shape=(32, 48)).frames))
+    3
+
     :param masters: the calibrations; by default they are made, once, from the night's own frames.
+    :param recipe: the settings.
     :raises StepError: the night has no lights.
     """
     night = as_frames(frames)

@@ -89,6 +89,17 @@ class Image:
     steps have to add to the product's header; ``said`` what there was to say when the frame was opened,
     and outside of any step.  ``shift`` is by how many rows and columns the sky lay off, where align was asked; whole
     pixels of it are out.
+
+    Make it by :meth:`of` in memory, by ``open_frame`` or ``read_night`` from files.  ``sources`` are its frames' names,
+    ``history`` the steps it went through, ``state`` what has been done to it, here or before.
+
+    >>> import numpy as np
+    >>> from pipeline import Image
+    >>> image = Image.of(np.ones((2, 3)), exposure=30, header={"FILTER": "R"}, name="a.fits")
+    >>> image, image.shape, str(image.unit), image.header["FILTER"]
+    (Image(light, a.fits, 2×3, 30 s), (2, 3), 'adu', 'R')
+
+    :raises SettingError: the kind is none of bias, dark, flat, light and arc, or the exposure no number of seconds.
     """
 
     kind: str = attrs.field(validator=_known_kind)
@@ -318,6 +329,15 @@ class FrameSet(Sequence[Image]):
 
     A sequence: slices of it are FrameSets, and ``+`` joins two, or one and a list of frames.  Joining is associative,
     and ``FrameSet()`` changes nothing.  Wherever a stage takes a FrameSet, a list of frames will do.
+
+    >>> import numpy as np
+    >>> from pipeline import FrameSet, Image
+    >>> frames = FrameSet(Image.of(np.ones((2, 3)), kind=kind) for kind in ("bias", "light", "light"))
+    >>> frames, frames.light, frames[:1] + frames.light
+    (FrameSet(1 bias, 2 light), FrameSet(2 light), FrameSet(1 bias, 2 light))
+
+    :raises StepError: what it is made of holds what is no frame.
+    :raises ShapeError: opened images of a kind differ in shape.
     """
 
     __array_ufunc__ = None  # else an array plus frames would be a cube, without headers and flags

@@ -66,6 +66,7 @@ class Note:
     Notes of one ``fact`` are one note: see :func:`merged`.  By default that is the words.  ``more`` counts frames whose
     names are not known: a header has the first name alone.
 
+    >>> from pipeline import Note
     >>> note = Note("no exposure in the header; taken for 1 s", frames=("a.fits", "b.fits"), mend="give it")
     >>> str(note)
     'a.fits and 1 more: no exposure in the header; taken for 1 s; give it'

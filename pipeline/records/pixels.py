@@ -32,7 +32,12 @@ FlagBits: TypeAlias = np.uint16
 
 
 class Flag(IntFlag):
-    """Why a pixel should not be trusted: one bit a reason, 0 is good."""
+    """Why a pixel should not be trusted: one bit a reason, 0 is good.
+
+    >>> from pipeline import Flag
+    >>> Flag.SATURATED | Flag.HOT
+    <Flag.SATURATED|HOT: 10>
+    """
 
     NONFINITE = 1  # NaN, infinite, or BLANK in every frame
     SATURATED = 2  # at or above the saturation level in at least one frame
@@ -82,6 +87,14 @@ class Pixels:
 
     Pixels in memory are a :class:`~pipeline.records.source.Source` too, so that nobody who reads rows need ask where
     they lie.
+
+    >>> import numpy as np
+    >>> from pipeline import Pixels
+    >>> twice = Pixels.of(np.array([[1.0, np.nan]]), variance=np.ones((1, 2))).times(2)
+    >>> twice.values, twice.mask, twice.variance
+    (array([[ 2., nan]]), array([[False,  True]]), array([[4., 4.]]))
+
+    :raises ShapeError: values have not two axes, or flags or variance another shape.
     """
 
     values: FloatArray = attrs.field(converter=seal_values, eq=attrs.cmp_using(eq=same_array))

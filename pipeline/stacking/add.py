@@ -45,6 +45,13 @@ def add_images(frames: FrameSet) -> Image:
     Arcs of several lamps become one image with the lines of all.  They are different scenes, so no clip may
     compare them: it would take the lines that only one lamp has for cosmic rays.  A flag in any image stays.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, add_images
+    >>> arcs = [Image.of(np.array([lines]), kind="arc", exposure=5) for lines in ([9.0, 0.0], [0.0, 7.0])]
+    >>> added = add_images(arcs)
+    >>> added.values, added.exposure
+    (array([[9., 7.]]), 10.0)
+
     :raises StepError: there are no frames, or frames of different kinds, states or units.
     :raises ShapeError: the frames differ in shape.
     """

@@ -31,6 +31,14 @@ class Clip:
 
     ``counting`` gives the read and photon noise where they are known, and lets the rest be measured: how frames
     differ in level, and how lights and arcs move.  ``noise`` gives all of it: nothing is measured.
+
+    >>> from pipeline import Clip, combine
+    >>> combine(clip=Clip(spread="mad", high=4.0))
+    combine(clip=Clip('mad', low=5.0, high=4.0))
+    >>> combine(clip=None)
+    combine(clip=None)
+
+    :raises SettingError: a setting is none that it can have, or both limits are infinite: for no clip, ``clip=None``.
     """
 
     spread: Spread = "noise"

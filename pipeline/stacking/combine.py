@@ -49,6 +49,12 @@ def combine(
     The unit stays that of one frame.  Saturation in any frame stays flagged; other reasons only where no frame
     has a good value.  Without a clip, mean and median are numpy's nanmean and nanmedian.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, combine
+    >>> image = combine([Image.of(np.full((2, 3), value), exposure=30) for value in (1.0, 2.0, 6.0)], clip=None)
+    >>> image, image.values[0, 0]
+    (Image(light, 3 frames, 2×3, 30 s), np.float64(3.0))
+
     :param clip: what to leave out; None for nothing.
     :param scale: bring every frame to the mean exposure or level first, or multiply it by a factor given here, one a
         frame; the bias must be out.
@@ -62,6 +68,7 @@ def combine(
         By default the result has a variance only where every frame has one.  A single frame has none of itself:
         see estimate_variance.
     :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
+    :param method: of the values that are kept; a mean is weighted, a median is not.
     :raises StepError: there are no frames, or frames of different kinds or states.
     :raises ShapeError: the frames differ in shape, or have no pixels.
     """
@@ -103,6 +110,13 @@ def combine(
 
 def measure_noise(frames: Iterable[Any]) -> Noise:
     """Measure the noise of a stack of equal exposures of one kind: two frames or more.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, measure_noise
+    >>> rng = np.random.default_rng(1)
+    >>> biases = [Image.of(rng.normal(300, 5, (60, 80)), kind="bias") for _ in range(4)]
+    >>> round(measure_noise(biases).a ** 0.5, 1)
+    5.0
 
     :raises StepError: there are fewer than two frames.
     :raises ShapeError: they have no pixels.

@@ -49,6 +49,12 @@ def align(
     UNCOVERED.  Frames should have bias, dark, flat and fringes out: these stay where the detector is.  The frame in
     the middle of all stays in its place.  Each image tells its ``shift``; ``combine`` keeps them, ``found.aligned``.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, align
+    >>> first, second = (Image.of(np.arange(12.0).reshape(3, 4) - shift) for shift in (0, 1))
+    >>> [frame.values[1] for frame in align([first, second], by=((0, 0), (0, 1)))]
+    [array([4., 5., 6., 7.]), array([ 4.,  5.,  6., nan])]
+
     :param by: ``"sources"`` measures shifts by stars, to 0.1 px from some ten on; ``"correlation"`` by all that is
         lit, such as traces, nebulae and crowded fields; ``"wcs"`` believes the headers; or the shifts themselves: of
         each frame how many rows and columns further what it shows lies than it should.
@@ -165,6 +171,12 @@ def coverage(frames: Iterable[Any], *, seconds: bool = False) -> FloatArray:
     """Count, for each pixel, the aligned frames that see it, or with ``seconds`` how long: (ny, nx).
 
     What is bad, or was left out of their combination, counts: that is for FLAGS and ``found.left_out`` to tell.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, align, coverage
+    >>> frames = [Image.of(np.ones((1, 4))), Image.of(np.ones((1, 4)))]
+    >>> coverage(align(frames, by=((0, 0), (0, 1))))
+    array([[2., 2., 2., 1.]])
 
     :raises StepError: seconds are asked for, and a frame has no exposure.
     """

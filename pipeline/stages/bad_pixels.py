@@ -38,7 +38,17 @@ ROWS_AT_ONCE = 16
 
 @attrs.frozen(repr=False)
 class Mask:
-    """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint16 of Flag bits, 0 is good."""
+    """Which pixels of a detector are bad, and why: ``flags`` (ny, nx) uint16 of Flag bits, 0 is good.
+
+    ``name`` is what messages call it.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, Mask, flag_bad
+    >>> flag_bad(Image.of(np.ones((1, 3))), mask=Mask.of(np.array([[0, 1, 0]]))).pixels.mask
+    array([[False,  True, False]])
+
+    :raises ShapeError: it is no two-dimensional array of numbers.
+    """
 
     flags: IntArray = attrs.field(converter=seal_flags, eq=attrs.cmp_using(eq=same_array))
     name: str = "array"
@@ -103,6 +113,11 @@ class Mask:
 def flag_bad(image: Image, *, mask: Mask | None) -> Image:
     """Flag what a mask says is bad, for the reason it gives; ``mask=None`` says that there is none.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, Mask, flag_bad
+    >>> flag_bad(Image.of(np.ones((1, 3))), mask=Mask.of(np.array([[0, 1, 0]]))).pixels.mask
+    array([[False,  True, False]])
+
     :raises ShapeError: image and mask differ in shape.
     """
     if mask is None:
@@ -120,6 +135,12 @@ PartOfResponse: TypeAlias = Annotated[float, Limits(above=0, below=1)]
 @stage
 def grow_flags(image: Image, *, by: Growth = 1, diagonals: bool = True) -> Image:
     """Flag the neighbours of flagged pixels too, for the same reasons: charge bleeds, and hits have faint rims.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, Pixels, Flag, grow_flags
+    >>> hit = Image.of(Pixels.of(np.ones((1, 5)), np.array([[0, 0, Flag.BAD, 0, 0]])))
+    >>> grow_flags(hit, by=1).pixels.mask
+    array([[False,  True,  True,  True, False]])
 
     :param by: out to so many pixels: in a square with ``diagonals``, else as steps along rows and columns count.
     :raises SettingError: the number is no whole number from 0.
@@ -165,7 +186,14 @@ def flag_hot(image: Image, *, sigma: Sigmas = HOT_SIGMA) -> Image:
     deviation is 1.4826 times the median absolute deviation of all good pixels from their surroundings, and no less
     than that of rounding whole numbers.
 
-    :raises StepError: the image is no dark, is a mosaic of colours, is a mosaic of colours, or holds no good pixel.
+    >>> import numpy as np
+    >>> from pipeline import Image, flag_hot
+    >>> values = np.random.default_rng(1).normal(0, 5, (40, 40))
+    >>> values[20, 20] = 500
+    >>> int(flag_hot(Image.of(values, kind="dark", exposure=60), sigma=8).pixels.mask.sum())
+    1
+
+    :raises StepError: the image is no dark, is a mosaic of colours, or holds no good pixel.
     :raises SettingError: sigma is not positive.
     """
     _check_kind(image, "dark", "flag_hot")
@@ -186,6 +214,14 @@ def flag_dead(image: Image, *, below: PartOfResponse = DEAD_BELOW) -> Image:
     The surroundings are as in :func:`flag_hot`: what vignetting or the edge of a slit darkens is not dead.  Bias
     and dark should be out of the flat, or its pedestal passes for light.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, flag_dead
+    >>> values = np.full((40, 40), 1000.0)
+    >>> values[20, 20] = 100
+    >>> int(flag_dead(Image.of(values, kind="flat"), below=0.5).pixels.mask.sum())
+    1
+
+    :param below: the fraction, between 0 and 1.
     :raises StepError: the image is no flat, is a mosaic of colours, or holds no good pixel.
     :raises SettingError: the fraction does not lie between 0 and 1.
     """

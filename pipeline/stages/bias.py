@@ -32,7 +32,16 @@ from pipeline.stages.checks import (
 
 @attrs.frozen(repr=False)
 class MasterBias:
-    """What subtract_bias needs: an image of kind bias."""
+    """What subtract_bias needs: an image of kind bias.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterBias
+    >>> MasterBias.of(Image.of(np.full((2, 3), 300.0), kind="bias", name="b.fits"))
+    MasterBias('b.fits')
+
+    :raises StepError: the image is no bias.
+    :raises CalibrationError: no pixel of it is good.
+    """
 
     image: Image
 
@@ -96,6 +105,12 @@ def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> 
 @stage(rows=True, does="bias", believes=_header_is_believed, looks=_misfits)
 def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterBias, subtract_bias
+    >>> bias = MasterBias.of(Image.of(np.full((1, 2), 300.0), kind="bias"))
+    >>> subtract_bias(Image.of(np.array([[310.0, 320.0]])), bias=bias).values
+    array([[10., 20.]])
 
     :param force: subtract it even if the header says that it has been done.
     :raises ShapeError: image and bias differ in shape.

@@ -49,6 +49,16 @@ class LACosmic:
     (``convolve``), a ``psfmodel`` of ``psffwhm`` pixels: ``gaussx`` or ``gaussy`` for spectra that are sharp along
     one axis, ``gaussxy`` and ``gaussyx`` one after the other.  ``psfk``, rows of a kernel, stands in for the model.
     ``satlevel`` is in e⁻; by default pixels flagged before are left out, and no others.
+
+    ``sigclip`` σ make a cosmic ray, ``sigfrac`` of that its neighbours, where it is ``objlim`` times as sharp as what
+    stars are; ``niter`` rounds at most.  ``sepmed`` is a quicker median; ``cleantype`` says what is put in place;
+    ``psfsize`` is the model's side in pixels, ``psfbeta`` the power of a moffat.
+
+    >>> from pipeline import LACosmic, clean_cosmic_rays
+    >>> clean_cosmic_rays(gain=1.5, read_noise=4, by=LACosmic(sigclip=6)).every_setting["by"].sigclip
+    6
+
+    :raises SettingError: a setting is none that it can have.
     """
 
     sigclip: Positive = 4.5
@@ -96,6 +106,14 @@ def clean_cosmic_rays(
 
     The unit stays; all other pixels keep their values to the bit.  Flagged pixels are not looked at.  A value that
     is replaced gets the mean variance of its good neighbours.  Needs the extra ``cosmicray`` (astroscrappy).
+
+    >>> import numpy as np
+    >>> from pipeline import Image, clean_cosmic_rays, declare
+    >>> values = np.random.default_rng(1).normal(100, 8, (50, 60))
+    >>> values[20, 30] += 2000
+    >>> light = declare(Image.of(values), state="without bias")
+    >>> round(clean_cosmic_rays(light, gain=1.5, read_noise=4).values[20, 30], -1)
+    np.float64(100.0)
 
     :param gain: e⁻/ADU of one frame, or of each amplifier; 1 for an image in electrons.
     :param read_noise: e⁻ of one frame; of each amplifier, the largest judges all.  An image that carries variance is

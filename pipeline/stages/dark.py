@@ -57,6 +57,15 @@ class MasterDark:
     ``scaled_to`` is the exposure that scale_dark was asked for: the image stays as it was exposed, so that scaling
     twice is scaling once.  ``level`` is the median over good pixels, what a bias in it could amount to: NaN where there
     is none.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterDark
+    >>> dark = MasterDark.of(Image.of(np.full((2, 3), 5.0), kind="dark", exposure=60, name="d.fits"), has_bias=False)
+    >>> dark, dark.exposure
+    (MasterDark('d.fits', exposure=60.0), 60.0)
+
+    :raises StepError: the image is no dark.
+    :raises CalibrationError: no pixel of it is good, or it has no exposure.
     """
 
     image: Image
@@ -146,6 +155,12 @@ class MasterDark:
 def scale_dark(dark: MasterDark, *, exposure: Annotated[float, Limits(above=0, unit="s")]) -> MasterDark:
     """Scale a dark to another exposure in seconds.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterDark, scale_dark
+    >>> dark = MasterDark.of(Image.of(np.full((1, 2), 6.0), kind="dark", exposure=60), has_bias=False)
+    >>> scale_dark(dark, exposure=10).pixels.values
+    array([[1., 1.]])
+
     :raises SettingError: the exposure is not positive.
     :raises CalibrationError: the dark is known to hold the bias, which does not grow with time.
     """
@@ -195,6 +210,12 @@ def _header_is_believed(image: Image, *, dark: MasterDark, **_settings: Any) -> 
 @stage(rows=True, does="dark", believes=_header_is_believed, looks=_misfits)
 def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Subtract the dark, scaled to the image's exposure; ``dark=None`` says that there is none to subtract.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterDark, subtract_dark
+    >>> dark = MasterDark.of(Image.of(np.full((1, 2), 6.0), kind="dark", exposure=60), has_bias=False)
+    >>> subtract_dark(Image.of(np.array([[10.0, 20.0]]), exposure=10), dark=dark).values
+    array([[ 9., 19.]])
 
     :param force: subtract it even if the header says that it has been done.
     :raises ShapeError: image and dark differ in shape.

@@ -37,6 +37,12 @@ def declare(image: Image, *, state: Declared) -> Image:
     overscan out, and a dark its bias.  Without bias is: it holds none that is to be taken out, and its dark and flat
     still are to be.  The unit and the orientation stay what the header says.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, declare
+    >>> str(declare(Image.of(np.ones((2, 3)), kind="flat"), state="finished").state.bias)
+    'as was said'
+
+    :param state: what it is: ``"raw"``, ``"finished"`` or ``"without bias"``.
     :raises StepError: a step of ours has changed the image already, or a bias is said to be without bias.
     """
     if any(step.worked and (step.masters or step.is_of(subtract_overscan)) for step in image.history):

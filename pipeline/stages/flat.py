@@ -51,6 +51,14 @@ class MasterFlat:
 
     Over good pixels it has mean 1, unless normalise_flat was asked for something else.
     ``part`` marks a flat cut to some rows.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, declare, normalise_flat
+    >>> flat = Image.of(np.array([[1.0, 3.0]]), kind="flat", name="f.fits")
+    >>> normalise_flat(declare(flat, state="without bias"))
+    MasterFlat('f.fits')
+
+    :raises StepError: the image is no response.
     """
 
     image: Image
@@ -111,6 +119,12 @@ def normalise_flat(
 
     A pixel that is not positive at 5 σ is flagged and gets the response 1; σ comes from the pixels' variance, or
     else from the noise that combining found.  A response that normalise_flat made before stays as it is.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, declare, normalise_flat
+    >>> flat = declare(Image.of(np.array([[1.0, 3.0]]), kind="flat"), state="without bias")
+    >>> normalise_flat(flat).pixels.values
+    array([[0.5, 1.5]])
 
     :param by: "mean" or "median" of the good pixels, or a number; for spectra "polynomial" or "spline": each column
         is divided by a smooth curve through the columns' means, and the whole then by its mean.
@@ -259,6 +273,13 @@ def _misfits(image: Image, *, flat: MasterFlat, force: bool) -> tuple[Note, ...]
 @stage(rows=True, does="flat", looks=_misfits)
 def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Divide by the response; ``flat=None`` says that there is none to divide by.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, declare, divide, normalise_flat
+    >>> flat = declare(Image.of(np.array([[1.0, 3.0]]), kind="flat"), state="without bias")
+    >>> light = declare(Image.of(np.array([[10.0, 30.0]])), state="without bias")
+    >>> divide(light, flat=normalise_flat(flat)).values
+    array([[20., 20.]])
 
     :param force: divide even if the header says that it has been done.
     :raises ShapeError: image and flat differ in shape.

@@ -30,7 +30,15 @@ KEPT_SIGMA = 3.0
 
 @attrs.frozen(repr=False)
 class MasterFringe:
-    """What subtract_fringe needs: a pattern with mean 0 over good pixels, and 0 where it is not known."""
+    """What subtract_fringe needs: a pattern with mean 0 over good pixels, and 0 where it is not known.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterFringe
+    >>> MasterFringe.of(Image.of(np.array([[1.0, 3.0]]), name="fringe.fits")).pixels.values
+    array([[-1.,  1.]])
+
+    :raises CalibrationError: no pixel of it is good.
+    """
 
     image: Image
 
@@ -94,6 +102,14 @@ def subtract_fringe(
 
     The strength is the s of the least squares fit of a + b x + c y + s × fringe to the good pixels, with what stands
     out by 3 σ left out: sky that is level or tilted, and sparse objects, do not bear on it.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterFringe, subtract_fringe
+    >>> pattern = np.sin(np.arange(400.0)).reshape(20, 20)
+    >>> fringe = MasterFringe.of(Image.of(pattern))
+    >>> flat_sky = subtract_fringe(Image.of(100 + 3 * pattern), fringe=fringe)
+    >>> round(float(flat_sky.values.std()), 6)
+    0.0
 
     :param scale: how strong; by default it is fitted.
     :param force: subtract even if the header says that it has been done.

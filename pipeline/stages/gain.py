@@ -53,6 +53,12 @@ def to_electrons(image: Image, *, gain: Gain = None, force: bool = False) -> Ima
     The header follows: its gain becomes 1, and levels in ADU (SATURATE, a read noise whose comment says ADU) are in
     electrons too, so that whoever reads them next does not multiply again.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, to_electrons
+    >>> image = to_electrons(Image.of(np.ones((1, 2))), gain=1.5)
+    >>> image.values, str(image.unit)
+    (array([[1.5, 1.5]]), 'electron')
+
     :param gain: e⁻/ADU, or that of each amplifier in the order of their names; by default what the header says,
         unless that may be a setting of the camera.
     :param force: multiply even if the header says that the values are electrons.

@@ -101,7 +101,17 @@ _NAMED = ("light", "arc", "bias", "dark", "flat")
 @without_arithmetic
 @attrs.frozen(repr=False)
 class ReducedImage:
-    """The science image, arc or master, with the header to be written."""
+    """The science image, arc or master, with the header to be written.
+
+    ``attach_header`` makes it.  ``pixels`` and ``header`` are what is written; ``kind``, ``sources``, ``history``,
+    ``state``, ``found`` and ``said`` are those of the :class:`Image`.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, attach_header
+    >>> product = attach_header(Image.of(np.ones((2, 3)), exposure=30, name="a.fits"))
+    >>> product, product.to_hdu().header["EXPTIME"], product.to_ccddata().unit
+    (ReducedImage(light of 1 frame, 2×3, 30 s), 30.0, Unit("adu"))
+    """
 
     pixels: Pixels
     header: Cards
@@ -242,6 +252,12 @@ def attach_header(image: Image) -> ReducedImage:
     """Make the product: the first frame's cards that still hold, and the record of the reduction.
 
     What becomes of each card of the raw header is told in :mod:`pipeline.headers.product_cards`.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, attach_header
+    >>> product = attach_header(Image.of(np.ones((2, 3)), exposure=30, name="a.fits"))
+    >>> product.header["EXPTIME"], product.header["BUNIT"]
+    (30.0, 'adu')
     """
     _check_result(image)
     raw = ProductCards.of(image.header)

@@ -43,6 +43,11 @@ def heal(
     A value's variance is that of the pixels it was made of; what the interpolation itself is wrong by is not in it.
     A pixel that nothing good can be reached from keeps its value and is not HEALED.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, heal
+    >>> heal(Image.of(np.array([[1.0, np.nan, 5.0]])), saxis=1).values
+    array([[1., 3., 5.]])
+
     :param saxis: 1 where the dispersion lies along x, 0 along y.
     :param reach: pixels to the farthest good neighbour that may be used; None for any.
     :param reasons: flags, by name, of pixels to heal.

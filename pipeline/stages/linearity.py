@@ -41,6 +41,11 @@ def linearise(
     electrons are counted; 0 where the coefficients were found with the bias in.  Variance goes with the square of
     the slope.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, linearise
+    >>> linearise(Image.of(np.array([[100.0, 1000.0]])), coefficients=(1.0, 1e-5)).values
+    array([[ 100.1, 1010. ]])
+
     :param coefficients: c₁, c₂, …; c₁ is 1 where small signals are right as they are.
     :param pedestal: in ADU.
     :param force: correct even if the header says that it has been done.

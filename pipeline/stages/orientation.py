@@ -23,6 +23,11 @@ QUARTER = "Turned by 90 degrees, x' = y, y' = NAXIS1 + 1 - x"
 def orient(image: Image, *, saxis: Literal[0, 1], force: bool = False) -> Image:
     """Lay the dispersion along x, which is what extracting a spectrum takes for granted.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, orient
+    >>> orient(Image.of(np.ones((2, 3))), saxis=0).shape
+    (3, 2)
+
     :param saxis: the axis of the array along which the dispersion runs: 1 is x, and nothing moves; 0 is y, and the
         image is turned as by numpy.rot90, values, flags, errors and WCS alike.  This is ASPIRED's ``saxis``.
     :param force: turn it even if the header says that the dispersion runs along x (DISPAXIS = 1).

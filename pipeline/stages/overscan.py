@@ -86,6 +86,12 @@ def subtract_overscan(
     that of the level is added.  Pixels that belong to no amplifier, where they are not trimmed, keep their values.
     Overscan along the other axis, given by its sections, is another step: after that of the rows that of the columns.
 
+    >>> import numpy as np
+    >>> from pipeline import Amplifier, Image, subtract_overscan
+    >>> raw = Image.of(np.array([[310.0, 320.0, 300.0, 300.0]]))
+    >>> subtract_overscan(raw, amplifiers=(Amplifier("[1:2,*]", "[3:4,*]"),)).values
+    array([[10., 20.]])
+
     :param method: how good overscan pixels are averaged; wild ones, beyond 5 σ, never count.
     :param order: 0 for one level an amplifier; n for a polynomial of degree n through the levels of its rows (of its
         columns, where the overscan lies above or below the data); None for each row its own.
@@ -93,6 +99,7 @@ def subtract_overscan(
         else DATASEC and BIASSEC, these with letters or numbers, BSEC11 and TSEC11, or ESO's DET OUT.  Of a file whose
         amplifiers have each their HDU, read as one frame: in each HDU; one stands for all.
     :param trim: keep the data sections only, side by side, or where DETSEC of each says; the WCS follows.
+    :param force: do it even if the header says that it has been done.
     :raises CalibrationError: the sections do not fit the frame, or an overscan holds too few good pixels.
     :raises HeaderError: a card is there and is no section.
     """

@@ -56,6 +56,11 @@ def flag_saturated(image: Image, *, level: Level | None = None) -> Image:
     in are flagged, and those at a ceiling that its pixels show: many of them hold exactly the largest value.  All
     pixels of small frames are looked at for that, and strips of large ones.  ``combine`` says what was found so.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, flag_saturated
+    >>> flag_saturated(Image.of(np.array([[100.0, 65000.0]])), level=60000).pixels.mask
+    array([[False,  True]])
+
     :raises StepError: the image is not raw any more.
     :raises HeaderError: the card cannot be read; one that is NaN or negative counts as none, and this is said.
     """
@@ -118,6 +123,13 @@ def drop_rare_saturation(frames: Iterable[Any], *, fraction: float) -> FrameSet:
 
     For masters of frames that saturate one by one: by cosmic rays, or twilight flats.  Combined, a pixel is
     flagged from that fraction of saturated frames up; below, it is made of the other frames alone.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, combine, drop_rare_saturation, each, flag_saturated
+    >>> raw = [Image.of(np.array([[value]]), kind="flat") for value in (65000.0, 70.0, 70.0, 70.0)]
+    >>> frames = each(flag_saturated(level=60000))(raw)
+    >>> combine(drop_rare_saturation(frames, fraction=0.5), clip=None).values
+    array([[70.]])
 
     :raises SettingError: the fraction does not lie above 0 and up to 1.
     """

@@ -36,6 +36,13 @@ def estimate_variance(image: Image, *, noise: KnownNoise = None) -> Image:
 
     An image that carries a variance keeps it.  Where it cannot be known the image stays as it is, with a word said.
 
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterBias, Noise, estimate_variance, subtract_bias
+    >>> bias = MasterBias.of(Image.of(np.full((1, 2), 300.0), kind="bias"))
+    >>> light = subtract_bias(Image.of(np.array([[310.0, 400.0]])), bias=bias)
+    >>> estimate_variance(light, noise=Noise.of(gain=2, read_noise=4)).pixels.variance
+    array([[ 9., 54.]])
+
     :param noise: that of values without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``, or a
         tuple of that of each amplifier; by default what the header says.
     :raises StepError: the image is a combination; combine gives its variance.
@@ -133,6 +140,16 @@ def correct_median(image: Image, *, noise: Noise | None = None) -> Image:
     Fisher 1938).  Of photons γσ³ is b²·level, with σ² = a + b·level.  The bias has to be out.  An image that is no
     median of three frames or more stays as it is, and so does one whose noise is not known, or whose frames scattered
     no more than their readout alone does.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterBias, Noise, combine, correct_median, pipe, subtract_bias
+    >>> rng = np.random.default_rng(1)
+    >>> lights = [Image.of(10.0 + rng.poisson(30, (50, 60))) for _ in range(5)]
+    >>> bias = MasterBias.of(Image.of(np.full((50, 60), 10.0), kind="bias"))
+    >>> median = pipe(lights, combine(method="median"), subtract_bias(bias=bias))
+    >>> mean_of = lambda image: round(float(image.values.mean()), 2)
+    >>> mean_of(median), mean_of(correct_median(median, noise=Noise.of(gain=1, read_noise=1)))
+    (29.83, 29.95)
 
     :param noise: that of one frame without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``; by
         default what the header says, where that is one noise for all amplifiers.

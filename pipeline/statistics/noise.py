@@ -36,6 +36,15 @@ class Noise:
 
     ``a`` is the read noise squared (with frames that hold a bias: less b·bias), ``b`` one over the gain in
     e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
+
+    >>> from pipeline import Noise
+    >>> noise = Noise.of(gain=2, read_noise=4)
+    >>> noise
+    Noise(a=4.0, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
+    >>> noise.variance(100.0)
+    np.float64(54.0)
+
+    :raises SettingError: a term is negative, or no number.
     """
 
     a: Annotated[float, Limits(finite=False)] = attrs.field(repr=written)

@@ -40,6 +40,11 @@ PATIENCE = 60.0
 def workers(count: int | None = None, address: str | None = None) -> Iterator[Any]:
     """Start workers of one thread each on this machine, or reach those of a scheduler; give a Dask client.
 
+    >>> from pipeline import workers
+    >>> with workers(1) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
+
     :param count: how many to start; they end with the block.
     :param address: of a scheduler that is running, such as tcp://10.0.0.1:8786.
     :raises SettingError: Dask is not installed.

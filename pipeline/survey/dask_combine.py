@@ -41,7 +41,14 @@ def combine_on(client: Any) -> Iterator[None]:
         with workers(8) as client, combine_on(client):
             image = combine(frames)
 
+    >>> import numpy as np
+    >>> from pipeline import Image, combine, combine_on
+    >>> with combine_on(None):
+    ...     combine([Image.of(np.ones((2, 3)))], clip=None)
+    Image(light, light array, 2×3)
+
     :param client: None: this process combines.
+    :raises WorkerError: the workers run another version.
     """
     with running(combine_with=None if client is None else lambda plan: _combine_on_workers(client, plan)):
         yield

@@ -58,6 +58,10 @@ CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", 
 class Survey:
     """What is asked of every night.
 
+    >>> from pipeline import Recipe, Survey
+    >>> Survey(recipe=Recipe(method="median"), output_dir="products").recipe.method
+    'median'
+
     :param output_dir: where products go, named after their lists; by default reduced.fits beside each list.
     :param delimiter: what stands between the cells of a list.
     :param exposure_key: the keyword of the exposure in seconds, looked for first.
@@ -65,6 +69,8 @@ class Survey:
     :param strict: refuse what would have to be assumed.
     :param overwrite: write over products that are there and were made otherwise, or by something else.
     :param force: make everything again, what is done too.
+    :param recipe: how each is reduced.
+    :raises SettingError: a setting is of another type.
     """
 
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen

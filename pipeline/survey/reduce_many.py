@@ -24,10 +24,15 @@ OnFinished = Callable[["Outcome", int, int], None]
 
 @attrs.frozen
 class Outcome:
-    """What became of a night: products written, products that were there already, and what there is to say.
+    """What became of the night of a ``filelist``: products written and there already, and what there is to say.
 
     ``notes`` are what had to be assumed, of products that were there too, ``said`` what was done to the products;
     ``errors`` are empty where all went well.
+
+    >>> from pathlib import Path
+    >>> from pipeline import Outcome
+    >>> Outcome(Path("night.csv"), written=(Path("night.fits"),)).errors
+    ()
     """
 
     filelist: Path
@@ -51,8 +56,19 @@ def reduce_many(
     it was made of the same files with the same settings is left as it is.  What goes wrong with a night is told in
     its outcome, and stops no other.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import Survey, reduce_many
+    >>> from pipeline.simulation.simulate import Counts, simulate, write_night
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_night(simulate(shape=(32, 48), counts=Counts(arc=0)), folder)
+    ...     (night,) = reduce_many([path], Survey(output_dir=folder))
+    >>> night.errors, [product.name for product in night.written]
+    ((), ['night.fits'])
+
     :param client: a Dask client, whose workers see the same files under the same names; None: this process.
     :param on_finished: called with each night as it is finished.
+    :param filelists: paths of lists.
+    :param survey: what is asked of every night: recipe, output folder and the like.
     :raises SettingError: two products would have one name.
     :raises OutputError: a product would be written over a frame that another night reads.
     :raises WorkerError: the workers run another version.
