@@ -1,25 +1,33 @@
 """CCD image reduction as a pipeline of pure stages: raw frames in, a science-ready image out.
 
-Public names by task; each has its home in a folder below, and is loaded when it is first asked for::
+What you want to do, and the names for it; ``help(combine)`` tells of one, with an example to copy:
 
-    Read            read_night, open_frames, open_frame, parse_filelist, read_mask, read_every_hdu,
-                    propose_filelists
-    Records         Image, FrameSet, Pixels, Flag, Mask, Cards, Note
-    Combine         align, coverage, combine, combined, measure_noise, add_images, Clip, Noise
-    Calibrate       MasterBias, MasterDark, MasterFlat, MasterFringe, subtract_overscan, subtract_bias,
-                    scale_dark, subtract_dark, normalise_flat, divide, subtract_fringe, linearise, to_electrons,
-                    estimate_variance, correct_median, clean_cosmic_rays, LACosmic, Amplifier
-    Flag            flag_saturated, drop_rare_saturation, flag_bad, flag_hot, flag_dead, grow_flags
-    Finish          declare, heal, orient, attach_header, ReducedImage
-    Whole nights    reduce, reduce_each, make_masters, Masters, Recipe, Flagging
-    Write           write, write_every_hdu
-    Look            figure, export_figure, write_report, Appearance, FigureFile, measure_quality, quality_table,
-                    Quality
-    Many nights     reduce_many, Survey, Outcome, workers, combine_on, running
-    Your own stages stage, Stage, Step, chain, each, pipe, advise, Limits, Master, check_stage
+- reduce a night, its lights to one image or each to its own: ``reduce``, ``reduce_each``, by a ``Recipe`` with its
+  ``Flagging``
+- read a list, frames or a mask: ``read_night``, ``open_frame``, ``read_mask``, ``read_every_hdu`` (detectors that
+  have an HDU each); a list's text or table: ``parse_filelist``, ``open_frames``; propose lists from headers:
+  ``propose_filelists``
+- make records of arrays, HDUs and CCDData: ``Image``, ``FrameSet``, ``Pixels``, ``Mask``; and know what is in them:
+  ``Flag``, ``Cards``, ``Note``
+- combine frames: ``combine`` with its ``Clip`` and ``Noise``, ``measure_noise``, ``add_images``; combine them your own
+  way: ``combined``; bring dithered ones to one place first: ``align``, ``coverage``
+- make masters: ``make_masters``, ``Masters``, ``MasterBias``, ``MasterDark``, ``MasterFlat``, ``MasterFringe``,
+  ``normalise_flat``, ``scale_dark``
+- calibrate, in this order: ``declare`` (what was done before), ``flag_saturated``, ``linearise``,
+  ``subtract_overscan`` with each ``Amplifier``, ``subtract_bias``, ``subtract_dark``, ``clean_cosmic_rays`` by
+  ``LACosmic``, ``divide``, ``subtract_fringe``, ``heal``, ``to_electrons``, ``orient``
+- know the noise of what is combined or not: ``estimate_variance``, ``correct_median``
+- flag bad pixels: ``flag_bad``, ``flag_hot``, ``flag_dead``, ``grow_flags``, ``drop_rare_saturation``
+- make the product and write it: ``attach_header``, ``ReducedImage``, ``write``, ``write_every_hdu``
+- look at it: ``figure``, ``export_figure``, ``write_report``, with an ``Appearance`` and as a ``FigureFile``;
+  ``measure_quality``, ``quality_table``, ``Quality``
+- put steps together: ``pipe``, ``chain``, ``each``; run them with other threads, memory, or strictly: ``running``
+- reduce many nights: ``reduce_many``, ``Survey``, ``Outcome``; on the workers of Dask: ``workers``, ``combine_on``
+- write a stage of your own: ``stage``, ``Stage``, ``Step``, ``Limits``, ``Master``, ``advise``, ``check_stage``
 
-What can go wrong is drawn in :mod:`pipeline.errors`.  The folders, in the order of the data and of the physics; the
-face of each says what to open first, and a file imports from folders above its own, and from its own::
+What can go wrong is drawn in ``pipeline.errors``.  Each name has its home in a folder, and is loaded when it is first
+asked for.  The folders, in the order of the data and of the physics; the face of each says what to open first, and a
+file imports from folders above its own, and from its own::
 
     headers     what a FITS header says
     records     what flows through a reduction: immutable images with values, flags, variance

@@ -1,4 +1,4 @@
-"""The public names and their homes; ``__init__.py`` loads each of them from here when it is asked for."""
+# The public names and their homes; ``__init__.py`` loads each of them from here when it is asked for.
 
 from . import errors as errors
 

@@ -234,4 +234,4 @@ def test_help_tells_of_public_names_by_task_and_then_of_the_folders():
     assert [name for name in public if not re.search(rf"\b{name}\b", told)] == []
     places = [re.search(rf"^ +{folder} {{2,}}", told, re.MULTILINE).start() for folder in FOLDERS]
     assert places == sorted(places)
-    assert told.index("Your own stages") < places[0]
+    assert told.index("reduce a night") < told.index("a stage of your own") < places[0]

@@ -53,6 +53,11 @@ class Limits:
     finite: bool = True
     unit: str = ""
 
+    def __repr__(self) -> str:
+        said = ((field.name, getattr(self, field.name)) for field in attrs.fields(Limits))
+        kept = (f"{name}={value!r}" for name, value in said if value != getattr(Limits(), name))
+        return f"Limits({', '.join(kept)})"
+
     def hold(self, number: float) -> bool:
         """Tell whether a number is one of these."""
         return (

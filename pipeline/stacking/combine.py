@@ -55,6 +55,7 @@ def combine(
     >>> image, image.values[0, 0]
     (Image(light, 3 frames, 2×3, 30 s), np.float64(3.0))
 
+    :param method: the ``"mean"`` or the ``"median"`` of the values that are kept.
     :param clip: what to leave out; None for nothing.
     :param scale: bring every frame to the mean exposure or level first, or multiply it by a factor given here, one a
         frame; the bias must be out.
@@ -68,7 +69,6 @@ def combine(
         By default the result has a variance only where every frame has one.  A single frame has none of itself:
         see estimate_variance.
     :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
-    :param method: of the values that are kept; a mean is weighted, a median is not.
     :raises StepError: there are no frames, or frames of different kinds or states.
     :raises ShapeError: the frames differ in shape, or have no pixels.
     """

@@ -71,6 +71,8 @@ def test_a_number_is_kept_if_it_lies_within_its_limits(within, number):
 )
 def test_limits_in_words(within, words):
     assert within.words() == words
+    assert eval(repr(within)) == within
+    assert "inf" not in repr(within)
 
 
 def test_no_limits_hold_what_is_no_number_and_infinity_only_where_it_is_asked_for():
