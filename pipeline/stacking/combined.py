@@ -46,14 +46,18 @@ def combined(
 
     It has the first frame's header, the epoch and the exposures of all, and their sources, history, notes and flags:
     saturation in any frame, other reasons where all are flagged.  The frames go through the same checks.  Call it
-    in a stage of your own, so that the rule and its settings stand in the history::
+    in a stage of your own, so that the rule and its settings stand in the history.
 
-        @stage
-        def middle_half(frames: FrameSet) -> Image:
-            stack = np.array([np.where(frame.pixels.mask, np.nan, frame.values) for frame in frames])
-            low, high = np.nanpercentile(stack, (25, 75), axis=0)
-            out = (stack < low) | (stack > high)
-            return combined(frames, np.nanmean(np.where(out, np.nan, stack), axis=0), rejected=out)
+    >>> import numpy as np
+    >>> from pipeline import FrameSet, Image, combined, stage
+    >>> @stage
+    ... def middle_half(frames: FrameSet) -> Image:
+    ...     stack = np.array([np.where(frame.pixels.mask, np.nan, frame.values) for frame in frames])
+    ...     low, high = np.nanpercentile(stack, (25, 75), axis=0)
+    ...     out = (stack < low) | (stack > high)
+    ...     return combined(frames, np.nanmean(np.where(out, np.nan, stack), axis=0), rejected=out)
+    >>> middle_half([Image.of(np.full((2, 3), value)) for value in (1.0, 2.0, 3.0, 4.0, 50.0)]).values[0, 0]
+    np.float64(3.0)
 
     :param frames: those that were combined: a FrameSet, or a list of frames.
     :param values: what they were combined to, (ny, nx), in the unit of the frames; what is masked is flagged, and what
