@@ -8,13 +8,14 @@ a step keeps plain Python values, so that it shows, compares and pickles as if t
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -24,6 +25,8 @@ from pipeline.records.arrays import seal
 from pipeline.records.frames import Image, in_few_words, is_frame
 
 Record = TypeVar("Record", bound=type)
+Result = TypeVar("Result")
+P = ParamSpec("P")
 
 UNITS = {"s": "seconds", "adu": "ADU", "electron": "e⁻", "electron/adu": "e⁻/ADU", "pixel": "pixels", "": ""}
 """Units by the names that FITS and astropy have for them, and what they are called in messages."""
@@ -195,6 +198,41 @@ def checked(record: Record) -> Record:
 
     record.__init__ = make_checked  # type: ignore[misc]
     return record
+
+
+def checked_call(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Check the settings of a function that is no stage by their annotations, whenever it is called.
+
+    Settings are what has a default.
+
+    >>> @checked_call
+    ... def stars(image: Any, sigma: typing.Annotated[float, Limits(above=0)] = 5.0) -> int: ...
+    >>> stars([], sigma=-1)
+    Traceback (most recent call last):
+    pipeline.errors.SettingError: stars: sigma=-1; expected a positive number
+    """
+    signature, owner = inspect.signature(function), function.__name__
+    defaults = {name: one.default for name, one in signature.parameters.items() if one.default is not one.empty}
+
+    @cache
+    def wanted_of_settings() -> dict[str, Wanted]:
+        """Read the annotations of settings alone: others may be for type checkers."""
+        asked = types.SimpleNamespace(__annotations__={name: function.__annotations__[name] for name in defaults})
+        hints = typing.get_type_hints(asked, inspect.unwrap(function).__globals__, include_extras=True)
+        return {name: Wanted(hints[name]) for name in defaults}
+
+    @wraps(function)
+    def call_checked(*values: P.args, **settings: P.kwargs) -> Result:
+        for name in settings:
+            if name not in signature.parameters:
+                raise unknown_setting(owner, name, defaults)
+        given = signature.bind(*values, **settings)
+        for name, value in given.arguments.items():
+            if name in defaults and value is not defaults[name]:
+                given.arguments[name] = wanted_of_settings()[name].take(value, owner, name)
+        return function(*given.args, **given.kwargs)
+
+    return call_checked
 
 
 # what each sort of annotation asks for

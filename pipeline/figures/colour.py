@@ -5,11 +5,12 @@ Values stay physical; only colours are stretched.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import attrs
 import numpy as np
 
+from pipeline.compose.settings import checked
 from pipeline.errors import SettingError
 from pipeline.records.arrays import Array
 
@@ -125,6 +126,7 @@ def colour_scale(name: str, stretch: Stretch) -> list[tuple[float, str]]:
     ]
 
 
+@checked
 @attrs.frozen
 class Appearance:
     """How a picture is to look: limits and stretch to begin with, and the colour map.
@@ -139,15 +141,6 @@ class Appearance:
     :raises SettingError: there are no such limits, or no such stretch or map.
     """
 
-    limits: Limits = attrs.field(default="zscale")
-    stretch: Stretch = attrs.field(default="linear")
-    colours: str = attrs.field(default="viridis")
-
-    def __attrs_post_init__(self) -> None:
-        for name, value, known in (
-            ("limits", self.limits, get_args(Limits)),
-            ("stretch", self.stretch, get_args(Stretch)),
-            ("colours", self.colours, tuple(MASK_COLOUR)),
-        ):
-            if value not in known:
-                raise SettingError(f"{name}={value!r}; expected one of {', '.join(map(repr, known))}")
+    limits: Limits = "zscale"
+    stretch: Stretch = "linear"
+    colours: Literal["viridis", "cividis", "magma", "grey"] = "viridis"

@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.errors import OutputError, SettingError
+from pipeline.compose.settings import checked, checked_call
+from pipeline.errors import OutputError
 from pipeline.figures.colour import Appearance
 from pipeline.figures.figure import FIRST_VIEW_CELLS, drawing, limits_of
 from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
@@ -25,6 +26,7 @@ JSON_CELLS = 1024
 EVERY_CELL = 10**6
 
 
+@checked
 @attrs.frozen
 class FigureFile:
     """How a figure is to be written, where its kind of file leaves a choice.
@@ -41,16 +43,13 @@ class FigureFile:
     :raises SettingError: plotly.js is nowhere such.
     """
 
-    plotlyjs: PlotlyJs = attrs.field(default="embed")
+    plotlyjs: PlotlyJs = "embed"
     full: bool = False
     compact: bool = False
     browser: bool = False
 
-    def __attrs_post_init__(self) -> None:
-        if self.plotlyjs not in ("embed", "cdn", "directory"):
-            raise SettingError(f"plotlyjs={self.plotlyjs!r}; expected 'embed', 'cdn' or 'directory'")
 
-
+@checked_call
 def export_figure(
     record: Any,
     path: str | Path,

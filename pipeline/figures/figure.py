@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.compose.settings import checked_call
 from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, Appearance, Limits, Range, ranges
 from pipeline.figures.layout import FILL, LINE, NO_PIXELS, binned, figure_layout, menus_of, span_of, title_of
@@ -27,6 +28,7 @@ CONFIG = {
 """Nothing is sent anywhere: plotly.js 4 would show a button that uploads the figure."""
 
 
+@checked_call
 def figure(
     record: Any,
     *,

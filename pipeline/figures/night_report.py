@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pipeline.compose.settings import checked_call
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import write_plotly_beside
 from pipeline.figures.figure import CONFIG
@@ -50,6 +51,7 @@ HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""
 
 
+@checked_call
 def write_report(
     path: str | Path,
     products: Sequence[ReducedImage],

@@ -47,10 +47,12 @@ class Cards(Mapping[str, Any]):
     def of(cls, header: fits.Header | Mapping[str, Any] | None) -> Cards:
         """Copy an astropy header, or make one of keywords and values, or (value, comment).
 
-        :raises HeaderError: a value is none that a card can hold.
+        :raises HeaderError: it is neither, or a value is none that a card can hold.
         """
         if header is None or isinstance(header, Cards):
             return header or cls()
+        if not isinstance(header, fits.Header | Mapping):
+            raise HeaderError(f"a header is {header!r}; expected one of astropy, or a mapping of keywords and values")
         known = header if isinstance(header, fits.Header) else fits.Header()
         for keyword, value in header.items() if known is not header else ():
             try:

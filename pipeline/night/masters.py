@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.chain import chain, pipe
+from pipeline.compose.settings import checked_call
 from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import AS_IT_IS, combined_and_calibrated, combining, photons_counted, raw_steps
@@ -63,6 +64,7 @@ def _calibrated_first(image: Image) -> bool:
     return len(before) == len(image.history) or went_through(before, subtract_bias)
 
 
+@checked_call
 @told_together()
 def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  # noqa: B008 - an immutable record
     """Make the calibrations that a night has frames for.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import BoolArray, FloatArray
+from pipeline.compose.settings import checked_call
+from pipeline.records.arrays import Array, BoolArray, FloatArray
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stages.header import ReducedImage
@@ -51,7 +52,8 @@ class Quality:
     rejected: int | None
 
 
-def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None) -> Quality:
+@checked_call
+def measure_quality(image: Image | ReducedImage | Array, *, rejected: int | None = None) -> Quality:
     """Measure the quality numbers of an image.
 
     >>> import numpy as np
@@ -62,6 +64,8 @@ def measure_quality(image: Image | ReducedImage, *, rejected: int | None = None)
     :param rejected: the values that combining left out of it; by default what its own combination says.
     :raises ShapeError: it is no image.
     """
+    if not isinstance(image, Image | ReducedImage):
+        image = Image.of(image)
     pixels, found = image.pixels, image.found
     good = ~pixels.mask & np.isfinite(pixels.values)
     values = pixels.values.astype(np.float64)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
+from pipeline.compose.settings import checked_call
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, told_together
 from pipeline.errors import SettingError, StepError
@@ -142,6 +143,7 @@ def _seconds_of(frames: FrameSet) -> str:
     return ", ".join(f"{seconds:g} s" for seconds in sorted({frame.exposure or 0.0 for frame in frames}))
 
 
+@checked_call
 @told_together()
 def reduce_each(
     frames: Iterable[Any],

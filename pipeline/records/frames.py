@@ -320,6 +320,8 @@ def as_frames(frames: Iterable[Any]) -> FrameSet:
 
 
 def _as_tuple(frames: Iterable[Any]) -> tuple[Image, ...]:
+    if not isinstance(frames, Iterable):
+        raise StepError(f"a FrameSet holds Images, of a list or whatever gives them; found {in_few_words(frames)}")
     return tuple(Image.of(frame) if is_frame(frame) else frame for frame in frames)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -17,6 +17,7 @@ from pipeline.errors import (
     FileWarning,
     HeaderWarning,
     PipelineWarning,
+    SettingError,
     SkippedWarning,
     VarianceWarning,
 )
@@ -44,6 +45,8 @@ _NAMED = re.compile(r"(?: (.*?)(?: and (\d{1,9}) more)?)?:(?: (.*))?")
 
 
 def _in_one_line(text: str) -> str:
+    if not isinstance(text, str):
+        raise SettingError(f"a note says {text!r}; expected a text")
     return _CONTROL.sub(" ", text)
 
 
@@ -52,7 +55,16 @@ def _each_in_one_line(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain_numbers(figures: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    return tuple((name, float(size)) for name, size in figures)
+    try:
+        pairs = figures.items() if isinstance(figures, Mapping) else figures
+        return tuple((name, float(size)) for name, size in pairs)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f'a note with figures={figures!r}; expected numbers by name, [("level", 5.0)]') from error
+
+
+def _a_class_of_warnings(_: object, __: object, category: Any) -> None:
+    if not (isinstance(category, type) and issubclass(category, PipelineWarning)):
+        raise SettingError(f"a note with category={category!r}; expected a class of warnings of pipeline.errors")
 
 
 @attrs.frozen
@@ -73,7 +85,7 @@ class Note:
     """
 
     words: str = attrs.field(converter=_in_one_line)
-    category: type[PipelineWarning] = AssumptionWarning
+    category: type[PipelineWarning] = attrs.field(default=AssumptionWarning, validator=_a_class_of_warnings)
     frames: tuple[str, ...] = attrs.field(default=(), converter=_each_in_one_line, kw_only=True)
     mend: str = attrs.field(default="", converter=_in_one_line, kw_only=True)
     at_command: str = attrs.field(default="", converter=_in_one_line, kw_only=True)

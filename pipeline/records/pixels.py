@@ -118,9 +118,10 @@ class Pixels:
         """Copy an array of any real type, in any byte order; what is masked or not finite is flagged so."""
         masked = getattr(values, "mask", None)
         values = np.asarray(values)
-        values = sealed(
-            np.array(values, working_dtype(values.dtype))
-        )  # always a copy: a caller may thaw what is frozen
+        dtype = working_dtype(values.dtype)
+        if values.ndim != 2:
+            raise ShapeError(f"pixels have the shape {values.shape}; expected two axes, (ny, nx)")
+        values = sealed(np.array(values, dtype))  # always a copy: a caller may thaw what is frozen
         flags = np.asarray(flags, FlagBits)
         if flags.shape not in ((), values.shape):
             raise ShapeError(f"values have the shape {values.shape}, flags {flags.shape}")

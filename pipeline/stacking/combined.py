@@ -56,8 +56,9 @@ def combined(
     ...     low, high = np.nanpercentile(stack, (25, 75), axis=0)
     ...     out = (stack < low) | (stack > high)
     ...     return combined(frames, np.nanmean(np.where(out, np.nan, stack), axis=0), rejected=out)
-    >>> middle_half([Image.of(np.full((2, 3), value)) for value in (1.0, 2.0, 3.0, 4.0, 50.0)]).values[0, 0]
-    np.float64(3.0)
+    >>> image = middle_half([np.full((2, 3), level) for level in (100.0, 101.0, 102.0, 103.0, 9000.0)])
+    >>> image, float(image.values[0, 0]), image.found.rejected
+    (Image(light, 5 frames, 2×3), 102.0, (6, 0, 0, 0, 6))
 
     :param frames: those that were combined: a FrameSet, or a list of frames.
     :param values: what they were combined to, (ny, nx), in the unit of the frames; what is masked is flagged, and what

@@ -53,6 +53,10 @@ class Mask:
     flags: IntArray = attrs.field(converter=seal_flags, eq=attrs.cmp_using(eq=same_array))
     name: str = "array"
 
+    def __attrs_post_init__(self) -> None:
+        if self.flags.ndim != 2:
+            raise ShapeError(f"mask {self.name} has the shape {self.flags.shape}; expected two axes, (ny, nx)")
+
     @classmethod
     def of(cls, bad: Any, *, name: str = "array") -> Mask:
         """Take an array or an astropy HDU, in which whatever is not 0 is bad, or the flags of :class:`Pixels`.

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from queue import Empty
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import attrs
 import numpy as np
 
+from pipeline.compose.settings import Limits, checked_call
 from pipeline.errors import SettingError, WorkerError
 from pipeline.version import CREATOR
 
@@ -36,8 +37,9 @@ PATIENCE = 60.0
 """For so many seconds the scheduler may be without workers before nothing is waited for any longer."""
 
 
+@checked_call
 @contextmanager
-def workers(count: int | None = None, address: str | None = None) -> Iterator[Any]:
+def workers(count: Annotated[int, Limits(least=1)] | None = None, address: str | None = None) -> Iterator[Any]:
     """Start workers of one thread each on this machine, or reach those of a scheduler; give a Dask client.
 
     >>> from pipeline import workers
@@ -47,7 +49,7 @@ def workers(count: int | None = None, address: str | None = None) -> Iterator[An
 
     :param count: how many to start; they end with the block.
     :param address: of a scheduler that is running, such as tcp://10.0.0.1:8786.
-    :raises SettingError: Dask is not installed.
+    :raises SettingError: Dask is not installed, or there is no such number of workers.
     :raises WorkerError: no scheduler answers there.
     """
     try:

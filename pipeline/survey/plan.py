@@ -53,6 +53,12 @@ CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", 
 """The masters of a night, and those that each is made with."""
 
 
+def _as_path(given: str | os.PathLike[str] | None) -> Path | None:
+    if not isinstance(given, str | os.PathLike | None):
+        raise SettingError(f"Survey: output_dir={given!r}; expected the path of a folder or None")
+    return None if given is None else Path(given)
+
+
 @checked
 @attrs.frozen
 class Survey:
@@ -74,7 +80,7 @@ class Survey:
     """
 
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
-    output_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    output_dir: Path | None = attrs.field(default=None, converter=_as_path)
     delimiter: str = ","
     exposure_key: str | None = None
     plane: int | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import attrs
 from toolz import unique
 
+from pipeline.compose.settings import checked_call
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
 from pipeline.records.note import Note, merged
@@ -43,6 +44,7 @@ class Outcome:
     errors: tuple[Exception, ...] = ()
 
 
+@checked_call
 def reduce_many(
     filelists: Iterable[str | Path],
     survey: Survey = Survey(),  # noqa: B008 - an immutable record
@@ -69,10 +71,12 @@ def reduce_many(
     :param on_finished: called with each night as it is finished.
     :param filelists: paths of lists.
     :param survey: what is asked of every night: recipe, output folder and the like.
-    :raises SettingError: two products would have one name.
+    :raises SettingError: it is no list of paths, or two products would have one name.
     :raises OutputError: a product would be written over a frame that another night reads.
     :raises WorkerError: the workers run another version.
     """
+    if isinstance(filelists, str | PurePath) or not isinstance(filelists, Iterable):
+        raise SettingError(f"reduce_many takes a list of the paths of file lists; found {filelists!r}")
     lists = [Path(filelist) for filelist in filelists]
     outputs = night_outputs(lists, survey.output_dir)
     if client is None:

@@ -98,5 +98,5 @@ def test_limits_are_never_empty(values):
 
 @pytest.mark.parametrize("bad", [{"limits": "z"}, {"stretch": "sqrt"}, {"colours": "jet"}])
 def test_unknown_looks_are_refused(bad):
-    with pytest.raises(SettingError, match="expected one of"):
+    with pytest.raises(SettingError, match=r"expected '.*' or '"):
         Appearance(**bad)

@@ -170,6 +170,8 @@ def test_cards_are_copied_and_fresh():
 def test_what_no_card_holds_is_refused_by_name():
     with pytest.raises(HeaderError, match=r"lst = \[1, 2\]: no card holds that"):
         Cards.of({"lst": [1, 2]})
+    with pytest.raises(HeaderError, match="a header is 5; expected one of astropy, or a mapping"):
+        Cards.of(5)
 
 
 # ---- only the cards that mention a keyword are parsed, and little is remembered ----

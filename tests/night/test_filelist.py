@@ -153,6 +153,12 @@ def test_the_path_of_a_list_is_no_list():
         parse_filelist(PurePath("night.csv"))
 
 
+@pytest.mark.parametrize("thing", [5, None, b"light,a.fits"])
+def test_what_is_no_list_is_refused(thing):
+    with pytest.raises(SettingError, match="in place of a list; expected its text, or its rows"):
+        parse_filelist(thing)
+
+
 def test_a_row_that_is_text_is_refused():
     assert "expected a sequence of cells" in problems_of(["light,a.fits"])[0]
 

@@ -75,6 +75,8 @@ def test_an_exposure_that_is_no_time_is_refused(exposure):
 def test_what_is_no_frame_is_refused():
     with pytest.raises(StepError, match=r"a FrameSet holds Images; found 'a\.fits'"):
         FrameSet(["a.fits"])
+    with pytest.raises(StepError, match=r"a FrameSet holds Images, of a list or whatever gives them; found 5"):
+        FrameSet(5)
 
 
 def test_frames_of_one_kind_have_one_shape_and_lie_the_same_way():

@@ -1,9 +1,10 @@
 """Notes: data that is compared, put together and said in one line."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import FileWarning, HeaderWarning
+from pipeline.errors import FileWarning, HeaderWarning, SettingError
 from pipeline.records.note import Note, merged, names_of
 
 WORDS = st.text(max_size=8)
@@ -23,6 +24,15 @@ def test_merging_is_done_once_and_for_all_and_loses_no_frame(notes):
     assert len({note.words for note in once}) == len({note.fact or note.words for note in once}) == len(once)
     assert len(once) <= len({note.fact or note.words for note in notes})
     assert bool(once) == bool(notes)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"words": 5}, {"category": UserWarning}, {"mend": None}, {"figures": [5]}, {"figures": {"a": "b"}}]
+)
+def test_what_is_no_note_is_refused(wrong):
+    with pytest.raises(SettingError, match="a note "):
+        Note(**{"words": "is dark"} | wrong)
+    assert Note("is dark", figures={"level": 5}).figures == (("level", 5.0),)
 
 
 def test_a_note_that_knows_its_words_alone_is_of_the_fact_that_they_tell():

@@ -18,7 +18,9 @@ SMALL = np.full((2, 2), 1e-30, np.float32)
 factors = st.floats(-8, 8, width=32)
 
 
-@pytest.mark.parametrize("values", [np.ones(3), np.ones((1, 2, 3)), np.ones((2, 2), complex), np.array([["a"]])])
+@pytest.mark.parametrize(
+    "values", [np.ones(3), np.ones((1, 2, 3)), np.ones((2, 2), complex), np.array([["a"]]), 5, np.float32(5)]
+)
 def test_what_is_no_image_of_real_numbers_is_refused(values):
     with pytest.raises(ShapeError, match="expected"):
         Pixels.of(values)

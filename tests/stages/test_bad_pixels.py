@@ -49,6 +49,12 @@ def test_what_is_no_mask_is_refused(bad):
         Mask.of(bad)
 
 
+@pytest.mark.parametrize("flags", [5, np.zeros(3, np.uint16)])
+def test_flags_without_two_axes_are_no_mask(flags):
+    with pytest.raises(ShapeError, match="mask array has the shape"):
+        Mask(flags)
+
+
 def test_a_mask_the_other_way_round_is_said():
     with pytest.warns(AssumptionWarning, match="98% of its pixels are not 0.*turn it round"):
         Mask.of(~at((1, 1), (4, 4)))
