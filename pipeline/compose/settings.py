@@ -159,7 +159,9 @@ def _listed(words: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Write a value for a message: an array, whose repr may be long, by its type and shape."""
+    """Write a value for a message: a Quantity with its unit; an array, whose repr may be long, by type and shape."""
+    if getattr(value, "isscalar", False):
+        return str(value)
     an_array = type(value) is np.ndarray and value.ndim
     return f"an array of {value.dtype}, {value.shape}" if an_array else in_few_words(value)  # type: ignore[attr-defined]
 

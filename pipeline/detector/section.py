@@ -6,7 +6,7 @@ import re
 
 import attrs
 
-_AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|\*)\s*"
+_AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|[*:])\s*"
 _TEXT = re.compile(rf"\s*\[{_AXIS},{_AXIS}\]\s*")
 
 
@@ -21,7 +21,9 @@ class Section:
 
     @classmethod
     def of(cls, text: str, shape: tuple[int, int]) -> Section:
-        """Read a section such as ``[1:2048,1:350]``, columns first, counted from 1; ``*`` is a whole axis of the frame.
+        """Read a section such as ``[1:2048,1:350]``, columns first, counted from 1.
+
+        ``*``, or ``:`` alone as ccdproc has it, is a whole axis of the frame.
 
         >>> Section.of("[2049:2080,*]", (350, 2112))
         Section(x1=2048, x2=2080, y1=0, y2=350)

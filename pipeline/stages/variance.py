@@ -19,6 +19,7 @@ from pipeline.errors import CalibrationError, StepError, VarianceWarning
 from pipeline.headers.keywords import gain, of_frame, read_noise
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
+from pipeline.stages.declare import NO_BIAS
 from pipeline.statistics.medians import median_variance
 from pipeline.statistics.noise import QUANTISATION, Noise
 from pipeline.statistics.photon_noise import in_unit_of
@@ -118,6 +119,8 @@ def _unknown(image: Image, noise: object) -> str:
     if image.kind == "bias":
         return ""
     ours = {step.does for step in image.history if not step.skipped}
+    if image.state.bias == NO_BIAS:  # as was declared: nothing was taken out
+        ours.add("bias")
     if any(step in image.state.done and step not in ours for step in ("bias", "dark", "flat")):
         return "calibrated elsewhere: of how many frames it is made, and what they counted, its header does not say"
     if image.state.flat:

@@ -126,12 +126,12 @@ def test_a_quantity_is_brought_to_the_unit_that_is_asked_for():
     assert to_electrons(gain=1.5 * u.electron / u.adu) == to_electrons(gain=1.5)
     assert to_electrons(gain=[1.5, 2.5] * u.electron / u.adu) == to_electrons(gain=(1.5, 2.5))
     assert Noise.of(gain=2 * u.electron / u.adu, read_noise=6 * u.electron) == Noise.of(gain=2.0, read_noise=6.0)
-    for wrong in (
-        lambda: scale_dark(exposure=2 * u.m),
-        lambda: to_electrons(gain=1.5 * u.one),
-        lambda: Clip(low=3 * u.s),
+    for wrong, told in (
+        (lambda: scale_dark(exposure=2 * u.m), r"exposure=2\.0 m"),
+        (lambda: to_electrons(gain=1.5 * u.one), r"gain=1\.5"),
+        (lambda: Clip(low=3 * u.s), r"low=3\.0 s"),
     ):
-        with pytest.raises(SettingError, match="expected a positive number"):
+        with pytest.raises(SettingError, match=f"{told}; expected a positive number"):
             wrong()
 
 

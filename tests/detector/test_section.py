@@ -36,11 +36,11 @@ def test_its_shape_is_that_of_its_window(section):
     assert section.fits((HEIGHT, WIDTH))
 
 
-@given(sections)
-def test_stars_are_whole_axes(section):
+@given(sections, st.sampled_from("*:"))
+def test_stars_and_bare_colons_are_whole_axes(section, whole):
     columns, rows = str(section)[1:-1].split(",")
-    assert Section.of(f"[*,{rows}]", (HEIGHT, WIDTH)) == Section(0, WIDTH, section.y1, section.y2)
-    assert Section.of(f"[{columns},*]", (HEIGHT, WIDTH)) == Section(section.x1, section.x2, 0, HEIGHT)
+    assert Section.of(f"[{whole},{rows}]", (HEIGHT, WIDTH)) == Section(0, WIDTH, section.y1, section.y2)
+    assert Section.of(f"[{columns},{whole}]", (HEIGHT, WIDTH)) == Section(section.x1, section.x2, 0, HEIGHT)
 
 
 @given(sections, st.integers(0, 5), st.integers(0, 5))

@@ -17,6 +17,7 @@ from pipeline import (
     Recipe,
     combine,
     correct_median,
+    declare,
     divide,
     estimate_variance,
     normalise_flat,
@@ -80,6 +81,11 @@ def test_the_noise_of_rates_and_of_electrons(unit, exposure, expected, given):
 def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
     with pytest.warns(VarianceWarning, match=words):
         assert estimate_variance(image).pixels.variance is None
+
+
+def test_all_that_a_frame_without_a_bias_holds_is_counted():
+    image = declare(Image.of(np.full(SIZE, 300.0), header={"GAIN": 1.5, "RDNOISE": 4}), state="without bias")
+    assert estimate_variance(image).pixels.variance[2, 2] == pytest.approx((4 / 1.5) ** 2 + 300 / 1.5)
 
 
 def test_a_combination_is_no_single_frame():
