@@ -3,7 +3,9 @@
 What you want to do, and the names for it; ``help(combine)`` tells of one, with an example to copy:
 
 - reduce a night, its lights to one image or each to its own: ``reduce``, ``reduce_each``, by a ``Recipe`` with its
-  ``Flagging``
+  ``Flagging`` and each ``Extra`` step
+- keep a recipe, or a chain, in a file: ``write_recipe``, ``read_recipe``, ``read_chain``; or as a text of TOML:
+  ``recipe_to_toml``, ``recipe_from_toml``
 - read a list, frames or a mask: ``read_night``, ``open_frame``, ``read_mask``, ``read_every_hdu`` (detectors that
   have an HDU each); a list's text or table: ``parse_filelist``, ``open_frames``; propose lists from headers:
   ``propose_filelists``

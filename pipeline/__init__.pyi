@@ -8,6 +8,7 @@ from .fits.open import open_frame as open_frame
 from .night.filelist import parse_filelist as parse_filelist
 from .fits.mask_file import read_mask as read_mask
 from .fits.every_hdu import read_every_hdu as read_every_hdu
+from .fits.read_recipe import read_recipe as read_recipe, read_chain as read_chain
 from .library.scan import propose_filelists as propose_filelists
 
 # records
@@ -55,11 +56,14 @@ from .stages.header import attach_header as attach_header, ReducedImage as Reduc
 # whole nights
 from .night.reduce import reduce as reduce, reduce_each as reduce_each
 from .night.masters import make_masters as make_masters, Masters as Masters
-from .night.recipe import Recipe as Recipe, Flagging as Flagging
+from .night.recipe import Recipe as Recipe, Flagging as Flagging, Extra as Extra
+from .night.recipe_file import recipe_from_toml as recipe_from_toml
+from .night.recipe_text import recipe_to_toml as recipe_to_toml
 
 # write
 from .fits.write import write as write
 from .fits.every_hdu import write_every_hdu as write_every_hdu
+from .fits.read_recipe import write_recipe as write_recipe
 
 # look
 from .figures.figure import figure as figure

@@ -4,6 +4,7 @@
 
     PipelineError                 a mistake in the data, the list or the chain: never a bug of ours
     ├── FileListError             a file list that cannot be understood; every problem in it at once
+    ├── RecipeError               a recipe's text that cannot be understood; every problem in it at once
     ├── FrameError                a file that cannot be read as an image
     ├── HeaderError               a card that is there and cannot be believed
     ├── ShapeError                images that do not fit each other
@@ -63,6 +64,10 @@ class FileListError(PipelineError):
         more = len(self.problems) - MOST
         rest = [f"... and {more} more"] if more > 0 else []
         return "\n  ".join([f"{self.where}: {len(self.problems)} problems", *self.problems[:MOST], *rest])
+
+
+class RecipeError(FileListError):
+    """A recipe's text that cannot be understood; ``problems`` holds every one of them, each with its line."""
 
 
 class FrameError(PipelineError):

@@ -183,7 +183,7 @@ class Stage(Generic[In, P, Out]):
         """Pickle by name where the name leads to this stage elsewhere too, and else whole, as for workers of Dask."""
         module, name = self.function.__module__, self.function.__qualname__
         if module != "__main__" and _is_named(self, module, name):
-            return _stage_named, (module, name)
+            return stage_named, (module, name)
         return _stage_in, (self._pickled,)
 
     def __deepcopy__(self, _memo: object) -> Stage[In, P, Out]:
@@ -614,12 +614,17 @@ def _stage_in(pickled: bytes) -> Stage[Any, Any, Any]:
 def _is_named(thing: object, module: str, name: str) -> bool:
     """Tell whether a thing is found by a name."""
     try:
-        return _stage_named(module, name) is thing
+        return stage_named(module, name) is thing
     except (ImportError, AttributeError):
         return False
 
 
-def _stage_named(module: str, name: str) -> Any:
+def stage_named(module: str, name: str) -> Any:
+    """Import a module, and give what it has by a name: a stage, where it is one.
+
+    :raises ImportError: there is no such module.
+    :raises AttributeError: it has no such name.
+    """
     return reduce(getattr, name.split("."), importlib.import_module(module))
 
 

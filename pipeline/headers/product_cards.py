@@ -37,7 +37,7 @@ DROPPED = (
         "distortions that other HDUs of the raw file hold",
     ),
     (
-        "BUNIT(RAW)?|CREATOR|DATE|LONGSTRN|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT",
+        "BUNIT(RAW)?|CREATOR|DATE|LONGSTRN|RECIPEID|COMBTYPE|CLIPTYPE|CLIPLOW|CLIPHIGH|NREJECT",
         "what the product says anew, or not",
     ),
     ("SIGCLIP|CLIPHIG|[BDF](COMTYPE|SIGCLIP|CLIPLOW|CLIPHIG|XPOSURE)", "the same, under ASPIRED's names"),

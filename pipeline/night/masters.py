@@ -13,7 +13,7 @@ from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
 from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
-from pipeline.night.recipe_steps import AS_IT_IS, combined_and_calibrated, combining, photons_counted, raw_steps
+from pipeline.night.recipe_steps import AS_IT_IS, InPlace, combined_and_calibrated, combining, photons_counted, raw_steps
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key
@@ -103,8 +103,9 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
     """Combine the dark frames, where there are any, and take out the bias."""
     if not frames.dark.frames:
         return None
+    in_place = InPlace(recipe, "dark")
     calibrate = chain(
-        subtract_bias(bias=None if recipe.dark_has_bias is False else bias),
+        in_place("subtract_bias", subtract_bias(bias=None if recipe.dark_has_bias is False else bias)),
         photons_counted(recipe),
     )
     hot = recipe.flagging.hot
@@ -123,10 +124,11 @@ def master_flat(
     """Combine the flats, where there are any, take out bias and dark, and normalise."""
     if not frames.flat.frames:
         return None
+    in_place = InPlace(recipe, "flat")
     calibrate = chain(
-        subtract_bias(bias=bias),
+        in_place("subtract_bias", subtract_bias(bias=bias)),
         photons_counted(recipe),
-        subtract_dark(dark=dark),
+        in_place("subtract_dark", subtract_dark(dark=dark)),
     )
     dead = recipe.flagging.dead
     return pipe(

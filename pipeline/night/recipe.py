@@ -5,12 +5,16 @@ The order stands in :mod:`pipeline.night.reduce`.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import typing
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import attrs
+import numpy as np
 
 from pipeline.compose.settings import checked
-from pipeline.compose.stage import Step
+from pipeline.compose.stage import Stage, Step
+from pipeline.errors import SettingError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.clip import Clip, Sigmas
@@ -54,6 +58,60 @@ class Flagging:
 
 Kind: TypeAlias = Literal["bias", "dark", "flat", "light", "arc"]
 
+RawPlace: TypeAlias = Literal["flag_saturated", "linearise", "subtract_overscan"]
+LaterPlace: TypeAlias = Literal[
+    "subtract_bias",
+    "subtract_dark",
+    "clean_cosmic_rays",
+    "divide",
+    "subtract_fringe",
+    "grow_flags",
+    "heal",
+    "to_electrons",
+    "orient",
+]
+Place: TypeAlias = RawPlace | LaterPlace
+"""The steps of a reduction, in their order, that others may stand before or behind."""
+
+_OF_CALIBRATIONS: dict[str, tuple[str, ...]] = {
+    "bias": typing.get_args(RawPlace),
+    "dark": (*typing.get_args(RawPlace), "subtract_bias"),
+    "flat": (*typing.get_args(RawPlace), "subtract_bias", "subtract_dark"),
+}
+"""The steps that there are on the way to a master."""
+
+
+@checked
+@attrs.frozen
+class Extra:
+    """A step that is no part of the default reduction, behind or before one that is, whether or not that has to work.
+
+    Up to subtract_overscan it is done to each frame; from subtract_bias on to what was combined, or to each frame where
+    frames are calibrated each.
+
+    :param step: what is done: a step of your own, or one of ours once more.
+    :param after: the step that it stands behind.
+    :param before: or the step that it stands before.
+    :param kinds: the kinds of frames to which it is done.
+    """
+
+    step: Step[Image, Image]
+    after: Place | None = None
+    before: Place | None = None
+    kinds: tuple[Kind, ...] = ("light",)
+
+    __hash__ = cheap_hash
+    __dask_tokenize__ = content_key
+
+    def __attrs_post_init__(self) -> None:
+        place = self.after or self.before
+        if place is None or (self.after and self.before):
+            raise SettingError(f"Extra: after={self.after!r}, before={self.before!r}; give one of the two")
+        for kind in self.kinds:
+            if place not in _OF_CALIBRATIONS.get(kind, (place,)):
+                listed = ", ".join(_OF_CALIBRATIONS[kind])
+                raise SettingError(f"Extra: a {kind} does not go through {place}; expected one of {listed}")
+
 
 @checked
 @attrs.frozen
@@ -84,6 +142,7 @@ class Recipe:
         out; then they are calibrated each.
     :param fringe: the step that takes fringes out of the flat-fielded light.
     :param healing: what interpolates over bad pixels, once flags are grown.
+    :param extra: steps of your own, each behind or before one of these.
     :raises SettingError: a setting is of another type or out of its range, or a step is no such step.
     """
 
@@ -104,9 +163,19 @@ class Recipe:
     align: Step[FrameSet, FrameSet] | None = None
     fringe: Step[Image, Image] | None = None
     healing: Step[Image, Image] | None = None
+    extra: tuple[Extra, ...] = ()
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
+
+    @cached_property
+    def key(self) -> str:
+        """What tells the settings from all others, whoever gave them and how: 32 hexadecimal digits.
+
+        Recipes that are equal have one, in every process.  Masks and masters count by their pixels, wherever they were
+        read; stages by module and name.
+        """
+        return content_key(_told(self))
 
     @property
     def reads_amplifiers(self) -> bool:
@@ -118,3 +187,37 @@ class Recipe:
         """Whether each amplifier's gain is given; None where gains are left to headers."""
         gain = None if self.electrons is None else dict(self.electrons.settings).get("gain")
         return None if gain is None else isinstance(gain, tuple)
+
+
+def _told(value: Any) -> Any:
+    """Say what a setting is: names, numbers and keys."""
+    if isinstance(value, Step):
+        return _told(value.stage), {name: _told(one) for name, one in value.every_setting.items()}
+    if isinstance(value, Stage):
+        return f"{value.function.__module__}:{value.function.__qualname__}"
+    if isinstance(value, tuple):
+        return tuple(map(_told, value))
+    if has_pixels(type(value)):
+        return pixels_key(value)
+    if attrs.has(type(value)):
+        every = {field.name: _told(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.eq}
+        return type(value).__qualname__, every
+    return value
+
+
+def has_pixels(kind: type) -> bool:
+    """Tell whether settings of a class hold pixels: an array, an image, a master or a mask, which no text holds."""
+    known = (np.ndarray, Image)
+    return issubclass(kind, known) or hasattr(kind, "on_rows") or (attrs.has(kind) and hasattr(kind, "image"))
+
+
+def pixels_key(value: Any) -> str:
+    """Give the key of what a setting's pixels are, and not of where they were read or what they are called."""
+    if isinstance(value, np.ndarray):
+        return content_key(value)
+    if isinstance(value, Image):
+        return content_key(value.pixels)
+    named = {field.name: getattr(value, field.name) for field in attrs.fields(type(value)) if field.name != "name"}
+    return content_key(
+        type(value).__qualname__, {name: one.pixels if isinstance(one, Image) else one for name, one in named.items()}
+    )

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.compose.chain import Chain, chain, each
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import several_gains
-from pipeline.night.recipe import Recipe
+from pipeline.night.recipe import Extra, Place, Recipe
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.pixels import Flag
 from pipeline.stacking.combine import combine, levels
@@ -52,11 +52,25 @@ def raw_steps(recipe: Recipe) -> Chain[FrameSet, FrameSet]:
     """Make raw frames ready to be combined."""
     return chain(
         each(_as_declared(recipe)),
-        each(flag_saturated(level=recipe.saturation)),
-        each(recipe.linearity or AS_IT_IS),
-        _overscan_out(recipe),
+        _with_extra(recipe, "flag_saturated", each(flag_saturated(level=recipe.saturation))),
+        _with_extra(recipe, "linearise", each(recipe.linearity or AS_IT_IS)),
+        _with_extra(recipe, "subtract_overscan", _overscan_out(recipe)),
         _gains_of_amplifiers_evened(recipe),
     )
+
+
+def _with_extra(recipe: Recipe, place: Place, step: Callable[[FrameSet], FrameSet]) -> Chain[FrameSet, FrameSet]:
+    """Put before and behind a step over frames what the recipe adds there, for frames of the kinds that it names."""
+
+    def added(extra: Extra) -> Callable[[FrameSet], FrameSet]:
+        def run(frames: FrameSet) -> FrameSet:
+            ready = iter(each(extra.step)(frames.filter(lambda frame: frame.kind in extra.kinds)))
+            return FrameSet(next(ready) if frame.kind in extra.kinds else frame for frame in frames)
+
+        return run
+
+    before = [added(extra) for extra in recipe.extra if extra.before == place]
+    return chain(*before, step, *(added(extra) for extra in recipe.extra if extra.after == place))
 
 
 def _as_declared(recipe: Recipe) -> Callable[[Image], Image]:
@@ -175,6 +189,18 @@ def aligned(recipe: Recipe) -> Callable[[FrameSet], FrameSet]:
         return recipe.align(frames if masked else each(flag_bad(mask=mask))(frames))
 
     return bring
+
+
+class InPlace:
+    """Puts steps in their places, and before and behind each what the recipe adds there for one kind of frames."""
+
+    def __init__(self, recipe: Recipe, kind: str) -> None:
+        self._extra = [extra for extra in recipe.extra if kind in extra.kinds]
+
+    def __call__(self, place: Place, step: Callable[[Image], Image] | None) -> Chain[Image, Image]:
+        """Give the step in its place, perhaps none, with what is added."""
+        before = [extra.step for extra in self._extra if extra.before == place]
+        return chain(*before, step or AS_IT_IS, *(extra.step for extra in self._extra if extra.after == place))
 
 
 # photons and their noise

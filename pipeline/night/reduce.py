@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
+import attrs
+
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
@@ -26,6 +28,7 @@ from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
     AS_IT_IS,
+    InPlace,
     combined_and_calibrated,
     combining,
     flags_grown,
@@ -42,6 +45,9 @@ from pipeline.stages.bias import subtract_bias
 from pipeline.stages.dark import subtract_dark
 from pipeline.stages.flat import divide
 from pipeline.stages.header import ReducedImage, attach_header
+
+RECIPE_CARD = "RECIPEID"
+"""The card of a product that holds the key of its recipe's settings: RECIPE is what some telescopes call their own."""
 
 
 @stage
@@ -76,23 +82,26 @@ def reduce(
     made = masters or make_masters(frames, recipe)
     if not is_light:  # no stage sees both
         check_alike(chosen.frames[:1], with_others=frames.light.frames[:1])
+    key = recipe.key
     recipe = with_noise_known(recipe, made.noise, chosen)
-    fringes_out = (recipe.fringe if is_light else None) or AS_IT_IS
+    in_place = InPlace(recipe, kind)  # with the recipe's extra steps before and behind
+    fringes_out = in_place("subtract_fringe", recipe.fringe if is_light else None)
     moved = is_light and moves(recipe, chosen)
     calibrate = chain(
-        subtract_bias(bias=made.bias),
+        in_place("subtract_bias", subtract_bias(bias=made.bias)),
         photons_counted(recipe),
-        subtract_dark(dark=made.dark),
-        (recipe.cosmics if is_light else None) or AS_IT_IS,
-        divide(flat=made.flat if is_light else None),
+        in_place("subtract_dark", subtract_dark(dark=made.dark)),
+        in_place("clean_cosmic_rays", recipe.cosmics if is_light else None),
+        in_place("divide", divide(flat=made.flat if is_light else None)),
         fringes_out if moved else AS_IT_IS,
     )
     finish = chain(
         AS_IT_IS if moved else fringes_out,
-        flags_grown(recipe),
-        recipe.healing or AS_IT_IS,
-        in_electrons(recipe),
-        recipe.orient or AS_IT_IS,
+        in_place("grow_flags", flags_grown(recipe)),
+        in_place("heal", recipe.healing),
+        in_place("to_electrons", in_electrons(recipe)),
+        in_place("orient", recipe.orient),
+        named_by(key),
     )
     return pipe(
         chosen,
@@ -101,6 +110,11 @@ def reduce(
         finish,
         attach_header,
     )
+
+
+def named_by(key: str) -> Callable[[Image], Image]:
+    """Have a product's header name the recipe that it was made by."""
+    return lambda image: attrs.evolve(image, added=(*image.added, (RECIPE_CARD, key, "key of the recipe's settings")))
 
 
 def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
