@@ -9,10 +9,10 @@ from pipeline.cli.options import (
     NO_REDUCTION,
     add_combining_options,
     add_worker_options,
+    asked_of,
     combined_by,
     inputs_of,
     night_of,
-    recipe_of,
 )
 from pipeline.cli.outputs import check_outputs, record_command, record_path, write_product, written_together
 from pipeline.cli.step_options import NO_CORE_STEPS, NO_OTHER_STEPS
@@ -34,11 +34,12 @@ def add_combine(stack: argparse.ArgumentParser) -> None:
 
 
 def _combine(options: argparse.Namespace) -> None:
-    recipe = recipe_of(options)
+    asked = asked_of(options)
+    recipe = asked.recipe
     frames = night_of(options)
     record = record_path(options.output) if options.record else None
     outputs = [options.output, *([record] if record else [])]
-    check_outputs(outputs, inputs_of(options, frames), overwrite=options.overwrite)
+    check_outputs(outputs, inputs_of(options, frames, asked.files), overwrite=options.overwrite)
     if not frames.of_kind(options.kind).frames:
         raise StepError(f"{options.filelist}: no {options.kind} frames in it")
     chosen = frames.of_kind(options.kind)
@@ -46,4 +47,4 @@ def _combine(options: argparse.Namespace) -> None:
         product = pipe(chosen, raw_steps(recipe), aligned(recipe), combining(recipe), attach_header)
     with written_together(printer_of(options)) as tell:
         write_product(product, options.output, options.overwrite, tell)
-        record_command(record, "combine", options, frames, [(product, options.output)], tell)
+        record_command(record, "combine", options, frames, [(product, options.output)], tell, recipe)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from pipeline.cli.options import delimiter_of, recipe_of
+from pipeline.cli.options import asked_of, delimiter_of
 from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
 from pipeline.compose.telling import told_together
 from pipeline.errors import SettingError, StepError
@@ -23,9 +23,9 @@ def refuse_options_of_one_image(options: argparse.Namespace) -> None:
 
     :raises SettingError: one is given.
     """
-    for name in ("each", "record", "figure", "report", "quality", "fringe"):
+    for name in ("each", "record", "figure", "report", "quality", "fringe", "save_recipe"):
         if getattr(options, name):
-            raise SettingError(f"--{name} is for files of one image; it does not go with --every-hdu")
+            raise SettingError(f"--{name.replace('_', '-')} is for files of one image; it does not go with --every-hdu")
     if options.plane is not None:
         raise SettingError("--plane is for cubes; --every-hdu reads the HDUs that hold one image each")
 
@@ -39,12 +39,13 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     planned = planned_products(options.output or Path("reduced.fits"), first, each=False)
     master_files = master_paths(options.masters, first)
-    inputs = [*paths_of(first), options.filelist, *([options.mask] if options.mask else [])]
+    asked = {name: asked_of(options, mask_hdu=name) for name in nights}
+    inputs = [*paths_of(first), options.filelist, *(path for one in asked.values() for path in one.files)]
     check_outputs([*(one.path for one in planned), *master_files.values()], inputs, overwrite=options.overwrite)
     say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {', '.join(map(str, nights))}")
     made: dict[Path, dict[int | str, Product]] = {}
     for name, frames in nights.items():
-        recipe = recipe_of(options, mask_hdu=name)
+        recipe = asked[name].recipe
         masters = make_masters(frames, recipe)
         for kind, master in attrs.asdict(masters, recurse=False).items():
             if master is not None and kind in master_files:

@@ -20,6 +20,7 @@ from pipeline.version import CREATOR
 COMMANDS = {
     "demo": "simulate a night, reduce it, compare the result with the truth",
     "reduce": "reduce the lights, and arcs, of a file list",
+    "recipe": "write the settings of a reduction as a file, to change and to give to reduce --recipe",
     "inspect": "draw a frame: a page that zooms in on every pixel, an image, JSON",
     "combine": "combine the frames of one type, no more",
     "scan": "propose file lists for the frames in a folder, for you to check",
@@ -104,6 +105,10 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
             from pipeline.cli.reduce import add_reduce
 
             add_reduce(command)
+        case "recipe":
+            from pipeline.cli.recipe import add_recipe
+
+            add_recipe(command)
         case "inspect":
             from pipeline.cli.inspect import add_inspect
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import attrs
 
 from pipeline.cli.step_options import add_align, add_linearity, add_noise, core_steps, noise_given, other_steps
 from pipeline.cli.terminal import printer_of
@@ -20,6 +22,7 @@ from pipeline.records.frames import KINDS, FrameSet
 from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared
+from pipeline.statistics.noise import Noise
 
 # ---- combining ----
 
@@ -28,9 +31,9 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
     """Add the options of the commands that combine frames."""
     add = command.add_argument
     add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
-    add("--method", choices=["mean", "median"], default="mean", help="default: mean")
-    add("--clip", choices=["noise", "std", "mad", "none"], default="noise", help="spread to clip by (default: noise)")
-    add("--sigma", type=float, default=5.0, metavar="K", help="clip at K sigma (default: 5)")
+    add("--method", choices=["mean", "median"], help="default: mean")
+    add("--clip", choices=["noise", "std", "mad", "none"], help="spread to clip by (default: noise)")
+    add("--sigma", type=float, metavar="K", help="clip at K sigma (default: 5)")
     add("--sigma-low", type=float, metavar="K", help="below; default: as --sigma")
     add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
@@ -40,7 +43,6 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
     add(
         "--variance",
         choices=["noise", "scatter", "none"],
-        default="noise",
         help="of the product: from the noise of the frames (default), or from each pixel's own values",
     )
     add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
@@ -54,31 +56,61 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="print notes and errors only")
 
 
+@attrs.frozen
+class Asked:
+    """The recipe that was asked for, and the files that were read for it."""
+
+    recipe: Recipe
+    files: tuple[Path, ...] = ()
+
+
 def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> Recipe:
-    """Give the recipe that the options ask for.
+    """Give the recipe that the options ask for: they go before the file of --recipe, and that before the defaults.
 
     :param mask_hdu: the HDU of --mask to read, of files of several detectors; by default --mask-hdu says which.
     :raises SettingError: they contradict each other, or one is out of its range.
+    :raises RecipeError: the file of --recipe holds none.
     """
-    noise = noise_given(options)
-    counting = None if isinstance(noise, tuple) else noise  # of several amplifiers the frames tell more
-    clip = None
-    if options.clip != "none":
-        low = options.sigma if options.sigma_low is None else options.sigma_low
-        high = options.sigma if options.sigma_high is None else options.sigma_high
-        clip = Clip(options.clip, low, high, iterations=options.iterations, counting=counting)
-    return Recipe(
-        method=options.method,
-        clip=clip,
-        saturation=options.saturation,
-        variance=None if options.variance == "none" else options.variance,
-        noise=noise,
-        dark_has_bias={"yes": True, "no": False, None: None}[options.dark_has_bias],
-        flagging=flagging_of(options, mask_hdu),
-        declared=declared_of(options),
-        **core_steps(options),
-        **other_steps(options),
+    return asked_of(options, mask_hdu=mask_hdu).recipe
+
+
+def asked_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> Asked:
+    """Give the recipe that the options ask for, as :func:`recipe_of` does, and the files that are read for it."""
+    base, files = Recipe(), tuple[Path, ...]()
+    if options.recipe:
+        from pipeline.fits.read_recipe import read_recipe_and_files  # and with it all stages
+
+        base, files = read_recipe_and_files(options.recipe, mask_hdu)
+    noise = noise_given(options, base)
+    asked = attrs.evolve(
+        base,
+        method=options.method or base.method,
+        clip=_clip(options, base.clip, noise),
+        saturation=base.saturation if options.saturation is None else options.saturation,
+        variance={None: base.variance, "none": None}.get(options.variance, options.variance),
+        noise=noise or base.noise,
+        dark_has_bias={"yes": True, "no": False, None: base.dark_has_bias}[options.dark_has_bias],
+        flagging=flagging_of(options, mask_hdu, base.flagging),
+        declared=declared_of(options, base.declared),
+        **core_steps(options, base),
+        **other_steps(options, base),
     )
+    return Asked(asked, (*files, *(path for path in (options.mask, options.fringe) if path)))
+
+
+def _clip(options: argparse.Namespace, base: Clip | None, noise: Noise | tuple[Noise, ...] | None) -> Clip | None:
+    """Give the clip that the options ask for."""
+    given: dict[str, Any] = {
+        "spread": options.clip,
+        "low": options.sigma if options.sigma_low is None else options.sigma_low,
+        "high": options.sigma if options.sigma_high is None else options.sigma_high,
+        "iterations": options.iterations,
+        "counting": None if isinstance(noise, tuple) else noise,  # of several amplifiers the frames tell more
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    if options.clip == "none" or (base is None and not changed.keys() - {"counting"}):
+        return None
+    return attrs.evolve(base or Clip(), **changed)
 
 
 def delimiter_of(options: argparse.Namespace) -> str:
@@ -100,9 +132,12 @@ def night_of(options: argparse.Namespace) -> FrameSet:
     return frames
 
 
-def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
-    """Give every file that is read, and must not be written over."""
-    return [*paths_of(frames), options.filelist, *(path for path in (options.mask, options.fringe) if path)]
+def inputs_of(options: argparse.Namespace, frames: FrameSet, files: Iterable[Path] = ()) -> list[Path]:
+    """Give every file that is read, and must not be written over.
+
+    :param files: those that were read for the recipe.
+    """
+    return [*paths_of(frames), options.filelist, *files]
 
 
 # ---- flags and states ----
@@ -110,11 +145,12 @@ def inputs_of(options: argparse.Namespace, frames: FrameSet) -> list[Path]:
 NO_REDUCTION = {
     "hot": None,
     "dead": None,
-    "grow": 0,
+    "grow": None,
     "no_diagonals": False,
     "raw": (),
     "finished": (),
     "without_bias": (),
+    "recipe": None,
 }
 """What stands for the switches of a reduction in a command that combines, and no more."""
 
@@ -138,7 +174,7 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
     add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
-    add("--grow", type=int, default=0, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
+    add("--grow", type=int, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
     add("--no-diagonals", action="store_true", help="grow along rows and columns only")
     add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
     add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
@@ -151,20 +187,25 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def flagging_of(options: argparse.Namespace, mask_hdu: int | str | None = None) -> Flagging:
-    """Make settings of the switches.
+def flagging_of(
+    options: argparse.Namespace,
+    mask_hdu: int | str | None = None,
+    base: Flagging = Flagging(),  # noqa: B008 - an immutable record
+) -> Flagging:
+    """Make settings of the switches; those that are not given are as in ``base``.
 
     :param mask_hdu: the HDU of --mask to read; by default --mask-hdu says which.
     :raises FrameError: the mask cannot be read.
     """
-    return Flagging(
-        fraction=options.saturated_fraction,
-        mask=_mask(options, mask_hdu),
-        hot=options.hot,
-        dead=options.dead,
-        grow=options.grow,
-        diagonals=not options.no_diagonals,
-    )
+    given = {
+        "fraction": options.saturated_fraction,
+        "mask": _mask(options, mask_hdu),
+        "hot": options.hot,
+        "dead": options.dead,
+        "grow": options.grow,
+        "diagonals": False if options.no_diagonals else None,
+    }
+    return attrs.evolve(base, **{name: value for name, value in given.items() if value is not None})
 
 
 def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
@@ -178,14 +219,18 @@ def _mask(options: argparse.Namespace, hdu: int | str | None) -> Mask | None:
     return read_mask(options.mask, hdu)
 
 
-def declared_of(options: argparse.Namespace) -> tuple[tuple[Kind, Declared], ...]:
-    """Give what the user says of the states of frames."""
+def declared_of(
+    options: argparse.Namespace, base: tuple[tuple[Kind, Declared], ...] = ()
+) -> tuple[tuple[Kind, Declared], ...]:
+    """Give what the user says of the states of frames; of kinds that no switch names, what ``base`` says."""
     said: list[tuple[list[Kind], Declared]] = [
         (options.raw, "raw"),
         (options.finished, "finished"),
         (options.without_bias, "without bias"),
     ]
-    return tuple((kind, state) for kinds, state in said for kind in kinds)
+    given = tuple((kind, state) for kinds, state in said for kind in kinds)
+    named = {kind for kind, _ in given}
+    return (*(one for one in base if one[0] not in named), *given)
 
 
 # ---- who does the work ----

@@ -18,6 +18,7 @@ import attrs
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, identity, together
 from pipeline.fits.write import write
+from pipeline.night.recipe import Recipe
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.record import write_record
 from pipeline.records.frames import FrameSet, Image
@@ -41,12 +42,13 @@ class ReductionFiles:
     masters: Mapping[str, Path]
     record: Path | None
     quality: Path | None
+    recipe: Path | None
     drawings: tuple[Path, ...]
 
     @property
     def beside(self) -> tuple[Path, ...]:
         """What is made of the finished products."""
-        return tuple(path for path in (self.record, self.quality, *self.drawings) if path)
+        return tuple(path for path in (self.record, self.quality, self.recipe, *self.drawings) if path)
 
     @property
     def every(self) -> tuple[Path, ...]:
@@ -150,9 +152,18 @@ def record_command(
     frames: FrameSet,
     products: Sequence[tuple[ReducedImage, Path]],
     say: Callable[[str], None],
+    recipe: Recipe,
 ) -> None:
     """Write the record of what a command did, where one is asked for, and say how to repeat it."""
     if path:
         used = dict(vars(options))
-        write_record(path, command=command, options=used, frames=frames, products=products, overwrite=options.overwrite)
+        write_record(
+            path,
+            command=command,
+            options=used,
+            recipe=recipe,
+            frames=frames,
+            products=products,
+            overwrite=options.overwrite,
+        )
         say(f"wrote {path}: repeat this with ccd-pipeline replay {path}")

@@ -12,9 +12,9 @@ from pipeline.cli.options import (
     add_figure_options,
     add_reduction_options,
     add_worker_options,
+    asked_of,
     inputs_of,
     night_of,
-    recipe_of,
 )
 from pipeline.cli.outputs import (
     PlannedProduct,
@@ -62,6 +62,12 @@ def add_reduce(reduction: argparse.ArgumentParser) -> None:
     reduction.add_argument(
         "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
     )
+    reduction.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="settings from there; options go before them (see: recipe)"
+    )
+    reduction.add_argument(
+        "--save-recipe", type=Path, metavar="FILE", help="also write the settings there, for --recipe"
+    )
     add_core_steps(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
@@ -94,7 +100,7 @@ def _reduce(options: argparse.Namespace) -> None:
     if _is_many(options):
         from pipeline.cli.reduce_many import reduce_nights  # and with it all that many nights need
 
-        reduce_nights(options, recipe_of(options), printer_of(options))
+        reduce_nights(options, asked_of(options), printer_of(options))
     elif options.every_hdu:
         reduce_every_hdu(options, printer_of(options))
     else:
@@ -119,12 +125,13 @@ def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
 @told_together()  # masters and lights may share a fact: it is told once
 def _reduce_one(options: argparse.Namespace) -> None:
     """Reduce one night: its lights to one product, or each to a product of its own, and its arcs."""
-    recipe, say = recipe_of(options), printer_of(options)
+    asked, say = asked_of(options), printer_of(options)
+    recipe = asked.recipe
     frames = night_of(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     files = _files_of(options, frames)
-    check_outputs(files.every, inputs_of(options, frames), overwrite=options.overwrite)
+    check_outputs(files.every, inputs_of(options, frames, asked.files), overwrite=options.overwrite)
     masters = make_masters(frames, recipe)
     for kind, master in _by_kind(masters):
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
@@ -160,6 +167,7 @@ def _files_of(options: argparse.Namespace, frames: FrameSet) -> ReductionFiles:
         masters=master_paths(options.masters, frames),
         record=record_path(output, each=options.each) if options.record else None,
         quality=options.quality,
+        recipe=options.save_recipe,
         drawings=_drawing_paths(options),
     )
 
@@ -189,7 +197,12 @@ def _write_beside(
     if files.quality:
         write_table(files.quality, quality_table(measured), overwrite=options.overwrite)
         say(f"wrote {files.quality}: quality numbers of {len(measured)} images")
-    record_command(files.record, "reduce", options, frames, products, say)
+    if files.recipe:
+        from pipeline.fits.read_recipe import write_recipe  # and with it all stages
+
+        write_recipe(recipe, files.recipe, overwrite=options.overwrite)
+        say(f"wrote {files.recipe}: the settings, for --recipe")
+    record_command(files.record, "reduce", options, frames, products, say, recipe)
 
 
 def _by_kind(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:

@@ -11,28 +11,27 @@ from collections.abc import Callable
 
 import attrs
 
-from pipeline.cli.options import client_of, delimiter_of
+from pipeline.cli.options import Asked, client_of, delimiter_of
 from pipeline.cli.terminal import refused_words
 from pipeline.compose import telling
 from pipeline.compose.running import running
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, SettingError
-from pipeline.night.recipe import Recipe
 from pipeline.records.note import Note
 from pipeline.survey.plan import Survey, night_outputs
 from pipeline.survey.reduce_many import Outcome, reduce_many
 
 
-def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[str], None]) -> None:
+def reduce_nights(options: argparse.Namespace, asked: Asked, say: Callable[[str], None]) -> None:
     """Reduce many nights, and say what became of each when it is finished.
 
     :raises NightsError: some could not be reduced.
     """
-    for name in ("output", "masters", "record", "each", "every_hdu", "quality", "figure", "report"):
+    for name in ("output", "masters", "record", "each", "every_hdu", "quality", "figure", "report", "save_recipe"):
         if getattr(options, name):
             switch = "-o" if name == "output" else f"--{name.replace('_', '-')}"
             raise SettingError(f"{switch} goes with one night, reduced by this process; for many there is --output-dir")
     survey = Survey(
-        recipe=recipe,
+        recipe=asked.recipe,
         output_dir=options.output_dir,
         delimiter=delimiter_of(options),
         exposure_key=options.exposure_key,
@@ -52,8 +51,10 @@ def reduce_nights(options: argparse.Namespace, recipe: Recipe, say: Callable[[st
         say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
 
     lists = [options.filelist, *options.more]
-    if options.mask and options.mask.resolve() in {path.resolve() for path in night_outputs(lists, options.output_dir)}:
-        raise OutputError(f"{options.mask}: is the mask to be read, and would be written over; choose another folder")
+    written = {path.resolve() for path in night_outputs(lists, options.output_dir)}
+    for path in asked.files:
+        if path.resolve() in written:
+            raise OutputError(f"{path}: is to be read for the recipe, and would be written over; choose another folder")
     with client_of(options) as client, running(progress=None):  # of the whole it is told night by night
         outcomes = reduce_many(lists, survey, client=client, on_finished=say_finished)
     _end(outcomes, say)

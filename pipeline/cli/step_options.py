@@ -13,16 +13,18 @@ from typing import Any
 
 import attrs
 
+from pipeline.compose.stage import Stage, Step
 from pipeline.detector.amplifiers import Amplifier
 from pipeline.errors import SettingError
 from pipeline.fits.open import open_frame
+from pipeline.night.recipe import Recipe
 from pipeline.stages.flat import CURVES, normalise_flat
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.orientation import orient
 from pipeline.stages.overscan import subtract_overscan
 from pipeline.statistics.noise import Noise
 
-NO_CORE_STEPS: dict[str, Any] = {"no_overscan": True, "flat_by": "mean", "flat_region": "", "electrons": False}
+NO_CORE_STEPS: dict[str, Any] = {"no_overscan": True, "flat_by": None, "flat_region": None, "electrons": False}
 NO_CORE_STEPS |= {"flat_order": None, "saxis": None}
 """What stands for the switches in a command that has none."""
 
@@ -48,13 +50,10 @@ def add_core_steps(parser: argparse.ArgumentParser) -> None:
     flat = parser.add_argument_group("flat, gain and orientation")
     flat.add_argument(
         "--flat-by",
-        default="mean",
         metavar="HOW",
         help="what a flat is divided by: mean (default), median, a number; polynomial or spline along the dispersion",
     )
-    flat.add_argument(
-        "--flat-region", default="", metavar="SECTION", help="of which mean or median, as '[100:900,20:60]'"
-    )
+    flat.add_argument("--flat-region", metavar="SECTION", help="of which mean or median, as '[100:900,20:60]'")
     flat.add_argument("--flat-order", type=int, metavar="N", help="degree, or pieces of the spline (default: 6)")
     flat.add_argument("--electrons", action="store_true", help="products in electrons, by --gain or else the header")
     flat.add_argument(
@@ -87,13 +86,13 @@ def number_or_tuple(value: float | Sequence[float] | None) -> float | tuple[floa
     return tuple(value) if isinstance(value, Sequence) else value
 
 
-def noise_given(options: argparse.Namespace) -> Noise | tuple[Noise, ...] | None:
+def noise_given(options: argparse.Namespace, base: Recipe) -> Noise | tuple[Noise, ...] | None:
     """Give the noise that --gain and --read-noise say, perhaps of each amplifier.
 
     :raises SettingError: one comes without the other, or they are of different numbers of amplifiers.
     """
     gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
-    if (gain is None) != (read_noise is None) and not (options.electrons and gain):
+    if (gain is None) != (read_noise is None) and not ((options.electrons or base.electrons) and gain):
         raise SettingError("--gain and --read-noise go together: give both, or neither to have the noise measured")
     if gain is None or read_noise is None:
         return None
@@ -105,45 +104,57 @@ def noise_given(options: argparse.Namespace) -> Noise | tuple[Noise, ...] | None
     return every if count > 1 else every[0]
 
 
-def core_steps(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the steps of a recipe that the switches ask for.
+def changed(step: Step[Any, Any] | None, stage: Stage[Any, Any, Any], **given: Any) -> Any:
+    """Give a stage's step with the settings that were given; the others are as in ``step``, where that is of it too."""
+    before = dict(step.settings) if step is not None and step.stage == stage else {}
+    return stage(**before | {name: value for name, value in given.items() if value is not None})
+
+
+def core_steps(options: argparse.Namespace, base: Recipe) -> dict[str, Any]:
+    """Give the steps of a recipe that the switches ask for; what they do not name is as in ``base``.
 
     :raises SettingError: switches contradict each other.
     """
+    gain = number_or_tuple(options.gain)
+    counts = options.electrons or (base.electrons and gain is not None)
     return {
-        "overscan": None if options.no_overscan else _overscan(options),
-        "normalise": _normalise(options),
-        "electrons": to_electrons(gain=number_or_tuple(options.gain)) if options.electrons else None,
-        "orient": None if options.saxis is None else orient(saxis=options.saxis),
+        "overscan": None if options.no_overscan else _overscan(options, base.overscan),
+        "normalise": _normalise(options, base.normalise),
+        "electrons": changed(base.electrons, to_electrons, gain=gain) if counts else base.electrons,
+        "orient": base.orient if options.saxis is None else changed(base.orient, orient, saxis=options.saxis),
     }
 
 
-def _overscan(options: argparse.Namespace) -> Any:
+def _overscan(options: argparse.Namespace, base: Step[Any, Any] | None) -> Any:
     order = options.overscan_order
     if order is not None and order != "rows" and not order.isdecimal():
         raise SettingError(f"--overscan-order {order}; expected a whole number from 0, or rows")
-    settings: dict[str, Any] = {}
-    if options.overscan:
-        settings["method"] = options.overscan
-    if order is not None:
-        settings["order"] = None if order == "rows" else int(order)
-    if options.amplifier:
-        settings["amplifiers"] = tuple(Amplifier(data=data, overscan=over) for data, over in options.amplifier)
-    return subtract_overscan(**settings)
+    if not (options.overscan or options.amplifier or order is not None):
+        return base
+    amplifiers = tuple(Amplifier(data=data, overscan=over) for data, over in options.amplifier or ()) or None
+    step = changed(base, subtract_overscan, method=options.overscan, amplifiers=amplifiers)
+    return step if order is None else subtract_overscan(**dict(step.settings) | {"order": _order(order)})
 
 
-def _normalise(options: argparse.Namespace) -> Any:
+def _order(text: str) -> int | None:
+    return None if text == "rows" else int(text)
+
+
+def _normalise(options: argparse.Namespace, base: Step[Any, Any]) -> Any:
     by: Any = options.flat_by
-    if by not in ("mean", "median", *CURVES):
+    if by is not None and by not in ("mean", "median", *CURVES):
         try:
             by = float(by)
         except ValueError as error:
             raise SettingError(f"--flat-by {by}; expected mean, median, polynomial, spline or a number") from error
-    if options.flat_order is not None and by not in CURVES:
+    if by is None and options.flat_region is None and options.flat_order is None and options.saxis is None:
+        return base
+    step = changed(
+        base, normalise_flat, by=by, region=options.flat_region, order=options.flat_order, saxis=options.saxis
+    )
+    if options.flat_order is not None and step.every_setting["by"] not in CURVES:
         raise SettingError("--flat-order is for --flat-by polynomial or spline")
-    given = {"region": options.flat_region or None, "order": options.flat_order, "saxis": options.saxis}
-    settings = {name: value for name, value in given.items() if value is not None}
-    return normalise_flat(**settings) if by == "mean" else normalise_flat(by=by, **settings)
+    return step
 
 
 # ---- steps around the core ----
@@ -160,7 +171,7 @@ def add_linearity(parser: argparse.ArgumentParser) -> None:
         metavar="C1,C2,...",
         help="correct raw values: s above the pedestal becomes C1 s + C2 s^2 + ... above it",
     )
-    parser.add_argument("--pedestal", type=float, default=0.0, metavar="P", help="ADU, for --linearity (default: 0)")
+    parser.add_argument("--pedestal", type=float, metavar="P", help="ADU, for --linearity (default: 0)")
 
 
 def add_align(parser: argparse.ArgumentParser) -> None:
@@ -203,54 +214,63 @@ def add_other_steps(parser: argparse.ArgumentParser) -> None:
     add("--quality", type=Path, metavar="FILE", help="write quality numbers of every frame and product as CSV")
 
 
-def other_steps(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the steps of a recipe that the switches ask for.
+def other_steps(options: argparse.Namespace, base: Recipe) -> dict[str, Any]:
+    """Give the steps of a recipe that the switches ask for; what they do not name is as in ``base``.
 
     :raises SettingError: switches contradict each other or make no sense.
     """
     return {
-        "linearity": _linearity(options.linearity, options.pedestal),
-        "cosmics": _cosmics(options),
-        "align": _align(options.align),
-        "fringe": _fringe(options),
-        "healing": _healing(options),
+        "linearity": _linearity(options, base.linearity),
+        "cosmics": _cosmics(options, base.cosmics, counts=base.electrons is not None),
+        "align": _align(options, base.align),
+        "fringe": _fringe(options, base.fringe),
+        "healing": _healing(options, base.healing),
     }
 
 
-def _linearity(text: str | None, pedestal: float) -> Any:
-    if text is None:
-        return None
+def _linearity(options: argparse.Namespace, base: Step[Any, Any] | None) -> Any:
+    text, pedestal = options.linearity, options.pedestal
+    if text is None and (base is None or pedestal is None):
+        return base
     from pipeline.stages.linearity import linearise
 
+    if text is None:
+        return changed(base, linearise, pedestal=pedestal)
     try:
         coefficients = tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise SettingError(f"--linearity {text}; expected numbers, as 1,2e-6,1e-11") from error
-    return linearise(coefficients=coefficients, pedestal=pedestal)
+    return changed(base, linearise, coefficients=coefficients, pedestal=pedestal)
 
 
-def _align(by: Any) -> Any:
-    if by is None:
-        return None
+def _align(options: argparse.Namespace, base: Step[Any, Any] | None) -> Any:
+    if options.align is None:
+        return base
     from pipeline.stages.align import align
 
-    return align(by=by)
+    return align(by=options.align)
 
 
-def _cosmics(options: argparse.Namespace) -> Any:
-    if options.cosmic_rays is None:
+def _cosmics(options: argparse.Namespace, base: Step[Any, Any] | None, *, counts: bool) -> Any:
+    if options.cosmic_rays is None and base is None:
         if options.cosmic:
             raise SettingError("--cosmic is for --cosmic-rays MODE")
         return None
-    if options.gain is None or options.read_noise is None:
+    gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
+    if base is None and (gain is None or read_noise is None):
         raise SettingError("--cosmic-rays needs --gain and --read-noise")
+    if not (options.cosmic_rays or options.cosmic or gain or read_noise):
+        return base
     from pipeline.stages.cosmic_rays import LACosmic, clean_cosmic_rays
 
-    settings = LACosmic(fsmode=options.cosmic_rays, **dict(_setting(text, LACosmic) for text in options.cosmic))
-    gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
-    if options.electrons and isinstance(gain, tuple):
+    if base is not None and base.stage != clean_cosmic_rays:
+        return base
+    settings = dict(_setting(text, LACosmic) for text in options.cosmic)
+    settings |= {"fsmode": options.cosmic_rays} if options.cosmic_rays else {}
+    by = attrs.evolve(base.every_setting["by"] if base else LACosmic(), **settings)
+    if (options.electrons or counts) and isinstance(gain, tuple):
         gain = 1.0  # frames are electrons by then
-    return clean_cosmic_rays(gain=gain or 0.0, read_noise=read_noise or 0.0, by=settings)
+    return changed(base, clean_cosmic_rays, gain=gain, read_noise=read_noise, by=by)
 
 
 def _setting(text: str, of: type[attrs.AttrsInstance]) -> tuple[str, Any]:
@@ -269,23 +289,28 @@ def _setting(text: str, of: type[attrs.AttrsInstance]) -> tuple[str, Any]:
         raise SettingError(f"--cosmic {text}; expected {kind} behind {name}=") from error
 
 
-def _fringe(options: argparse.Namespace) -> Any:
-    if options.fringe is None:
+def _fringe(options: argparse.Namespace, base: Step[Any, Any] | None) -> Any:
+    if options.fringe is None and (base is None or options.fringe_scale is None):
         if options.fringe_scale is not None:
             raise SettingError("--fringe-scale is for --fringe FILE")
-        return None
+        return base
     from pipeline.stages.fringe import MasterFringe, subtract_fringe
 
-    return subtract_fringe(fringe=MasterFringe.of(open_frame(options.fringe)), scale=options.fringe_scale)
+    fringe = None if options.fringe is None else MasterFringe.of(open_frame(options.fringe))
+    return changed(base, subtract_fringe, fringe=fringe, scale=options.fringe_scale)
 
 
-def _healing(options: argparse.Namespace) -> Any:
-    if options.heal is None:
+def _healing(options: argparse.Namespace, base: Step[Any, Any] | None) -> Any:
+    if options.heal is None and (base is None or options.heal_reach is None):
         if options.heal_reach is not None:
             raise SettingError("--heal-reach is for --heal")
-        return None
+        return base
     from pipeline.stages.healing import heal
 
-    if options.heal == "nearest":
-        return heal(by="nearest", reach=options.heal_reach)
-    return heal(by="along", saxis=1 if options.heal == "x" else 0, reach=options.heal_reach)
+    ways: dict[str | None, dict[str, Any]] = {
+        None: {},
+        "nearest": {"by": "nearest"},
+        "x": {"by": "along", "saxis": 1},
+        "y": {"by": "along", "saxis": 0},
+    }
+    return changed(base, heal, reach=options.heal_reach, **ways[options.heal])

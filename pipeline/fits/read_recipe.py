@@ -36,8 +36,8 @@ GROUP = "ccd_pipeline.stages"
 def read_recipe(path: str | Path) -> Recipe:
     """Read a recipe from a file of TOML; files that it names are sought from its folder.
 
-    A stage of somebody else's, ``"module:function"`` or an entry point of the group ``ccd_pipeline.stages``, is imported,
-    and this is said; its module may lie beside the recipe.
+    A stage of somebody else's, ``"module:function"`` or an entry point of the group ``ccd_pipeline.stages``, is
+    imported, and this is said; its module may lie beside the recipe.
 
     :raises RecipeError: the file cannot be read, or holds no recipe; with every problem in it, each with its line.
     """
@@ -119,7 +119,7 @@ class _Outside:
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Import a stage by its name, and no more than that asks for."""
         entered = {point.name: point for point in metadata.entry_points(group=GROUP)}
-        where = entered[name].value if name in entered else name
+        where = f"{entered[name].module}:{entered[name].attr}" if name in entered else name
         if not re.fullmatch(r"[\w.]+:[\w.]+", where):
             raise unknown_stage(name, entered)
         module, _, attribute = where.partition(":")

@@ -89,6 +89,9 @@ class Extra:
     Up to subtract_overscan it is done to each frame; from subtract_bias on to what was combined, or to each frame where
     frames are calibrated each.
 
+    >>> Recipe(extra=(Extra(subtract_overscan(), before="flag_saturated", kinds=("flat",)),)).extra[0].kinds
+    ('flat',)
+
     :param step: what is done: a step of your own, or one of ours once more.
     :param after: the step that it stands behind.
     :param before: or the step that it stands before.
@@ -178,6 +181,12 @@ class Recipe:
         return content_key(_told(self))
 
     @property
+    def steps(self) -> tuple[Step[Any, Any], ...]:
+        """Its steps, those that it adds last."""
+        own = (getattr(self, field.name) for field in attrs.fields(Recipe))
+        return (*(step for step in own if isinstance(step, Step)), *(extra.step for extra in self.extra))
+
+    @property
     def reads_amplifiers(self) -> bool:
         """Whether the overscan is told where each amplifier lies, whatever headers declare."""
         return bool(self.overscan and dict(self.overscan.settings).get("amplifiers"))
@@ -208,7 +217,8 @@ def _told(value: Any) -> Any:
 def has_pixels(kind: type) -> bool:
     """Tell whether settings of a class hold pixels: an array, an image, a master or a mask, which no text holds."""
     known = (np.ndarray, Image)
-    return issubclass(kind, known) or hasattr(kind, "on_rows") or (attrs.has(kind) and hasattr(kind, "image"))
+    held = hasattr(kind, "on_rows") or (attrs.has(kind) and hasattr(kind, "image"))
+    return issubclass(kind, known) or (held and not issubclass(kind, Step))
 
 
 def pixels_key(value: Any) -> str:

@@ -113,7 +113,12 @@ def unknown_stage(name: str, others: Iterable[str] = ()) -> SettingError:
 
 
 def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | None = None) -> Recipe | Chain[Any, Any]:
-    """Read a recipe from a text of TOML; or a chain, where that has ``[[chain]]``.
+    r"""Read a recipe from a text of TOML; or a chain, where that has ``[[chain]]``.
+
+    >>> recipe_from_toml('recipe = 1\nclip = "none"').clip is None
+    True
+    >>> recipe_from_toml('recipe = 1\n[[chain]]\nstep = "orient"\nsaxis = 0')
+    chain(orient(saxis=0))
 
     :param where: what the text is called in messages: its file.
     :param outside: how others' stages, and files, are found; by default there are none.
@@ -130,7 +135,8 @@ def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | Non
     made = reader.chain_in(tables) if "chain" in tables else reader.fields(Recipe, tables, ())
     if reader.problems:
         lines = lines_of(text)
-        raise RecipeError(where, tuple(f"{_line(lines, at)}{words}" for at, words in reader.problems))
+        problems = ((at, re.sub(r"\bNone\b", '"none"', words)) for at, words in reader.problems)
+        raise RecipeError(where, tuple(f"{_line(lines, at)}{words}" for at, words in problems))
     return typing.cast("Recipe | Chain[Any, Any]", made)
 
 
@@ -344,9 +350,9 @@ def as_plain(value: Any, hint: Any = Any, files: Named = str) -> Any:
     if type(value) is tuple:
         hints = _hints_inside(hint, len(value))
         return [as_plain(one, hints[place], files) for place, one in enumerate(value)]
-    if has_pixels(type(value)):
-        return _file_as_table(value, files)
-    return _step_as_table(value, files) if isinstance(value, Step) else _record_as_table(value, hint, files)
+    if isinstance(value, Step):
+        return _step_as_table(value, files)
+    return _file_as_table(value, files) if has_pixels(type(value)) else _record_as_table(value, hint, files)
 
 
 def _record_as_table(value: Any, hint: Any, files: Named) -> dict[str, Any]:

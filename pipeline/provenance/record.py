@@ -19,6 +19,7 @@ from pipeline.fits.atomic import whereabouts
 from pipeline.fits.file_access import signature_of
 from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.write import write_json
+from pipeline.night.recipe import Recipe
 from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet
 from pipeline.records.history import StepRecord
@@ -51,6 +52,7 @@ NOT_SETTINGS = {
     "workers",
     "cluster",
     "command_line",
+    "save_recipe",
 }
 """Options of the command that say where and how to run it, not what to do."""
 
@@ -60,14 +62,15 @@ def write_record(
     *,
     command: str,
     options: Mapping[str, Any],
+    recipe: Recipe,
     frames: FrameSet,
     products: Sequence[tuple[ReducedImage, Path]],
     overwrite: bool = False,
 ) -> None:
     """Write the record of a reduction whose products have been written, perhaps not into their places yet, as JSON.
 
-    It holds versions, settings, each input with its HDU, size and SHA-256, and each product with its notes, its steps
-    and what each said, and the SHA-256 of its pixels.
+    It holds versions, the key of the recipe, settings, each input with its HDU, size and SHA-256, and each product
+    with its notes, its steps and what each said, and the SHA-256 of its pixels.
 
     :raises FrameError: an input has changed since it was read.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
@@ -79,6 +82,7 @@ def write_record(
         "creator": CREATOR,
         "versions": versions(),
         "command": command,
+        "recipe": recipe.key,
         "settings": {name: _plain(value, folder) for name, value in settings.items()},
         "inputs": [_input(frame.kind, frame.data, folder) for frame in frames if isinstance(frame.data, FitsSource)],
         "products": [

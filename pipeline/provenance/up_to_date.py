@@ -7,6 +7,7 @@ whether it is done; where it is not, the record says why.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, together, whereabouts
 from pipeline.fits.write import write, write_json
+from pipeline.night.recipe import Recipe
 from pipeline.provenance.record import notes_as_json, notes_from_json
 from pipeline.records.identity import content_key
 from pipeline.records.note import Note
@@ -47,11 +49,23 @@ def code_digest() -> str:
     return content_key(np.__version__, read)
 
 
+def code_for(recipe: Recipe) -> str:
+    """Give the digest of the code that a recipe runs: ours, and of stages of others the sources of their modules."""
+    functions = (step.stage.function for step in recipe.steps)
+    theirs = {
+        module: inspect.getsourcefile(function)
+        for function in functions
+        if not (module := function.__module__).startswith("pipeline.")
+    }
+    read = [(module, Path(path).read_bytes() if path else b"") for module, path in sorted(theirs.items())]
+    return content_key(code_digest(), read) if read else code_digest()
+
+
 @attrs.frozen
 class MadeOf:
     """What a product is made of: settings, files, and the version that made it; ``address`` is the key of it all.
 
-    ``code`` is the digest of that version's sources.
+    ``code`` is the digest of that version's sources, ``recipe`` the key of the recipe.
     """
 
     address: str
@@ -59,6 +73,7 @@ class MadeOf:
     inputs: tuple[InputFile, ...]
     creator: str = CREATOR
     code: str = attrs.field(factory=code_digest)
+    recipe: str = ""
 
 
 NOT_AS_WRITTEN = "and is not what was written"
@@ -118,6 +133,8 @@ def made_otherwise(product: Path, made: MadeOf) -> str:
         return ""
     if record.get("creator") != made.creator:
         return f"made by {record.get('creator')}, this is {made.creator}"
+    if record.get("recipe") != made.recipe:
+        return "made with other settings"
     if record.get("code") != made.code:
         return "made by other code of the same version, or with another numpy"
     inputs = json.loads(json.dumps(attrs.asdict(made)["inputs"]))

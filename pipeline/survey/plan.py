@@ -35,7 +35,7 @@ from pipeline.provenance.up_to_date import (
     InputFile,
     MadeOf,
     check_replaceable,
-    code_digest,
+    code_for,
     is_done,
     made_otherwise,
     notes_beside,
@@ -185,9 +185,8 @@ def plan_night(filelist: Path, output: Path, survey: Survey) -> NightPlan:
 
 def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, survey: Survey) -> list[Task]:
     """Give the tasks of a night in an order in which they can run."""
-    settings = content_key(
-        CREATOR, code_digest(), survey.recipe, survey.exposure_key, survey.plane, survey.strict, named=True
-    )
+    code = code_for(survey.recipe)
+    settings = content_key(CREATOR, code, survey.recipe, survey.exposure_key, survey.plane, survey.strict, named=True)
     keys: dict[str, str] = {}
     tasks = []
     for kind, uses in CALIBRATIONS:
@@ -201,7 +200,11 @@ def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, sur
         if known[kind]:
             inputs = (*(one.input for one in known[kind]), *calibrations)
             made = MadeOf(
-                content_key(settings, inputs), repr((survey.recipe, survey.exposure_key, survey.plane)), inputs
+                content_key(settings, inputs),
+                repr((survey.recipe, survey.exposure_key, survey.plane)),
+                inputs,
+                code=code,
+                recipe=survey.recipe.key,
             )
             key = f"{kind}-{content_key(made.address, path)}"
             beside = known["light"][:1] if kind == "arc" else ()  # by which to see that they were set alike

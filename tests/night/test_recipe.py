@@ -5,7 +5,21 @@ import pickle
 import attrs
 import pytest
 
-from pipeline import Amplifier, Flagging, Mask, Noise, Recipe, clean_cosmic_rays, heal, subtract_overscan, to_electrons
+from pipeline import (
+    Amplifier,
+    Clip,
+    Extra,
+    Flagging,
+    Mask,
+    Noise,
+    Recipe,
+    clean_cosmic_rays,
+    combine,
+    heal,
+    normalise_flat,
+    subtract_overscan,
+    to_electrons,
+)
 from pipeline.errors import SettingError
 
 RECIPES = (
@@ -37,6 +51,14 @@ def test_a_recipe_is_a_value(recipe):
         (lambda: Recipe(saturation=0), "expected a positive number of ADU"),
         (lambda: Recipe(declared=(("flat", "reduced"),)), "'raw', 'finished' or 'without bias'"),
         (lambda: Recipe(declared=(("flats", "raw"),)), "each is .'bias', 'dark'"),
+        (lambda: Extra(heal()), "Extra: after=None, before=None; give one of the two"),
+        (lambda: Extra(heal(), after="divide", before="heal"), "give one of the two"),
+        (lambda: Extra(heal(), after="divde"), "did you mean 'divide'"),
+        (
+            lambda: Extra(heal(), after="divide", kinds=("flat",)),
+            "a flat does not go through divide; expected one of f",
+        ),
+        (lambda: Extra(combine(), after="divide"), "expected a Step from Image to Image"),
         (lambda: Flagging(fraction=1.5), "expected a number above 0"),
         (lambda: Flagging(hot=0), "expected a positive number"),
         (lambda: Flagging(dead=1), "expected a number above 0 and below 1"),
@@ -73,3 +95,18 @@ def test_a_setting_that_makes_no_sense_is_refused_when_the_recipe_is_made(settin
     ((name, value),) = settings.items()
     with pytest.raises(SettingError, match=f"Recipe: {name}={value!r}; expected "):
         Recipe(**settings)
+
+
+def test_recipes_have_one_key_where_they_are_equal_and_only_there():
+    assert len({recipe.key for recipe in RECIPES}) == len(RECIPES)
+    same = Recipe(clip=Clip("noise", 5, 5), overscan=subtract_overscan(order=0), normalise=normalise_flat(by="mean"))
+    assert same.key == Recipe().key == pickle.loads(pickle.dumps(same)).key
+    assert Recipe(extra=(Extra(heal(), after="divide"),)).key != Recipe(extra=(Extra(heal(), before="divide"),)).key
+
+
+def test_masks_count_in_the_key_by_their_pixels_and_not_by_their_names():
+    keys = [
+        Recipe(flagging=Flagging(mask=Mask.of(bad, name=name))).key
+        for bad, name in (([[0, 1]], "a"), ([[0, 1]], "b"), ([[1, 0]], "a"))
+    ]
+    assert keys[0] == keys[1] != keys[2]

@@ -1,6 +1,7 @@
 """The steps of a reduction that depend on the frames at hand: what is scaled, flagged, and known of noise."""
 
 import warnings
+from typing import get_args
 
 import attrs
 import numpy as np
@@ -13,6 +14,7 @@ from strategies import frames_of, seeds
 from pipeline import (
     Cards,
     Clip,
+    Extra,
     Flag,
     Flagging,
     FrameSet,
@@ -20,12 +22,15 @@ from pipeline import (
     MasterBias,
     Noise,
     Recipe,
+    align,
     combine,
     reduce,
+    stage,
     subtract_bias,
     to_electrons,
 )
 from pipeline.errors import StepError
+from pipeline.night.recipe import LaterPlace, RawPlace
 from pipeline.night.recipe_steps import (
     combined_and_calibrated,
     flags_grown,
@@ -36,6 +41,7 @@ from pipeline.night.recipe_steps import (
     with_noise_known,
 )
 from pipeline.simulation.simulate import Counts, Detector, simulate
+from pipeline.stages.header import masters_of
 
 
 @pytest.mark.parametrize(("gain", "said"), [(1.5, False), (3.0, True), (0.75, True)])
@@ -145,3 +151,49 @@ def test_a_median_is_brought_up_only_where_the_noise_clipped_it(clip):
     assert photons_counted(by_noise)(image).pixels.values[0, 0] > 100
     other = attrs.evolve(by_noise, clip=clip)
     assert photons_counted(other)(image) is image
+
+
+# ---- steps that a recipe adds ----
+
+
+@stage(rows=True)
+def marked(image: Image, *, by: str) -> Image:
+    return image
+
+
+PLACES = (*get_args(RawPlace), *get_args(LaterPlace))
+NIGHT = simulate(shape=(24, 40), counts=Counts(bias=3, dark=2, flat=3, light=2, arc=1)).frames
+
+
+def marks(history):
+    return [dict(step.settings)["by"].strip("'") for step in history if step.is_of(marked)]
+
+
+@pytest.mark.parametrize("by", [None, ((0.0, 0.0), (0.0, 0.0))], ids=["together", "each and aligned"])
+def test_extra_steps_stand_in_their_places_of_the_lights_alone(by):
+    """Whether or not the step that each stands by is in the recipe."""
+    recipe = Recipe(align=None if by is None else align(by=by))
+    sides = [(side, place) for place in PLACES for side in ("before", "after")]
+    extra = tuple(Extra(marked(by=f"{side} {place}"), **{side: place}) for side, place in reversed(sides))
+    image = reduce(NIGHT, recipe=attrs.evolve(recipe, extra=extra))
+    assert marks(image.history) == [f"{side} {place}" for side, place in sides]
+    ran = [dict(step.settings)["by"] if step.is_of(marked) else step.stage for step in image.history]
+    for place in set(PLACES) & set(ran):
+        assert [ran[ran.index(place) + step].strip("'") for step in (-1, 1)] == [f"before {place}", f"after {place}"]
+    assert [mark for made in masters_of(image.history) for mark in marks(made.history)] == []
+    assert image.pixels == reduce(NIGHT, recipe=recipe).pixels
+
+
+def test_extra_steps_are_done_to_the_kinds_that_they_name_in_the_order_of_the_list():
+    steps = (
+        Extra(marked(by="1"), after="linearise", kinds=("bias", "flat", "arc")),
+        Extra(marked(by="2"), after="linearise", kinds=("bias", "dark")),
+        Extra(marked(by="3"), before="subtract_dark", kinds=("flat", "light")),
+        Extra(marked(by="4"), after="subtract_bias", kinds=("dark", "flat", "light")),
+    )
+    image = reduce(NIGHT, recipe=Recipe(extra=steps))
+
+    made = {lineage.kind: marks(lineage.history) for lineage in masters_of(image.history)}
+    assert made == {"bias": ["1", "2"], "dark": ["2", "4"], "flat": ["1", "4", "3"]}
+    assert marks(image.history) == ["4", "3"]
+    assert marks(reduce(NIGHT, recipe=Recipe(extra=steps), kind="arc").history) == ["1"]
