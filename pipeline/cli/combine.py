@@ -9,10 +9,10 @@ from pipeline.cli.options import (
     NO_REDUCTION,
     add_combining_options,
     add_worker_options,
-    asked_of,
     combined_by,
     inputs_of,
     night_of,
+    recipe_asked,
 )
 from pipeline.cli.outputs import check_outputs, record_command, record_path, write_product, written_together
 from pipeline.cli.step_options import NO_CORE_STEPS, NO_OTHER_STEPS
@@ -34,7 +34,7 @@ def add_combine(stack: argparse.ArgumentParser) -> None:
 
 
 def _combine(options: argparse.Namespace) -> None:
-    asked = asked_of(options)
+    asked = recipe_asked(options)
     recipe = asked.recipe
     frames = night_of(options)
     record = record_path(options.output) if options.record else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from pipeline.cli.options import asked_of, delimiter_of
+from pipeline.cli.options import delimiter_of, recipe_asked
 from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
 from pipeline.compose.telling import told_together
 from pipeline.errors import SettingError, StepError
@@ -39,7 +39,7 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     planned = planned_products(options.output or Path("reduced.fits"), first, each=False)
     master_files = master_paths(options.masters, first)
-    asked = {name: asked_of(options, mask_hdu=name) for name in nights}
+    asked = {name: recipe_asked(options, mask_hdu=name) for name in nights}
     inputs = [*paths_of(first), options.filelist, *(path for one in asked.values() for path in one.files)]
     check_outputs([*(one.path for one in planned), *master_files.values()], inputs, overwrite=options.overwrite)
     say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {', '.join(map(str, nights))}")

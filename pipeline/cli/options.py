@@ -57,7 +57,7 @@ def add_combining_options(command: argparse.ArgumentParser) -> None:
 
 
 @attrs.frozen
-class Asked:
+class RecipeAsked:
     """The recipe that was asked for, and the files that were read for it."""
 
     recipe: Recipe
@@ -71,10 +71,10 @@ def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None)
     :raises SettingError: they contradict each other, or one is out of its range.
     :raises RecipeError: the file of --recipe holds none.
     """
-    return asked_of(options, mask_hdu=mask_hdu).recipe
+    return recipe_asked(options, mask_hdu=mask_hdu).recipe
 
 
-def asked_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> Asked:
+def recipe_asked(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> RecipeAsked:
     """Give the recipe that the options ask for, as :func:`recipe_of` does, and the files that are read for it."""
     base, files = Recipe(), tuple[Path, ...]()
     if options.recipe:
@@ -95,7 +95,7 @@ def asked_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) 
         **core_steps(options, base),
         **other_steps(options, base),
     )
-    return Asked(asked, (*files, *(path for path in (options.mask, options.fringe) if path)))
+    return RecipeAsked(asked, (*files, *(path for path in (options.mask, options.fringe) if path)))
 
 
 def _clip(options: argparse.Namespace, base: Clip | None, noise: Noise | tuple[Noise, ...] | None) -> Clip | None:

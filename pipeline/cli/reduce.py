@@ -12,9 +12,9 @@ from pipeline.cli.options import (
     add_figure_options,
     add_reduction_options,
     add_worker_options,
-    asked_of,
     inputs_of,
     night_of,
+    recipe_asked,
 )
 from pipeline.cli.outputs import (
     PlannedProduct,
@@ -100,7 +100,7 @@ def _reduce(options: argparse.Namespace) -> None:
     if _is_many(options):
         from pipeline.cli.reduce_many import reduce_nights  # and with it all that many nights need
 
-        reduce_nights(options, asked_of(options), printer_of(options))
+        reduce_nights(options, recipe_asked(options), printer_of(options))
     elif options.every_hdu:
         reduce_every_hdu(options, printer_of(options))
     else:
@@ -125,7 +125,7 @@ def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
 @told_together()  # masters and lights may share a fact: it is told once
 def _reduce_one(options: argparse.Namespace) -> None:
     """Reduce one night: its lights to one product, or each to a product of its own, and its arcs."""
-    asked, say = asked_of(options), printer_of(options)
+    asked, say = recipe_asked(options), printer_of(options)
     recipe = asked.recipe
     frames = night_of(options)
     if not frames.light.frames:

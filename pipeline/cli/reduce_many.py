@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import attrs
 
-from pipeline.cli.options import Asked, client_of, delimiter_of
+from pipeline.cli.options import RecipeAsked, client_of, delimiter_of
 from pipeline.cli.terminal import refused_words
 from pipeline.compose import telling
 from pipeline.compose.running import running
@@ -21,7 +21,7 @@ from pipeline.survey.plan import Survey, night_outputs
 from pipeline.survey.reduce_many import Outcome, reduce_many
 
 
-def reduce_nights(options: argparse.Namespace, asked: Asked, say: Callable[[str], None]) -> None:
+def reduce_nights(options: argparse.Namespace, asked: RecipeAsked, say: Callable[[str], None]) -> None:
     """Reduce many nights, and say what became of each when it is finished.
 
     :raises NightsError: some could not be reduced.

@@ -130,11 +130,11 @@ def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | Non
         raise RecipeError(where, (f"is no TOML: {error}",)) from error
     form = tables.pop("recipe", None)
     if type(form) is not int or form != FORM:
-        raise RecipeError(where, (_other_form(form, lines_of(text)),))
+        raise RecipeError(where, (_other_form(form, line_numbers(text)),))
     reader = _Reader(outside or NothingOutside())
     made = reader.chain_in(tables) if "chain" in tables else reader.fields(Recipe, tables, ())
     if reader.problems:
-        lines = lines_of(text)
+        lines = line_numbers(text)
         problems = ((at, re.sub(r"\bNone\b", '"none"', words)) for at, words in reader.problems)
         raise RecipeError(where, tuple(f"{_line(lines, at)}{words}" for at, words in problems))
     return typing.cast("Recipe | Chain[Any, Any]", made)
@@ -464,10 +464,10 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?")
 _KEY = re.compile(r"\s*([\w-]+(?:\s*\.\s*[\w-]+)*)\s*=")
 
 
-def lines_of(text: str) -> dict[Keys, int]:
+def line_numbers(text: str) -> dict[Keys, int]:
     r"""Give the lines on which tables and settings begin.
 
-    >>> lines_of('method = "mean"\\n[clip]\\nlow = 5\\n[[extra]]\\nstep = "a:b"')[("extra", 0, "step")]
+    >>> line_numbers('method = "mean"\n[clip]\nlow = 5\n[[extra]]\nstep = "a:b"')[("extra", 0, "step")]
     5
     """
     lines: dict[Keys, int] = {}

@@ -52,13 +52,8 @@ _EXTRA = {"step": "mymodule:mystage", "after": "divide"}
 def recipe_to_toml(thing: Recipe | Chain[Any, Any], *, comments: bool = True, files: Named = str) -> str:
     """Write a recipe, or a chain, as TOML that ``recipe_from_toml`` reads as the same again.
 
-    >>> print(recipe_to_toml(Chain((orient(saxis=0),))), end="")
-    recipe = 1
-    <BLANKLINE>
-    [[chain]]
-    step = "orient"
-    saxis = 0
-    force = false
+    >>> recipe_to_toml(Chain((orient(saxis=0),))).splitlines()
+    ['recipe = 1', '', '[[chain]]', 'step = "orient"', 'saxis = 0', 'force = false']
 
     :param comments: say of each setting of a recipe what it does, and what it may be.
     :param files: gives the name that the text has for a file, of the name that a mask or a master has for it.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import Clip, Noise, Recipe
 from pipeline.cli.main import parsed
-from pipeline.cli.options import client_of, combined_by, declared_of, inputs_of, night_of, recipe_of
+from pipeline.cli.options import client_of, combined_by, declared_of, inputs_of, night_of, recipe_asked, recipe_of
 from pipeline.errors import SettingError
 from pipeline.figures.colour import Appearance
 from pipeline.night.recipe import Flagging
@@ -88,9 +88,11 @@ def test_a_mask_is_read_by_number_or_name_and_that_of_each_hdu_where_files_have_
 def test_a_night_is_told_of_and_its_files_are_inputs(night, capsys):
     read = night_of(options())
     assert capsys.readouterr().out.startswith("night.csv: 3 bias")
-    extra = inputs_of(options("--mask", "m.fits", "--fringe", "f.fits"), read)
+    fits.writeto("m.fits", np.zeros((20, 30), np.uint8))
+    asked = recipe_asked(options("--mask", "m.fits", "--fringe", "light1.fits"))
+    extra = inputs_of(options(), read, asked.files)
     assert len(extra) == 13 + 3
-    assert [Path(path).name for path in extra[-3:]] == ["night.csv", "m.fits", "f.fits"]
+    assert [Path(path).name for path in extra[-3:]] == ["night.csv", "m.fits", "light1.fits"]
     (night / "night.csv").write_text((night / "night.csv").read_text().replace(",", "\t"))
     assert len(night_of(options("--delimiter", "tab", "--quiet"))) == len(read)
     assert capsys.readouterr().out == ""

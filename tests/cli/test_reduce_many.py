@@ -102,4 +102,4 @@ def test_each_pixel_of_a_mask_counts_and_the_mask_is_not_written_over(nights, tm
     nights[0].rename(nights[0].with_name("mask.csv"))
     words = ["reduce", str(nights[0].with_name("mask.csv")), "--output-dir", str(tmp_path), "--mask", str(mask)]
     assert main([*words, "--force"]) == 1
-    assert "is the mask to be read" in capsys.readouterr().err
+    assert "is to be read for the recipe" in capsys.readouterr().err

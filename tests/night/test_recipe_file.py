@@ -40,7 +40,7 @@ from pipeline import (
     to_electrons,
 )
 from pipeline.errors import RecipeError, SettingError
-from pipeline.night.recipe_file import MAKERS, STAGES, lines_of
+from pipeline.night.recipe_file import MAKERS, STAGES, line_numbers
 
 links = st.one_of(
     steps_of_plain_settings,
@@ -246,6 +246,6 @@ def test_what_is_not_said_is_as_by_default():
 
 def test_lines_of_tables_and_keys():
     text = 'a = 1\n["b".c]\nd.e = 2\n[[f]]\n g = [\n 1]\n[[f]]\n'
-    assert lines_of(text) == {
+    assert line_numbers(text) == {
         ("a",): 1, ("b", "c"): 2, ("b", "c", "d", "e"): 3, ("f", 0): 4, ("f", 0, "g"): 5, ("f", 1): 7
     }  # fmt: skip
