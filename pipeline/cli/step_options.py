@@ -149,9 +149,10 @@ def _normalise(options: argparse.Namespace, base: Step[Any, Any]) -> Any:
             raise SettingError(f"--flat-by {by}; expected mean, median, polynomial, spline or a number") from error
     if by is None and options.flat_region is None and options.flat_order is None and options.saxis is None:
         return base
-    step = changed(
-        base, normalise_flat, by=by, region=options.flat_region, order=options.flat_order, saxis=options.saxis
-    )
+    region = options.flat_region
+    if region is None and by not in (None, "mean", "median"):
+        region = ""  # what a recipe says of another mean
+    step = changed(base, normalise_flat, by=by, region=region, order=options.flat_order, saxis=options.saxis)
     if options.flat_order is not None and step.every_setting["by"] not in CURVES:
         raise SettingError("--flat-order is for --flat-by polynomial or spline")
     return step

@@ -36,6 +36,13 @@ GROUP = "ccd_pipeline.stages"
 def read_recipe(path: str | Path) -> Recipe:
     """Read a recipe from a file of TOML; files that it names are sought from its folder.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import Recipe, read_recipe, write_recipe
+    >>> with TemporaryDirectory() as folder:
+    ...     write_recipe(Recipe(method="median"), f"{folder}/night.toml")
+    ...     read_recipe(f"{folder}/night.toml").method
+    'median'
+
     A stage of somebody else's, ``"module:function"`` or an entry point of the group ``ccd_pipeline.stages``, is
     imported, and this is said; its module may lie beside the recipe.
 
@@ -58,6 +65,13 @@ def read_recipe_and_files(path: Path, mask_hdu: int | str | None = None) -> tupl
 def read_chain(path: str | Path) -> Chain[Any, Any]:
     """Read a chain of steps from a file of TOML, as :func:`read_recipe` does a recipe.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import chain, flag_saturated, heal, read_chain, write_recipe
+    >>> with TemporaryDirectory() as folder:
+    ...     write_recipe(chain(flag_saturated(), heal(reach=3)), f"{folder}/chain.toml")
+    ...     read_chain(f"{folder}/chain.toml") == chain(flag_saturated(), heal(reach=3))
+    True
+
     :raises RecipeError: the file cannot be read, or holds no chain; with every problem in it, each with its line.
     """
     made, _ = _read(Path(path), None)
@@ -70,6 +84,17 @@ def write_recipe(recipe: Recipe | Chain[Any, Any], path: str | Path, *, overwrit
     """Write a recipe, or a chain, as a file of TOML, whole or not at all; a recipe with what each setting does.
 
     Masks and masters stand in it by the names of the files that they were read from, as seen from its folder.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline import Recipe, write_recipe
+    >>> with TemporaryDirectory() as folder:
+    ...     write_recipe(Recipe(saturation=60_000), f"{folder}/night.toml")
+    ...     "saturation = 60000" in Path(folder, "night.toml").read_text()
+    True
+
+    :param recipe: the recipe, or the chain.
+    :param overwrite: write over a file that is there.
 
     :raises SettingError: it holds what no text does: a function without a name, an image that is in no file.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.

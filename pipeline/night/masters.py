@@ -13,7 +13,14 @@ from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
 from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
-from pipeline.night.recipe_steps import AS_IT_IS, InPlace, combined_and_calibrated, combining, photons_counted, raw_steps
+from pipeline.night.recipe_steps import (
+    AS_IT_IS,
+    InPlace,
+    combined_and_calibrated,
+    combining,
+    photons_counted,
+    raw_steps,
+)
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key

@@ -89,8 +89,10 @@ class Extra:
     Up to subtract_overscan it is done to each frame; from subtract_bias on to what was combined, or to each frame where
     frames are calibrated each.
 
-    >>> Recipe(extra=(Extra(subtract_overscan(), before="flag_saturated", kinds=("flat",)),)).extra[0].kinds
-    ('flat',)
+    >>> from pipeline import Extra, Recipe, flag_hot
+    >>> recipe = Recipe(extra=(Extra(flag_hot(sigma=8), after="divide"),))
+    >>> recipe.extra[0].step
+    flag_hot(sigma=8)
 
     :param step: what is done: a step of your own, or one of ours once more.
     :param after: the step that it stands behind.

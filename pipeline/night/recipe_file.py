@@ -115,6 +115,7 @@ def unknown_stage(name: str, others: Iterable[str] = ()) -> SettingError:
 def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | None = None) -> Recipe | Chain[Any, Any]:
     r"""Read a recipe from a text of TOML; or a chain, where that has ``[[chain]]``.
 
+    >>> from pipeline import recipe_from_toml
     >>> recipe_from_toml('recipe = 1\nclip = "none"').clip is None
     True
     >>> recipe_from_toml('recipe = 1\n[[chain]]\nstep = "orient"\nsaxis = 0')

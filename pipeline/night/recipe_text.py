@@ -7,6 +7,7 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import attrs
@@ -52,9 +53,11 @@ _EXTRA = {"step": "mymodule:mystage", "after": "divide"}
 def recipe_to_toml(thing: Recipe | Chain[Any, Any], *, comments: bool = True, files: Named = str) -> str:
     """Write a recipe, or a chain, as TOML that ``recipe_from_toml`` reads as the same again.
 
-    >>> recipe_to_toml(Chain((orient(saxis=0),))).splitlines()
+    >>> from pipeline import chain, orient, recipe_to_toml
+    >>> recipe_to_toml(chain(orient(saxis=0))).splitlines()
     ['recipe = 1', '', '[[chain]]', 'step = "orient"', 'saxis = 0', 'force = false']
 
+    :param thing: the recipe, or the chain.
     :param comments: say of each setting of a recipe what it does, and what it may be.
     :param files: gives the name that the text has for a file, of the name that a mask or a master has for it.
     :raises SettingError: it holds what no text does: a function without a name, an image that is in no file; or tomlkit
@@ -170,7 +173,7 @@ def _line(setting: tuple[str, Any]) -> str:
         return table
 
     name, value = setting
-    return tomlkit.dumps({name: item(value)}).rstrip("\n")
+    return f"{tomlkit.key(name).as_string()} = {item(value).as_string()}"
 
 
 # ---- what settings do, and may be ----
@@ -182,6 +185,7 @@ def _comment(*sentences: str) -> Iterator[str]:
         yield from (f"# {line}" for line in textwrap.wrap(sentence, 110, break_long_words=False))
 
 
+@cache
 def _params(owner: Any) -> dict[str, str]:
     """Give what a docstring says of each setting."""
     text = "" if owner is None else inspect.getdoc(owner) or ""

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from small_nights import content
 from strategies import examples
 
-from pipeline import Clip, Recipe, clean_cosmic_rays, heal, linearise, read_recipe, to_electrons, write_recipe
+from pipeline import (
+    Clip,
+    Recipe,
+    clean_cosmic_rays,
+    heal,
+    linearise,
+    normalise_flat,
+    read_recipe,
+    subtract_overscan,
+    to_electrons,
+    write_recipe,
+)
 from pipeline.cli.main import main, parsed
 from pipeline.cli.options import recipe_of
 
@@ -60,7 +71,7 @@ EACH = (
     ["--no-overscan"],
     ["--overscan", "median", "--overscan-order", "rows", "--amplifier", "[1:9,*]", "[10:12,*]"],
     ["--flat-by", "spline", "--flat-order", "9", "--saxis", "0"],
-    ["--flat-region", "[2:9,2:9]", "--flat-by", "median"],
+    ["--flat-by", "median", "--flat-region", "[2:9,2:9]"],
     ["--linearity", "1,1e-6", "--pedestal", "100"],
     ["--align", "correlation"],
     ["--heal", "x", "--heal-reach", "5"],
@@ -88,6 +99,8 @@ BASE = Recipe(
     cosmics=clean_cosmic_rays(gain=1.5, read_noise=4.0),
     linearity=linearise(coefficients=(1.0, 1e-6), pedestal=5.0),
     electrons=to_electrons(gain=1.5),
+    normalise=normalise_flat(by="median", region="[2:9,2:9]"),
+    overscan=subtract_overscan(method="median", order=2),
     healing=heal(by="along", reach=3),
 )
 
@@ -108,6 +121,8 @@ BASE = Recipe(
             gain=1.5, read_noise=4.0, by=attrs.evolve(BASE.cosmics.every_setting["by"], niter=1))}),
         ("--gain 2", {"electrons": to_electrons(gain=2.0), "cosmics": clean_cosmic_rays(gain=2.0, read_noise=4.0)}),
         ("--no-overscan", {"overscan": None}),
+        ("--flat-by spline", {"normalise": normalise_flat(by="spline")}),
+        ("--overscan-order rows", {"overscan": subtract_overscan(method="median", order=None)}),
         ("", {}),
     ],
 )  # fmt: skip
