@@ -462,6 +462,8 @@ def _given(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -
         raise StepError(
             f"{stage.name} sets a field of a record, and records do not change; give attrs.evolve(image, ...)"
         ) from error
+    except StopIteration as error:  # which would end a loop around, in silence
+        raise StepError(f"{stage.name} asked an iterator for more than it has; give next(...) a default") from error
     except ValueError as error:
         if "read-only" not in str(error):
             raise

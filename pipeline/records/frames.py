@@ -62,6 +62,22 @@ def _known_kind(_: object, __: object, kind: Any) -> None:
         raise SettingError(f"an image of kind {kind!r}; expected one of {', '.join(KINDS)}{meant}")
 
 
+def _are_pixels(_: object, __: object, data: Any) -> None:
+    if not isinstance(data, Location) and not hasattr(data, "rows"):
+        raise StepError(
+            f"an image with data={in_few_words(data)}; expected pixels, which have flags too: "
+            "attrs.evolve(image, data=attrs.evolve(image.pixels, values=...)), or Image.of(array)"
+        )
+
+
+def _as_cards(header: Any) -> Cards:
+    return Cards.of(header)
+
+
+def _names(sources: str | Iterable[str]) -> tuple[str, ...]:
+    return (sources,) if isinstance(sources, str) else tuple(sources)
+
+
 def _in_seconds(exposure: Any) -> Any:
     """Give an exposure as a plain number of seconds, whatever number or Quantity of time it was."""
     if hasattr(exposure, "to_value"):
@@ -103,10 +119,10 @@ class Image:
     """
 
     kind: str = attrs.field(validator=_known_kind)
-    data: Source | Location
+    data: Source | Location = attrs.field(validator=_are_pixels)
     exposure: float | None = attrs.field(default=None, converter=_in_seconds, validator=_seconds)
-    header: Cards = attrs.field(default=Cards())
-    sources: tuple[str, ...] = ()
+    header: Cards = attrs.field(default=Cards(), converter=_as_cards)
+    sources: tuple[str, ...] = attrs.field(default=(), converter=_names)
     history: tuple[StepRecord, ...] = ()
     state: State = State()  # noqa: RUF009 - frozen
     added: tuple[tuple[str, Any, str], ...] = ()
@@ -297,15 +313,21 @@ def is_frame(thing: object) -> bool:
 
 
 def are_frames(thing: object) -> bool:
-    """Tell whether something can be taken as a FrameSet: a list or any other iterable, which no single frame is."""
+    """Tell whether something can be taken as a FrameSet: a list or any other iterable, which no single frame is.
+
+    An HDUList is one file: its MASK and its UNCERT are no frames.
+    """
     single = isinstance(thing, str | bytes | Mapping | Image) or is_frame(thing) or hasattr(thing, "__array__")
-    return isinstance(thing, Iterable) and not single
+    return isinstance(thing, Iterable) and not single and not hasattr(thing, "writeto")
 
 
 def in_few_words(thing: object) -> str:
     """Say what something is: of what has pixels and is no record of ours, whose repr may be long, the type alone."""
     long = hasattr(thing, "__array__") or is_frame(thing)
-    short = isinstance(thing, Image) or hasattr(thing, "to_image") or isinstance(thing, np.generic)
+    if hasattr(thing, "writeto") and isinstance(thing, list):
+        return "an HDUList, which is one file; give the HDUs that are frames, [hdulist[0], ...]"
+    number = isinstance(thing, np.generic) or (isinstance(thing, np.ndarray) and not thing.ndim)
+    short = isinstance(thing, Image) or hasattr(thing, "to_image") or number
     return f"a bare {type(thing).__name__}" if long and not short else repr(thing)
 
 
@@ -320,7 +342,7 @@ def as_frames(frames: Iterable[Any]) -> FrameSet:
 
 
 def _as_tuple(frames: Iterable[Any]) -> tuple[Image, ...]:
-    if not isinstance(frames, Iterable):
+    if not isinstance(frames, Iterable) or hasattr(frames, "writeto"):
         raise StepError(f"a FrameSet holds Images, of a list or whatever gives them; found {in_few_words(frames)}")
     return tuple(Image.of(frame) if is_frame(frame) else frame for frame in frames)
 
@@ -373,6 +395,8 @@ class FrameSet(Sequence[Image]):
 
         :raises ShapeError: opened images of a kind differ in shape.
         """
+        if isinstance(others, Image):
+            raise TypeError("a FrameSet and one image are joined as lists are: frames + [image]")
         return FrameSet((*self.frames, *others)) if are_frames(others) else NotImplemented
 
     def __radd__(self, others: Iterable[Any]) -> FrameSet:
@@ -400,7 +424,11 @@ class FrameSet(Sequence[Image]):
         >>> frames = FrameSet(Image.of(np.ones((2, 2)), exposure=seconds) for seconds in (10, 30, 30))
         >>> frames.filter(lambda frame: frame.exposure > 20)
         FrameSet(2 light)
+
+        :raises SettingError: the predicate is no function.
         """
+        if not callable(predicate):
+            raise SettingError(f"filter by {predicate!r}; expected a function that tells of a frame whether to keep it")
         return FrameSet(frame for frame in self.frames if predicate(frame))
 
     @overload
@@ -418,6 +446,7 @@ class FrameSet(Sequence[Image]):
 
         :param key: the keyword of a card, or a function of a frame.
         :raises FrameError: a card is asked for, and a frame has not been opened.
+        :raises SettingError: the key is neither.
         """
         tell, groups = _teller(key), dict[Any, list[Image]]()
         for frame in self.frames:
@@ -430,6 +459,7 @@ class FrameSet(Sequence[Image]):
         Frames of one value keep their order.  Numbers stand before texts, and what has no such card last of all.
 
         :raises FrameError: a card is asked for, and a frame has not been opened.
+        :raises SettingError: the key is neither.
         """
         tell = _teller(key)
         if isinstance(key, str):
@@ -445,9 +475,13 @@ class FrameSet(Sequence[Image]):
         What a frame does not say is masked.
 
         :param keywords: the cards to show, in this order; by default all that any frame has, but for comments.
+        :raises SettingError: one of them is no text.
         """
         from astropy.table import MaskedColumn, Table
 
+        for keyword in keywords:
+            if not isinstance(keyword, str):
+                raise SettingError(f"a table of {keyword!r}; expected keywords of cards")
         known = [keyword for frame in self.frames for keyword in frame.header if keyword not in COMMENTARY]
         said = {
             keyword: [frame.header.get(keyword) for frame in self.frames]
@@ -519,6 +553,8 @@ def _teller(key: str | Callable[[Image], Any]) -> Callable[[Image], Any]:
         frame.source  # noqa: B018 - which refuses a frame that is not opened: its header is not known yet
         return frame.header.get(str(key))
 
+    if not isinstance(key, str) and not callable(key):
+        raise SettingError(f"frames by {key!r}; expected the keyword of a card, or a function of a frame")
     return card if isinstance(key, str) else key
 
 

@@ -73,6 +73,8 @@ def pixels_of(thing: Any) -> Pixels:
         return thing
     if isinstance(thing, np.ndarray):
         return Pixels.of(thing)
+    if isinstance(thing, list | tuple) and not isinstance(thing, fits.HDUList):
+        raise ShapeError(f"a {type(thing).__name__} is no image; make an array of its numbers: np.array(...)")
     values = values_of(thing)
     if values is None or isinstance(thing, list):
         raise ShapeError(f"{type(thing).__name__} holds no image of its own; give the HDU whose data are the image")
@@ -216,8 +218,8 @@ def array_of(values: Array, dtype: Any = None, copy: bool | None = None) -> Arra
     return array
 
 
-_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
-_ARITHMETIC = (*_BINARY, *(f"r{name}" for name in _BINARY), "neg", "pos", "abs", "lt", "le", "gt", "ge")
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor")
+_ARITHMETIC = (*_BINARY, *(f"r{name}" for name in _BINARY), "neg", "pos", "abs", "invert", "lt", "le", "gt", "ge")
 
 
 def without_arithmetic(record: Kind) -> Kind:

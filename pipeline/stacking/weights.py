@@ -62,6 +62,8 @@ class PixelWeights:
         :raises SettingError: they are not all positive.
         """
         shape = len(frames), *frames[0].shape
+        if weights.dtype.kind == "c":
+            raise SettingError("combine: weights are complex numbers; expected positive ones")
         if weights.shape != shape:
             raise ShapeError(
                 f"combine: weights of shape {weights.shape}; expected one a frame, or one a value, {shape}"

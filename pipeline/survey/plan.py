@@ -88,6 +88,8 @@ class Survey:
     overwrite: bool = False
     force: bool = False
 
+    __dask_tokenize__ = content_key
+
 
 @attrs.frozen
 class ListedFrame:

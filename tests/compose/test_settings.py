@@ -183,6 +183,7 @@ def test_an_array_where_an_image_is_asked_for_is_taken_as_one():
         (lambda: Amplifier(overscn="[1:2,*]"), "Amplifier has no setting 'overscn'; did you mean 'overscan'?"),
         (lambda: Clip("mda"), "Clip: spread='mda'; expected 'noise', 'std' or 'mad'; did you mean 'mad'?"),
         (lambda: Clip(spred="std"), "Clip has no setting 'spred'; did you mean 'spread'?"),
+        (lambda: to_electrons(gain=2 * u.adu), "to_electrons: gain=2.0 adu; expected a positive number"),
         (lambda: Clip(low="3"), "Clip: low='3'; expected a positive number of σ"),
         (lambda: LACosmic(niter=2.5), "LACosmic: niter=2.5; expected a whole number from 1"),
         (lambda: make_masters(FrameSet(), recipe=5), "make_masters: recipe=5; expected a Recipe"),

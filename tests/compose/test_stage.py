@@ -315,6 +315,10 @@ def test_a_stage_that_would_change_its_record_is_told_what_to_do_instead():
         in_vain = image  # noqa: F841
 
     @stage
+    def exhausted(image: Image) -> Image:
+        return next(frame for frame in [image] if frame.kind == "bias")
+
+    @stage
     def odd(image: Image) -> Image:
         raise ValueError("its own")
 
@@ -322,6 +326,7 @@ def test_a_stage_that_would_change_its_record_is_told_what_to_do_instead():
         (in_place, r"in_place writes into an array of its record, .* values = image\.pixels\.values\.copy\(\)"),
         (set_field, r"set_field sets a field of a record, .* attrs\.evolve"),
         (forgotten, "forgotten gave None and should give an Image"),
+        (exhausted, "exhausted asked an iterator for more than it has; give next"),
     ):
         with pytest.raises(StepError, match=says):
             made(LIGHT)

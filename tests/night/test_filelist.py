@@ -153,7 +153,12 @@ def test_the_path_of_a_list_is_no_list():
         parse_filelist(PurePath("night.csv"))
 
 
-@pytest.mark.parametrize("thing", [5, None, b"light,a.fits"])
+def test_an_array_of_records_is_a_table():
+    rows = np.array([("light", "a.fits", 2)], [("type", "U5"), ("path", "U8"), ("hdu", int)])
+    assert parse_filelist(rows) == parse_filelist("light, a.fits, 2")
+
+
+@pytest.mark.parametrize("thing", [5, None, b"light,a.fits", {"type": ["light"], "path": ["a.fits"]}])
 def test_what_is_no_list_is_refused(thing):
     with pytest.raises(SettingError, match="in place of a list; expected its text, or its rows"):
         parse_filelist(thing)

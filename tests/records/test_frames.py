@@ -79,6 +79,41 @@ def test_what_is_no_frame_is_refused():
         FrameSet(5)
 
 
+def test_a_file_of_several_hdus_is_no_list_of_frames():
+    """Its MASK and UNCERT would be combined with the image."""
+    product = attach_header(Image.of(np.ones((2, 3)))).to_hdulist()
+    for take in (combine, FrameSet, as_frames):
+        with pytest.raises(StepError, match=r"an HDUList, which is one file; give the HDUs that are frames"):
+            take(product)
+    with pytest.raises(TypeError):
+        FrameSet() + product
+    assert len(FrameSet(list(product)[:1])) == 1
+
+
+@pytest.mark.parametrize("data", [np.ones((3, 4)), None, 5])
+def test_an_image_of_no_pixels_is_refused_when_it_is_made(data):
+    with pytest.raises(StepError, match=r"expected pixels, which have flags too: attrs\.evolve"):
+        attrs.evolve(PLAIN_IMAGE, data=data)
+
+
+def test_headers_and_names_are_taken_in_any_form():
+    header = fits.Header({"OBJECT": "M31"})
+    for form in (header, dict(header), Cards.of(header)):
+        assert attrs.evolve(PLAIN_IMAGE, header=form).header == Cards.of(header)
+    assert attrs.evolve(PLAIN_IMAGE, sources="a.fits").sources == attrs.evolve(PLAIN_IMAGE, sources=["a.fits"]).sources
+
+
+@pytest.mark.parametrize("name", ["filter", "group_by", "sort_by", "table"])
+def test_what_frames_are_asked_by_is_a_keyword_or_a_function(name):
+    with pytest.raises(SettingError, match="5; expected"):
+        getattr(FrameSet([PLAIN_IMAGE]), name)(5)
+
+
+def test_one_image_is_joined_as_a_list():
+    with pytest.raises(TypeError, match=r"joined as lists are: frames \+ \[image\]"):
+        FrameSet() + PLAIN_IMAGE
+
+
 def test_frames_of_one_kind_have_one_shape_and_lie_the_same_way():
     light, small = Image.of(PLAIN, name="a.fits"), Image.of(PLAIN.rows(0, 2), name="b.fits")
     with pytest.raises(ShapeError, match=r"a\.fits: 3 rows × 4 columns\n  b\.fits: 2 rows × 4 columns"):
