@@ -27,7 +27,7 @@ from pipeline.stacking.compatibility import seconds_of
 from pipeline.stacking.moved import Moved, is_moving, noise_of_the_sky
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import carries_variance, sample_rows
-from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances
+from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances, weights_that_draw
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts, shifts_of_sky
 from pipeline.statistics.noise import MOVING, Noise
@@ -211,6 +211,8 @@ def plan_of(
     if weighing is None:
         relative = _relative(frames, scale, measured)
         weighing = inverse(relative)
+        if by_own_variance:
+            say(*weights_that_draw(frames, scale))
     elif isinstance(weighing, PixelWeights):
         weighing = weighing.typical
     shifts = measured.shifts if settings.by_noise else Shifts.none(len(frames))

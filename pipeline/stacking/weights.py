@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from pipeline.errors import SettingError, ShapeError
 from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.records.frames import Image
+from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Pixels, on_their_own
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import Shifts, sampled
@@ -108,21 +110,65 @@ def of_variance(variance: FloatArray, typical: FloatArray) -> FloatArray:
 
 def carried_variances(frames: Sequence[Image], scale: Array) -> Array:
     """Give the typical variance that each frame carries, scaled as it is, over the mean of all."""
-    height, width = frames[0].shape
-    rows, thin = sampled(height, width, frames[0].kind, len(frames))
-    planes = [
-        np.stack([_variance(part)[:, thin] * s**2 for part, s in zip(parts, scale, strict=True)])
-        for parts in (on_their_own([frame.rows(*ends).pixels for frame in frames]) for ends in rows)
-    ]
-    stack = np.concatenate([plane.reshape(len(frames), -1) for plane in planes], axis=1)
-    stack = stack[:, (np.isfinite(stack) & (stack > 0)).all(axis=0)]
+    _, stack = _sampled_with_variance(frames, scale)
     if not stack.size:
         return np.ones(len(frames))
     return _relative(np.median(stack / np.mean(stack, axis=0), axis=1))
 
 
+def _sampled_with_variance(frames: Sequence[Image], scale: Array) -> tuple[Array, Array]:
+    """Read values and variances where all frames know both, scaled as they are: each (frames, pixels)."""
+    height, width = frames[0].shape
+    rows, thin = sampled(height, width, frames[0].kind, len(frames))
+    read = [on_their_own([frame.rows(*ends).pixels for frame in frames]) for ends in rows]
+
+    def stacked(plane_of: Callable[[Pixels], Array], power: int) -> Array:
+        planes = [np.stack([plane_of(one)[:, thin] for one in parts]).reshape(len(frames), -1) for parts in read]
+        scaled: Array = np.concatenate(planes, axis=1) * scale[:, None] ** power
+        return scaled
+
+    values, variance = stacked(lambda one: np.where(one.mask, np.nan, one.values), 1), stacked(_variance, 2)
+    known = (np.isfinite(variance) & (variance > 0)).all(axis=0)
+    return values[:, known], variance[:, known]
+
+
 def _variance(pixels: Pixels) -> Array:
     return np.full(pixels.shape, np.nan) if pixels.variance is None else pixels.variance.astype(np.float64)
+
+
+MUCH_DRAWN, SURELY, ENOUGH_PIXELS = 0.05, 5.0, 1000
+"""A mean that weights draw by more of its own σ is told of: where so many σ show it, among so many pixels."""
+
+
+def weights_that_draw(frames: Sequence[Image], scale: Array) -> tuple[Note, ...]:
+    """Say where the mean, weighed by the variance that each value carries, is another than if frames were weighed.
+
+    A variance that was taken from the value itself is small where that is low by chance: of counts the mean comes out
+    low by nearly one electron, however many frames there are.
+    """
+    values, variance = _sampled_with_variance(frames, scale)
+    good = np.isfinite(values).all(axis=0)
+    if len(frames) < 2 or np.count_nonzero(good) < ENOUGH_PIXELS:
+        return ()
+    values, each = values[:, good], 1 / variance[:, good]
+    by_frame = inverse(np.median(variance / np.mean(variance, axis=0), axis=1))
+    drawn = np.sum(each * values, axis=0) / np.sum(each, axis=0) - by_frame @ values / np.sum(by_frame)
+    pulls = drawn * np.sqrt(np.sum(each, axis=0))
+    middle = float(np.median(pulls))
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(pulls - middle)))
+    if abs(middle) < max(MUCH_DRAWN, SURELY * spread * math.sqrt(math.pi / 2 / pulls.size)):
+        return ()
+    by, unit = float(np.mean(drawn[np.abs(pulls - middle) <= WILD * spread])), frames[0].state.unit
+    return (
+        Note(
+            f"the variance that values carry goes with them, and weights by it draw the mean by {by:.3g} {unit}, "
+            f"{abs(middle):.2g} of its σ",
+            frames=names_of(frames),
+            mend="weigh by exposure, or not at all; or let the variance be that of the level and not of the value",
+            figures=(("drawn by", by), ("sigmas", middle)),
+            fact="weights that draw the mean",
+        ),
+    )
 
 
 def scattered_variances(samples: Sampled | None, shifts: Shifts) -> Array:

@@ -30,6 +30,18 @@ def test_a_noisy_frame_weighs_less_and_the_variance_says_so():
     assert ((weighed.values - 1000) / np.sqrt(weighed.variance)).std() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize(("level", "of_value", "said"), [(50, True, True), (50, False, False), (9e4, True, False)])
+def test_a_variance_that_goes_with_the_value_draws_the_mean_and_this_is_said(level, of_value, said):
+    """Weights 1/x give the harmonic mean: of counts it is low by (n − 1)/n electrons, here 0.8."""
+    counts = np.random.default_rng(5).poisson(level, (5, 60, 60)).astype(float)
+    variance = counts if of_value else np.full(counts.shape, level)
+    image = combine(carrying(counts, variance), weights="variance", clip=None)
+    assert [note.fact for note in image.notes] == ["weights that draw the mean"] * said
+    if said:
+        assert dict(image.notes[0].figures)["drawn by"] == pytest.approx(-0.8, abs=0.1)
+        assert image.values.mean() == pytest.approx(level - 0.8, abs=0.4)
+
+
 def test_two_frames_do_not_tell_which_is_noisier():
     with pytest.warns(VarianceWarning, match=r"light0\.fits and 1 more: two frames do not tell"):
         image = combine(frames_of(np.random.default_rng(1).normal(9, 1, (2, 9, 9))), clip=None, weights="variance")
