@@ -67,7 +67,7 @@ class RecipeAsked:
 def recipe_of(options: argparse.Namespace, *, mask_hdu: int | str | None = None) -> Recipe:
     """Give the recipe that the options ask for: they go before the file of --recipe, and that before the defaults.
 
-    :param mask_hdu: the HDU of --mask to read, of files of several detectors; by default --mask-hdu says which.
+    :param mask_hdu: the HDU of masks to read, of files of several detectors; by default --mask-hdu says which.
     :raises SettingError: they contradict each other, or one is out of its range.
     :raises RecipeError: the file of --recipe holds none.
     """

@@ -51,12 +51,12 @@ def read_recipe(path: str | Path) -> Recipe:
     return read_recipe_and_files(Path(path))[0]
 
 
-def read_recipe_and_files(path: Path, mask_hdu: int | str | None = None) -> tuple[Recipe, tuple[Path, ...]]:
+def read_recipe_and_files(path: Path, detector: int | str | None = None) -> tuple[Recipe, tuple[Path, ...]]:
     """Read a recipe from a file; give the files too that were read for it, itself the first.
 
-    :param mask_hdu: the HDU of a mask to read, where the recipe names none.
+    :param detector: the HDU of masks and masters to read, of files of several detectors; the recipe names none then.
     """
-    made, files = _read(path, mask_hdu)
+    made, files = _read(path, detector)
     if not isinstance(made, Recipe):
         raise RecipeError(str(path), ("holds a chain, and no recipe; in Python, read it by read_chain",))
     return made, files
@@ -115,14 +115,14 @@ def _from_folder(folder: Path, name: str) -> str:
         return str(Path(name).resolve())
 
 
-def _read(path: Path, mask_hdu: int | str | None) -> tuple[Recipe | Chain[Any, Any], tuple[Path, ...]]:
+def _read(path: Path, detector: int | str | None) -> tuple[Recipe | Chain[Any, Any], tuple[Path, ...]]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(str(path), (f"cannot be read: {error.strerror}",)) from error
     except UnicodeDecodeError as error:
         raise RecipeError(str(path), (f"is no text in UTF-8: {error}",)) from error
-    outside = _Outside(path.resolve().parent, mask_hdu)
+    outside = _Outside(path.resolve().parent, detector)
     made = recipe_from_toml(text, where=str(path), outside=outside)
     if outside.imported:
         advise(
@@ -136,8 +136,8 @@ def _read(path: Path, mask_hdu: int | str | None) -> tuple[Recipe | Chain[Any, A
 class _Outside:
     """Finds what a recipe in a folder names."""
 
-    def __init__(self, folder: Path, mask_hdu: int | str | None = None, *, quiet: bool = False) -> None:
-        self.folder, self.mask_hdu, self.quiet = folder, mask_hdu, quiet
+    def __init__(self, folder: Path, detector: int | str | None = None, *, quiet: bool = False) -> None:
+        self.folder, self.detector, self.quiet = folder, detector, quiet
         self.files: list[Path] = []
         self.imported: list[str] = []
 
@@ -174,10 +174,12 @@ class _Outside:
         """Read a mask, open an image or a master, or read an array."""
         if not isinstance(file, str) or not isinstance(hdu, int | str | None):
             raise SettingError(f"file = {file!r}, hdu = {hdu!r}; expected a path, and the number or name of an HDU")
-        path = self.folder / file
+        if hdu is not None and self.detector is not None:
+            raise SettingError(f"{file}: hdu = {hdu!r}, and detectors are reduced each with its own; leave hdu out")
+        path, hdu = self.folder / file, self.detector if hdu is None else hdu
         self.files.append(path)
         if kind is Mask:
-            return read_mask(path, self.mask_hdu if hdu is None else hdu)
+            return read_mask(path, hdu)
         if kind is np.ndarray and path.suffix == ".npy":
             return _numpy_array(path)
         frame = open_frame(path, 0 if hdu is None else hdu, kind=_kind_for(kind))

@@ -16,7 +16,7 @@ from pipeline.compose.chain import Chain
 from pipeline.compose.settings import Wanted, a_word
 from pipeline.compose.stage import Step
 from pipeline.errors import SettingError
-from pipeline.night.recipe import Recipe, has_pixels
+from pipeline.night.recipe import Extra, LaterPlace, RawPlace, Recipe, has_pixels
 from pipeline.night.recipe_file import FORM, Named, as_plain, as_table, is_record, is_step, link_as_table, options_of
 from pipeline.stacking.clip import Clip
 from pipeline.stages.align import align
@@ -46,6 +46,8 @@ EXAMPLES: dict[str, Any] = {
     "healing": heal(),
 }
 """What may stand where a recipe has nothing."""
+
+_PLACES = (*typing.get_args(RawPlace), *typing.get_args(LaterPlace))
 
 _EXTRA = {"step": "mymodule:mystage", "after": "divide"}
 
@@ -104,6 +106,8 @@ def _field(name: str, value: Any, made: Any, hint: Any, *, comments: bool) -> It
         return
     off = _is_example(name, value)
     yield ""
+    if name == "extra":
+        yield from _comment(f"{_about(Extra)} These are {', '.join(_PLACES)}.")
     yield from _comment(_params(Recipe).get(name, ""), "" if tables or off or _asks_for_table(hint) else _may_be(hint))
     if off:
         example = EXAMPLES.get(name)

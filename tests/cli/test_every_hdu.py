@@ -84,7 +84,8 @@ def test_all_files_are_written_or_none(folder, tmp_path, monkeypatch, capsys):
     assert "wrote" not in capsys.readouterr().out
 
 
-def test_a_mask_is_read_for_each_hdu(folder, tmp_path):
+@pytest.mark.parametrize("way", ["option", "recipe"])
+def test_a_mask_is_read_for_each_hdu(folder, tmp_path, way):
     masks = fits.HDUList([fits.PrimaryHDU()])
     for name, shape in (("RED", (20, 30)), ("BLUE", (24, 18))):
         bad = np.zeros(shape, "u1")
@@ -93,6 +94,8 @@ def test_a_mask_is_read_for_each_hdu(folder, tmp_path):
     masks.writeto(tmp_path / "mask.fits")
     out = tmp_path / "product.fits"
     command = ["reduce", str(folder / "both.csv"), "-o", str(out), "--every-hdu", "--quiet"]
-    assert main([*command, "--mask", str(tmp_path / "mask.fits")]) == 0
+    (tmp_path / "r.toml").write_text('recipe = 1\nflagging = { mask = { file = "mask.fits" } }\n')
+    asked = {"option": ("--mask", "mask.fits"), "recipe": ("--recipe", "r.toml")}[way]
+    assert main([*command, asked[0], str(tmp_path / asked[1])]) == 0
     assert open_frame(out, "BLUE").pixels.flags[3, 4] & 64
     assert not open_frame(out, "RED").pixels.flags[3, 4] & 64

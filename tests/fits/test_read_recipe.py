@@ -116,6 +116,9 @@ def test_a_mask_of_each_detector_is_read_where_the_recipe_names_no_hdu(folder):
     (folder / "night.toml").write_text('recipe = 1\nflagging = { mask = { file = "mask.fits" } }\n')
     masks = [read_recipe_and_files(folder / "night.toml", hdu)[0].flagging.mask for hdu in (None, 0)]
     assert [mask.name.partition("mask.fits")[2] for mask in masks] == ["[FLAGS]", "[0]"]
+    (folder / "night.toml").write_text('recipe = 1\nflagging = { mask = { file = "mask.fits", hdu = 0 } }\n')
+    with pytest.raises(RecipeError, match=r"line 2: .*each with its own; leave hdu out"):
+        read_recipe_and_files(folder / "night.toml", 1)
 
 
 def test_an_array_may_be_of_numpy_or_fits(folder):
