@@ -8,18 +8,18 @@ import astroalign
 import attrs
 import numpy as np
 
-from pipeline import Flag, Image, Pixels, attach_header, combine, stage
+from pipeline import Cards, Flag, Image, Pixels, attach_header, combine, stage
 from pipeline.simulation.skies import Stars, View
 
 
 @stage
-def onto(image: Image, *, first: np.ndarray) -> Image:
+def onto(image: Image, *, first: np.ndarray, header: Cards) -> Image:
     """Resample an image onto the first one's pixels: errors stay right for sums over stars, not pixel by pixel."""
     planes = [1.0 * plane for plane in (image.values, image.pixels.mask, image.pixels.total_variance)]
     move, _ = astroalign.find_transform(planes[0], first)
     values, bad, variance = (astroalign.apply_transform(move, plane, first, np.nan)[0] for plane in planes)
     flags = np.where(np.isnan(bad), Flag.UNCOVERED, np.where(bad > 0.1, Flag.BAD, 0))
-    return attrs.evolve(image, data=Pixels.of(values, flags, variance.clip(0)))
+    return attrs.evolve(image, data=Pixels.of(values, flags, variance.clip(0)), header=header)
 
 
 # %% [markdown]
@@ -38,7 +38,8 @@ def light(degrees):
 
 
 lights = [light(degrees) for degrees in (0, 4, 8)]
-image = combine([onto(one, first=np.array(lights[0].values)) for one in lights], clip=None)
+step = onto(first=lights[0].values, header=lights[0].header)
+image = combine([step(one) for one in lights], clip=None)
 
 # %%
 product = attach_header(image)
@@ -49,5 +50,5 @@ print(f"the brightest star: {one[box].sum():.0f} e⁻ in the first, {seen[box].s
 assert abs(seen[box].sum() / one[box].sum() - 1) < 0.05
 assert product.header["NCOMBINE"] == 3
 assert product.pixels.variance is not None
-assert (onto(lights[2], first=np.array(lights[0].values)).pixels.flags & Flag.UNCOVERED).any()
+assert (step(lights[2]).pixels.flags & Flag.UNCOVERED).any()
 assert str(product.history[0]).startswith("onto(")

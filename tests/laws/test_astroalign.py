@@ -1,4 +1,4 @@
-"""The sample of the README that aligns lights by astroalign, turned ones too, and brings them back."""
+"""The stage of the examples that aligns lights by astroalign, turned ones too, on a whole night from disk."""
 
 import re
 from pathlib import Path
@@ -8,13 +8,11 @@ import pytest
 from astropy.io import fits
 from star_fields import Field, dithers, header
 
-from pipeline import Flag
+from pipeline import Flag, attach_header, combine, pipe, read_night, reduce_each
 from pipeline.statistics.sources import find_sources
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-(SAMPLE,) = (
-    text for text in re.findall(r"^```py\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "astroalign" in text
-)
+EXAMPLE = Path(__file__).parents[1] / "examples" / "turned_lights_by_astroalign.py"
+_, STAGE, *_ = re.split(r"^# %%\n", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
 SHAPE = (200, 220)
 
 
@@ -28,9 +26,11 @@ def test_lights_that_are_turned_and_dithered_come_back_aligned_with_errors_and_h
         fits.writeto(f"bias{number}.fits", rng.normal(300, 5, SHAPE).round().astype(np.uint16))
     rows = [f"{kind},{kind}{number}.fits\n" for kind in ("bias", "light") for number in range(3)]
     (tmp_path / "night.csv").write_text("".join(rows))
-    names = {}
-    exec(SAMPLE, names)
-    image = names["image"]
+    names = {"__name__": "example"}
+    exec(STAGE, names)
+    lights = [product.to_image() for product in reduce_each(read_night("night.csv"))]
+    step = names["onto"](first=lights[0].values, header=lights[0].header)
+    image = pipe(map(step, lights), combine, attach_header)
     found = find_sources(image.pixels.values)
     away = np.hypot(found.y[:, None] - stars.y, found.x[:, None] - stars.x).min(axis=1)
     assert len(found) > 20
@@ -38,4 +38,4 @@ def test_lights_that_are_turned_and_dithered_come_back_aligned_with_errors_and_h
     assert image.pixels.variance is not None
     assert image.header.get("CRPIX1") == 101.0
     assert "subtract_bias" in "".join(image.header.to_header()["HISTORY"])
-    assert (names["onto"](*names["lights"][:2]).pixels.flags & Flag.UNCOVERED).any()
+    assert (step(lights[1]).pixels.flags & Flag.UNCOVERED).any()
