@@ -48,6 +48,7 @@ file imports from folders above its own, and from its own::
     figures     pages, images and reports to look at
     survey      many nights, on the workers of Dask
     cli         the command ``ccd-pipeline``
+    testing     strategies of hypothesis for every record and step, and what tests ask; import it by its name
 """
 
 import lazy_loader

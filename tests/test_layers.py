@@ -18,9 +18,9 @@ import pipeline
 PACKAGE = Path(pipeline.__file__).parent
 FOLDERS = (
     *("headers", "records", "compose", "statistics", "checks", "stacking", "detector", "stages", "night"),
-    *("fits", "simulation", "provenance", "library", "figures", "survey", "cli"),
+    *("fits", "simulation", "provenance", "library", "figures", "survey", "cli", "testing"),
 )
-"""In import order: that of the data and of the physics."""
+"""In import order: that of the data and of the physics.  ``testing`` is for the tests of others and of ours."""
 EDGE = FOLDERS[FOLDERS.index("fits") :]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
 PURE = [path for path in FILES if path.parts[0] not in EDGE]
@@ -65,8 +65,12 @@ def test_folders_are_those_of_the_rule():
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_files_import_only_from_folders_above_and_their_own(path):
-    """And each name from its home: the face of the package would bring whatever it asks for."""
+    """And each name from its home: the face of the package would bring whatever it asks for.
+
+    ``testing`` alone asks it, which names are public.
+    """
     above = {*FOLDERS[: FOLDERS.index(path.parts[0]) + 1], "errors", "version"}
+    above |= {"__init__"} if path.parts[0] == "testing" else set()
     assert [str(found) for found in imports(path) if found and found.parts[0] not in above] == []
 
 
@@ -122,12 +126,21 @@ def test_no_circle_inside_a_folder(folder):
     TopologicalSorter(graph).prepare()  # raises CycleError, which draws the circle
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS[:-1])
 def test_every_folder_has_a_face_without_code(folder):
     text = (PACKAGE / folder / "__init__.py").read_text()
     (docstring,) = ast.parse(text).body
     assert isinstance(docstring.value.value, str)
     assert 3 <= len(text.splitlines()) <= 8
+
+
+def test_the_face_of_testing_is_what_its_users_import_and_nothing_else():
+    """It asks for hypothesis, which nothing else does, and tells it of our records."""
+    body = ast.parse((PACKAGE / "testing" / "__init__.py").read_text()).body[1:]
+    assert {type(node) for node in body} <= {ast.ImportFrom, ast.Try, ast.Expr, ast.Assign}
+    assert [ast.unparse(node) for node in body if isinstance(node, ast.Expr)] == ["register()"]
+    asking = {path for path in FILES for name in names_imported((PACKAGE / path).read_text()) if "hypothesis" in name}
+    assert {path.parts[0] for path in asking} == {"testing"}
 
 
 OUTSIDE = re.compile(
@@ -163,9 +176,9 @@ def test_only_the_edge_touches_files_and_clocks(path):
 # ---- sizes and names: what a newcomer can hold in mind ----
 
 
-def test_a_folder_holds_at_most_18_files_and_the_package_185():
+def test_a_folder_holds_at_most_18_files_and_the_package_190():
     files = [path.parent.name for path in PACKAGE.rglob("*.py")]
-    assert len(files) <= 185
+    assert len(files) <= 190
     assert {folder: files.count(folder) for folder in FOLDERS if files.count(folder) > 18} == {}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.compose.settings import checked
 from pipeline.compose.stage import Stage, Step
+from pipeline.compose.written import written
 from pipeline.errors import SettingError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.identity import cheap_hash, content_key
@@ -47,7 +48,7 @@ class Flagging:
 
     fraction: Fraction | None = None
     mask: Mask | None = None
-    hot: Sigmas | None = None
+    hot: Sigmas | None = attrs.field(default=None, repr=written)
     dead: PartOfResponse | None = None
     grow: Growth = 0
     diagonals: bool = True
@@ -154,7 +155,7 @@ class Recipe:
     method: Literal["mean", "median"] = "mean"
     clip: Clip | None = Clip()  # noqa: RUF009 - immutable
     overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - immutable
-    saturation: Level | None = None
+    saturation: Level | None = attrs.field(default=None, repr=written)
     dark_has_bias: bool | None = None
     flagging: Flagging = Flagging()
     declared: tuple[tuple[Kind, Declared], ...] = ()

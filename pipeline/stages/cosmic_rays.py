@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.compose.settings import Limits, checked
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
+from pipeline.compose.written import written
 from pipeline.detector.amplifier_values import number_of_each, plane_of_numbers
 from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
@@ -61,19 +62,21 @@ class LACosmic:
     :raises SettingError: a setting is none that it can have.
     """
 
-    sigclip: Positive = 4.5
-    sigfrac: Positive = 0.3
-    objlim: Positive = 5.0
-    satlevel: Annotated[float, Limits(above=0, finite=False, unit="electron")] | None = None
+    sigclip: Positive = attrs.field(default=4.5, repr=written)
+    sigfrac: Positive = attrs.field(default=0.3, repr=written)
+    objlim: Positive = attrs.field(default=5.0, repr=written)
+    satlevel: Annotated[float, Limits(above=0, finite=False, unit="electron")] | None = attrs.field(
+        default=None, repr=written
+    )
     niter: Annotated[int, Limits(least=1)] = 4
     sepmed: bool = True
     cleantype: Literal["median", "medmask", "meanmask", "idw"] = "meanmask"
     fsmode: Literal["median", "convolve"] = "median"
     psfmodel: Literal["gauss", "gaussx", "gaussy", "gaussxy", "gaussyx", "moffat"] = "gauss"
-    psffwhm: Positive = 2.5
+    psffwhm: Positive = attrs.field(default=2.5, repr=written)
     psfsize: Annotated[int, Limits(least=1, unit="pixel")] = 7
     psfk: tuple[tuple[float, ...], ...] | None = None
-    psfbeta: Positive = 4.765
+    psfbeta: Positive = attrs.field(default=4.765, repr=written)
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key

@@ -81,6 +81,10 @@ class MasterFringe:
         """What had to be assumed, or was found wrong, in what the master is made of."""
         return self.image.notes
 
+    def on_rows(self, start: int, stop: int) -> MasterFringe:
+        """Cut the master to some rows."""
+        return MasterFringe(self.image.rows(start, stop))
+
     def recorded(self, step: StepRecord) -> MasterFringe:
         """Give the same master with one more step in its history."""
         return MasterFringe(self.image.recorded(step))

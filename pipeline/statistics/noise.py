@@ -48,11 +48,11 @@ class Noise:
     """
 
     a: Annotated[float, Limits(finite=False)] = attrs.field(repr=written)
-    b: NotNegative = 0.0
-    c: NotNegative = 0.0
-    d: NotNegative = 0.0
+    b: NotNegative = attrs.field(default=0.0, repr=written)
+    c: NotNegative = attrs.field(default=0.0, repr=written)
+    d: NotNegative = attrs.field(default=0.0, repr=written)
     base: Annotated[float, Limits(finite=False)] = attrs.field(default=0.0, repr=written)
-    floor: NotNegative = QUANTISATION
+    floor: NotNegative = attrs.field(default=QUANTISATION, repr=written)
 
     __dask_tokenize__ = content_key
 
