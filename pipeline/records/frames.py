@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 KINDS = ("bias", "dark", "flat", "light", "arc")
 
 Key = TypeVar("Key", bound=Hashable)
+Master = TypeVar("Master", bound=type)
 
 
 @attrs.frozen
@@ -142,6 +143,8 @@ class Image:
     ) -> Image:
         """Take an array, an HDU, CCDData or NDData of astropy, a ReducedImage or :class:`Pixels`; an Image as it is.
 
+        Of a master that is its image.
+
         The header, exposure and state come with an HDU or a CCDData, unless given; so do mask, flags, unit, WCS and
         uncertainty of whatever kind with a CCDData, and the unit with a Quantity.  A ReducedImage is taken as if it
         were read back from a file.
@@ -151,8 +154,9 @@ class Image:
         :raises ShapeError: the pixels are no two-dimensional array of real numbers.
         :raises HeaderError: the exposure in the header cannot be read.
         """
-        if isinstance(pixels, Image) or hasattr(pixels, "to_image"):
-            image: Image = pixels if isinstance(pixels, Image) else pixels.to_image()
+        own = getattr(pixels, "image", None)  # of a master
+        if isinstance(pixels, Image) or isinstance(own, Image) or hasattr(pixels, "to_image"):
+            image: Image = pixels if isinstance(pixels, Image) else own or pixels.to_image()
             return attrs.evolve(
                 image,
                 kind=kind or image.kind,
@@ -305,6 +309,22 @@ class Image:
         return notes_of(self.said, self.history)
 
 
+def shown_as_its_image(master: Master) -> Master:
+    """Let a class of masters show itself as its image does: to numpy by its values, read-only, and in notebooks.
+
+    Arithmetic is refused, as with an Image.
+    """
+
+    def values_of(self: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+        return array_of(self.image.values, dtype, copy)
+
+    def html_of(self: Any) -> str:
+        return html_of_image(repr(self), self.image.source, self.image.history, self.image.notes)
+
+    master.__array__, master._repr_html_ = values_of, html_of  # type: ignore[attr-defined]
+    return without_arithmetic(master)
+
+
 def is_frame(thing: object) -> bool:
     """Tell whether something that is no Image can be taken as one: an array, an HDU, a CCDData or a ReducedImage."""
     nddata = hasattr(thing, "data") and (hasattr(thing, "header") or hasattr(thing, "uncertainty"))
@@ -327,7 +347,7 @@ def in_few_words(thing: object) -> str:
     if hasattr(thing, "writeto") and isinstance(thing, list):
         return "an HDUList, which is one file; give the HDUs that are frames, [hdulist[0], ...]"
     number = isinstance(thing, np.generic) or (isinstance(thing, np.ndarray) and not thing.ndim)
-    short = isinstance(thing, Image) or hasattr(thing, "to_image") or number
+    short = isinstance(thing, Image) or hasattr(thing, "image") or hasattr(thing, "to_image") or number
     return f"a bare {type(thing).__name__}" if long and not short else repr(thing)
 
 

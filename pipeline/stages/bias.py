@@ -15,7 +15,7 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
-from pipeline.records.frames import Image, check_shapes
+from pipeline.records.frames import Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
@@ -30,6 +30,7 @@ from pipeline.stages.checks import (
 )
 
 
+@shown_as_its_image
 @attrs.frozen(repr=False)
 class MasterBias:
     """What subtract_bias needs: an image of kind bias.

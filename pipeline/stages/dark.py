@@ -18,7 +18,7 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
 from pipeline.errors import CalibrationError, StepError
 from pipeline.headers.status import Done
-from pipeline.records.frames import Image, check_shapes
+from pipeline.records.frames import Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
@@ -49,6 +49,7 @@ def _typical_level(dark: MasterDark) -> float:
     return float(np.median(good)) if good.size else math.nan
 
 
+@shown_as_its_image
 @attrs.frozen(repr=False)
 class MasterDark:
     """What subtract_dark needs: an image of kind dark, its exposure, and whether the bias is still in it.

@@ -24,7 +24,7 @@ from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import RESPONSE, Done
 from pipeline.records.arrays import BoolArray, FloatArray, sealed
-from pipeline.records.frames import Image, check_shapes
+from pipeline.records.frames import Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
@@ -45,6 +45,7 @@ OF_LEVEL_ONE = 1e-6
 """A flat whose level is this near to 1 stays as it is, to the bit."""
 
 
+@shown_as_its_image
 @attrs.frozen(repr=False)
 class MasterFlat:
     """What divide needs: a response without unit that is positive everywhere, where it is flagged too.

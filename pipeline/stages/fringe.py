@@ -15,7 +15,7 @@ from pipeline.compose.telling import advise
 from pipeline.errors import CalibrationError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray, sealed
-from pipeline.records.frames import Image, check_shapes
+from pipeline.records.frames import Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
@@ -28,6 +28,7 @@ KEPT_SIGMA = 3.0
 """Values further than this many σ from the fit are stars, spectra or cosmic rays, and left out of it."""
 
 
+@shown_as_its_image
 @attrs.frozen(repr=False)
 class MasterFringe:
     """What subtract_fringe needs: a pattern with mean 0 over good pixels, and 0 where it is not known.

@@ -1,5 +1,6 @@
 """Images and the sets of them: what is no frame is refused, kinds are told apart, names say where a frame is from."""
 
+import re
 from collections.abc import Sequence
 
 import astropy.units as u
@@ -16,6 +17,9 @@ from pipeline import (
     Cards,
     FrameSet,
     Image,
+    MasterBias,
+    MasterDark,
+    MasterFringe,
     Pixels,
     attach_header,
     chain,
@@ -26,6 +30,7 @@ from pipeline import (
     each,
     make_masters,
     measure_noise,
+    normalise_flat,
     pipe,
     reduce_each,
     subtract_bias,
@@ -107,6 +112,31 @@ def test_headers_and_names_are_taken_in_any_form():
 def test_what_frames_are_asked_by_is_a_keyword_or_a_function(name):
     with pytest.raises(SettingError, match="5; expected"):
         getattr(FrameSet([PLAIN_IMAGE]), name)(5)
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        MasterBias.of(Image.of(np.ones((2, 3)), kind="bias")),
+        MasterDark.of(Image.of(np.ones((2, 3)), kind="dark", exposure=5)),
+        normalise_flat(Image.of(np.ones((2, 3)), kind="flat", header={"BIASCOR": True})),
+        MasterFringe.of(Image.of(np.eye(3), kind="light")),
+    ],
+    ids=repr,
+)
+def test_masters_show_themselves_as_their_images_do(master):
+    """Numpy would make an array without axes of any other object, in silence."""
+    values = np.asarray(master)
+    assert np.shares_memory(values, master.pixels.values)
+    assert not values.flags.writeable
+    assert Image.of(master) == master.image
+    assert repr(master)[:9] in master._repr_html_()
+    with pytest.raises(TypeError, match=r"arithmetic with a Master.* would lose its header"):
+        master - 1.0
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        np.add(np.ones((2, 3)), master)
+    with pytest.raises(StepError, match=f"found {re.escape(repr(master))}"):
+        as_frames(master)
 
 
 def test_one_image_is_joined_as_a_list():
