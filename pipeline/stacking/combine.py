@@ -87,7 +87,7 @@ def combine(
     pixels, rejected, left_out = plan.frames[0].pixels, np.zeros(1, int), None
     if len(frames) > 1:
         pixels, rejected, left_out = combine_rows(plan)
-        if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out):
+        if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out, pixels.values):
             plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing, moves=True))
             pixels, rejected, left_out = combine_rows(plan)
     back = np.argsort(plan.order)

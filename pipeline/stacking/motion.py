@@ -1,6 +1,6 @@
 """How the frames of a moving stack lie on the sky: measured of whole frames, and tried on some of their rows.
 
-Also whether a stack moved after all: by what was left out of it.
+Also whether a stack moved after all, by what was left out: stars that move lose light though sampled rows show nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pipeline.records.arrays import BoolArray, FloatArray, IntArray
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import judge_by_own_values
-from pipeline.stacking.moved import Moved, lie_apart, lost_widely
+from pipeline.stacking.moved import SQUARES, Moved, lie_apart, squares_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import carried_variance, with_own_errors
 from pipeline.stacking.same_place import LIT, SamePlace, Unlike
 from pipeline.stacking.stack_rows import GoodPixels, read_rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of
 from pipeline.statistics.motion import Motion, motion_of
+from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.sky_level import STANDS_OUT
+from pipeline.statistics.star_images import WINDOW, has_moved, image_of_star, is_missing
 
 SURE = 20
 """Shifts by so many sources are not compared with none at all."""
@@ -44,20 +47,25 @@ SAID_TURNED = 0.5
 LEAST, MOST = 1.0, 20.0
 """The tolerated part of the light: what parts of pixels ask for at least, and more than what any seeing does."""
 
-BLOCK, MOST_BLOCKS = 8, 10
-"""Squares of lost pixels are counted in blocks of so many pixels a side, and the fullest blocks are looked at."""
+DISCS = (20, 1e-3)
+"""So many pixels, and such a share of all that lost values, may have lost them with all eight around, and the four
+beyond these, to hits."""
 
-REACH, NEAR = 9, 3
-"""Pixels around a place that are looked at, and around it the brightest one's."""
+BAND, CROWDED = (8, 128), 4.0
+"""In no band of so many rows and columns, or columns and rows, lie more hits than so many times what is typical."""
 
-FAINTEST = 0.15
-"""A star's image is what is brighter than this part of its peak, and adjoins it."""
+BLOCK, MOST_BLOCKS = 8, 12
+"""Lost pixels are counted in blocks of so many pixels a side, and the fullest blocks are looked at."""
 
-WIDE, ROUND = 0.36, 1.6
-"""Pixels²: the least second moment of a star's image about any axis; and by how much two of them differ, as widths."""
+SEEN_IN = 2**16
+"""So many pixels of the combined image tell its sky, above which it is lit."""
 
-FEWEST_STARS, SHARE_OF_STARS = 2, 0.25
-"""So many stars, and such a share of all that lost squares, are no hits."""
+SURELY = 2
+"""So many stars, or one that is smooth, must be missing in other frames, or one have moved."""
+
+MOSTLY, ENOUGH_STILL = 0.5, 3
+"""So many of the stars that lost pixels must have moved: hits in two frames may look so.  None did
+if so many in front of all others did not."""
 
 
 def measure_motion(plan: Plan) -> Plan:
@@ -131,96 +139,6 @@ def _figures(frames: tuple[Image, ...], shifts: FloatArray) -> Iterator[tuple[st
         yield f"{frame.name} columns", round(float(columns), 3)
 
 
-def moves_after_all(plan: Plan, rejected: IntArray, left_out: IntArray) -> bool:
-    """Tell whether what was left out are stars that move: the few rows that a plan samples need not show them.
-
-    Whole stars that are left out do; and much that lies together, where frames lie apart.
-
-    :param rejected: the number of values left out of each frame.
-    :param left_out: and of each pixel, (ny, nx).
-    """
-    if stars_lost(plan, left_out):
-        return True
-    most, least = int(np.argmax(rejected)), len(rejected) - 1 - int(np.argmin(rejected[::-1]))
-    return lost_widely(left_out) and lie_apart(plan.frames[most], plan.frames[least])
-
-
-def stars_lost(plan: Plan, left_out: IntArray) -> bool:
-    """Tell whether much of what lost whole squares of pixels has the shape of stars.
-
-    Hits are sharp or long, and seldom leave squares of three by three pixels; stars are round, and as wide as the
-    seeing.  Where few are in the field, neither their share of all that is lost nor the places that two frames show
-    tells of them.
-
-    :param left_out: the number of values left out of each pixel, (ny, nx).
-    """
-    places = _fullest(_squares(left_out != 0))
-    if len(places) < FEWEST_STARS:
-        return False
-    stars = sum(_is_star(_brightest_around(plan, row, column)) for row, column in places.tolist())
-    return stars >= max(FEWEST_STARS, SHARE_OF_STARS * len(places))
-
-
-def _squares(lost: BoolArray) -> IntArray:
-    """Give the places, (places, 2), in the middle of three by three lost pixels."""
-    height, width = lost.shape
-    flat, place = lost.reshape(-1), np.flatnonzero(lost)
-    row, column = np.divmod(place, width)
-    place = place[(row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)]
-    for step in (1, -1, width, -width, width + 1, width - 1, 1 - width, -1 - width):
-        place = place[flat[place + step]]
-    return np.stack(np.divmod(place, width), axis=1)
-
-
-def _fullest(places: IntArray) -> IntArray:
-    """Give a place in each of the blocks that have most of them."""
-    if not len(places):
-        return places
-    _, block, count = np.unique(places // BLOCK, axis=0, return_inverse=True, return_counts=True)
-    order = np.argsort(block.reshape(-1), kind="stable")
-    middles = places[order[np.cumsum(count) - count + count // 2]]
-    fullest: IntArray = middles[np.argsort(-count, kind="stable")[:MOST_BLOCKS]]
-    return fullest
-
-
-def _brightest_around(plan: Plan, row: int, column: int) -> FloatArray:
-    """Give what the frame that is brightest at a place shows around it, above what is typical there."""
-    (height, width), top, left = plan.shape, row - REACH, column - REACH
-    here = read_rows(plan.frames, row, row + 1).only(np.arange(max(column - 1, 0), min(column + 2, width)))
-    close = np.nan_to_num(plan.shifts.taken_from(here.values * plan.scale[:, None]), nan=-np.inf).max(axis=1)
-    frame, first = plan.frames[int(close.argmax())], max(top, 0)
-    rows = read_rows((frame,), first, min(row + REACH + 1, height))
-    columns = np.arange(max(left, 0), min(column + REACH + 1, width))
-    inside = rows.only((np.arange(rows.stored.shape[1] // width)[:, None] * width + columns).reshape(-1)).values[0]
-    image = np.full((2 * REACH + 1, 2 * REACH + 1), np.nan)
-    image[first - top :, columns[0] - left :][: inside.size // columns.size, : columns.size] = inside.reshape(
-        -1, columns.size
-    )
-    above: FloatArray = np.nan_to_num(image - np.nanmedian(image))
-    return above
-
-
-def _is_star(image: FloatArray) -> bool:
-    """Tell whether what is brightest in the middle of an image is round, and wider than hits."""
-    middle = image[REACH - NEAR : REACH + NEAR + 1, REACH - NEAR : REACH + NEAR + 1]
-    y, x = np.unravel_index(int(middle.argmax()), middle.shape)
-    bright = image > FAINTEST * middle.max()
-    star = np.zeros(image.shape, bool)
-    star[y + REACH - NEAR, x + REACH - NEAR] = True
-    for _ in range(2 * REACH):
-        wider = star.copy()
-        wider[1:] |= star[:-1]
-        wider[:-1] |= star[1:]
-        wider[:, 1:] |= star[:, :-1]
-        wider[:, :-1] |= star[:, 1:]
-        star = wider & bright
-    (rows, columns), light = np.nonzero(star), image[star]
-    if light.sum() <= 0 or light.size < BLOCK // 2:
-        return False
-    least, most = np.linalg.eigvalsh(np.cov(rows, columns, aweights=light, ddof=0))
-    return bool(least > WIDE and most < ROUND**2 * least)
-
-
 def _with_tolerance(plan: Plan, clip: Clip, moved: Moved) -> tuple[Moved, int]:
     """Find what tolerance bright places ask for, so that they lose no more than hits take from the sky.
 
@@ -261,3 +179,123 @@ def _tried_rows(plan: Plan, moved: Moved) -> list[tuple[int, int]]:
         if stop > start:
             ends.append((start, stop))
     return ends
+
+
+def moves_after_all(plan: Plan, rejected: IntArray, left_out: IntArray, combined: FloatArray) -> bool:
+    """Tell whether what was left out are stars that move: the few rows that a plan samples need not show them.
+
+    Stars that lost light do; and much that lies together, where frames lie apart.
+
+    :param rejected: the number of values left out of each frame.
+    :param left_out: and of each pixel, (ny, nx).
+    :param combined: what is left, (ny, nx).
+    """
+    lost = left_out != 0
+    squares = squares_of(lost)
+    if stars_lost(plan, lost, combined, squares=squares):
+        return True
+    most, least = int(np.argmax(rejected)), len(rejected) - 1 - int(np.argmin(rejected[::-1]))
+    return lost_widely(lost, squares=squares) and lie_apart(plan.frames[most], plan.frames[least])
+
+
+def lost_widely(lost: BoolArray, *, squares: IntArray) -> bool:
+    """Tell whether pixels that lost values, (ny, nx), lie together as those of stars or traces do, and not of hits.
+
+    :param squares: what :func:`squares_of` gives of them.
+    """
+    (height, width), count = lost.shape, int(np.count_nonzero(lost))
+    row, column = np.divmod(np.flatnonzero(lost), width)
+    for across, along in ((row, column), (column, row)):
+        crowds = np.bincount(across // BAND[0] * (max(height, width) // BAND[1] + 1) + along // BAND[1])
+        if crowds.max(initial=0) > BAND[1] // 2 + CROWDED * count * BAND[0] * BAND[1] / lost.size:
+            return True
+    row, column = squares.T
+    if row.size > SQUARES[0] + SQUARES[1] * count:
+        return True
+    inside = (row >= 2) & (row < height - 2) & (column >= 2) & (column < width - 2)
+    row, column = row[inside], column[inside]
+    discs = lost[row - 2, column] & lost[row + 2, column] & lost[row, column - 2] & lost[row, column + 2]
+    return bool(np.count_nonzero(discs) > DISCS[0] + DISCS[1] * count)
+
+
+def stars_lost(plan: Plan, lost: BoolArray, combined: FloatArray, *, squares: IntArray) -> bool:
+    """Tell whether stars lost light: those where whole squares of pixels are lost, or some where others are lit.
+
+    Where few are in the field, neither their share of all that is lost nor the places that two frames show tells of
+    them.  Hits on stars that keep still do not count.
+
+    :param lost: which pixels lost values, (ny, nx).
+    :param combined: what is left, (ny, nx).
+    :param squares: what :func:`squares_of` gives of those that are lost.
+    """
+    seen = dict[tuple[int, int, int], int]()
+    for row, column in np.concatenate([_fullest(_lit(lost, combined)), _fullest(squares)]).tolist():
+        frame = _most_unlike(plan, row, column)
+        (shown,) = _windows(plan, [frame], row, column)
+        star = image_of_star(shown)
+        if star is None or (at := (frame, row + star.peak[0], column + star.peak[1])) in seen:
+            continue
+        others = [other for other in range(len(plan.frames)) if other != frame]
+        by_others = np.median(_windows(plan, others, row, column), axis=0)
+        moved = SURELY * has_moved(star.pixels, shown, by_others)
+        if not moved and is_missing(star.pixels, shown, by_others):
+            moved = SURELY if star.smooth else 1
+        seen[at] = moved
+        if len(seen) == ENOUGH_STILL and not any(seen.values()):
+            return False
+    told = [moved for moved in seen.values() if moved]
+    return sum(told) >= SURELY and len(told) >= MOSTLY * len(seen)
+
+
+def _lit(lost: BoolArray, combined: FloatArray) -> IntArray:
+    """Give the places, (places, 2), of lost pixels that are lit all around."""
+    (height, width), flat, place = lost.shape, combined.reshape(-1), np.flatnonzero(lost)
+    some = flat[:: max(1, flat.size // SEEN_IN) | 1]
+    some = some[np.isfinite(some)]
+    if not some.size:
+        return np.empty((0, 2), int)
+    sky = float(np.median(some))
+    sigma = float(np.median(sky - some[some <= sky])) * MAD_TO_SIGMA
+    row, column = np.divmod(place, width)
+    inside = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
+    place = place[inside]
+    with np.errstate(invalid="ignore"):
+        for step in (1, -1, width, -width):
+            place = place[flat[place + step] > sky + STANDS_OUT * sigma]
+    return np.stack(np.divmod(place, width), axis=1)
+
+
+def _fullest(places: IntArray) -> IntArray:
+    """Give a place in each of the blocks that have most of them."""
+    if not len(places):
+        return places
+    _, block, count = np.unique(places // BLOCK, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(block.reshape(-1), kind="stable")
+    middles = places[order[np.cumsum(count) - count + count // 2]]
+    fullest: IntArray = middles[np.argsort(-count, kind="stable")[:MOST_BLOCKS]]
+    return fullest
+
+
+def _most_unlike(plan: Plan, row: int, column: int) -> int:
+    """Give the frame that differs most from the others at a place; of two the brighter one."""
+    batch = read_rows(plan.frames, row, row + 1).only(np.array([column]))
+    here = plan.shifts.taken_from(batch.values * plan.scale[:, None])[:, 0]
+    unlike = np.abs(here - np.nanmedian(here)) if len(here) > 2 else here
+    return int(np.nan_to_num(unlike, nan=-np.inf).argmax())
+
+
+def _windows(plan: Plan, which: list[int], row: int, column: int) -> FloatArray:
+    """Give what some frames show around a place, above what is typical there; 0 where bad and beyond the edge."""
+    (height, width), side = plan.shape, 2 * WINDOW + 1
+    top, left = row - WINDOW, column - WINDOW
+    rows, columns = np.arange(max(top, 0), min(top + side, height)), np.arange(max(left, 0), min(left + side, width))
+    read = read_rows(tuple(plan.frames[frame] for frame in which), int(rows[0]), int(rows[-1]) + 1)
+    values = read.only(((rows - rows[0])[:, None] * width + columns).reshape(-1)).values
+    scale, offsets, factors = (of[which][:, None] for of in (plan.scale, plan.shifts.offsets, plan.shifts.factors))
+    even, windows = (values * scale - offsets) / factors, np.zeros((len(which), side, side))
+    for window, shown in zip(windows, even, strict=True):
+        known = np.isfinite(shown)
+        if known.any():
+            above = np.where(known, shown - np.median(shown[known]), 0.0)
+            window[rows[0] - top :, columns[0] - left :][: rows.size, : columns.size] = above.reshape(rows.size, -1)
+    return windows

@@ -21,6 +21,7 @@ from pipeline.statistics.frame_levels import Shifts, shifts_of_sky
 from pipeline.statistics.motion import motion_of
 from pipeline.statistics.noise import typical_level, typical_of
 from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.sky_level import STANDS_OUT, Places, SkyLevel, smoothed
 from pipeline.statistics.sky_noise import SkyNoise, sky_noise
 
@@ -36,12 +37,15 @@ FARTHEST = 20.0
 ENOUGH_VALUES = 2**18
 """So many sampled values tell whether anything moves, where it shows in them at all."""
 
-SQUARES, DISCS = (5, 0.05), (2, 1e-3)
-"""So many pixels, and such shares of all that lost values, may have lost them with all eight around, and with the four
-beyond these, to hits: more do where stars were left out."""
+SQUARES = (20, 0.05)
+"""So many pixels, and such a share of all that lost values, may have lost them with all eight around to hits: more do
+where stars were left out."""
 
-BAND, CROWDED = (8, 128), 4.0
-"""In no band of so many rows and columns, or columns and rows, lie more hits than so many times what is typical."""
+SQUARES_SEEN = (10, 0.02)
+"""So few that frames are looked at: where they do not lie apart it was hits."""
+
+NOT_LIT = 4.0
+"""σ of the sky above it below which a value shows no star."""
 
 STILL_BRIGHT = 0.5
 """Shifts that leave fewer than this part of the bright places so are wrong: the noise of the sky hides them."""
@@ -169,7 +173,7 @@ def _all_places(
         with np.errstate(invalid="ignore", divide="ignore"):
             bright = smoothed(level) > _limit(amplifiers, sky, place[len(place) // 2], width)
             parts.append(_places(amplifiers, clip, window, level, place, width, bright))
-    return _together(parts)
+    return Places.joined(parts)
 
 
 def lie_apart(one: Image, other: Image) -> bool:
@@ -180,27 +184,43 @@ def lie_apart(one: Image, other: Image) -> bool:
     return bool(np.abs(motion.shifts).max() >= (WIDE if motion.agreeing.any() else ROUGHLY))
 
 
-def lost_widely(left_out: IntArray) -> bool:
-    """Tell whether pixels that lost values, (ny, nx), lie together as those of stars or traces do, and not of hits."""
-    (height, width), lost = left_out.shape, left_out.reshape(-1) != 0
-    place = np.flatnonzero(lost)
-    count = place.size
+def shown_in_turn(sampled: Sampled, shifts: Shifts) -> tuple[int, int] | None:
+    """Give two frames of which one shows stars where the other shows sky, in sampled rows; None where none does.
+
+    Stars that move on and on are in none of the places that are bright in most frames.
+    """
+    count, sides = 0, list[IntArray]()
+    for block in sampled.blocks[::2]:
+        even = block - shifts.offsets[:, None, None]
+        some = even[..., :: len(even)]
+        some = some[np.isfinite(some)]
+        if not some.size:
+            continue
+        sky = np.median(some)
+        sigma = MAD_TO_SIGMA * np.median(np.abs(some - sky))
+        with np.errstate(invalid="ignore"):
+            in_turn = (even.max(axis=0) > sky + STANDS_OUT * sigma) & (even.min(axis=0) < sky + NOT_LIT * sigma)
+        row, column = squares_of(in_turn).T
+        count += int(np.count_nonzero(in_turn))
+        sides.append(np.stack([even[:, row, column].argmax(axis=0), even[:, row, column].argmin(axis=0)]))
+    squares = np.concatenate(sides, axis=1) if sides else np.empty((2, 0), int)
+    if squares.shape[1] <= SQUARES_SEEN[0] + SQUARES_SEEN[1] * count:
+        return None
+    showing = np.bincount(squares[0], minlength=len(shifts.offsets))
+    most = int(showing.argmax())
+    dark = np.bincount(squares[1, squares[0] == most], minlength=len(shifts.offsets))
+    return most, int(dark.argmax())
+
+
+def squares_of(lost: BoolArray) -> IntArray:
+    """Give the places, (places, 2), in the middle of three by three pixels that are all lost, of (ny, nx)."""
+    height, width = lost.shape
+    flat, place = lost.reshape(-1), np.flatnonzero(lost)
     row, column = np.divmod(place, width)
-    for across, along in ((row, column), (column, row)):
-        crowds = np.bincount(across // BAND[0] * (max(height, width) // BAND[1] + 1) + along // BAND[1])
-        if crowds.max(initial=0) > BAND[1] // 2 + CROWDED * count * BAND[0] * BAND[1] / lost.size:
-            return True
-    place = place[(row >= 2) & (row < height - 2) & (column >= 2) & (column < width - 2)]
-    for steps, few, by_chance in ((_SQUARE, *SQUARES), (_BEYOND, *DISCS)):
-        for dy, dx in steps:
-            place = place[lost[place + dy * width + dx]]
-        if place.size > few + by_chance * count:
-            return True
-    return False
-
-
-_SQUARE = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
-_BEYOND = ((0, 2), (0, -2), (2, 0), (-2, 0))
+    place = place[(row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)]
+    for step in (1, -1, width, -width, width + 1, width - 1, 1 - width, -1 - width):
+        place = place[flat[place + step]]
+    return np.stack(np.divmod(place, width), axis=1)
 
 
 def _limit(amplifiers: Sequence[AmplifierNoise], sky: SkyLevel, place: IntArray, width: int) -> FloatArray:
@@ -228,10 +248,3 @@ def _places(
     squares = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
     everywhere = np.broadcast_to(bright, level.shape).reshape(-1)
     return Places(everywhere, odd & (window.size > 1), squares / variance, max(len(window.ordered) - 1, 1))
-
-
-def _together(parts: Sequence[Places]) -> Places:
-    bright, odd, ratio = (
-        np.concatenate(part) for part in zip(*((one.bright, one.odd, one.ratio) for one in parts), strict=True)
-    )
-    return Places(bright, odd, ratio, parts[0].degrees)

@@ -24,7 +24,7 @@ from pipeline.records.arrays import Array, FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.compatibility import seconds_of
-from pipeline.stacking.moved import Moved, is_moving, noise_of_the_sky
+from pipeline.stacking.moved import Moved, is_moving, lie_apart, noise_of_the_sky, shown_in_turn
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import carries_variance, sample_rows
 from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances, weights_that_draw
@@ -353,6 +353,8 @@ def _measured(
     if settings.by_noise and settings.clip and kind in MOVING and not moves:
         told = counting.b if counting else slope_of(frames)
         moves = is_moving(amplifiers, sampled, settings.clip, shape[1], shifts=shifts, slope=told)
+        if not moves and (pair := shown_in_turn(sampled, shifts_of_sky(sampled.blocks))):
+            moves = lie_apart(frames[pair[0]], frames[pair[1]])
     shifts = shifts_of_sky(sampled.blocks) if moves else shifts
     return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves)
 

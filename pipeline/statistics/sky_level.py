@@ -101,6 +101,14 @@ class Places:
     ratio: FloatArray
     degrees: int
 
+    @classmethod
+    def joined(cls, parts: Sequence[Places]) -> Places:
+        """Put those of several blocks of frames together."""
+        bright, odd, ratio = (
+            np.concatenate([getattr(part, plane) for part in parts]) for plane in ("bright", "odd", "ratio")
+        )
+        return cls(bright, odd, ratio, parts[0].degrees)
+
     @property
     def restless(self) -> bool:
         """Whether bright ones differ between frames so that something moves or changes there.

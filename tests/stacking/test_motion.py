@@ -10,11 +10,12 @@ from pipeline import Clip, FrameSet, Image, Noise, combine, running
 from pipeline.errors import AssumptionWarning
 from pipeline.simulation.moving_lights import Detector, Exposed, lights, shifted
 from pipeline.simulation.skies import Stars
-from pipeline.simulation.strikes import cosmic_rays
-from pipeline.stacking.motion import REACH, _is_star, stars_lost
+from pipeline.simulation.strikes import cosmic_rays, trail
+from pipeline.stacking.motion import lost_widely, stars_lost
+from pipeline.stacking.moved import squares_of
 from pipeline.stacking.plan import CombineSettings, plan_of
 
-SHAPE = (200, 200)
+SHAPE, CELL = (200, 200), 40
 
 
 def stack(shifts, seed=1, count=40, **settings):
@@ -132,10 +133,29 @@ def test_a_still_field_of_bad_columns_with_many_hits_is_judged_as_all_that_keeps
         assert combine(made.frames()).found.shifts is None
 
 
+@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
+@pytest.mark.parametrize("seed", [4, 5])
+def test_two_lights_of_few_bright_stars_that_nowhere_overlap_lose_none_and_no_noise_keeps_hits(seed):
+    shape, rng = (200, 300), np.random.default_rng(seed)
+    scene = Stars.drawn(rng, 3, shape, fluxes=(3e5, 5e6), beyond=-20)
+    made = lights(np.random.default_rng(seed), shifted(np.array([(0, 0), (6, -4)])), scene, shape=shape)
+    image = combine(made.frames())
+    assert kept(made, image) == pytest.approx(1, abs=0.005)
+    hit = made.blank & (made.hits > 10 * made.sigma).any(axis=0)
+    assert ((image.pixels.values - made.sky.mean())[hit] < 5 * made.sigma.mean()).mean() > 0.9
+
+
 def plan(values):
     frames = FrameSet(Image.of(one, kind="light", name=f"{i}") for i, one in enumerate(values)).frames
     settings = CombineSettings("mean", None, None, map_left_out=True)
     return plan_of(frames, settings, scale=np.ones(len(frames)), weighing=np.ones(len(frames)))
+
+
+def told(values):
+    """Ask of frames, with a noise of 1, of which all that is 5 σ from their median was left out."""
+    middle = np.median(values, axis=0) if len(values) > 2 else values.min(axis=0)
+    lost = (np.abs(values - middle) > 5).any(axis=0)
+    return stars_lost(plan(values), lost, middle, squares=squares_of(lost))
 
 
 def disc(fwhm, at):
@@ -143,37 +163,55 @@ def disc(fwhm, at):
     return np.exp(-4 * np.log(2) * ((y - at[0]) ** 2 + (x - at[1]) ** 2) / fwhm**2)
 
 
+def places(rng, count):
+    """Give places of stars that do not touch."""
+    cells = rng.choice((SHAPE[0] // CELL) ** 2, count, replace=False)
+    return CELL * np.stack(np.divmod(cells, SHAPE[1] // CELL), axis=1) + rng.uniform(12, CELL - 12, (count, 2))
+
+
 @examples(20)
-@given(seeds, st.integers(2, 4), st.sampled_from([2.0, 3.0, 6.0]), st.integers(2, 5))
+@given(seeds, st.integers(2, 4), st.sampled_from([2.0, 3.0, 6.0]), st.integers(1, 5))
 def test_stars_are_told_wherever_they_lie_and_in_whichever_frame(seed, frames, fwhm, count):
     rng = np.random.default_rng(seed)
-    values, lost = rng.normal(0, 1.0, (frames, *SHAPE)), np.zeros(SHAPE, int)
-    for _ in range(count):
-        star = 100 * disc(fwhm, rng.uniform(4, 196, 2))
-        values[rng.integers(frames)] += star
-        lost += star > 8
-    assert stars_lost(plan(values), lost)
+    values = rng.normal(0, 1.0, (frames, *SHAPE))
+    for place in places(rng, count):
+        values[rng.integers(frames)] += 200 * disc(fwhm, place)
+    assert told(values)
 
 
 @examples(20)
-@given(seeds, st.integers(2, 4), st.sampled_from([1e-3, 0.01]))
-def test_hits_are_no_stars(seed, frames, share):
+@given(seeds, st.integers(2, 4), st.sampled_from([2.0, 3.0, 6.0]), st.floats(0.3, 1.0))
+def test_stars_that_move_a_little_are_told_of_which_only_flanks_are_lost(seed, frames, fwhm, step):
     rng = np.random.default_rng(seed)
+    at, angle = places(rng, 3), rng.uniform(0, 2 * np.pi)
+    steps = fwhm / 3 * step * np.arange(frames)[:, None] * (np.sin(angle), np.cos(angle))
+    values = np.array([1000 * sum(disc(fwhm, place + moved) for place in at) for moved in steps])
+    assert told(values + rng.normal(0, 1.0, values.shape))
+
+
+@examples(20)
+@given(seeds, st.integers(2, 4), st.sampled_from([1e-3, 0.01]), st.sampled_from([0, 3, 25]))
+def test_hits_are_no_stars_and_on_stars_that_keep_still_no_motion(seed, frames, share, count):
+    rng = np.random.default_rng(seed)
+    still = sum((100 * disc(3.0, place) for place in places(rng, count)), np.zeros(SHAPE))
     hits = np.array([cosmic_rays(rng, SHAPE, int(share * 4e4 / 6)) for _ in range(frames)])
-    values = hits + rng.normal(0, 1.0, hits.shape)
-    assert not stars_lost(plan(values), (hits > 5).sum(axis=0))
+    assert not told(still + hits + rng.normal(0, 1.0, hits.shape))
 
 
-@pytest.mark.parametrize(("fwhm", "told"), [(1.2, False), (2.0, True), (5.0, True)])
-def test_an_image_is_a_star_where_it_is_as_wide(fwhm, told):
-    side = slice(100 - REACH, 101 + REACH)
-    assert _is_star(disc(fwhm, (100.3, 99.6))[side, side]) is told
+def widely(lost):
+    return lost_widely(lost, squares=squares_of(lost))
 
 
-def test_what_is_long_is_no_star():
-    side = slice(100 - REACH, 101 + REACH)
-    double = disc(2.0, (100, 97)) + disc(2.0, (100, 99)) + disc(2.0, (100, 101)) + disc(2.0, (100, 103))
-    assert not _is_star(double[side, side])
+@examples(30)
+@given(seeds, st.sampled_from([0.0, 1e-3, 0.01]))
+def test_hits_do_not_lie_as_stars_do(seed, share):
+    assert not widely(cosmic_rays(np.random.default_rng(seed), SHAPE, int(share * 4e4 / 6)) > 5)
+
+
+def test_what_was_left_out_of_stars_and_trails_lies_widely():
+    y, x = np.mgrid[:200, :200]
+    assert widely(sum((y - at) ** 2 + (x - 2 * at) ** 2 < 9 for at in (20, 50, 80)) > 0)
+    assert widely(trail(np.random.default_rng(1), SHAPE, 20.0) > 5)
 
 
 @pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
@@ -195,15 +233,3 @@ def test_still_stars_with_hits_are_not_lost():
     scene = Stars.drawn(rng, 40, SHAPE, fluxes=(1e4, 4e5))
     made = lights(rng, (Exposed(),) * 8, scene, shape=SHAPE, hits=0.01)
     assert combine(made.frames(), map_left_out=True).found.shifts is None
-
-
-@pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
-@pytest.mark.parametrize("seed", [4, 5])
-def test_two_lights_of_few_bright_stars_that_nowhere_overlap_lose_none_and_no_noise_keeps_hits(seed):
-    shape, rng = (200, 300), np.random.default_rng(seed)
-    scene = Stars.drawn(rng, 3, shape, fluxes=(3e5, 5e6), beyond=-20)
-    made = lights(np.random.default_rng(seed), shifted(np.array([(0, 0), (6, -4)])), scene, shape=shape)
-    image = combine(made.frames())
-    assert kept(made, image) == pytest.approx(1, abs=0.005)
-    hit = made.blank & (made.hits > 10 * made.sigma).any(axis=0)
-    assert ((image.pixels.values - made.sky.mean())[hit] < 5 * made.sigma.mean()).mean() > 0.9
