@@ -48,7 +48,7 @@ def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
             mend="subtract 65536 from values above 32767, and write it as int32 or float32",
             fact=f"wrapped {frame.kind}",
         )
-    if frame.header.get("BITPIX", 16) == 16 and not frame.header.get("BZERO", 0) and wrapped_above(values):
+    if wrapped_above(values) and frame.header.get("BITPIX", 16) == 16 and not frame.header.get("BZERO", 0):
         yield Note(
             "values between -32768 and -24576, where unsigned numbers that lost their BZERO turn up",
             frames=names_of(frame),
@@ -96,6 +96,8 @@ def wrapped_above(values: Array) -> bool:
     Without BZERO that is what becomes of small ones, and all may be such; without a sign, of those above 32767, beside
     others far above 0.
     """
+    if values.min() >= -TURN / 2 * 0.75:  # most frames
+        return False
     far = np.count_nonzero((values > -TURN / 2) & (values < -TURN / 2 * 0.75))
     near = np.count_nonzero((values > -TURN / 4) & (values < -TURN / 8))
     return bool(far >= FEW and far > near and (values.max() > TURN / 8 or 2 * far > values.size))
@@ -108,6 +110,8 @@ def bytes_swapped(values: Array) -> bool:
     the large byte the small one is 0.
     """
     values = values[:: max(1, values.size // ENOUGH)]
+    if np.ptp(values) < TURN / 64:  # most calibrations
+        return False
     values = values[values < values.max()]  # a plateau has two levels however its bytes lie
     if values.size < ENOUGH // 4:
         return False
@@ -122,9 +126,8 @@ def bytes_swapped(values: Array) -> bool:
 
 def _half_between(values: Array) -> float:
     """Give how far apart the quarters lie between which half of the values are."""
-    quarter, three = values.size // 4, 3 * values.size // 4
-    ordered = np.partition(values, (quarter, three))
-    return float(ordered[three] - ordered[quarter])
+    low, high = (float(np.partition(values, at)[at]) for at in (values.size // 4, 3 * values.size // 4))
+    return high - low  # two of them take less time than numpy for both at once
 
 
 def rounded_too_coarsely(values: Array) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.checks.levels import Compared, median_of_all, median_of_rest, middle_of_ordered
+from pipeline.checks.levels import Compared, median_of_all, median_of_rest, middle_of_each
 from pipeline.records.arrays import Array
 from pipeline.records.note import Note
 from pipeline.statistics.robust import MAD_TO_SIGMA, median
@@ -66,19 +66,21 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
 
     Low bits that are never set are a converter's steps, and high ones the range that values have.
     """
-    if np.abs(frames.ordered[:, [0, -1]]).max() >= 2**16:
+    if np.abs(frames.ends).max() >= 2**16:
         return
-    values, few = np.floor(frames.stack).astype(np.int64), frames.stack.shape[1] // 100
-    spans = frames.ordered[:, -1 - few] - frames.ordered[:, few]
-    as_counted = bool(frames.ordered[:, 0].min() >= 0 and (values == frames.stack).all())
+    values = np.floor(frames.stack).astype(np.int64)
+    as_counted = bool(frames.ends.min() >= 0 and (values == frames.stack).all())
     found: list[tuple[int, str] | None] = [None] * len(values)
     if as_counted:
         always, ever = np.bitwise_and.reduce(values, axis=1), np.bitwise_or.reduce(values, axis=1)
-        found = [_bit_that_stays(*one) for one in zip(values, always.tolist(), ever.tolist(), strict=True)]
+        changing = always ^ ever
+        below = (changing & -changing) - 1  # a converter's steps
+        for i in np.flatnonzero((changing | below) & ((changing | below) + 1)):  # few: between two that change
+            found[i] = _bit_that_stays(values[i], int(always[i]), int(ever[i]))
     above = values - values.min(axis=1, keepdims=True)
     some = above[:, None, :: max(1, above.shape[1] // FEW_TELL)]
     reached = np.bitwise_or.reduce(1 << (some >> (POWERS - 4)[:, None] & 31), axis=2)  # of 32 parts of a turn
-    parting = (np.bitwise_count(reached) < 20) & (spans[:, None] >= 2 << POWERS)
+    parting = (np.bitwise_count(reached) < 20) & (np.ptp(frames.ends, axis=1)[:, None] >= 2 << POWERS)
     for i in np.flatnonzero(parting.any(axis=1)):
         found[i] = found[i] or _bit_that_parts(above[i], POWERS[parting[i]].tolist())
     odd = np.array([bit is not None for bit in found])
@@ -117,7 +119,9 @@ def _bit_that_parts(above: Array, powers: list[int]) -> tuple[int, str] | None:
     :param above: whole numbers from 0.
     :param powers: of 2, of the bits that are tried.
     """
-    for power in powers:
+    few = above.size // 100
+    span = np.partition(above, above.size - 1 - few)[above.size - 1 - few] - np.partition(above, few)[few]
+    for power in (power for power in powers if span >= 2 << power):
         counts = np.bincount(above >> (power - 4) & 31, minlength=32)
         full, empty = counts > above.size / 32, counts <= above.size / 1000
         begins = np.flatnonzero(~empty & np.roll(empty, 1))
@@ -210,7 +214,7 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     more, stars = (np.diff(means, axis=1)[:, 0] for means in (middle, above.mean(axis=1) - middle))
     squares = float(np.sum(light**2))
     part = more @ light / squares
-    scatter = middle_of_ordered(np.sort(np.abs(more - part[:, None] * light), axis=1))
+    scatter = middle_of_each(np.abs(more - part[:, None] * light))
     like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
     like &= np.abs(stars @ light) < 0.5 * squares  # else without stars, or with brighter ones
     error = MAD_TO_SIGMA * scatter / math.sqrt(squares)

@@ -26,6 +26,7 @@ from pipeline.statistics.imprint import (
     LIT,
     Imprint,
     Relief,
+    enough,
     imprint_of_columns,
     imprint_of_warm,
     imprints,
@@ -136,7 +137,7 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
         return None
     key = id(master.data)
     if key not in _known:
-        blocks = _looked_at(master)
+        blocks = _looked_at(master, with_errors=True)
         _known[key] = _relief(blocks), _variance(blocks)
         weakref.finalize(master.data, _known.pop, key, None)
     taken, variance = _known[key]
@@ -151,15 +152,16 @@ def _rows_of(image: Image, master: Image, times: float) -> Beside | None:
     return Beside(image, master, seen, taken.scaled(times), noise, times)
 
 
-def _looked_at(image: Image) -> list[Pixels]:
+def _looked_at(image: Image, *, with_errors: bool = False) -> list[Pixels]:
     """Give some rows of an image, in blocks from bottom to top; of an image in memory all of them as one."""
     height, width = image.shape
     each = min(-(-max(12, LOOKED_AT // width) // BLOCKS), max(1, height // BLOCKS))
-    starts = np.unique(np.linspace(0, height - each, BLOCKS).astype(int))
-    if isinstance(image.source, Pixels):
-        places = np.add.outer(starts, np.arange(each)).ravel()
-        return [image.source.moved(lambda plane: plane[places])]
-    return [image.source.rows(start, start + each) for start in starts.tolist()]
+    starts = sorted({(height - each) * block // (BLOCKS - 1) for block in range(BLOCKS)})
+    if not isinstance(image.source, Pixels):
+        return [image.source.rows(start, start + each) for start in starts]
+    places = [row for start in starts for row in range(start, start + each)]
+    pixels = image.source if with_errors else Pixels(image.source.values, image.source.flags)
+    return [pixels.moved(lambda plane: plane[places])]
 
 
 def _relief(blocks: list[Pixels]) -> Relief:
@@ -197,7 +199,7 @@ def _levels(rows: Beside) -> Iterator[Note]:
     if np.count_nonzero(good) < FEWEST_PIXELS:
         return
     seen, taken = seen[good], taken[good]
-    level, out = median(seen), median(taken)
+    level, out = median(enough(seen)), median(enough(taken))
     lowest, highest = float(taken.min()), float(taken.max())
     kind, unit = rows.master.kind, rows.image.state.unit
     in_use = highest / min(rows.times, 1.0)  # a long dark of which little is taken is in no other unit

@@ -22,7 +22,7 @@ _CLOSE = re.compile(r"([A-Z0-9_-]{1,8}) *= *", re.IGNORECASE)
 _WORD = re.compile(r"[!-\-/-~]+")  # of what is ASCII but a space or a point
 COMMENTARY = ("COMMENT", "HISTORY", "")
 
-VALUES, TEXTS = 2**10, 16
+VALUES, TEXTS = 2**10, 32
 """So many values, and texts to look for them in, are remembered: each may keep the text of a header in memory."""
 
 
@@ -116,6 +116,9 @@ class Cards(Mapping[str, Any]):
 
         A value that breaks the standard, such as a word without quotes, is given as the text that stands there.
         """
+        sought = _longest_word(keyword)
+        if sought and sought not in _capitals(self.text):  # most that are asked for: not to be remembered
+            return default
         value = _value(self.text, keyword)
         return default if _silent(value) else value
 

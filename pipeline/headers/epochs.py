@@ -78,11 +78,13 @@ def days_apart(cards: Cards) -> Iterator[tuple[str, str, float]]:
 
     What a number is rounded to counts as no difference.
     """
-    dated = next(((keyword, date) for keyword in BEGIN if (date := _time(cards, (keyword,)))), None)
+    written = cards.text.upper()
+    said = [days for days in DAYS if days in written]  # few are: looking for cards takes longer
+    dated = next(((keyword, date) for keyword in BEGIN if said and (date := _time(cards, (keyword,)))), None)
     if dated is None:
         return
-    (keyword, date), written = dated, cards.text.upper()
-    for days in (days for days in DAYS if days in written):  # few are: looking for cards takes longer
+    keyword, date = dated
+    for days in said:
         moment = number(cards.get(days)).value
         if 10_000 < moment < 3_000_000:
             later = moment - (_JD if moment > _JD else 0) - (date - _ZERO) / timedelta(days=1)

@@ -57,7 +57,7 @@ class State:
     @property
     def done(self) -> dict[str, Done]:
         """The steps that have been done, in the order of the fields."""
-        return {name: by for name, by in attrs.asdict(self, recurse=False).items() if isinstance(by, Done)}
+        return {name: by for name in _STEPS if (by := getattr(self, name))}
 
     def in_unit(self, unit: str) -> State:
         """Give the same state of values in a unit: in electrons, the gain is in them."""
@@ -70,6 +70,8 @@ class State:
         """Whether values are rates: the exposure is divided out of them, and a dark needs no scaling."""
         return self.unit.endswith("/s")
 
+
+_STEPS = tuple(field.name for field in attrs.fields(State) if field.name != "unit")
 
 UNITS = dict.fromkeys(("adu", "adus", "count", "counts", "ct", "cts", "dn"), "adu") | dict.fromkeys(
     ("electron", "electrons", "e-", "e"), "electron"

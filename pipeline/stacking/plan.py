@@ -299,11 +299,14 @@ def _check_levels(frames: tuple[Image, ...], values: Array) -> None:
 
     :param values: some pixels of each, (frames, pixels).
     """
+    if frames[0].kind != "flat":
+        return
     good = values[:, np.isfinite(values).all(axis=0)]
-    if frames[0].kind != "flat" or not good.size:
+    if not good.size:
         return
     quarter = good.shape[1] // 4
-    levels = np.sort(good, axis=1)[:, quarter : good.shape[1] - quarter].mean(axis=1)  # unlike medians no whole numbers
+    lower = np.partition(good, good.shape[1] - quarter - 1, axis=1)[:, : good.shape[1] - quarter]
+    levels = np.partition(lower, quarter, axis=1)[:, quarter:].mean(axis=1)  # unlike medians no whole numbers
     brightest = float(levels.max())
     fainter = levels * UNLIKE < brightest
     if brightest > 0 and fainter.any():

@@ -12,7 +12,7 @@ import math
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array, FloatArray, IntArray
+from pipeline.records.arrays import Array, BoolArray, FloatArray
 from pipeline.statistics.robust import MAD_TO_SIGMA, median
 
 BESIDE = (6, 10)
@@ -50,6 +50,9 @@ FEWEST_STRONG = 24
 """So many pixels, spread over the image, speak for a master."""
 
 OBEYING = 0.3
+
+ENOUGH = 2**12
+"""So many pixels tell a typical size to 2 %."""
 
 
 @attrs.frozen
@@ -118,9 +121,14 @@ class Relief:
         return Relief(self.values * times, self.structure * times, self.ground * times, self.apart * abs(times))
 
 
+def enough(values: Array) -> Array:
+    """Give as many of many values as tell what is typical of them: from all of its rows."""
+    return values[:: values.size // ENOUGH | 1]
+
+
 def spread(values: Array) -> float:
     """Give the standard deviation of values around 0, wild ones left out; NaN of none."""
-    return MAD_TO_SIGMA * median(np.abs(values))
+    return MAD_TO_SIGMA * median(np.abs(enough(values)))
 
 
 def imprints(image: Relief, master: Relief, noise: float | None, *, response: bool = False) -> list[Imprint]:
@@ -145,19 +153,18 @@ def imprints(image: Relief, master: Relief, noise: float | None, *, response: bo
         with np.errstate(divide="ignore", invalid="ignore"):
             seen, structure = seen / image.ground, structure / master.ground
     if good.any():
-        good &= image.apart <= CALM * median(image.apart[good])
+        good &= image.apart <= CALM * median(enough(image.apart[good]))
     if np.count_nonzero(good) < FEWEST_PIXELS:
         return []
     if response and noise is not None:
-        noise /= median(master.ground[good]) ** 2
-    group = np.broadcast_to(np.arange(good.shape[1]) * GROUPS // good.shape[1], good.shape)[good]
+        noise /= median(enough(master.ground[good])) ** 2
     seen, structure = seen[good], structure[good]
     sigmas = spread(seen), spread(structure)
     if not sigmas[0] > 0:  # a plateau is saturated, and shows nothing
         return []
     measured = (
         _of_strong(seen, structure, sigmas, response),
-        None if noise is None else _of_all(seen, structure, sigmas, group, noise),
+        None if noise is None else _of_all(seen, structure, sigmas, good, noise),
     )
     return [one for one in measured if one]
 
@@ -205,7 +212,7 @@ def imprint_of_warm(image: Relief, master: Relief) -> Imprint | None:
     good = np.isfinite(master.structure) & np.isfinite(image.structure)
     if np.count_nonzero(good) < FEWEST_PIXELS:
         return None
-    good &= image.apart <= CALM * median(image.apart[good])
+    good &= image.apart <= CALM * median(enough(image.apart[good]))
     seen, structure = image.structure[good], master.structure[good]
     noise = spread(seen)
     warm = structure > STRONG * spread(structure)
@@ -234,21 +241,24 @@ def _of_strong(seen: FloatArray, structure: FloatArray, sigmas: tuple[float, flo
 
 
 def _of_all(
-    seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], group: IntArray, noise: float
+    seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], good: BoolArray, noise: float
 ) -> Imprint | None:
     """Fit all pixels but the strongest by least squares, where most of what the master shows is no noise of its own.
 
     Noise in the master makes its structure look fainter in the image, by a factor that is known.
+
+    :param good: (rows, columns), where ``seen`` and ``structure`` lie.
     """
     shown = sigmas[1] ** 2
     real = 1 - LIFTED_NOISE * noise / shown if shown > 0 else 0.0
     if not real > 0.5:
         return None
     even = (np.abs(structure) < STRONG * sigmas[1]) & (np.abs(seen) < STRONG * sigmas[0])
-    structure, seen, group = structure[even], seen[even], group[even]
+    structure = np.where(even, structure, 0)
+    group = np.broadcast_to(np.arange(good.shape[1]) * GROUPS // good.shape[1], good.shape)[good]
     both, alone = (np.bincount(group, product, GROUPS) for product in (structure * seen, structure**2))
     known = alone > 0
     times = both[known] / alone[known] / real
     typical = median(times)
     error = 1.25 * spread(times - typical) / math.sqrt(times.size)
-    return Imprint(typical, error, structure.size, as_seen=typical * real)
+    return Imprint(typical, error, int(np.count_nonzero(even)), as_seen=typical * real)
