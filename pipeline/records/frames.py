@@ -327,9 +327,10 @@ def shown_as_its_image(master: Master) -> Master:
 
 def is_frame(thing: object) -> bool:
     """Tell whether something that is no Image can be taken as one: an array, an HDU, a CCDData or a ReducedImage."""
+    if isinstance(thing, Image):
+        return False
     nddata = hasattr(thing, "data") and (hasattr(thing, "header") or hasattr(thing, "uncertainty"))
-    with_header = nddata and not isinstance(thing, Image)
-    return isinstance(thing, np.ndarray) or hasattr(thing, "to_image") or with_header
+    return isinstance(thing, np.ndarray) or hasattr(thing, "to_image") or nddata
 
 
 def are_frames(thing: object) -> bool:
@@ -394,8 +395,12 @@ class FrameSet(Sequence[Image]):
         strangers = [frame for frame in self.frames if not isinstance(frame, Image)]
         if strangers:
             raise StepError(f"a FrameSet holds Images; found {in_few_words(strangers[0])}")
-        for kind in KINDS:
-            check_shapes([f for f in self.frames if f.kind == kind and not isinstance(f.data, Location)])
+        opened: dict[str, list[Image]] = {}
+        for frame in self.frames:
+            if not isinstance(frame.data, Location):
+                opened.setdefault(frame.kind, []).append(frame)
+        for kind in sorted(opened, key=KINDS.index):
+            check_shapes(opened[kind])
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -604,7 +609,7 @@ def check_shapes(frames: Iterable[Image]) -> None:
     if len({bool(frame.state.turned) for frame in frames}) > 1:
         turned = next(frame for frame in frames if frame.state.turned)
         raise ShapeError(f"{turned.name}: is turned ({turned.state.turned}) and the others are not; put orient last")
-    shapes = [(frame.name, frame.shape) for frame in frames]
-    if len({shape for _, shape in shapes}) > 1:
+    if len({frame.shape for frame in frames}) > 1:
+        shapes = [(frame.name, frame.shape) for frame in frames]
         listed = "\n  ".join(f"{name}: {height} rows × {width} columns" for name, (height, width) in shapes)
         raise ShapeError(f"these should have one shape:\n  {listed}")

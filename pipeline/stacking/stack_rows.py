@@ -176,7 +176,7 @@ class Reader:
         """
         first_place = start * self.frames[0].shape[1]
         if self._store is None:
-            parts = tuple(frame.rows(start, stop).pixels for frame in self.frames)
+            parts = tuple(source.rows(start, stop) for source in self._sources)
             stored = np.stack([part.values.reshape(-1) for part in parts])
             flags = tuple(part.flags.reshape(-1) if part.flags.any() else None for part in parts)
             return Rows(stored, self.zero, first_place, flags, parts)

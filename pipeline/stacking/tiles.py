@@ -43,6 +43,9 @@ PIXEL_BYTES = 9
 BANDS = 4
 """Into so many bands of rows an image is cut, for threads to share."""
 
+BAND_PIXELS = 2**12
+"""Bands of fewer pixels take more time to begin than to combine."""
+
 JUDGED_VALUES, JUDGED_BYTES = 2**20, 24
 """So many values are judged together, if memory allows, and what that takes for each: short operations in one thread
 keep another waiting."""
@@ -122,15 +125,17 @@ def combine_rows(plan: Plan) -> tuple[Pixels, IntArray, IntArray | None]:
     if how.combine_with:
         combined: tuple[Pixels, IntArray, IntArray | None] = how.combine_with(plan)
         return combined
-    edges = np.unique(np.linspace(0, height, min(height, max(BANDS, how.threads)) + 1).round().astype(int)).tolist()
+    count = max(1, min(height, max(BANDS, how.threads), height * width // BAND_PIXELS))
+    edges = np.unique(np.linspace(0, height, count + 1).round().astype(int)).tolist()
     context, whole = contextvars.copy_context(), Band.of(plan, 0, height)
     bands = [whole.only(start * width, (stop - start) * width) for start, stop in pairwise(edges)]
 
     def work(band: Band) -> None:
         context.copy().run(_combine, plan, band)
 
-    with ThreadPoolExecutor(how.threads) as pool:
-        for stop, _ in zip(edges[1:], pool.map(work, bands), strict=True):
+    with ThreadPoolExecutor(how.threads) as pool:  # which starts no thread before it is given work
+        done = pool.map(work, bands) if len(bands) > 1 else map(work, bands)
+        for stop, _ in zip(edges[1:], done, strict=True):
             if how.progress:
                 how.progress(stop, height)
     return _image_of(plan, whole.planes, bands)

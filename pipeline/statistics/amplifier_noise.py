@@ -12,6 +12,7 @@ from pipeline.records.arrays import Array, FloatArray, IntArray
 from pipeline.statistics.frame_levels import Shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import NoiseSample, measure_stack_noise, sample_of
+from pipeline.statistics.robust import median
 
 CONTRAST = 1.3
 """Parts whose variances differ by less than this factor are one."""
@@ -92,7 +93,7 @@ def _edges(profile: Array, places: Array, length: int) -> list[int]:
     cuts = _split(logs, 0, logs.size, PARTS)
     edges = [0]
     for cut in cuts:
-        quieter_before = np.median(logs[max(0, cut - 8) : cut]) < np.median(logs[cut : cut + 8])
+        quieter_before = median(logs[max(0, cut - 8) : cut]) < median(logs[cut : cut + 8])
         edges.append(int(places[cut - 1]) + 1 if quieter_before else int(places[cut]))
     return [*edges, length]
 
@@ -103,13 +104,13 @@ def _split(logs: Array, start: int, stop: int, parts: int) -> list[int]:
     if parts < 2 or count < 2 * FEW_LINES:
         return []
     piece = logs[start:stop]
-    scatter = max(float(np.median(np.abs(np.diff(piece)))) / 0.954, 1e-3)
+    scatter = max(median(np.abs(np.diff(piece))) / 0.954, 1e-3)
     before = np.arange(1, count)
     gap = np.cumsum(piece)[:-1] / before - (piece.sum() - np.cumsum(piece)[:-1]) / (count - before)
     weight = np.sqrt(before * (count - before) / count)
     strength = np.where((before >= FEW_LINES) & (count - before >= FEW_LINES), np.abs(gap) * weight / scatter, 0)
     cut = start + int(strength.argmax()) + 1
-    contrast = abs(float(np.median(logs[start:cut]) - np.median(logs[cut:stop])))
+    contrast = abs(median(logs[start:cut]) - median(logs[cut:stop]))
     if strength.max() < SIGNIFICANT_CHANGE or contrast < np.log(CONTRAST):
         return []
     return [*_split(logs, start, cut, parts // 2), cut, *_split(logs, cut, stop, parts // 2)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.records.arrays import Array
 from pipeline.statistics.noise import MOVING, typical_level
-from pipeline.statistics.robust import MAD_TO_SIGMA, robust_mean, robust_means
+from pipeline.statistics.robust import MAD_TO_SIGMA, median, robust_mean, robust_means
 
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
@@ -103,7 +103,7 @@ def _offsets(sample: Array, level: Array) -> Array:
 def _lines(sample: Array, level: Array) -> Shifts:
     """Fit offset + factor·level to each frame through medians in bins of level."""
     bins = bins_of(level)
-    centres = np.array([np.median(level[part]) for part in bins])
+    centres = np.array([median(level[part]) for part in bins])
     if len(bins) < 3 or np.ptp(centres) < 0.1 * np.abs(centres).max():
         return _factors_alone(sample, level)
     heights = np.array([[_median(frame[part]) for part in bins] for frame in sample])
@@ -136,8 +136,7 @@ def shifts_of_sky(stacks: Sequence[Array]) -> Shifts:
 
 def _median(values: Array) -> float:
     """Give the median, ignoring NaN; NaN where nothing else is there."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
+    return median(values[np.isfinite(values)])
 
 
 def _factors_alone(sample: Array, level: Array) -> Shifts:

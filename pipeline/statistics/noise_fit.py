@@ -12,6 +12,7 @@ from pipeline.records.arrays import Array
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of
 from pipeline.statistics.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
 from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.robust import median, quantile
 
 SPREAD = 10.0
 """Levels that spread over fewer σ than this show no slope of the noise."""
@@ -44,7 +45,7 @@ class NoiseSample:
     @property
     def degrees(self) -> int:
         """The degrees of freedom of most variances."""
-        return int(np.median(self.freedom)) if self.freedom.size else 0
+        return int(median(self.freedom)) if self.freedom.size else 0
 
     @property
     def telling(self) -> NoiseSample:
@@ -97,14 +98,14 @@ def measure_stack_noise(
 
 def _above_pedestal(counting: Noise, sample: NoiseSample) -> Noise:
     """Fit the one thing that gain and read noise leave open: how much of the level is a bias, which has no noise."""
-    calm = sample.step <= np.quantile(sample.step, 0.5)
+    calm = sample.step <= quantile(sample.step, 0.5)
     typical = _typical(sample.variance[calm], sample.degrees)
-    a = min(counting.a, typical - counting.b * float(np.median(sample.level[calm])))
+    a = min(counting.a, typical - counting.b * median(sample.level[calm]))
     return Noise(a=a, b=counting.b, floor=max(QUANTISATION, counting.a))
 
 
 def _pooled(sample: NoiseSample) -> float:
-    return max(float(np.median(sample.variance)), QUANTISATION) if sample.variance.size else QUANTISATION
+    return max(median(sample.variance), QUANTISATION) if sample.variance.size else QUANTISATION
 
 
 def _counting_noise(sample: NoiseSample, kind: str) -> Noise:
@@ -113,13 +114,13 @@ def _counting_noise(sample: NoiseSample, kind: str) -> Noise:
     Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
     the noise's own.
     """
-    calm = sample.step <= np.quantile(sample.step, 0.5) if kind in MOVING else slice(None)
+    calm = sample.step <= quantile(sample.step, 0.5) if kind in MOVING else slice(None)
     level, variance = sample.level[calm], sample.variance[calm]
-    base = float(np.median(sample.level))
+    base = median(sample.level)
     bins = [] if kind == "bias" else bins_of(level)
     start = _binned(bins, variance, sample.degrees)
     means = [float(level[part].mean()) for part in bins] or [0.0]
-    if max(means) - min(means) <= SPREAD * np.sqrt(np.median(start)):
+    if max(means) - min(means) <= SPREAD * np.sqrt(median(start)):
         (a,), _ = _fit(np.ones((1, level.size)), variance, start, sample.degrees)
         return Noise(a=a, base=base, floor=max(QUANTISATION, 0.5 * a))
     (a, b), _ = _fit(np.stack([np.ones_like(level), level]), variance, start, sample.degrees)
@@ -154,7 +155,7 @@ def _with_motion(noise: Noise, sample: NoiseSample, fit_counting: bool) -> Noise
     along the steepest direction in some places and across it in others.
     """
     level, step2 = sample.level, sample.step**2
-    noise = attrs.evolve(noise, base=float(np.median(level)))
+    noise = attrs.evolve(noise, base=median(level))
     bright2 = (level - noise.base) ** 2
     start = np.maximum(*(_binned(bins_of(by), sample.variance, sample.degrees) for by in (level, step2)))
     if fit_counting:
@@ -175,7 +176,7 @@ def _with_motion(noise: Noise, sample: NoiseSample, fit_counting: bool) -> Noise
 def _wide(excess: Array, unit: Array, counted: Array) -> float:
     """Give the factor of ``unit`` that covers the excess of all but a twentieth of the pixels where it could show."""
     telling = unit > TELLING * counted
-    return max(0.0, float(np.quantile(excess[telling] / unit[telling], 0.95))) if telling.sum() >= FEW_PIXELS else 0.0
+    return max(0.0, quantile(excess[telling] / unit[telling], 0.95)) if telling.sum() >= FEW_PIXELS else 0.0
 
 
 def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 1) -> tuple[list[float], list[float]]:
@@ -225,10 +226,10 @@ def _typical(variance: Array, degrees: int) -> float:
 
     It starts from the median or, where half of the pixels are quieter than the rest, from what a fifth exceeds.
     """
-    middle, upper = np.quantile(variance, [0.5, 0.8])
-    typical = max(float(middle) / chi_square(degrees, 0.0), float(upper) / chi_square(degrees, 0.8416), QUANTISATION)
+    middle, upper, most = quantile(variance, 0.5), quantile(variance, 0.8), chi_square(degrees, 4.0)
+    typical = max(middle / chi_square(degrees, 0.0), upper / chi_square(degrees, 0.8416), QUANTISATION)
     for _ in range(5):
-        kept = variance[variance <= chi_square(degrees, 4.0) * typical]
+        kept = variance[variance <= most * typical]
         typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
     return typical
 

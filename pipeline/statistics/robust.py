@@ -27,6 +27,22 @@ def median(values: Array) -> float:
     return upper if values.size % 2 else 0.5 * (float(parted[:middle].max()) + upper)
 
 
+def quantile(values: Array, fraction: float) -> float:
+    """Give the value below which a fraction of some numbers lies, as numpy interpolates it, in a fraction of its time.
+
+    >>> quantile(np.array([4.0, 1.0, 3.0, 2.0]), 0.5)
+    2.5
+    """
+    place = fraction * (values.size - 1)
+    above = math.ceil(place)
+    parted = np.partition(values, above)
+    upper, part = float(parted[above]), place - math.floor(place)
+    if not part:
+        return upper
+    lower = float(parted[:above].max())
+    return upper - (upper - lower) * (1 - part) if part >= 0.5 else lower + (upper - lower) * part
+
+
 def kept(values: Array) -> Array:
     """Tell which values are finite and within 5 σ of their median.
 

@@ -30,11 +30,12 @@ def test_the_size_of_tiles_changes_nothing(stack, kind, method, clip, rows, data
     assert tiled == combine(frames, method=method, clip=clip)
 
 
-def test_tiles_are_as_small_as_the_memory_asks_for():
-    told = []
-    with running(memory=2**10, progress=lambda done, total: told.append((done, total))):
-        combine(frames_of(np.ones((2, 4, 9), "u2")))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+@pytest.mark.parametrize(("shape", "told"), [((64, 256), [16, 32, 48, 64]), ((64, 128), [32, 64]), ((4, 9), [4])])
+def test_progress_is_told_band_by_band_of_which_small_images_have_fewer(shape, told):
+    done = []
+    with running(progress=lambda rows, total: done.append((rows, total))):
+        combine(frames_of(np.ones((2, *shape), "u2")))
+    assert done == [(rows, shape[0]) for rows in told]
 
 
 @pytest.mark.parametrize("clip", [Clip(low=1.5, high=1.5), Clip("mad"), Clip("std", low=1.5, high=1.5)], ids=repr)

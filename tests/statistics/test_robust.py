@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
 
-from pipeline.statistics.robust import fitted, kept, median, robust_mean, robust_means
+from pipeline.statistics.robust import fitted, kept, median, quantile, robust_mean, robust_means
 
 
 def scattered(seed, size=200, sigma=2.0):
@@ -74,3 +74,9 @@ def test_robust_means_are_those_of_each_row(seed, sigma, size, whole, bad):
     rows = np.rint(rows) if whole else rows
     rows[random.random(rows.shape) < 0.05 * bad] = np.nan
     np.testing.assert_allclose(robust_means(rows), [robust_mean(row) for row in rows], rtol=1e-13)
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), fraction=st.floats(0, 1))
+def test_a_quantile_is_numpys(values, fraction):
+    values = np.array(values)
+    assert quantile(values, fraction) == np.quantile(values, fraction)
