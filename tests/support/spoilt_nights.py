@@ -12,7 +12,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from io import BytesIO
 from typing import Any
 
 import attrs
@@ -95,9 +94,7 @@ class Raw:
         values = self.values
         if kind.kind in "iu":
             values = np.clip(np.rint(values), np.iinfo(kind).min, np.iinfo(kind).max)
-        values = values.astype(kind)
-        cards = tuple(self.cards.items())
-        path.write_bytes(_file_of(values.tobytes(), values.dtype.str, values.shape, cards, str(cards)))
+        path.write_bytes(_file_of(values.astype(kind), self.cards))
         if self.damage:
             self.damage(path)
 
@@ -105,15 +102,30 @@ class Raw:
         self.values = change(self.values)
 
 
-@lru_cache(maxsize=512)
-def _file_of(values: bytes, dtype: str, shape: tuple[int, ...], cards: tuple[tuple[str, Any], ...], _: str) -> bytes:
-    """Make a FITS file, once of frames that nights share, most of which are not spoilt; words tell 1 from True."""
-    header = fits.Header()
-    for keyword, value in cards:
-        header[keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"] = value
-    file = BytesIO()
-    fits.PrimaryHDU(np.frombuffer(values, dtype).reshape(shape), header).writeto(file)
-    return file.getvalue()
+UNSIGNED = {"uint16": 2**15, "uint32": 2**31}
+"""What FITS takes from types that it does not know."""
+
+
+def _file_of(values: np.ndarray, cards: dict[str, Any]) -> bytes:
+    """Make a FITS file, in a tenth of the time that astropy takes for each of thousands."""
+    zero, (height, width), size = UNSIGNED.get(values.dtype.name, 0), values.shape, values.dtype.itemsize
+    bits = -8 * size if values.dtype.kind == "f" else 8 * size
+    layout = {"SIMPLE": True, "BITPIX": bits, "NAXIS": 2, "NAXIS1": width, "NAXIS2": height}
+    header = layout | cards | ({"BSCALE": 1, "BZERO": zero} if zero else {})
+    text = "".join(_card(keyword, value, repr(value)) for keyword, value in header.items()) + "END"
+    stored = (
+        (values.astype(np.int64) - zero).astype(f">i{size}") if zero else values.astype(values.dtype.newbyteorder(">"))
+    )
+    return b"".join(
+        part + filler * (-len(part) % 2880) for part, filler in ((text.encode(), b" "), (stored.tobytes(), b"\0"))
+    )
+
+
+@lru_cache(maxsize=2**12)
+def _card(keyword: str, value: Any, _: str) -> str:
+    """Write a card, (value, comment) or a value; frames share most, and words tell 1 from True."""
+    name = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
+    return str(fits.Card(name, *(value if isinstance(value, tuple) else (value,))))
 
 
 class Night:
