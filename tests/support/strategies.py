@@ -13,7 +13,7 @@ def examples(number):
     return settings(max_examples=max(1, number * settings.default.max_examples // 50))
 
 
-quick = examples(60)
+quick = examples(35)
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 few = st.integers(1, 8)
