@@ -232,9 +232,7 @@ def test_a_value_is_that_of_the_whole_header_however_strange(cards):
 @pytest.mark.slow
 def test_headers_that_are_gone_leave_little_in_memory():
     """Parsed and kept, as they once were, 100 of these took 13 MB."""
-    keywords = [
-        f"KEY{number}" for number in (0, 1, *range(100, 250, 4))
-    ]  # KEY1 is in a hundred
+    keywords = [f"KEY{number}" for number in (0, 1, *range(100, 250, 4))]  # KEY1 is in a hundred
     long = Cards.of(fits.Header([(f"KEY{number}", number * 1.5, "some comment") for number in range(250)])).text
     tracemalloc.start()
     try:
