@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 
 from pipeline.checks.ceilings import saturation_notes
+from pipeline.compose.settings import checked_call
 from pipeline.compose.telling import collecting, keeping, say
-from pipeline.errors import ShapeError
+from pipeline.errors import ShapeError, StepError
 from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, end
 from pipeline.headers.wcs import cropped
@@ -33,6 +34,7 @@ ROWS_OF_PIXELS = 2**18
 """So many pixels of each frame are read at once for their flags."""
 
 
+@checked_call
 def combined(
     frames: Iterable[Any],
     values: Any,
@@ -69,7 +71,8 @@ def combined(
     :param exposure: in seconds, what the values correspond to, as of a sum; by default the mean of the frames', which
         then may not differ.
     :param method: the name of the rule, for the header.
-    :raises StepError: there are no frames, or frames of different kinds, states or exposures.
+    :raises StepError: there are no frames, or frames of different kinds, states or exposures, or values in another unit
+        than theirs, or a variance that is negative.
     :raises ShapeError: values, variance or what was rejected are not of the frames' shape.
     """
     known = as_frames(frames)
@@ -114,6 +117,13 @@ def _pixels_of(frames: tuple[Image, ...], values: Any, variance: Any) -> Pixels:
     for name, plane in (("values are", values), ("variance is", variance)):
         if plane is not None and np.shape(plane) != frames[0].shape:
             raise ShapeError(f"combined: the {name} of shape {np.shape(plane)}; the frames have {frames[0].shape}")
+        unit, power = getattr(plane, "unit", None), 2 if plane is variance else 1
+        if unit is not None and unit != frames[0].unit ** power:
+            raise StepError(
+                f"combined: the {name} in {unit}, and the frames in {frames[0].unit}; bring one to the other"
+            )
+    if variance is not None and (odd := np.count_nonzero(np.asarray(variance) < 0)):
+        raise StepError(f"combined: the variance is negative at {odd} pixels; where it is not known it is NaN")
     flags, shared = _of_frames(frames, with_errors=variance is not None)
     given = Pixels.of(values, 0, variance)
     own = given.variance

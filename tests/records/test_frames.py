@@ -119,7 +119,7 @@ def test_what_frames_are_asked_by_is_a_keyword_or_a_function(name):
     [
         MasterBias.of(Image.of(np.ones((2, 3)), kind="bias")),
         MasterDark.of(Image.of(np.ones((2, 3)), kind="dark", exposure=5)),
-        normalise_flat(Image.of(np.ones((2, 3)), kind="flat", header={"BIASCOR": True})),
+        normalise_flat(Image.of(np.ones((2, 3)), kind="flat", header={"ZEROCOR": True})),
         MasterFringe.of(Image.of(np.eye(3), kind="light")),
     ],
     ids=repr,

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import astropy.units as u
 import attrs
 import numpy as np
 import pytest
@@ -136,6 +137,10 @@ def test_frames_of_several_exposures_need_a_word_on_what_the_values_are():
         ({"rejected": [1, 2, 3]}, ShapeError, r"\(3,\); expected True where .* \(2, 5, 5\), or 2 numbers"),
         ({"rejected": [1, -2]}, ShapeError, "2 numbers of how many"),
         ({"rejected": np.ones((2, *SIZE))}, ShapeError, "an array of float64"),
+        ({"values": np.ones(SIZE) * u.electron}, StepError, "values are in electron, and the frames in adu"),
+        ({"variance": np.ones(SIZE) * u.adu}, StepError, "variance is in adu, and the frames in adu"),
+        ({"variance": -np.eye(5)}, StepError, "variance is negative at 5 pixels; where it is not known it is NaN"),
+        ({"method": 5}, SettingError, "combined: method=5; expected a text"),
         ({"exposure": -1}, SettingError, "seconds from 0"),
         ({"frames": []}, StepError, "there are no frames"),
         ({"frames": "ab"}, StepError, "expected a FrameSet"),
