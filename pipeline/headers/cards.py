@@ -49,8 +49,10 @@ class Cards(Mapping[str, Any]):
 
         :raises HeaderError: it is neither, or a value is none that a card can hold.
         """
-        if header is None or isinstance(header, Cards):
-            return header or cls()
+        if isinstance(header, Cards):  # as it is: whether it is empty tells only a parse of all cards
+            return header
+        if header is None:
+            return cls()
         if not isinstance(header, fits.Header | Mapping):
             raise HeaderError(f"a header is {header!r}; expected one of astropy, or a mapping of keywords and values")
         known = header if isinstance(header, fits.Header) else fits.Header()

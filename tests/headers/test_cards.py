@@ -167,6 +167,12 @@ def test_cards_are_copied_and_fresh():
     assert Cards.of(None) == Cards()
 
 
+def test_cards_are_taken_as_they_are_and_nothing_of_them_is_parsed(monkeypatch):
+    monkeypatch.setattr(Cards, "images", None)
+    cards = Cards("OBJECT  = 'M31'".ljust(80))
+    assert Cards.of(cards) is cards
+
+
 def test_what_no_card_holds_is_refused_by_name():
     with pytest.raises(HeaderError, match=r"lst = \[1, 2\]: no card holds that"):
         Cards.of({"lst": [1, 2]})
