@@ -145,7 +145,7 @@ def _cell(delimiter: str) -> re.Pattern[str]:
 def _records_of(rows: Any) -> Iterable[Row]:
     """Give the rows of a DataFrame or a Table as dictionaries where its columns have the names of ours."""
     of_array = getattr(getattr(rows, "dtype", None), "names", None)
-    names = list(getattr(rows, "colnames", ()) or getattr(rows, "columns", ()) or of_array or ())
+    names = [*getattr(rows, "colnames", getattr(rows, "columns", of_array or ()))]
     if not names and (isinstance(rows, bytes | Mapping) or not isinstance(rows, Iterable)):
         raise SettingError(f"{rows!r} in place of a list; expected its text, or its rows")
     if not names:

@@ -40,6 +40,12 @@ def seal_values(values: Any) -> FloatArray:
     return seal(given if given.dtype == dtype else sealed(given.astype(dtype)))
 
 
+def array_of(values: Array, dtype: Any = None, copy: bool | None = None) -> Array:
+    """Do the work of ``__array__``: values as they are, read-only, unless another type or a copy is asked for."""
+    array: Array = np.array(values, dtype, copy=copy)
+    return array
+
+
 def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Give the float type that holds such values exactly: float32 up to 16 bits and for float32, else float64."""
     dtype = np.dtype(dtype)

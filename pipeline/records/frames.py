@@ -16,11 +16,10 @@ from pipeline.errors import FileWarning, FrameError, HeaderError, SettingError, 
 from pipeline.headers.cards import COMMENTARY, Cards
 from pipeline.headers.exposure import exposure as exposure_of
 from pipeline.headers.status import State, state_of
-from pipeline.records.arrays import Array, FloatArray
+from pipeline.records.arrays import Array, FloatArray, array_of
 from pipeline.records.history import Lineage, Named, StepRecord, in_common, notes_in, notes_of, went_through
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import (
-    array_of,
     astropy_unit,
     pixels_of,
     wcs_of,
@@ -243,6 +242,8 @@ class Image:
     def values(self) -> FloatArray:
         """The values of its pixels (ny, nx), read-only; read now if they are on disk."""
         return self.pixels.values
+
+    value = values  # as a Quantity has it: what has a unit is asked for it by astropy and photutils
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return array_of(self.values, dtype, copy)

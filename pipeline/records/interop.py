@@ -212,12 +212,6 @@ def astropy_unit(name: str) -> Unit:
     return Unit(name, parse_strict="silent")
 
 
-def array_of(values: Array, dtype: Any = None, copy: bool | None = None) -> Array:
-    """Do the work of ``__array__``: values as they are, read-only, unless another type or a copy is asked for."""
-    array: Array = np.array(values, dtype, copy=copy)
-    return array
-
-
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor")
 _ARITHMETIC = (*_BINARY, *(f"r{name}" for name in _BINARY), "neg", "pos", "abs", "invert", "lt", "le", "gt", "ge")
 

@@ -18,6 +18,7 @@ from pipeline.records.arrays import (
     FloatArray,
     IntArray,
     Shared,
+    array_of,
     same_array,
     seal,
     seal_values,
@@ -103,6 +104,11 @@ class Pixels:
     _shares: tuple[Share, ...] = attrs.field(
         default=(), alias="shared", converter=_sealed_shares, eq=attrs.cmp_using(eq=_same_shares)
     )
+
+    __array_ufunc__ = None  # else an array times pixels would be a bare array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return array_of(self.values, dtype, copy)
 
     def __attrs_post_init__(self) -> None:
         if self.values.ndim != 2:

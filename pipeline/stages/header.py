@@ -27,12 +27,11 @@ from pipeline.headers.history_entries import entries_in, plain, with_entries, wi
 from pipeline.headers.product_cards import ProductCards
 from pipeline.headers.status import UNREADABLE_UNIT, State
 from pipeline.headers.values import number
-from pipeline.records.arrays import Array, FloatArray
+from pipeline.records.arrays import Array, FloatArray, array_of
 from pipeline.records.frames import Image
 from pipeline.records.history import Lineage, StepRecord, notes_of
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.interop import (
-    array_of,
     astropy_unit,
     companions_of,
     sigma_of,
@@ -141,6 +140,8 @@ class ReducedImage:
     def values(self) -> FloatArray:
         """The values of its pixels (ny, nx), read-only."""
         return self.pixels.values
+
+    value = values  # as a Quantity has it: what has a unit is asked for it by astropy and photutils
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return array_of(self.values, dtype, copy)

@@ -101,7 +101,7 @@ class DataFrame:
     """What is asked of a DataFrame of pandas, which may not be there."""
 
     def __init__(self, rows):
-        self.columns, self.rows = list(rows[0]), rows
+        self.columns, self.rows = np.array(list(rows[0])), rows  # as pandas, it refuses to be true or false
 
     def itertuples(self, *, index, name):
         assert not index
