@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from pipeline.errors import OutputError
-from pipeline.records.arrays import Array, sealed
+from pipeline.records.arrays import Array, same_array, sealed
 from pipeline.records.frames import FrameSet, Image
 from pipeline.simulation.camera import Chip, Detector, arc_lines, chip_of, expose, spectrum, stars
 
@@ -46,9 +46,9 @@ class Night:
     """
 
     frames: FrameSet
-    light: Array
-    arc: Array
-    sigma: Array
+    light: Array = attrs.field(eq=attrs.cmp_using(eq=same_array))
+    arc: Array = attrs.field(eq=attrs.cmp_using(eq=same_array))
+    sigma: Array = attrs.field(eq=attrs.cmp_using(eq=same_array))
     hits: int
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -20,7 +20,8 @@ from pipeline.compose.stage import Stage, Step
 from pipeline.detector.section import Section
 from pipeline.errors import SettingError
 from pipeline.figures.colour import MASK_COLOUR
-from pipeline.records.frames import FrameSet, Image
+from pipeline.night.recipe import Extra, Place, RawPlace
+from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.stacking.add import add_images
 from pipeline.stacking.combine import combine
 from pipeline.stages.align import align
@@ -37,7 +38,7 @@ from pipeline.testing.drawn_values import (
     DRAWN,
     PARTICULAR,
     SHAPE,
-    Shape,
+    Asked,
     drawn_for,
     drawn_or_given,
     put_together,
@@ -54,7 +55,7 @@ def steps(
     *stages: Stage[Any, Any, Any],
     takes: Any = Image,
     gives: Any = Image,
-    shape: Shape = SHAPE,
+    shape: Asked = SHAPE,
     **settings: Any,
 ) -> SearchStrategy[Step[Any, Any]]:
     """Draw steps of some stages, or of every public one that makes an Image of an Image; settings are valid, each.
@@ -72,7 +73,7 @@ def steps(
     :param stages: these alone, whatever they take and give; yours too.
     :param takes: the record that they take: Image, FrameSet, MasterDark; None for any.
     :param gives: the record that they give: Image, ReducedImage, MasterFlat, ...; None for any.
-    :param shape: of masters, masks and arrays, (ny, nx).
+    :param shape: of masters, masks and arrays, (ny, nx); None for steps without any, which any text can hold.
     :param settings: of the stages, each a value or a strategy; others are drawn, or left out where they have a default.
     :raises SettingError: no stage is so, or one has no such setting.
     """
@@ -86,7 +87,7 @@ def steps(
     return st.one_of([_steps_of(one, shape, settings) for one in chosen])
 
 
-def _steps_of(stage: Stage[Any, Any, Any], shape: Shape, given: dict[str, Any]) -> SearchStrategy[Step[Any, Any]]:
+def _steps_of(stage: Stage[Any, Any, Any], shape: Asked, given: dict[str, Any]) -> SearchStrategy[Step[Any, Any]]:
     for name in given:
         if name not in stage.defaults:
             raise unknown_setting(stage.name, name, stage.defaults)
@@ -100,7 +101,7 @@ def _steps_of(stage: Stage[Any, Any, Any], shape: Shape, given: dict[str, Any]) 
 
 
 def chains(
-    *, takes: Any = Image, gives: Any = Image, max_size: int = 4, shape: Shape = SHAPE
+    *, takes: Any = Image, gives: Any = Image, max_size: int = 4, shape: Asked = SHAPE
 ) -> SearchStrategy[Chain[Any, Any]]:
     """Draw chains of steps that fit each other by their records, of no stage twice, in whatever order.
 
@@ -133,19 +134,30 @@ def chains(
     )
 
 
-def _any_steps(*, shape: Shape = SHAPE, parameters: tuple[Any, ...] = ()) -> SearchStrategy[Step[Any, Any]]:
+def _any_steps(*, shape: Asked = SHAPE, parameters: tuple[Any, ...] = ()) -> SearchStrategy[Step[Any, Any]]:
     takes, gives = ((one if isinstance(one, type) else None) for one in parameters or (None, None))
     return steps(takes=takes, gives=gives, shape=shape)
 
 
-def _any_chains(*, shape: Shape = SHAPE, parameters: tuple[Any, ...] = ()) -> SearchStrategy[Chain[Any, Any]]:
+def _any_chains(*, shape: Asked = SHAPE, parameters: tuple[Any, ...] = ()) -> SearchStrategy[Chain[Any, Any]]:
     takes, gives = ((one if isinstance(one, type) else Image) for one in parameters or (Image, Image))
     return chains(takes=takes, gives=gives, shape=shape)
 
 
-def _sections(shape: Shape) -> SearchStrategy[Section]:
+def _extras(*, shape: Asked = SHAPE, **fields: Any) -> SearchStrategy[Extra]:
+    """Draw steps that a recipe adds: to calibrations only where these come by."""
+    raw = get_args(RawPlace)
+    early, late = st.sampled_from(raw), st.sampled_from([place for part in get_args(Place) for place in get_args(part)])
+    kinds = {"kinds": st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(tuple)}
+    science = {"kinds": st.sampled_from([("light",), ("light", "arc")])}
+    told = [{side: place, **some} for place, some in ((late, science), (early, kinds)) for side in ("after", "before")]
+    step = drawn_or_given(fields.get("step", steps(shape=shape)))
+    return st.one_of([st.builds(Extra, step, **one) for one in told])
+
+
+def _sections(shape: Asked) -> SearchStrategy[Section]:
     """Draw rectangles within a frame."""
-    height, width = shape
+    height, width = shape or SHAPE
 
     def ends(size: int) -> SearchStrategy[tuple[int, int]]:
         start = st.integers(0, size - 1)
@@ -154,15 +166,16 @@ def _sections(shape: Shape) -> SearchStrategy[Section]:
     return st.builds(lambda x, y: Section(*x, *y), ends(width), ends(height))
 
 
-def _texts_of_sections(shape: Shape) -> SearchStrategy[str]:
+def _texts_of_sections(shape: Asked) -> SearchStrategy[str]:
     return st.just("[*,*]") | _sections(shape).map(str)
 
 
-def _or_none(*stages: Stage[Any, Any, Any]) -> Callable[[Shape], SearchStrategy[Any]]:
+def _or_none(*stages: Stage[Any, Any, Any]) -> Callable[[Asked], SearchStrategy[Any]]:
     return lambda shape: st.none() | steps(*stages, shape=shape)
 
 
 DRAWN |= {
+    Extra: _extras,
     Step: _any_steps,
     Chain: _any_chains,
     Each: lambda *, shape=SHAPE: steps(shape=shape).map(each),

@@ -21,12 +21,16 @@ from hypothesis.strategies import SearchStrategy
 
 from pipeline.compose.settings import Limits, unknown_setting
 from pipeline.errors import SettingError
+from pipeline.night.recipe import has_pixels
 
 T = TypeVar("T")
 Shape: TypeAlias = tuple[int, int]
 
 SHAPE: Shape = (5, 6)
 """Rows and columns of what is drawn, unless others are asked for: images, masters and masks fit each other."""
+
+Asked: TypeAlias = Shape | None
+"""The shape that is asked for, or None for nothing that has pixels."""
 
 LARGEST, SMALLEST = 1e6, 1e-6
 """Between these lie the numbers that are drawn, where a setting sets no limits of its own."""
@@ -38,7 +42,7 @@ MOST_ROUNDS = 30
 DRAWN: dict[Any, Callable[..., SearchStrategy[Any]]] = {}
 """How records are drawn that are more than their fields: by functions of ``shape=`` and of fields that are given."""
 
-PARTICULAR: dict[tuple[str, str], Callable[[Shape], SearchStrategy[Any]]] = {}
+PARTICULAR: dict[tuple[str, str], Callable[[Asked], SearchStrategy[Any]]] = {}
 """What is drawn for a setting of a stage, or a field of a record, whose annotation does not say all: by its owner's
 name and its own."""
 
@@ -46,7 +50,7 @@ AGREE: dict[str, Callable[[Mapping[str, Any]], bool]] = {}
 """Whether the settings of a stage, or the fields of a record, go together, by its name."""
 
 
-def records(of: type[T], /, *, shape: Shape = SHAPE, **fields: Any) -> SearchStrategy[T]:
+def records(of: type[T], /, *, shape: Asked = SHAPE, **fields: Any) -> SearchStrategy[T]:
     """Draw records of a class: its fields by their annotations, or as they are given, by a value or a strategy.
 
     ``st.from_type`` draws the same.
@@ -58,26 +62,32 @@ def records(of: type[T], /, *, shape: Shape = SHAPE, **fields: Any) -> SearchStr
     ...     assert not limits.hold(1.9)
     >>> limits_hold()
 
-    :param shape: of whatever has pixels, (ny, nx).
+    :param shape: of whatever has pixels, (ny, nx); None for records whose fields have none, which any text can hold.
     :raises SettingError: it is no record, or has no such field.
     """
+    if shape is None and has_pixels(of):
+        return st.nothing()
     if of in DRAWN:
         return DRAWN[of](shape=shape, **fields)
     if not attrs.has(of):
         raise SettingError(f"records: {of!r} is no record; give a class such as Image, Clip or Recipe")
+    return put_together(typing.cast("Callable[..., T]", of), of.__name__, required=_fields_of(of, shape, fields))
+
+
+def _fields_of(of: type, shape: Asked, fields: Mapping[str, Any]) -> dict[str, SearchStrategy[Any]]:
+    """Draw the fields of a record that are not given; first of all as they are by default."""
     hints = typing.get_type_hints(of, include_extras=True)
     known = {field.alias: field for field in attrs.fields(of) if field.init}
     for name in fields:
         if name not in known:
             raise unknown_setting(of.__name__, name, known)
-    drawn = {}
+    drawn = {name: drawn_or_given(value) for name, value in fields.items()}
     for alias, field in known.items():
-        if alias in fields:
-            drawn[alias] = drawn_or_given(fields[alias])
-        elif not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+        told_by_others = isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+        if alias not in fields and not told_by_others:
             default = [] if field.default is attrs.NOTHING else [st.just(field.default)]
             drawn[alias] = st.one_of(*default, drawn_for(of.__name__, alias, hints[field.name], shape))
-    return put_together(typing.cast("Callable[..., T]", of), of.__name__, required=drawn)
+    return drawn
 
 
 def put_together(
@@ -93,7 +103,7 @@ def put_together(
     return agreed.map(lambda settings: make(**settings))
 
 
-def drawn_for(owner: str, name: str, hint: Any, shape: Shape) -> SearchStrategy[Any]:
+def drawn_for(owner: str, name: str, hint: Any, shape: Asked) -> SearchStrategy[Any]:
     """Draw a setting of a stage, or a field of a record, by its owner's name, its own and its annotation."""
     particular = PARTICULAR.get((owner, name))
     return values_as(hint, shape=shape) if particular is None else particular(shape)
@@ -104,7 +114,7 @@ def drawn_or_given(value: Any) -> SearchStrategy[Any]:
     return value if isinstance(value, SearchStrategy) else st.just(value)
 
 
-def values_as(hint: Any, *, shape: Shape = SHAPE) -> SearchStrategy[Any]:
+def values_as(hint: Any, *, shape: Asked = SHAPE) -> SearchStrategy[Any]:
     """Draw what an annotation allows: of a union the simplest first, and None before that.
 
     >>> from typing import Annotated, Literal
@@ -127,7 +137,7 @@ def _parts(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _of_one_sort(hint: Any, limits: Limits | None, shape: Shape) -> SearchStrategy[Any]:
+def _of_one_sort(hint: Any, limits: Limits | None, shape: Asked) -> SearchStrategy[Any]:
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return _of_one_sort(inside[0], next((more for more in inside[1:] if isinstance(more, Limits)), limits), shape)
@@ -138,7 +148,11 @@ def _of_one_sort(hint: Any, limits: Limits | None, shape: Shape) -> SearchStrate
     if hint is float or hint is int:
         return _numbers(hint, limits or Limits())
     if np.ndarray in (origin, hint):
-        return arrays.arrays(np.float64, shape, elements=st.floats(-LARGEST, LARGEST, width=32))
+        return (
+            st.nothing()
+            if shape is None
+            else arrays.arrays(np.float64, shape, elements=st.floats(-LARGEST, LARGEST, width=32))
+        )
     if origin in DRAWN:
         return DRAWN[origin](shape=shape, parameters=inside)
     if hint in DRAWN or attrs.has(hint):
@@ -146,7 +160,7 @@ def _of_one_sort(hint: Any, limits: Limits | None, shape: Shape) -> SearchStrate
     return _PLAIN[hint] if hint in _PLAIN else st.from_type(hint)
 
 
-def _tuples(inside: tuple[Any, ...], shape: Shape) -> SearchStrategy[tuple[Any, ...]]:
+def _tuples(inside: tuple[Any, ...], shape: Asked) -> SearchStrategy[tuple[Any, ...]]:
     if inside[-1] is Ellipsis:
         return st.lists(values_as(inside[0], shape=shape), max_size=3).map(tuple)
     return st.tuples(*(values_as(one, shape=shape) for one in inside))

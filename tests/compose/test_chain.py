@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_steps import BIAS, FLAT, LIGHT, NIGHT, chains, names, on_disk, steps_of_plain_settings
+from made_steps import BIAS, FLAT, LIGHT, NIGHT, chains, names, on_disk
 from strategies import quick
 
 import pipeline
@@ -26,15 +26,16 @@ from pipeline import (
     subtract_bias,
 )
 from pipeline.errors import StepError
+from pipeline.testing import chains as drawn_chains
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
 
 
 @quick
-@given(st.lists(steps_of_plain_settings, max_size=3))
-def test_the_repr_of_a_chain_is_the_expression_that_made_it(steps):
-    for joined in (chain(*steps), each(chain(*steps))):
-        assert eval(repr(joined), PUBLIC) == joined
+@given(drawn_chains(shape=None) | drawn_chains(takes=FrameSet, shape=None))
+def test_the_repr_of_a_chain_is_the_expression_that_made_it(joined):
+    assert eval(repr(joined), dict(PUBLIC)) == joined
+    assert eval(repr(each(joined)), dict(PUBLIC)) == each(joined)
 
 
 @quick

@@ -9,12 +9,13 @@ from astropy.io import fits
 from folders import files, ramp
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import pixels, quick
+from strategies import quick
 
 from pipeline import FrameSet, Image, Pixels, chain, combine, each, flag_saturated, open_frame, running, stage
 from pipeline.compose.chain import _within_budget as within_budget
 from pipeline.compose.spool import SpooledPixels, add_to_spool
 from pipeline.errors import OutputError, StepError
+from pipeline.testing import pixels
 
 
 @quick

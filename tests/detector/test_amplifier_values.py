@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import pixels, quick
+from strategies import quick
 
 from pipeline import (
     Amplifier,
@@ -31,6 +31,7 @@ from pipeline.cli.main import main
 from pipeline.detector.amplifier_values import regions_of
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError
+from pipeline.testing import pixels
 
 HALVES = {"DATASECA": "[1:2,1:3]", "DATASECB": "[3:4,1:3]"}
 """The sections of frames of 3 rows and 4 columns that two amplifiers read."""
@@ -43,7 +44,7 @@ def halves(values, **cards):
 
 
 @quick
-@given(pixels(), st.tuples(st.floats(0.2, 9), st.floats(0.2, 9)), ways)
+@given(pixels(shape=(3, 4)), st.tuples(st.floats(0.2, 9), st.floats(0.2, 9)), ways)
 def test_each_amplifiers_values_and_errors_grow_by_its_gain(drawn, gains, way):
     cards = dict(zip((f"{way}A", f"{way}B"), gains, strict=True))
     out = to_electrons(halves(drawn, **cards))

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given
-from strategies import examples, pixels
+from strategies import examples
 
 from pipeline import Flag, FrameSet, Image, MasterBias, Pixels, attach_header, combine
 from pipeline.errors import ShapeError
 from pipeline.figures.view import view_of
+from pipeline.testing import pixels
 
 
 @examples(60)

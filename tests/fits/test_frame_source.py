@@ -5,9 +5,9 @@ import pytest
 from astropy.io import fits
 from fits_files import NOISE, product
 from hypothesis import given
-from strategies import pixels
 
 from pipeline import Flag, Image, attach_header, open_frame, read_mask, write
+from pipeline.testing import pixels
 
 
 @given(pixels())

@@ -22,7 +22,6 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 from made_masters import SHAPE, full
-from strategies import pixels
 
 from pipeline import (
     Flag,
@@ -40,6 +39,7 @@ from pipeline import (
 )
 from pipeline.errors import HeaderError, HeaderWarning, ShapeError, SkippedWarning, StepError
 from pipeline.records.frames import Location
+from pipeline.testing import pixels
 
 WCS_CARDS = {
     "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.0, "CRVAL2": 20.0, "CRPIX1": 2.0, "CRPIX2": 1.0,

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pixels import GRID, arrays_of
-from strategies import pixels, quick
+from strategies import quick
 
 from pipeline import Flag, Pixels
 from pipeline.errors import ShapeError
+from pipeline.testing import pixels
 
 SMALL = np.full((2, 2), 1e-30, np.float32)
 

@@ -10,7 +10,7 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 from star_fields import Field, dithers, header, lights_of
-from strategies import examples, frames_of, pixels
+from strategies import examples, frames_of
 
 from pipeline import (
     Amplifier,
@@ -45,6 +45,7 @@ from pipeline import (
 from pipeline.errors import AssumptionWarning, HeaderError, PipelineWarning, SettingError, StepError
 from pipeline.stages.align import MovedRows
 from pipeline.statistics.sources import find_sources
+from pipeline.testing import pixels
 
 SHAPE = (180, 200)
 whole = st.tuples(st.integers(-6, 6), st.integers(-6, 6))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import frames_of, pixels, quick
+from strategies import frames_of, quick
 
 from pipeline import (
     Image,
@@ -21,6 +21,7 @@ from pipeline import (
 )
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
+from pipeline.testing import pixels
 
 gains = st.floats(0.1, 50)
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import pixels, quick, seeds
+from strategies import quick, seeds
 
 from pipeline import Flag, Image, MasterBias, Pixels, attach_header, heal, subtract_bias
 from pipeline.errors import SettingError
 from pipeline.stages.healing import REASONS
+from pipeline.testing import pixels
 
 BAD = int(Flag.BAD)
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from hypothesis import given
-from strategies import frames_of, pixels, quick
+from strategies import frames_of, quick
 
 from pipeline import Flag, FrameSet, Image, MasterBias, Recipe, attach_header, combine, orient, reduce, subtract_bias
 from pipeline.errors import HeaderError, SettingError, ShapeError, StepError
+from pipeline.testing import pixels
 
 
 def image_of(values, **cards):

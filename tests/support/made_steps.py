@@ -7,31 +7,19 @@ from hypothesis import strategies as st
 from strategies import frames_of
 
 from pipeline import (
-    Amplifier,
-    Clip,
     Flag,
     FrameSet,
     Image,
-    LACosmic,
     MasterBias,
     MasterDark,
-    Noise,
     Pixels,
-    clean_cosmic_rays,
-    combine,
     divide,
     flag_saturated,
-    heal,
-    linearise,
     normalise_flat,
     open_frame,
-    orient,
-    scale_dark,
     stage,
     subtract_bias,
     subtract_dark,
-    subtract_overscan,
-    to_electrons,
 )
 
 SHAPE = (4, 5)
@@ -106,47 +94,6 @@ chains = st.lists(st.sampled_from([*STEPS[:4], levelled()]), unique_by=repr, max
     lambda steps: sorted(steps, key=lambda step: STEPS.index(step) if step in STEPS else 2.5)
 )
 """Steps in an order that is allowed."""
-
-positive = st.floats(0.1, 100)
-
-noises = st.none() | st.builds(Noise, a=positive, b=positive)
-
-clips = st.builds(
-    Clip,
-    st.sampled_from(["noise", "std", "mad"]),
-    low=positive,
-    high=positive,
-    centre=st.sampled_from(["median", "mean"]),
-    iterations=st.none() | st.integers(1, 9),
-    noise=noises,
-    counting=noises,
-)
-
-
-def steps_of(stage, **settings):
-    return st.fixed_dictionaries({}, optional=settings).map(lambda given: stage(**given))
-
-
-steps_of_plain_settings = st.one_of(
-    steps_of(combine, method=st.sampled_from(["mean", "median"]), clip=st.none() | clips, weights=st.none()),
-    steps_of(flag_saturated, level=st.none() | positive),
-    steps_of(
-        subtract_overscan,
-        method=st.sampled_from(["mean", "median"]),
-        order=st.none() | st.integers(0, 9),
-        amplifiers=st.just((Amplifier("[1:9,*]", "[10:12,*]"),)),
-    ),
-    steps_of(normalise_flat, by=st.sampled_from(["median", "spline"]) | positive, order=st.integers(1, 9)),
-    steps_of(to_electrons, gain=positive),
-    st.sampled_from([0, 1]).map(lambda saxis: orient(saxis=saxis)),
-    positive.map(lambda exposure: scale_dark(exposure=exposure)),
-    st.booleans().map(lambda force: subtract_bias(bias=None, force=force)),
-    steps_of(heal, by=st.sampled_from(["nearest", "along"]), saxis=st.integers(0, 1), reach=st.none() | st.just(3)),
-    st.lists(positive, min_size=1, max_size=3).map(lambda curve: linearise(coefficients=tuple(curve), pedestal=1.0)),
-    st.builds(LACosmic, sigclip=positive, psfmodel=st.sampled_from(["gaussxy", "moffat"])).map(
-        lambda by: clean_cosmic_rays(gain=1.5, read_noise=4.0, by=by)
-    ),
-)
 
 
 def names(record):

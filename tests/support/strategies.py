@@ -3,7 +3,6 @@
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from pipeline import Clip, Flag, FrameSet, Image, Noise, Pixels
 
@@ -32,25 +31,6 @@ CLIPS = (None, Clip(), Clip(low=3.0, high=2.0), *GIVEN_NOISE, *OWN_SPREAD)
 clips = st.sampled_from(CLIPS)
 methods = st.sampled_from(["mean", "median"])
 kinds = st.sampled_from(["bias", "dark", "flat", "light", "arc"])
-
-
-def planes(shape, dtype):
-    """Draw values with some NaN and infinities where the type has them."""
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        return arrays.arrays(dtype, shape)
-    width = 8 * dtype.itemsize
-    usual = st.floats(-(2.0**16), 2.0**16, width=width, allow_subnormal=False)
-    return arrays.arrays(dtype, shape, elements=usual | st.sampled_from([np.nan, np.inf, 0.0]))
-
-
-@st.composite
-def pixels(draw, shape=(3, 4), dtypes=("uint16", "float32", "float64")):
-    """Draw pixels with flags, and a variance or none."""
-    values = draw(planes(shape, draw(st.sampled_from(dtypes))))
-    flags = draw(arrays.arrays(np.uint16, shape, elements=reasons.map(int)))
-    known = st.none() | arrays.arrays(np.float32, shape, elements=st.floats(0, 2.0**10, width=32))
-    return Pixels.of(values, flags, draw(known))
 
 
 @st.composite
