@@ -24,5 +24,6 @@ pipeline.combin  # wrong: no such name
 combine("a.fits")  # wrong: a path is no list of frames
 subtract_bias([image], bias=None)  # wrong: a list of frames is no image
 combine([image], method="average")  # wrong: no such method, of a list neither
+combine([image], weights="exposures")  # wrong: no such weights
 image + 1  # wrong: header, flags and history would be lost
 frames.group_by(3)  # wrong: a number is no card

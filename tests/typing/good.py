@@ -26,6 +26,7 @@ from pipeline import (
     chain,
     check_stage,
     combine,
+    combined,
     divide,
     each,
     normalise_flat,
@@ -115,3 +116,8 @@ in_electrons: Image = to_electrons(ccd, gain=1.5 * u.electron / u.adu)
 adopted: Image = Image.of(ccd, exposure=30 * u.s)
 set_of_both: FrameSet = FrameSet([ccd, hdu, values])
 back: CCDData = reduced_ccds.to_ccddata()
+
+# a combination of one's own, and weights and factors of one's own
+by_a_rule: Image = combined([ccd, light], values, variance=values, rejected=[0, 2], exposure=30 * u.s)
+weighed: Image = combine([light, values], weights=(1.0, 2.0), scale=(1.0, 0.5))
+weighed_by_value: Image = combine([light, values], weights=np.ones((2, *light.shape)))
