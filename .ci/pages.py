@@ -24,4 +24,4 @@ if __name__ == "__main__":
     warnings.simplefilter("error", UserWarning)  # what pdoc cannot find or show
     pdoc.docstrings.convert = as_markdown
     pdoc.render.configure(docformat="restructuredtext", template_directory=Path(__file__).parent)
-    pdoc.pdoc("pipeline", output_directory=Path(sys.argv[1]))
+    pdoc.pdoc("pipeline", "pipeline.testing", output_directory=Path(sys.argv[1]))

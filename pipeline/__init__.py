@@ -25,7 +25,8 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
   ``measure_quality``, ``quality_table``, ``Quality``
 - put steps together: ``pipe``, ``chain``, ``each``; run them with other threads, memory, or strictly: ``running``
 - reduce many nights: ``reduce_many``, ``Survey``, ``Outcome``; on the workers of Dask: ``workers``, ``combine_on``
-- write a stage of your own: ``stage``, ``Stage``, ``Step``, ``Limits``, ``Master``, ``advise``, ``check_stage``
+- write a stage of your own: ``stage``, ``Stage``, ``Step``, ``Limits``, ``Master``, ``advise``, ``check_stage``;
+  and test it with whatever hypothesis draws: ``pipeline.testing``
 
 What can go wrong is drawn in ``pipeline.errors``.  Each name has its home in a folder, and is loaded when it is first
 asked for.  The folders, in the order of the data and of the physics; the face of each says what to open first, and a
