@@ -13,6 +13,12 @@ from pipeline.records.note import Note, names_of
 TURN = 65536.0
 """What a number of 16 bits that wraps is wrong by."""
 
+FAR_BELOW = -TURN / 2 * 0.75
+"""Below this lie small unsigned numbers that were read with a sign."""
+
+NO_SPAN = TURN / 64
+"""Values that lie nearer each other do not have their bytes swapped."""
+
 END = 256.0
 """Values that wrapped below 0 lie within this of the end of their type, and those beside them as near to 0."""
 
@@ -27,17 +33,27 @@ COARSE = 0.55
 """Standard deviation, in steps, of values whose own noise is half a step or less: rounding then moves their mean."""
 
 
-def number_notes(frames: Sequence[Image], values: Sequence[Array]) -> tuple[Note, ...]:
+def number_notes(frames: Sequence[Image], values: Array | Sequence[Array]) -> tuple[Note, ...]:
     """Say which frames hold numbers that wrapped round the end of 16 bits, or whose bytes are swapped or rounded away.
 
-    :param values: some pixels of each frame, in the order of its rows.
+    :param values: some pixels of each frame, (frames, pixels), in the order of its rows.
     """
-    return tuple(note for frame, some in zip(frames, values, strict=True) for note in _of_frame(frame, some))
+    values = np.asarray(values)
+    if values.shape[1] < ENOUGH:
+        return ()
+    few = values[:, :: values.shape[1] // ENOUGH]
+    with np.errstate(invalid="ignore"):
+        low, high, span = values.min(axis=1), values.max(axis=1), few.max(axis=1) - few.min(axis=1)
+    as_usual = (low >= FAR_BELOW) & (high <= TURN - END) & (span < NO_SPAN)  # never with NaN
+    return tuple(
+        note
+        for frame, some, usual in zip(frames, values, as_usual, strict=True)
+        for note in (_rounded(frame, some) if usual else _of_frame(frame, some))
+    )
 
 
 def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
-    good = np.isfinite(values)
-    values = values if good.all() else values[good]
+    values = values[np.isfinite(values)]
     if values.size < ENOUGH:
         return
     if wrapped_below_zero(values):
@@ -62,6 +78,10 @@ def _of_frame(frame: Image, values: Array) -> Iterator[Note]:
             mend="swap the bytes of each number (numpy's byteswap), or read the frame from the camera's file again",
             fact=f"bytes swapped {frame.kind}",
         )
+    yield from _rounded(frame, values)
+
+
+def _rounded(frame: Image, values: Array) -> Iterator[Note]:
     state = frame.state
     calibrated = (state.bias and not state.bias.was_said) or state.flat or state.per_second
     here = any(step.does in ("bias", "dark", "flat") and step.worked for step in frame.history)
@@ -96,9 +116,7 @@ def wrapped_above(values: Array) -> bool:
     Without BZERO that is what becomes of small ones, and all may be such; without a sign, of those above 32767, beside
     others far above 0.
     """
-    if values.min() >= -TURN / 2 * 0.75:  # most frames
-        return False
-    far = np.count_nonzero((values > -TURN / 2) & (values < -TURN / 2 * 0.75))
+    far = np.count_nonzero((values > -TURN / 2) & (values < FAR_BELOW))
     near = np.count_nonzero((values > -TURN / 4) & (values < -TURN / 8))
     return bool(far >= FEW and far > near and (values.max() > TURN / 8 or 2 * far > values.size))
 
@@ -110,13 +128,11 @@ def bytes_swapped(values: Array) -> bool:
     the large byte the small one is 0.
     """
     values = values[:: max(1, values.size // ENOUGH)]
-    if np.ptp(values) < TURN / 64:  # most calibrations
-        return False
     values = values[values < values.max()]  # a plateau has two levels however its bytes lie
     if values.size < ENOUGH // 4:
         return False
     apart = _half_between(values)
-    if apart < TURN / 64:  # most frames
+    if apart < NO_SPAN:  # most frames
         return False
     if values.min() < -TURN / 2 or values.max() >= TURN or (values % 1).any() or not (values % 256).any():
         return False

@@ -81,6 +81,10 @@ def _stuck_bits(frames: Compared) -> Iterator[Note]:
     some = above[:, None, :: max(1, above.shape[1] // FEW_TELL)]
     reached = np.bitwise_or.reduce(1 << (some >> (POWERS - 4)[:, None] & 31), axis=2)  # of 32 parts of a turn
     parting = (np.bitwise_count(reached) < 20) & (np.ptp(frames.ends, axis=1)[:, None] >= 2 << POWERS)
+    if parting.any():
+        at = above.shape[1] // 100, above.shape[1] - 1 - above.shape[1] // 100
+        low, high = (np.partition(above, place, axis=1)[:, place] for place in at)
+        parting &= (high - low)[:, None] >= 2 << POWERS
     for i in np.flatnonzero(parting.any(axis=1)):
         found[i] = found[i] or _bit_that_parts(above[i], POWERS[parting[i]].tolist())
     odd = np.array([bit is not None for bit in found])
@@ -119,9 +123,7 @@ def _bit_that_parts(above: Array, powers: list[int]) -> tuple[int, str] | None:
     :param above: whole numbers from 0.
     :param powers: of 2, of the bits that are tried.
     """
-    few = above.size // 100
-    span = np.partition(above, above.size - 1 - few)[above.size - 1 - few] - np.partition(above, few)[few]
-    for power in (power for power in powers if span >= 2 << power):
+    for power in powers:
         counts = np.bincount(above >> (power - 4) & 31, minlength=32)
         full, empty = counts > above.size / 32, counts <= above.size / 1000
         begins = np.flatnonzero(~empty & np.roll(empty, 1))

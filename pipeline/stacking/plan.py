@@ -283,7 +283,7 @@ def say_what_is_odd(frames: tuple[Image, ...], settings: CombineSettings, sample
         values = np.round(values / scale[:, None], WHOLE)
     elif settings.by_noise or settings.variance == "noise":
         _check_levels(frames, values)
-    say(*copy_notes(frames, list(values)), *number_notes(frames, list(values)))
+    say(*copy_notes(frames, list(values)), *number_notes(frames, values))
     by_exposure = groupby(lambda place: seconds_of(frames[place]), range(len(frames)))
     for places in by_exposure.values():  # what grows with time differs with it
         alone = len(by_exposure) > 1
