@@ -80,7 +80,7 @@ def odd(
     sure: Literal["none", "some"] = "some",
     text: str = "",
     background: Sky | Moon = Sky(),
-    radius: float | None = None,
+    radius: float = None,  # noqa: RUF013 - as people write it
     curve: tuple[Annotated[float, Limits(above=0)] | None, ...] = (),
 ) -> Image:
     """Have settings that a text could mistake for others."""
