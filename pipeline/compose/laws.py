@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.compose.running import running
 from pipeline.compose.stage import Stage, Step
-from pipeline.errors import StepError
+from pipeline.errors import StepError, VarianceWarning
 from pipeline.headers.status import State
 from pipeline.records.arrays import same_array
 from pipeline.records.frames import FrameSet, Image
@@ -28,7 +28,7 @@ def check_stage(stage: Stage[Any, Any, Any] | Step[Any, Any], record: Any) -> No
     - purity: the same record gives the same result, and is itself unchanged
     - seals: no array of the result can be written to
     - flags: they are only added, and what is not finite has one
-    - variance: it is followed where the record has one
+    - variance: it is followed where the record has one, or a VarianceWarning says that it cannot be known
     - provenance: kind, frames, header and history go on, and the step is the last of them
     - effect: a stage that ``does`` something says so in the state of its result
     - rows: with ``rows=True`` some rows give those rows of the whole, and nothing but pixels depends on pixels
@@ -106,6 +106,10 @@ def _flags(_step: Step[Any, Any], record: Any, result: Any) -> str | None:
 
 
 def _variance(_step: Step[Any, Any], record: Any, result: Any) -> str | None:
+    if any(
+        issubclass(note.category, VarianceWarning) for last in getattr(result, "history", ())[-1:] for note in last.said
+    ):
+        return None  # it says itself that it cannot be known
     for before, after in _pairs(record, result):
         if before.variance is not None and after.variance is None:
             return (
@@ -132,7 +136,8 @@ def _effect(step: Step[Any, Any], record: Any, result: Any) -> str | None:
     does, worked = step.stage.does, result.history[-1].worked if isinstance(result, Image) else False
     if not does or not worked or not isinstance(record, Image):
         return None
-    if does in attrs.fields_dict(State) and not getattr(result.state, does):
+    changed = record.shape != result.shape or record.pixels != result.pixels  # else there was nothing to do
+    if does in attrs.fields_dict(State) and not getattr(result.state, does) and changed:
         return (
             f"it says that it does {does!r}, and its result's state does not say so; give "
             f"state=attrs.evolve(image.state, {does}=Done('by what'))"

@@ -13,6 +13,7 @@ from pipeline import (
     FrameSet,
     Image,
     Mask,
+    MasterBias,
     Noise,
     Pixels,
     add_images,
@@ -60,6 +61,7 @@ def with_values(image, values):
         (subtract_overscan, IMAGE),
         (subtract_bias(bias=BIAS), LIGHT),
         (subtract_bias(bias=None), IMAGE),
+        (subtract_bias(bias=MasterBias.of(np.ones(LIGHT.shape))), LIGHT),  # which says that the variance is lost
         (subtract_dark(dark=DARK), LIGHT),
         (divide(flat=FLAT), LIGHT),
         (to_electrons(gain=1.5), IMAGE),
@@ -73,6 +75,7 @@ def with_values(image, values):
         (grow_flags(by=1), IMAGE),
         (heal, IMAGE),
         (orient(saxis=0), IMAGE),
+        (orient(saxis=1), IMAGE),
         (declare(state="finished"), IMAGE),
         (normalise_flat, FLAT_IMAGE),
         (attach_header, IMAGE),
