@@ -13,15 +13,18 @@ import numpy as np
 from pipeline.compose.telling import advise
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray
 from pipeline.records.frames import Image
-from pipeline.stacking.clip import Clip
+from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.judge import judge_by_own_values
-from pipeline.stacking.moved import SQUARES, Moved, lie_apart, squares_of
+from pipeline.stacking.moved import ENOUGH_VALUES, SQUARES, Moved, is_moving, lie_apart, shown_in_turn, squares_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import carried_variance, with_own_errors
 from pipeline.stacking.same_place import LIT, SamePlace, Unlike
-from pipeline.stacking.stack_rows import GoodPixels, read_rows
-from pipeline.statistics.amplifier_noise import variance_of, which_of
+from pipeline.stacking.stack_rows import GoodPixels, read_rows, sample_rows
+from pipeline.statistics.amplifier_noise import amplifiers_of, variance_of, which_of
+from pipeline.statistics.frame_levels import measure_shifts, shifts_of_sky
 from pipeline.statistics.motion import Motion, motion_of
+from pipeline.statistics.noise import MOVING
+from pipeline.statistics.photon_noise import slope_of
 from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.sky_level import STANDS_OUT
 from pipeline.statistics.star_images import WINDOW, has_moved, image_of_star, is_missing
@@ -71,8 +74,11 @@ if so many in front of all others did not."""
 def measure_motion(plan: Plan) -> Plan:
     """Measure how the frames of a plan lie; the same plan where nothing moves.
 
-    Where that cannot be told, or does not explain what is bright, each frame is left to tell its own light.
+    Where that cannot be told, or does not explain what is bright, each frame is left to tell its own light.  A clip by
+    each pixel's own spread stays as it is: that light is lost is said.
     """
+    if plan.clip is not None and not plan.settings.by_noise:
+        _say_what_own_spread_takes(plan, plan.clip)
     if plan.moved is None or plan.clip is None:
         return plan
     found = motion_of(GoodPixels(plan.frames))
@@ -88,6 +94,42 @@ def measure_motion(plan: Plan) -> Plan:
     return attrs.evolve(plan, moved=best)
 
 
+def _say_what_own_spread_takes(plan: Plan, clip: Clip) -> None:
+    """Say that frames move where values are judged by each pixel's own spread, which takes a star for a hit then."""
+    frames, kind = plan.frames, plan.frames[0].kind
+    if kind not in MOVING or frames_needed(clip) > len(frames):
+        return
+    sampled = sample_rows(frames, plan.scale, ENOUGH_VALUES // len(frames))
+    shifts = measure_shifts(sampled.blocks, kind)
+    amplifiers = amplifiers_of(sampled, plan.shape, shifts, kind, None)
+    moves = is_moving(amplifiers, sampled, Clip(), plan.shape[1], shifts=shifts, slope=slope_of(frames))
+    if not moves and not shown_in_turn(sampled, shifts_of_sky(sampled.blocks)):
+        return
+    found = motion_of(GoodPixels(frames))
+    off = 0.0 if found is None else _farthest(found.shifts)
+    if found is not None and off > _said_from(frames, found):
+        advise(
+            f"the image moves by up to {off:.1f} px between frames: a clip by {clip.spread} takes its light for hits, "
+            "and leaves it out",
+            of=frames,
+            mend="clip by noise, which tells light that moves from hits; or align(frames) before combine",
+            at_command="--clip noise tells light that moves from hits; or --align brings it together first",
+            figures=(("pixels", off), *_figures(frames, found.shifts)),
+            fact="image moves",
+        )
+
+
+def _said_from(frames: tuple[Image, ...], found: Motion) -> float:
+    """Give the motion, in pixels, that is worth a note; align leaves parts of pixels."""
+    exact = SAID_BY_SOURCES if found.agreeing.any() else SAID_BY_LIGHT
+    return SAID_IF_ALIGNED if any(frame.shift for frame in frames) else exact
+
+
+def _farthest(shifts: FloatArray) -> float:
+    """Give by how many pixels two frames lie apart at most."""
+    return float(np.nanmax(np.hypot(*np.moveaxis(shifts[:, None] - shifts, -1, 0)), initial=0.0))
+
+
 def _unsolved(plan: Plan) -> Plan:
     """Say that nothing tells how frames lie: each is left to tell its own light."""
     advise(
@@ -101,9 +143,8 @@ def _unsolved(plan: Plan) -> Plan:
 
 
 def _say_moved(frames: tuple[Image, ...], shifts: FloatArray, found: Motion) -> None:
-    """Say by how much the image moved, where that is worth a note; align leaves parts of pixels."""
-    exact = SAID_BY_SOURCES if found.agreeing.any() else SAID_BY_LIGHT
-    off = float(np.nanmax(np.hypot(*np.moveaxis(shifts[:, None] - shifts, -1, 0)), initial=0.0))
+    """Say by how much the image moved, where that is worth a note."""
+    off = _farthest(shifts)
     lost = [frame for frame, shift in zip(frames, shifts, strict=True) if not np.isfinite(shift).all()]
     if lost:
         advise(
@@ -113,7 +154,7 @@ def _say_moved(frames: tuple[Image, ...], shifts: FloatArray, found: Motion) -> 
             at_command="look at it; leave it out if it shows another field, or keep each light by itself (--each)",
             fact="motion of a frame unknown",
         )
-    if not off > (SAID_IF_ALIGNED if any(frame.shift for frame in frames) else exact):
+    if not off > _said_from(frames, found):
         return
     turned = float(np.degrees(np.nanmax(found.turned, initial=0.0) - np.nanmin(found.turned, initial=0.0)))
     corner = np.radians(turned) * np.hypot(*frames[0].shape) / 2

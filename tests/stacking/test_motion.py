@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.stats import sigma_clip
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples, seeds
@@ -90,6 +91,20 @@ def test_without_a_clip_or_with_that_of_astropy_nothing_is_measured():
     frames = stack(DITHERED).frames()
     assert combine(frames, clip=None).found.shifts is None
     assert combine(frames, clip=Clip("mad")).found.shifts is None
+
+
+def test_that_a_clip_by_each_pixels_own_spread_takes_light_that_moves_is_said_and_its_values_stay():
+    seen, still, clip = [], [(0, 0)] * 5, Clip("mad", low=3, high=3)
+    with running(on_note=seen.append):
+        combine(stack(still).frames(), clip=clip)
+        assert not [note for note in seen if "moves" in str(note)]
+        made = stack([(0, 0), (6, -4), (-5, 3), (2, 8), (9, 1)])
+        image = combine(made.frames(), clip=clip)
+    (note,) = [note for note in seen if "moves" in str(note)]
+    assert "a clip by mad takes its light for hits" in str(note)
+    assert "--clip noise" in note.at_command
+    kept = sigma_clip(made.values, 3, maxiters=None, cenfunc="median", stdfunc="mad_std", axis=0)
+    np.testing.assert_allclose(image.pixels.values, kept.mean(axis=0), rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::pipeline.errors.AssumptionWarning")
