@@ -29,7 +29,7 @@ from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.sky_level import STANDS_OUT
 from pipeline.statistics.star_images import WINDOW, has_moved, image_of_star, is_missing
 
-SURE = 20
+SURE_OF_SHIFTS = 20
 """Shifts by so many sources are not compared with none at all."""
 
 TRIED_ROWS, TRIED_PLACES = 16, 8
@@ -84,7 +84,7 @@ def measure_motion(plan: Plan) -> Plan:
     found = motion_of(GoodPixels(plan.frames))
     if found is None:
         return _unsolved(plan)
-    surely = found.known.all() and (np.delete(found.agreeing, found.reference) >= SURE).all()
+    surely = found.known.all() and (np.delete(found.agreeing, found.reference) >= SURE_OF_SHIFTS).all()
     tried = (found.shifts,) if surely else (found.shifts, np.zeros_like(found.shifts))
     options = [_with_tolerance(plan, plan.clip, attrs.evolve(plan.moved, shifts=shifts)) for shifts in tried]
     best, _ = min(options, key=lambda option: option[1])

@@ -25,7 +25,7 @@ from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.sky_level import STANDS_OUT, Places, SkyLevel, smoothed
 from pipeline.statistics.sky_noise import SkyNoise, sky_noise
 
-REACH = 3
+ROWS_AROUND = 3
 """Rows above and below a pixel that tell what it may show."""
 
 STEEPEST = 0.1
@@ -50,7 +50,7 @@ NOT_LIT = 4.0
 STILL_BRIGHT = 0.5
 """Shifts that leave fewer than this part of the bright places so are wrong: the noise of the sky hides them."""
 
-WIDE, ROUGHLY = 0.5, 0.7
+APART_BY_SOURCES, APART_BY_LIGHT = 0.5, 0.7
 """Pixels: by so much two frames lie apart, as sources tell, or light alone."""
 
 
@@ -88,7 +88,7 @@ class Moved:
     def reach(self) -> int:
         """So many rows above and below its own a pixel may be looked for in."""
         rows = self.shifts[self.known, 0]
-        return REACH + (int(np.ceil(np.ptp(rows))) if rows.size else 0)
+        return ROWS_AROUND + (int(np.ceil(np.ptp(rows))) if rows.size else 0)
 
     def from_first(self, order: IntArray) -> tuple[tuple[float, float] | None, ...]:
         """Give the shifts of frames in some order against the first that is known; None of one that is not."""
@@ -181,7 +181,7 @@ def lie_apart(one: Image, other: Image) -> bool:
     motion = motion_of(GoodPixels((one, other)))
     if motion is None or not motion.known.all():
         return False
-    return bool(np.abs(motion.shifts).max() >= (WIDE if motion.agreeing.any() else ROUGHLY))
+    return bool(np.abs(motion.shifts).max() >= (APART_BY_SOURCES if motion.agreeing.any() else APART_BY_LIGHT))
 
 
 def shown_in_turn(sampled: Sampled, shifts: Shifts) -> tuple[int, int] | None:

@@ -23,8 +23,8 @@ from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import typical_level
 from pipeline.statistics.order_statistics import true_in_each
 
-CLOSE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
-AROUND = (*CLOSE, (2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (2, -2), (-2, 2), (-2, -2))
+STEPS_CLOSE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+STEPS_AROUND = (*STEPS_CLOSE, (2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (2, -2), (-2, 2), (-2, -2))
 """Steps to pixels: what others show close by is expected; what they show around tells how much light there is."""
 
 LESS = 0.2
@@ -117,13 +117,13 @@ class SamePlace:
         whole = np.zeros(place.shape, bool)
         for number, shown in self._shown_by_others(frame, place):
             which = np.flatnonzero(frame == number)
-            close = shown[: len(CLOSE)]
+            close = shown[: len(STEPS_CLOSE)]
             seen = np.isfinite(close)
             whole[which] = seen.all(axis=0)
             some = seen.any(axis=0)
             low[which] = np.where(some, np.where(seen, close, np.inf).min(axis=0), level[which])
             high[which] = np.where(some, np.where(seen, close, -np.inf).max(axis=0), level[which])
-            for (dy, dx), there in zip(AROUND, shown, strict=True):
+            for (dy, dx), there in zip(STEPS_AROUND, shown, strict=True):
                 counts = LESS ** max(np.hypot(dy, dx) - 1.0, 0.0)
                 light[which] = np.fmax(light[which], counts * (there - lit_from[which]))
         return low, high, light, whole
@@ -131,7 +131,7 @@ class SamePlace:
     def _shown_by_others(self, frame: IntArray, place: IntArray) -> Iterator[tuple[int, FloatArray]]:
         """Give, for each frame, what is typical of others around its places, (steps, places); NaN where none sees."""
         (height, width), shifts, known = self.plan.shape, self.moved.shifts, self.moved.known
-        steps = np.array(AROUND)
+        steps = np.array(STEPS_AROUND)
         asked = [number for number in np.unique(frame).tolist() if known[number]]
         others = {number: self._best_others(number) for number in asked}
         around, shown = dict[int, tuple[IntArray, IntArray]](), dict[int, FloatArray]()

@@ -25,12 +25,12 @@ from pipeline.statistics.correlation import (
     light_in,
     profiles_of,
 )
-from pipeline.statistics.sources import NO_SOURCES, REACH, Blocks, Sources, find_in_blocks
+from pipeline.statistics.sources import CENTRED_IN, NO_SOURCES, Blocks, Sources, find_in_blocks
 
 BOX = 2
 """Pixels: differences are counted in boxes of so many to a side, and of two by two boxes together."""
 
-NEAR = 1.5
+ONE_SOURCE = 1.5
 """Pixels within which sources of two frames are one, once the shift is known."""
 
 BEST_KNOWN = 0.02
@@ -39,14 +39,14 @@ BEST_KNOWN = 0.02
 PULLED = 3.0
 """A source that lies off by more than so many σ, or so many times what most do, was hit."""
 
-FEWEST, SHARE = 3, 0.25
+FEWEST_SOURCES, SHARE_OF_SOURCES = 3, 0.25
 """So many sources must agree, and such a fraction of the frame that has fewer."""
 
 CHANCE = 1e-4
 """How often as many may agree by chance."""
 
 
-SURE = 10
+SURE_BY_SOURCES = 10
 """Correlation is not asked where so many sources agree, and most of the light falls on light."""
 
 
@@ -87,7 +87,7 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
     found, light, profiles, step, shape = list[Sources](), list[IntArray](), [], 1, (0, 0)
     for image in images:
         shape = image.shape[0], image.shape[1]
-        if min(shape) < 4 * REACH:
+        if min(shape) < 4 * CENTRED_IN:
             return None
         blocks = Blocks.of(image)
         step = blocks.by
@@ -95,7 +95,7 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
         light.append(light_in(blocks))
         profiles.append(profiles_of(blocks))
     brightness = [int(lit.sum()) for lit in light]
-    reference = max(range(len(found)), key=lambda i: (len(found[i]) * (len(found[i]) >= FEWEST), brightness[i]))
+    reference = max(range(len(found)), key=lambda i: (len(found[i]) * (len(found[i]) >= FEWEST_SOURCES), brightness[i]))
     told = [_matched(found[reference], sources, shape) for sources in found]
     if by != "sources":
         told = _by_light(images, Coarse.of(light, profiles, reference), told, step)
@@ -149,7 +149,11 @@ def _by_light(
 
 def _is_sure(shift: _Shift | None, coarse: Coarse, frame: int, step: int) -> bool:
     """Tell whether many sources agree on a shift, and most of the light too."""
-    return shift is not None and shift.agreeing >= SURE and coarse.explained(frame, shift.in_blocks(step)) > MOSTLY
+    return (
+        shift is not None
+        and shift.agreeing >= SURE_BY_SOURCES
+        and coarse.explained(frame, shift.in_blocks(step)) > MOSTLY
+    )
 
 
 def _explains_more(peak: tuple[int, int], shift: _Shift, coarse: Coarse, frame: int, step: int) -> bool:
@@ -162,9 +166,9 @@ def _explains_more(peak: tuple[int, int], shift: _Shift, coarse: Coarse, frame: 
 def _matched(one: Sources, other: Sources, shape: tuple[int, int]) -> _Shift | None:
     """Give the shift from one frame's sources to another's on which most of these agree; None if too few do."""
     fewer = min(len(one), len(other))
-    if fewer < FEWEST:
+    if fewer < FEWEST_SOURCES:
         return None
-    most = 2 * fewer + FEWEST  # the brightest of the longer list are those that the shorter has
+    most = 2 * fewer + FEWEST_SOURCES  # the brightest of the longer list are those that the shorter has
     dy, dx = (
         (theirs[None, :most] - ours[:most, None]).reshape(-1) for ours, theirs in ((one.y, other.y), (one.x, other.x))
     )
@@ -180,9 +184,9 @@ def _matched(one: Sources, other: Sources, shape: tuple[int, int]) -> _Shift | N
         near = np.flatnonzero((np.abs(dy - shift[0]) <= within) & (np.abs(dx - shift[1]) <= within))
         if near.size:
             shift = np.array([np.median(dy[near]), np.median(dx[near])])
-        within = NEAR
+        within = ONE_SOURCE
     by_chance = np.count_nonzero(inside) * (2 * BOX) ** 2 / (2 * half * BOX) ** 2
-    if near.size < max(FEWEST, SHARE * fewer, _surprising(by_chance, boxes.size)):
+    if near.size < max(FEWEST_SOURCES, SHARE_OF_SOURCES * fewer, _surprising(by_chance, boxes.size)):
         return None
     ours, theirs = np.divmod(near, min(most, len(other)))
     off, error = np.stack([dy[near], dx[near]]), np.hypot(one.error[ours], other.error[theirs])

@@ -19,7 +19,7 @@ STANDS_OUT = 8.0
 OFTEN = 2.0
 """Bright places of still frames lose values no more than so many times as often as the sky."""
 
-FEWEST = 3
+FEWEST_ODD = 3
 """And no more of them by chance."""
 
 ENOUGH = 20
@@ -119,7 +119,7 @@ class Places:
         count, odd = (int(np.count_nonzero(part)) for part in (self.bright, self.bright & self.odd))
         dark = max(self.bright.size - count, 1)
         expected = count * (int(np.count_nonzero(self.odd)) - odd) / dark
-        by_hits = OFTEN * expected + FEWEST * (1 + np.sqrt(expected))
+        by_hits = OFTEN * expected + FEWEST_ODD * (1 + np.sqrt(expected))
         if odd > by_hits:
             return True
         ratio = self.ratio[self.bright]

@@ -54,7 +54,7 @@ LEAST = 0.8
 CALM = 0.25
 """A run of which more than this part is sky tells what its row has in common."""
 
-CLOSE = 0.03
+CONFIRMED = 0.03
 """Variances that differ by less than this part, and one and a half errors, are alike."""
 
 CHANCE = 0.2
@@ -96,7 +96,7 @@ class SkyNoise:
     def confirms(self, noise: Noise) -> bool:
         """Tell whether a noise is that of the sky, as well as this is known."""
         told = float(noise.variance(np.array(self.level)))
-        return abs(told / self.variance - 1) <= CLOSE + 1.5 * self.error if self.variance > 0 else told == 0
+        return abs(told / self.variance - 1) <= CONFIRMED + 1.5 * self.error if self.variance > 0 else told == 0
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite is not used

@@ -32,7 +32,7 @@ DETECTED = 5.0
 SIGNIFICANT = 8.0
 """σ of the flux in the window from which it is one."""
 
-REACH = 7
+CENTRED_IN = 7
 """Pixels from the peak to the edge of the window that a source is centred in."""
 
 WINDOW_SIGMA = 2.0
@@ -89,7 +89,7 @@ def find_sources(values: FloatArray, most: int = MOST) -> Sources:
 
 def find_in_blocks(values: FloatArray, blocks: Blocks, most: int = MOST) -> Sources:
     """Find sources of an image whose blocks are known: see :func:`find_sources`."""
-    if min(values.shape) < 4 * REACH:
+    if min(values.shape) < 4 * CENTRED_IN:
         return NO_SOURCES
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is no source
         y, x = _peaks(blocks.values, blocks.around)
@@ -268,8 +268,10 @@ def _is_filled(values: FloatArray, y: IntArray, x: IntArray, level: FloatArray) 
 
 def _centred(values: FloatArray, y: IntArray, x: IntArray, sigma: FloatArray, most: int) -> Sources:
     """Centre what lies at some pixels, and keep what is compact; ``sigma`` is the noise of a pixel there."""
-    steps = np.arange(-REACH, REACH + 1)
-    inside = (y >= REACH) & (y < values.shape[0] - REACH) & (x >= REACH) & (x < values.shape[1] - REACH)
+    steps = np.arange(-CENTRED_IN, CENTRED_IN + 1)
+    inside = (
+        (y >= CENTRED_IN) & (y < values.shape[0] - CENTRED_IN) & (x >= CENTRED_IN) & (x < values.shape[1] - CENTRED_IN)
+    )
     y, x, sigma = y[inside], x[inside], sigma[inside]
     window = values[(y[:, None] + steps)[:, :, None], (x[:, None] + steps)[:, None, :]].astype(np.float64)
     edge = np.ones(window.shape[1:], bool)
@@ -285,10 +287,14 @@ def _centred(values: FloatArray, y: IntArray, x: IntArray, sigma: FloatArray, mo
     for _ in range(ROUNDS):
         sums, _ = _moments(window, centre, steps, WINDOW_SIGMA)
         centre += STEP * np.stack([sums[:, 1, 0], sums[:, 0, 1]]) / sums[:, 0, 0]
-        np.clip(np.nan_to_num(centre), -REACH / 2, REACH / 2, out=centre)
+        np.clip(np.nan_to_num(centre), -CENTRED_IN / 2, CENTRED_IN / 2, out=centre)
     sums, root = _moments(window, centre, steps, WINDOW_SIGMA)
     flux, noise = sums[:, 0, 0], sigma * root
-    kept = (flux > SIGNIFICANT * noise) & (np.abs(centre).max(axis=0) < REACH / 2) & _is_compact(window, centre, steps)
+    kept = (
+        (flux > SIGNIFICANT * noise)
+        & (np.abs(centre).max(axis=0) < CENTRED_IN / 2)
+        & _is_compact(window, centre, steps)
+    )
     error = math.sqrt(2) * WINDOW_SIGMA * noise / flux  # of a star as wide as the window
     return _once(Sources(*(part[kept] for part in (y + centre[0], x + centre[1], flux, error))), most)
 
@@ -322,7 +328,7 @@ def _is_compact(window: FloatArray, centre: FloatArray, steps: IntArray) -> Bool
     sums, _ = _moments(window, centre, steps, SHAPE_SIGMA)
     yy, xx, xy = sums[:, 2, 0], sums[:, 0, 2], sums[:, 1, 1]
     mean, apart = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
-    row, column = (np.rint(centre).astype(int) + REACH)[:, :, None] + np.arange(-1, 2)
+    row, column = (np.rint(centre).astype(int) + CENTRED_IN)[:, :, None] + np.arange(-1, 2)
     inner = window[np.arange(len(window))[:, None, None], row[:, :, None], column[:, None, :]].reshape(-1, 9)
     inner.sort(axis=1)
     full = inner[:, 4] > FULL * inner[:, 8]
@@ -332,7 +338,7 @@ def _is_compact(window: FloatArray, centre: FloatArray, steps: IntArray) -> Bool
 
 def _runs_on(window: FloatArray) -> BoolArray:
     """Tell which windows hold a line, or an edge, rather than a star: it is bright at two opposite ends too."""
-    boxes = [slice(0, 3), slice(REACH - 1, REACH + 2), slice(2 * REACH - 2, 2 * REACH + 1)]
+    boxes = [slice(0, 3), slice(CENTRED_IN - 1, CENTRED_IN + 2), slice(2 * CENTRED_IN - 2, 2 * CENTRED_IN + 1)]
     means = np.array([[window[:, up, right].mean(axis=(1, 2)) for right in boxes] for up in boxes]).reshape(9, -1)
     along = np.minimum(means[:4], means[:4:-1]).max(axis=0)  # of the four lines through the middle
     lines: BoolArray = along > RUNS_ON * means[4]
@@ -343,6 +349,6 @@ def _once(sources: Sources, most: int) -> Sources:
     """Give sources brightest first, each once: neighbouring peaks may have been drawn to the same."""
     order: Array = np.argsort(-sources.flux, kind="stable")
     y, x = sources.y[order], sources.x[order]
-    near = np.hypot(y[:, None] - y, x[:, None] - x) < REACH / 2
+    near = np.hypot(y[:, None] - y, x[:, None] - x) < CENTRED_IN / 2
     first = order[~np.tril(near, -1).any(axis=1)][:most]
     return Sources(*(part[first] for part in (sources.y, sources.x, sources.flux, sources.error)))
