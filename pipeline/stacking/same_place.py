@@ -22,6 +22,7 @@ from pipeline.statistics.amplifier_noise import variance_of, which_of
 from pipeline.statistics.medians import middles
 from pipeline.statistics.noise import typical_level
 from pipeline.statistics.order_statistics import true_in_each
+from pipeline.statistics.star_images import FAINTEST, WIDEST_HIT
 
 STEPS_CLOSE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 STEPS_AROUND = (*STEPS_CLOSE, (2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (2, -2), (-2, 2), (-2, -2))
@@ -224,6 +225,7 @@ class SamePlace:
         lit = np.zeros(place.shape, bool)
         reach, (height, width) = 3, self.plan.shape
         limit = SEEN_LIT * self._sigma(place, level, frame)
+        steps = np.arange(-reach, reach + 1)
         for number in np.unique(frame).tolist():
             which = np.flatnonzero(frame == number)
             first = max(int(place[which].min()) // width - reach, 0)
@@ -232,16 +234,47 @@ class SamePlace:
             image = np.pad(image, reach - 1, constant_values=np.nan)
             for part in np.array_split(which, -(-which.size // 4096)):
                 row, column = np.divmod(place[part], width)
-                steps = np.arange(2 * reach + 1)
-                window = image[(row[:, None] - first + steps)[:, :, None], (column[:, None] + steps)[:, None, :]]
+                up, right = row[:, None] + steps, column[:, None] + steps
+                inside = ((up > 0) & (up < height - 1))[:, :, None] & ((right > 0) & (right < width - 1))[:, None]
+                window = image[(up - first + reach)[:, :, None], (right + reach)[:, None]]
                 window = np.where(np.isfinite(window), window, level[part][:, None, None])
                 nine = np.lib.stride_tricks.sliding_window_view(window, (3, 3), axis=(1, 2)).reshape(part.size, 25, 9)
                 ordered = np.sort(nine - level[part][:, None, None], axis=-1)
                 second, middle, most = ordered[..., [1, 4, 8]].transpose(2, 0, 1)
-                at_edge = (np.minimum(row, height - 1 - row) < reach) | (np.minimum(column, width - 1 - column) < reach)
-                all_round = (second + limit[part][:, None] > ALL_ROUND * most) | at_edge[:, None]
-                lit[part] = (all_round & (middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
+                at_edge = ~inside[:, 1:-1, 1:-1].reshape(part.size, 25)
+                all_round = (second + limit[part][:, None] > ALL_ROUND * most) | at_edge
+                wide = (all_round & (middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
+                lit[part[wide]] = ~_is_thin(window[wide] - level[part[wide]][:, None, None], inside[wide])
         return lit
+
+
+def _is_thin(windows: FloatArray, inside: BoolArray) -> BoolArray:
+    """Tell in which windows (windows, side, side) the light in the middle is a track: long perhaps, but thin.
+
+    Not where it is not ``inside``, but reaches the edge of the image, which may cut it.
+    """
+    side = windows.shape[1]
+    middle = np.s_[:, side // 2 - 1 : side // 2 + 2, side // 2 - 1 : side // 2 + 2]
+    bright = windows > FAINTEST * windows[middle].max(axis=(1, 2), keepdims=True)
+    track = np.zeros(windows.shape, bool)
+    track[:, side // 2, side // 2] = True
+    track &= bright
+    for _ in range(2 * side):
+        wider = track.copy()
+        wider[:, 1:] |= track[:, :-1]
+        wider[:, :-1] |= track[:, 1:]
+        wider[:, :, 1:] |= track[:, :, :-1]
+        wider[:, :, :-1] |= track[:, :, 1:]
+        track = wider & bright
+    light, (y, x) = np.where(track, windows, 0.0), np.mgrid[:side, :side]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows, columns, yy, xx, yx = (
+            (light * of).sum(axis=(1, 2)) / light.sum(axis=(1, 2)) for of in (y, x, y * y, x * x, y * x)
+        )
+    yy, xx, yx = yy - rows**2, xx - columns**2, yx - rows * columns
+    least = 0.5 * (yy + xx) - np.hypot(0.5 * (yy - xx), yx)
+    thin: BoolArray = (least < WIDEST_HIT) & ~(track & ~inside).any(axis=(1, 2))
+    return thin
 
 
 def kept_by_noises(plan: Plan, clip: Clip, relative: FloatArray, batch: Batch) -> BoolArray:

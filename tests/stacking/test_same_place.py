@@ -12,7 +12,7 @@ from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import judge, judge_by_own_values
 from pipeline.stacking.moved import Moved
 from pipeline.stacking.plan import CombineSettings, plan_of
-from pipeline.stacking.same_place import SamePlace, kept_by_noises
+from pipeline.stacking.same_place import SamePlace, _is_thin, kept_by_noises
 from pipeline.stacking.stack_rows import read_rows
 
 SHIFTS = np.array([(0, 0), (10, 6), (-8, 4), (3, -9), (-6, -6)], float)
@@ -154,3 +154,21 @@ def test_nothing_odd_asks_for_nothing():
     batch, keep = judge_by_own_values(rows.only(np.arange(4)), plan)
     assert plan.moved is not None
     assert SamePlace(plan, Clip(), plan.moved).unlike(batch, keep).beyond.size == 0
+
+
+@examples(20)
+@given(seeds, st.sampled_from([2.0, 3.0, 6.0]))
+def test_tracks_are_thin_and_neither_stars_nor_traces_are(seed, fwhm):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-3:4, -3:4] + rng.uniform(-0.5, 0.5, (2, 1, 1))
+    angle, inside = rng.uniform(0, np.pi), np.ones((1, 7, 7), bool)
+    across, along = y * np.cos(angle) - x * np.sin(angle), y * np.sin(angle) + x * np.cos(angle)
+
+    def thin(image, inside=inside):
+        return bool(_is_thin(image[None] + rng.normal(0, 0.01, (1, 7, 7)), inside)[0])
+
+    track = np.exp(-0.5 * (across / 0.5) ** 2) * (np.abs(along) < 3)
+    assert thin(track)
+    assert not thin(track, inside=np.zeros((1, 7, 7), bool))
+    assert not thin(np.exp(-4 * np.log(2) * (y**2 + x**2) / fwhm**2))
+    assert not thin(np.exp(-4 * np.log(2) * across**2 / fwhm**2))
