@@ -1,8 +1,11 @@
 """Frames of one field brought to one place, by whole pixels: nothing is interpolated, so that errors stay true.
 
-A star's image is cut by pixels elsewhere in each frame; moved by whole pixels, stars of 3 px FWHM widen by some 2 % in
-the sum, their flux stays, and the noise of neighbouring pixels stays their own.  Parts of pixels, turns and scales are
-for programs that resample, such as reproject and astroalign.
+A star's image is cut by pixels elsewhere in each frame; its flux stays, and the noise of neighbouring pixels stays
+their own.  What is left of shifts after rounding has a variance of 1/12 px² along each axis, where they are any, and
+so adds 8 ln 2 / 12 = 0.46 px² to the square of the FWHM: 5.6 % of 2 px, 2.5 % of 3 px, 0.6 % of 6 px.  That is the
+floor of whole pixels; the best origin leaves less of few frames: of 3, 5, 8 and 20 at any shifts 2.2, 2.8, 3.4 and
+4.2 % of 2 px, and 1.0, 1.3, 1.5 and 1.9 % of 3 px, on average.  Parts of pixels, turns and scales are for programs
+that resample, such as reproject and astroalign.
 """
 
 from __future__ import annotations
