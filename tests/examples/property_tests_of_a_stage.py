@@ -22,12 +22,13 @@ def scaled(image: Image, *, by: float = 1.0) -> Image:
 
 
 # %% [markdown]
-# What the stage is for: powers of two are exact, so that scaling forth and back gives the same to the bit.
+# What the stage is for: powers of two are exact, so that scaling up and down again gives the same to the bit. (Down and
+# up it may not: the least numbers lose digits.)
 
 
 # %%
 @few
-@given(images(), st.integers(-20, 20))
+@given(images(), st.integers(0, 20))
 def test_scaling_forth_and_back_changes_nothing(image, power):
     there = scaled(image, by=2.0**power)
     assert_same_image(scaled(attrs.evolve(there, history=()), by=2.0**-power), image, ignore=["history"])
