@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import examples
 
 import pipeline
 from pipeline import (
@@ -43,6 +44,7 @@ any_chains = chains() | chains(takes=FrameSet) | chains(takes=FrameSet, gives=Fr
 def test_steps_of_every_stage_are_valid_and_every_setting_is_drawn(made):
     seen = set()
 
+    @examples(20)
     @given(steps(made))
     def look(step):
         assert step.stage is made

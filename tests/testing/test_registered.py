@@ -8,6 +8,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 
 import pipeline
 from pipeline.records.identity import content_key
@@ -18,6 +19,7 @@ RECORDS = sorted(public_records(), key=lambda record: record.__name__)
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_every_record_is_drawn_by_its_type_and_survives_a_pickle(record):
+    @examples(20)
     @given(st.from_type(record))
     def look(one):
         assert isinstance(one, record)
