@@ -39,7 +39,8 @@ def bias_left_in(image: Image, bias: Image) -> list[Note]:
     if image.state.unit != "adu" or image.shape != bias.shape:
         return []
     (level, noise), (pedestal, readout) = _level_and_noise(image), _level_and_noise(bias)
-    if not (pedestal > TELLING * max(readout, 1.0) and level > pedestal - 5 * noise):
+    step = math.sqrt(12 * bias.found.measured.rounding) if bias.found else 1.0
+    if not (pedestal > TELLING * max(readout, step) and level > pedestal - 5 * noise):
         return []
     alike = level <= (1 + NEAR) * pedestal
     told = pedestal > LARGE_PART * level and abs(_pedestal_by_noise(image, bias, level) / pedestal - 1) <= NEAR_BY_NOISE

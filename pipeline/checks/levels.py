@@ -25,6 +25,9 @@ LOOKED_AT = {"bias": 2**11, "dark": 2**11, "flat": 2**10}
 LOOKED_AT_OF_STARS = 2**13
 """So many pixels of the sample are enough; stars and lines take more to be met with."""
 
+HALF_A_STEP = 0.5
+"""Added to a noise of whole numbers that is hardly more than that of rounding, of which a few pixels tell little."""
+
 ENOUGH_FOR_NOISE = 2**11
 """Of these so many tell the noise of a frame to 2 %."""
 
@@ -35,6 +38,7 @@ class Compared:
 
     ``others`` is at each pixel what a frame is compared with: the median of all, or of two frames the other one.
     ``noise`` is that of each frame.  ``rows`` hold adjoining pixels, (frames, rows, columns): none if not sampled so.
+    ``step`` is that of a converter, 0 where values show none.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class Compared:
     others: Array
     noise: Array
     rows: Array
+    step: float
 
     @classmethod
     def of(cls, kind: str, names: Sequence[str], sampled: Sampled) -> Compared | None:
@@ -59,8 +64,9 @@ class Compared:
         stack = stack if good.all() else stack[:, good]
         adjoining = sampled.columns.size > 2 and int(sampled.columns[1] - sampled.columns[0]) == 1
         rows = np.concatenate(sampled.blocks[::step], axis=1) if adjoining else np.zeros((count, 0, 0))
-        noise = _noise_of(stack[:, :: max(1, stack.shape[1] // ENOUGH_FOR_NOISE)])
-        return cls(kind, tuple(names), stack, _others(stack), noise, rows)
+        converter = sampled.rounding.step
+        noise = _noise_of(stack[:, :: max(1, stack.shape[1] // ENOUGH_FOR_NOISE)], converter)
+        return cls(kind, tuple(names), stack, _others(stack), noise, rows, converter)
 
     def note(self, which: BoolArray, words: str, fact: str, mend: str, **figures: float) -> Note:
         """Make a note about some of the frames."""
@@ -94,7 +100,7 @@ class Compared:
     def sigma(self) -> float:
         """The noise of a pixel, in the middle frame."""
         largest = float(np.abs(self.ends).max())
-        return max(median(self.noise), 1e-9 * largest, 1e-30)
+        return max(median(self.noise), 1e-9 * largest, 1e-300)
 
 
 def _others(stack: Array) -> Array:
@@ -129,7 +135,7 @@ def median_of_rest(values: Array) -> Array:
     return rest
 
 
-def _noise_of(stack: Array) -> Array:
+def _noise_of(stack: Array, step: float) -> Array:
     """Give the noise of each frame, from how pixels differ from near ones otherwise than in other frames.
 
     Of three frames, whose median is too often one of them, their differences tell it:
@@ -137,18 +143,18 @@ def _noise_of(stack: Array) -> Array:
     """
     steps = np.diff(stack, axis=1) / math.sqrt(2)
     if len(stack) == 2:
-        return np.repeat(_scatter(steps[:1] - steps[1:]) / math.sqrt(2), 2)
+        return np.repeat(_scatter(steps[:1] - steps[1:], step) / math.sqrt(2), 2)
     if len(stack) == 3:
-        opposite = _scatter(steps[[1, 2, 0]] - steps[[2, 0, 1]]) ** 2
+        opposite = _scatter(steps[[1, 2, 0]] - steps[[2, 0, 1]], step) ** 2
         noise: Array = np.sqrt(np.maximum(opposite.sum() - 2 * opposite, 0) / 2)
         return noise
-    return _scatter(steps - median_of_all(steps)) if len(stack) > 3 else _scatter(steps)
+    return _scatter(steps - median_of_all(steps), step) if len(stack) > 3 else _scatter(steps, step)
 
 
-def _scatter(rows: Array) -> Array:
+def _scatter(rows: Array, step: float) -> Array:
     """Give the standard deviation of each row, its wild values left out: unlike a median it is no whole number."""
     distance = np.abs(rows - middle_of_each(rows)[:, None])
-    most = WILD * (MAD_TO_SIGMA * middle_of_each(distance) + 0.5 * (distance.max() > 5))
+    most = WILD * (MAD_TO_SIGMA * middle_of_each(distance) + HALF_A_STEP * step * (distance.max() > 5 * step))
     kept = distance <= most[:, None]
     scatter: Array = np.sqrt(np.sum(np.where(kept, distance, 0.0) ** 2, axis=1) / np.maximum(1, kept.sum(axis=1)))
     return scatter
@@ -272,9 +278,6 @@ def _contrast(above: Array, height: Array, noise: float) -> float:
     return median(above[bright] / height[bright]) if bright.size >= FEW_PIXELS else math.nan
 
 
-HALF_A_STEP = 0.5
-"""Added to a noise of whole numbers that is hardly more than that of rounding, of which a few pixels tell little."""
-
 NOISIER = {"bias": 1.9, "dark": 1.9}
 NOISIER_WHEN_LIT, NO_IMAGE = 8.0, 0.2
 """One frame's noise, over the others', that is another readout: of lit frames, whose photons, stars and seeing differ,
@@ -283,7 +286,7 @@ only what is no image at all, its noise being such a part of its level."""
 
 def _noisy(frames: Compared) -> Iterator[Note]:
     """Find a frame that was read in another mode, or one of a lit kind whose numbers are no image at all."""
-    usual = np.hypot(median_of_rest(frames.noise), HALF_A_STEP)
+    usual = np.hypot(median_of_rest(frames.noise), HALF_A_STEP * frames.step)
     odd = frames.noise > NOISIER.get(frames.kind, NOISIER_WHEN_LIT) * usual
     if odd.any() and frames.kind not in NOISIER:
         odd &= frames.noise > NO_IMAGE * np.abs(frames.stack).mean(axis=1)
@@ -315,7 +318,7 @@ def _without_lines(frames: Compared) -> Iterator[Note]:
     if not steps:
         return
     noise = MAD_TO_SIGMA * min(steps) / math.sqrt(2)  # where lines crowd, neighbours along them tell it
-    high = level > np.nanmedian(level) + 10 * max(noise, 0.3)
+    high = level > np.nanmedian(level) + 10 * max(noise, ROUNDING * frames.step)
     beside = np.zeros_like(high)
     beside[:, 1:] |= high[:, :-1]
     beside[:, :-1] |= high[:, 1:]

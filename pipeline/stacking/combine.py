@@ -124,9 +124,9 @@ def measure_noise(frames: Iterable[Any]) -> Noise:
     known = as_frames(frames)
     if len(known) < 2:
         raise StepError(f"the noise of {len(known)} frames cannot be measured; it takes two or more")
-    samples = sample_rows(known.frames, np.ones(len(known))).blocks
-    kind = known[0].kind
-    return measure_stack_noise(samples, measure_shifts(samples, kind), kind)
+    sampled, kind = sample_rows(known.frames, np.ones(len(known))), known[0].kind
+    shifts = measure_shifts(sampled.blocks, kind, sampled.rounding.step)
+    return measure_stack_noise(sampled.blocks, shifts, kind, rounding=sampled.rounding.variance)
 
 
 def levels(frames: FrameSet) -> tuple[float, ...]:

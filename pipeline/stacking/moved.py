@@ -112,7 +112,10 @@ def noise_of_the_sky(
     :param slope: the variance that a unit of level adds by its photons, where that is known.
     :param least: what it is at least, where it is not.
     """
-    found = (sky_noise(cut_to(sampled, one.rows, one.columns), shifts) for one in amplifiers)
+    found = (
+        sky_noise(cut_to(sampled, one.rows, one.columns), shifts, rounding=sampled.rounding.variance)
+        for one in amplifiers
+    )
     return tuple(
         attrs.evolve(one, noise=one.noise.counted if sky is None else sky.about(_slope(one, sky, slope, least)))
         for one, sky in zip(amplifiers, found, strict=True)
@@ -144,8 +147,8 @@ def is_moving(
     if any(one.noise.d > FARTHEST for one in amplifiers):
         return True
     every = -(-sum(block.size for block in sampled.blocks) // ENOUGH_VALUES)
-    sampled = Sampled(sampled.blocks[::every], sampled.rows[::every], sampled.columns)
-    by_sky = _all_places(amplifiers, sampled, clip, width, shifts_of_sky(sampled.blocks), slope)
+    sampled = attrs.evolve(sampled, blocks=sampled.blocks[::every], rows=sampled.rows[::every])
+    by_sky = _all_places(amplifiers, sampled, clip, width, shifts_of_sky(sampled.blocks, sampled.rounding.step), slope)
     if not by_sky.restless:
         return False
     by_all = _all_places(amplifiers, sampled, clip, width, shifts, slope)

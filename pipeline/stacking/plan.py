@@ -6,7 +6,9 @@ gain and read noise, from how much equal exposures differ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -19,7 +21,7 @@ from pipeline.checks.done_before import level_is_out
 from pipeline.checks.levels import Compared, level_notes
 from pipeline.checks.listed_frames import copy_notes
 from pipeline.compose.telling import advise, say
-from pipeline.errors import ClipWarning, VarianceWarning
+from pipeline.errors import ClipWarning, StepError, VarianceWarning
 from pipeline.records.arrays import Array, FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
@@ -31,8 +33,9 @@ from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, 
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts, shifts_of_sky
 from pipeline.statistics.noise import MOVING, Noise
-from pipeline.statistics.noise_fit import sample_of
+from pipeline.statistics.noise_fit import HUGE, sample_of
 from pipeline.statistics.photon_noise import PhotonSample, in_unit_of, photon_noise, slope_of
+from pipeline.statistics.robust import median
 from pipeline.statistics.sky_noise import sky_noise, variances_of_sky
 
 
@@ -63,7 +66,8 @@ class Plan:
 
     ``order`` gives each frame's place in the list as it was given.  ``carried`` is the typical variance that each frame
     carries, over that of all, where values are judged by it.  ``relative`` is the variance of each frame over the noise
-    of one, None where frames without variance are to have none; ``whole`` tells then whether values are whole numbers.
+    of one, None where frames without variance are to have none; ``rounding`` is then the variance of rounding where all
+    values of a pixel lie whole steps apart, else 0.  ``unit`` is what shifts are rounded to, to look at pixels.
     ``weights`` are those of the frames: typical ones, where ``pixel_weights`` gives each value its own, or where it is
     weighed ``by_own_variance``.
     """
@@ -77,7 +81,8 @@ class Plan:
     weights: FloatArray
     carried: FloatArray | None = None
     relative: FloatArray | None = None
-    whole: bool = False
+    rounding: float = 0.0
+    unit: float = 1.0
     moved: Moved | None = None
     pixel_weights: PixelWeights | None = None
     by_own_variance: bool = False
@@ -125,12 +130,12 @@ class Plan:
         return not by_pixel and bool((self.scale == 1).all() and (self.weights == 1).all())
 
     @property
-    def whole_shifts(self) -> IntArray:
-        """What to take from each frame to bring it near the others, in whole units of its values."""
+    def whole_shifts(self) -> Array:
+        """What to take from each frame to bring it near the others: whole numbers, of floats multiples of the unit."""
         if not self.amplifiers:
             return np.zeros(len(self.frames), int)
         shift = self.shifts.offsets + (self.shifts.factors - 1) * self.amplifiers[0].noise.base
-        return np.round(shift).astype(int)
+        return np.round(shift).astype(int) if self.unit == 1 else np.round(shift / self.unit) * self.unit
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -166,11 +171,12 @@ class _Measured:
         if self.sampled is None or self.counting or self.kind not in MOVING:
             return self.amplifiers
         shown, slope = [], self.slope and self.slope * light
-        whole = sky_noise(self.blocks, self.shifts, weights=weights, from_zero=self.from_zero)
+        told: dict[str, Any] = {"weights": weights, "from_zero": self.from_zero, "rounding": self.rounding}
+        whole = sky_noise(self.blocks, self.shifts, **told)
         for one in self.amplifiers:
             blocks, sky = cut_to(self.sampled, one.rows, one.columns), whole
             if len(self.amplifiers) > 1 and whole:
-                part = sky_noise(blocks, self.shifts, weights=weights, from_zero=self.from_zero)
+                part = sky_noise(blocks, self.shifts, **told)
                 if part and not part.crowded and part.error < SMALL * whole.error:  # no part that stars or lines made
                     sky = part
             sample = PhotonSample.of(blocks, self.shifts, weights)
@@ -178,9 +184,14 @@ class _Measured:
         return tuple(shown)
 
     @property
-    def whole(self) -> bool:
-        """Whether values are whole numbers."""
-        return self.sampled is not None and not any(np.nanmax(block % 1, initial=0) for block in self.sampled.blocks)
+    def rounding(self) -> float:
+        """The variance of rounding one value; 0 where nothing was sampled."""
+        return 0.0 if self.sampled is None else self.sampled.rounding.variance
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether all values of a pixel lie whole steps apart."""
+        return self.sampled is not None and self.sampled.rounding.on_grid
 
 
 def plan_of(
@@ -200,11 +211,9 @@ def plan_of(
     if settings.clip and len(frames) > 1:
         _check_clip(settings.clip, len(frames))
     measured = _measured(frames, scale, settings, by_variance=weighing is None, moves=moves)
-    if measured.sampled is None:
-        as_read = np.ones(len(frames))
-        say_what_is_odd(frames, settings, sample_rows(frames, as_read, ENOUGH_SEEN), as_read)
-    else:
-        say_what_is_odd(frames, settings, measured.sampled, scale)
+    as_measured = scale if measured.sampled else np.ones(len(frames))
+    seen = measured.sampled or sample_rows(frames, as_measured, ENOUGH_SEEN)
+    say_what_is_odd(frames, settings, seen, as_measured)
     relative = None
     pixel_weights = weighing if isinstance(weighing, PixelWeights) else None
     by_own_variance = weighing is None and measured.carried
@@ -220,19 +229,22 @@ def plan_of(
     relative = _relative_variance(measured, settings, weighing, relative)
     photons = () if relative is None else measured.photons(weighing, _light_in(settings, scale, weighing, relative))
     gain = None if relative is None else gain_of(measured, photons)
+    if photons:
+        _check_variance(frames, _typical_size(measured.blocks), photons)
     order = np.lexsort((shifts.factors, shifts.offsets))  # sums of shifts then do not depend on the frames' order
     amplifiers, moved = _judged_by_sky(frames, settings, measured, scale, weighing)
     return Plan(
         frames=tuple(frames[i] for i in order),
         order=order,
         settings=settings,
-        noise=MeasuredNoise(amplifiers, photons, gain),
+        noise=MeasuredNoise(amplifiers, photons, gain, seen.rounding.variance),
         shifts=Shifts(shifts.offsets[order], shifts.factors[order]),
         scale=scale[order],
         weights=weighing[order],
         carried=None if carried is None else carried[order],
         relative=None if relative is None else _of_even_values(relative, shifts, settings, frames[0].kind)[order],
-        whole=relative is not None and measured.whole,
+        rounding=measured.rounding if relative is not None and measured.on_grid else 0.0,
+        unit=_unit_of_shifts(frames, amplifiers),
         moved=None if moved is None else moved.in_order(order),
         pixel_weights=None if pixel_weights is None else pixel_weights.in_order(order),
         by_own_variance=by_own_variance,
@@ -263,8 +275,56 @@ def _judged_by_sky(
     return amplifiers, Moved.of(measured.sampled, measured.shifts, relative)
 
 
-WHOLE = 6
-"""Digits by which a whole number is known again after it was scaled, and back."""
+FEWEST_BITS = 2.0**10
+"""A variance is held well enough where it is so many times the smallest number of its type."""
+
+
+def _check_size(frames: tuple[Image, ...], blocks: Sequence[Array]) -> None:
+    """Refuse frames in a unit so large or small that the squares of variances overflow, or vanish.
+
+    :param blocks: some of their values.
+    :raises StepError: they are.
+    """
+    size = _typical_size(blocks)
+    if size and not 1 / HUGE < size < HUGE:
+        raise _not_held(frames[0], size, np.dtype(np.float64))
+
+
+def _typical_size(blocks: Sequence[Array]) -> float:
+    """Give the typical size of some values that are not 0; 0 of none."""
+    sizes = np.abs(blocks[len(blocks) // 2]) if blocks else np.zeros(0)
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return median(sizes[:: sizes.size // ENOUGH_SEEN | 1]) if sizes.size else 0.0
+
+
+def _check_variance(frames: tuple[Image, ...], size: float, amplifiers: Sequence[AmplifierNoise]) -> None:
+    """Refuse frames in a unit so large or small that their type does not hold the variance that is asked for.
+
+    :param size: of what is typical of their values.
+    :raises StepError: they are.
+    """
+    dtype = np.result_type(*(working_dtype(frame.source.dtype) for frame in frames))
+    least, most = float(np.finfo(dtype).smallest_subnormal) * FEWEST_BITS, float(np.finfo(dtype).max) / FEWEST_BITS
+    variances = [float(one.noise.variance(np.array(size))) / len(frames) for one in amplifiers]
+    if not all(least <= variance <= most for variance in variances):
+        raise _not_held(frames[0], size, dtype)
+
+
+def _not_held(frame: Image, size: float, dtype: np.dtype[Any]) -> StepError:
+    return StepError(
+        f"combine: {frame.name} has values about {size:.3g}, whose variance is no number that {dtype} holds; multiply "
+        "all frames by a factor that brings them nearer to 1, or give them as float64"
+    )
+
+
+def _unit_of_shifts(frames: tuple[Image, ...], amplifiers: Sequence[AmplifierNoise]) -> float:
+    """Give what shifts are rounded to: 1 for whole numbers, for floats a power of 2 that is hardly more than a σ."""
+    if all(frame.source.stored is not None for frame in frames) or not amplifiers:
+        return 1.0
+    noise = amplifiers[0].noise
+    sigma = float(np.sqrt(noise.variance(np.array(noise.base))))
+    return 2.0 ** math.frexp(sigma)[1] if 0 < sigma < math.inf else 1.0
+
 
 ENOUGH_SEEN = 4096
 """So many of the sampled pixels of a frame tell of copies and of damaged numbers."""
@@ -280,7 +340,7 @@ def say_what_is_odd(frames: tuple[Image, ...], settings: CombineSettings, sample
     step = max(1, sum(block[0].size for block in sampled.blocks) // ENOUGH_SEEN) | 1
     values = np.concatenate([block.reshape(len(frames), -1)[:, ::step] for block in sampled.blocks], axis=1)
     if (scale != 1).any():
-        values = np.round(values / scale[:, None], WHOLE)
+        values = (values / scale[:, None]).astype(np.float32).astype(float)  # whole numbers again, where they were
     elif settings.by_noise or settings.variance == "noise":
         _check_levels(frames, values)
     say(*copy_notes(frames, list(values)), *number_notes(frames, values))
@@ -345,7 +405,8 @@ def _measured(
     if not (settings.by_noise or by_variance or (settings.variance == "noise" and not carried)):
         return _Measured((), none, carried=carried)
     sampled = sample_rows(frames, scale)
-    shifts = measure_shifts(sampled.blocks, frames[0].kind)
+    _check_size(frames, sampled.blocks)
+    shifts = measure_shifts(sampled.blocks, frames[0].kind, sampled.rounding.step)
     given = settings.clip.counting if settings.clip else None
     counting = given and in_unit_of(frames[0], given)
     kind = frames[0].kind
@@ -356,9 +417,9 @@ def _measured(
     if settings.by_noise and settings.clip and kind in MOVING and not moves:
         told = counting.b if counting else slope_of(frames)
         moves = is_moving(amplifiers, sampled, settings.clip, shape[1], shifts=shifts, slope=told)
-        if not moves and (pair := shown_in_turn(sampled, shifts_of_sky(sampled.blocks))):
+        if not moves and (pair := shown_in_turn(sampled, shifts_of_sky(sampled.blocks, sampled.rounding.step))):
             moves = lie_apart(frames[pair[0]], frames[pair[1]])
-    shifts = shifts_of_sky(sampled.blocks) if moves else shifts
+    shifts = shifts_of_sky(sampled.blocks, sampled.rounding.step) if moves else shifts
     return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves)
 
 

@@ -19,7 +19,7 @@ from pipeline.stacking.plan import Plan
 from pipeline.stacking.stack_rows import Batch, Rows
 from pipeline.statistics.amplifier_noise import variance_of, which_of, without_motion
 from pipeline.statistics.medians import median_variance
-from pipeline.statistics.noise import MOVING, QUANTISATION
+from pipeline.statistics.noise import MOVING
 from pipeline.statistics.order_statistics import true_in_each
 
 Errors: TypeAlias = tuple[FloatArray | None, Shared]
@@ -76,8 +76,8 @@ def from_noise(plan: Plan, values: FloatArray, first_place: int, shares: FloatAr
     place = np.arange(first_place, first_place + values.size) if len(amplifiers) > 1 else np.empty(0, int)
     one_frame = variance_of(without_motion(amplifiers), which_of(amplifiers, place, plan.shape[1]))
     variance: FloatArray = one_frame(level, slice(None)) * shares
-    if plan.whole and plan.method == "median" and len(plan.frames) > 2:
-        variance += QUANTISATION * (LEFT_OF_ROUNDING[len(plan.frames) % 2] - shares)
+    if plan.rounding and plan.method == "median" and len(plan.frames) > 2:
+        variance += plan.rounding * (LEFT_OF_ROUNDING[len(plan.frames) % 2] - shares)
     return variance
 
 

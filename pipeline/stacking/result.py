@@ -12,6 +12,10 @@ from pipeline.stacking.clip import Clip
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.noise import Noise
 
+HARDLY_ROUNDED = 0.28
+"""From such a variance, over the square of a step, rounded values tell their noise to 5 %, wherever they lie between
+two steps: before rounding it was v, and (1 + 4π²v) exp(−2π²v)/π² more or less is seen (Sheppard's corrections)."""
+
 
 @attrs.frozen
 class MeasuredNoise:
@@ -19,12 +23,13 @@ class MeasuredNoise:
 
     These are known where the variance is to come from them.  ``gain`` is one over the slope of the noise with level,
     e⁻/ADU, and its standard error: known where the noise was measured for the variance, on levels that span a factor
-    of 3.
+    of 3.  ``rounding`` is the variance of rounding that one value has, 0 where that is not known.
     """
 
     amplifiers: tuple[AmplifierNoise, ...] = ()
     photons: tuple[AmplifierNoise, ...] = ()
     gain: tuple[float, float] | None = None
+    rounding: float = 0.0
 
     def scaled(self, factor: float) -> MeasuredNoise:
         """Give the noise of the same frames, their values multiplied by a factor; the gain stays what it was."""
@@ -32,7 +37,7 @@ class MeasuredNoise:
         def scaled(noise: tuple[AmplifierNoise, ...]) -> tuple[AmplifierNoise, ...]:
             return tuple(attrs.evolve(one, noise=one.noise.scaled(factor)) for one in noise)
 
-        return MeasuredNoise(scaled(self.amplifiers), scaled(self.photons), self.gain)
+        return MeasuredNoise(scaled(self.amplifiers), scaled(self.photons), self.gain, self.rounding * factor**2)
 
 
 @attrs.frozen
@@ -82,5 +87,11 @@ class CombineResult:
 
     @property
     def read_noise(self) -> float | None:
-        """The read noise that bias frames show, in their unit; where amplifiers differ, that of the noisiest."""
-        return math.sqrt(self.noise.a) if self.noise and self.kind == "bias" else None
+        """The read noise that bias frames show, in their unit, with that of rounding; of the noisiest amplifier.
+
+        None where it is not known, as of frames that hardly leave one whole number: how much they scatter depends on
+        where between two numbers they lie.
+        """
+        if self.noise is None or self.kind != "bias" or self.noise.a < HARDLY_ROUNDED * 12 * self.measured.rounding:
+            return None
+        return math.sqrt(self.noise.a)

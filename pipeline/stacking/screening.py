@@ -21,7 +21,7 @@ from pipeline.statistics.noise import Noise
 from pipeline.statistics.pixel_summary import Asked, PixelSummary, difference, mean_and_error
 
 OFF_IN_SINGLE, OFF_IN_DOUBLE = 2e-7, 1e-9
-"""More than what is computed in either precision may be off, of itself and in units of pixel values."""
+"""More than what is computed in either precision may be off, of itself."""
 
 MARGIN = 1 - 1e-3
 """Thresholds are lowered by this, more than single precision loses."""
@@ -32,8 +32,8 @@ SAMPLED_LEVELS, UNUSUAL = 1000, 50
 ULPS = 4
 """Differences of floats, shifted perhaps, are off by no more than so many units in the last place of the values."""
 
-TINY_VARIANCE = 1e-30
-"""Of a variance below this single precision holds but a few digits, or none."""
+TINY_VARIANCE, HUGE_VARIANCE = 1e-30, 1e30
+"""Of a variance below or above these single precision holds but a few digits, or none."""
 
 
 def asked_of(plan: Plan) -> Asked:
@@ -172,7 +172,7 @@ def _limits(
         reach = shift + residual.blur + rounding
         quietest = np.min(noise.a + noise.b * np.concatenate([levels - reach, levels + reach]))
         quietest -= OFF_IN_DOUBLE * (abs(noise.a) + abs(noise.b) * np.abs(levels).max())
-        least, off = math.sqrt(max(quietest, noise.floor, 0)) * MARGIN, shift + OFF_IN_DOUBLE
+        least, off = math.sqrt(max(quietest, noise.floor, 0)) * MARGIN, shift + OFF_IN_DOUBLE * (reach + sigma)
         return clip.high * least - off, clip.low * least - off
 
 
@@ -188,10 +188,11 @@ def _safe_at_their_own(found: PixelSummary, clip: Clip, noise: Noise, residual: 
     sigma32 = np.sqrt(variance) * np.float32(MARGIN)
     within: BoolArray = (
         (variance > np.float32(TINY_VARIANCE))
+        & (variance < np.float32(HUGE_VARIANCE))
         & (up + shift <= np.float32(clip.high) * sigma32)
         & (down + shift <= np.float32(clip.low) * sigma32)
     )
-    return within & (variance > np.float32(TINY_VARIANCE))
+    return within
 
 
 def _reach(found: PixelSummary) -> tuple[Array, Array]:

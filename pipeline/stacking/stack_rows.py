@@ -11,12 +11,13 @@ import attrs
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch
+from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, working_dtype
 from pipeline.records.frames import Image
 from pipeline.records.pixels import STICKY, Flag, FlagBits, Pixels
 from pipeline.records.source import Source
 from pipeline.statistics.amplifier_noise import Sampled
 from pipeline.statistics.frame_levels import sampled
+from pipeline.statistics.rounding import Rounding
 
 UNTRUSTED = ~FlagBits(STICKY)
 
@@ -245,12 +246,16 @@ def sample_rows(frames: tuple[Image, ...], scale: FloatArray, enough: int | None
     for start, stop in rows:
         places = (np.arange(stop - start)[:, None] * width + columns).reshape(-1)
         read = reader.read(start, stop).flagged()
-        values = read.only(places).values * scale[:, None]
-        blocks.append(values.reshape(len(frames), stop - start, columns.size))
+        blocks.append(read.only(places).values.reshape(len(frames), stop - start, columns.size))
         found = (0 if flags is None else np.count_nonzero(flags & Flag.SATURATED) for flags in read.flags)
         saturated += np.fromiter(found, float)
     reader.check_unchanged()
-    return Sampled(blocks, [np.arange(start, stop) for start, stop in rows], columns, saturated / max(1, pixels))
+    last_place = max(float(np.finfo(working_dtype(frame.source.dtype)).eps) for frame in frames)
+    rounding = Rounding.of(blocks, scale, last_place=last_place, stored_whole=reader.whole)
+    if (scale != 1).any():
+        blocks = [block * scale[:, None, None] for block in blocks]
+    lines = [np.arange(start, stop) for start, stop in rows]
+    return Sampled(blocks, lines, columns, saturated / max(1, pixels), rounding)
 
 
 @attrs.frozen

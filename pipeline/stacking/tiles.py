@@ -179,7 +179,7 @@ def _combine(plan: Plan, band: Band) -> None:
                 found = summarise(rows.stored, asked, scratch)
                 average_of_all(plan, rows.stored, rows.zero, found, tile.values)
                 doubtful = ~untouched(found, rows, plan)
-                highest = float(found.high.max()) + max(0, int(asked.shifts.max()))
+                highest = float(found.high.max()) + max(0.0, float(asked.shifts.max()))
         rows = rows.flagged(highest)
         flags, untrusted = rows.combined_flags
         if flags is not None and untrusted is not None:

@@ -20,8 +20,8 @@ from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
 from pipeline.stacking.clip import Sigmas
 from pipeline.stages.checks import check_in_place, check_neighbours
 from pipeline.statistics.medians import middles
-from pipeline.statistics.noise import QUANTISATION
 from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.rounding import step_of
 
 TOO_MANY = 0.5
 """A mask with more of its pixels bad than this was perhaps meant the other way round."""
@@ -31,6 +31,9 @@ DEAD_BELOW = 0.5
 
 WINDOW = 15
 """The surroundings of a pixel: so many rows and columns about it.  Defects of up to half of that stand out."""
+
+ENOUGH_VALUES = 2**12
+"""So many values show in what steps they lie."""
 
 ROWS_AT_ONCE = 16
 """Rows whose running median is taken at a time: they fit the cache."""
@@ -188,7 +191,7 @@ def flag_hot(image: Image, *, sigma: Sigmas = HOT_SIGMA) -> Image:
     The surroundings are the median along the row and then along the column, 15 pixels each, so that gradients and
     the glow of an amplifier are no defects, unless they climb by many σ within 7 pixels of the edge.  The standard
     deviation is 1.4826 times the median absolute deviation of all good pixels from their surroundings, and no less
-    than that of rounding whole numbers.
+    than that of rounding, which the frames show that were combined, or else the steps in which values lie.
 
     >>> import numpy as np
     >>> from pipeline import Image, flag_hot
@@ -205,10 +208,20 @@ def flag_hot(image: Image, *, sigma: Sigmas = HOT_SIGMA) -> Image:
     pixels = image.pixels
     above = pixels.values - surroundings(pixels.values, mask=pixels.mask)
     good = np.abs(above[~pixels.mask])
-    frames = image.found.frames if image.found else 1
-    deviation = max(MAD_TO_SIGMA * float(np.median(good)), math.sqrt(QUANTISATION / frames))
+    deviation = max(MAD_TO_SIGMA * float(np.median(good)), _of_rounding(image))
     with np.errstate(invalid="ignore"):
         return attrs.evolve(image, data=pixels.flagged(above > sigma * deviation, Flag.HOT))
+
+
+def _of_rounding(image: Image) -> float:
+    """Give the standard deviation of rounding in an image; never 0."""
+    frames, known = (image.found.frames, image.found.measured.rounding) if image.found else (1, 0.0)
+    values = image.pixels.values[~image.pixels.mask]
+    if not known:
+        some = values[:: values.size // ENOUGH_VALUES | 1]
+        known = frames * step_of(some, float(np.finfo(values.dtype).eps)) ** 2 / 12  # a mean has so many steps in one
+    least = float(np.finfo(values.dtype).eps * np.abs(values).max()) or 1.0
+    return max(math.sqrt(known / frames), least / math.sqrt(12))
 
 
 @stage

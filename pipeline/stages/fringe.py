@@ -174,7 +174,7 @@ def fringe_strength(image: Image, fringe: MasterFringe) -> float:
 def _spread(rest: FloatArray) -> float:
     """Give the standard deviation by the median; a little above 0 where most values are equal."""
     scale = MAD_TO_SIGMA * float(np.median(np.abs(rest)))
-    return max(scale, 1e-9 * float(np.abs(rest).max(initial=0.0)), 1e-12)
+    return max(scale, 1e-9 * float(np.abs(rest).max(initial=0.0)), np.finfo(float).tiny)
 
 
 def _solved(columns: FloatArray, *, values: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
 from pipeline.stages.declare import NO_BIAS
 from pipeline.statistics.medians import median_variance
-from pipeline.statistics.noise import QUANTISATION, Noise
+from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
 
 KnownNoise: TypeAlias = Noise | tuple[Noise, ...] | None
@@ -42,7 +42,7 @@ def estimate_variance(image: Image, *, noise: KnownNoise = None) -> Image:
     >>> bias = MasterBias.of(Image.of(np.full((1, 2), 300.0), kind="bias"))
     >>> light = subtract_bias(Image.of(np.array([[310.0, 400.0]])), bias=bias)
     >>> estimate_variance(light, noise=Noise.of(gain=2, read_noise=4)).pixels.variance
-    array([[ 9., 54.]])
+    array([[ 9.08333333, 54.08333333]])
 
     :param noise: that of values without a bias, in the image's unit, as ``Noise.of(gain=1.5, read_noise=4.0)``, or a
         tuple of that of each amplifier; by default what the header says.
@@ -89,7 +89,7 @@ def noise_of(image: Image) -> Noise | tuple[Noise, ...] | None:
 
 def _noise(image: Image, per_adu: float | None, electrons: float | None) -> Noise | None:
     if image.state.unit.startswith("electron"):
-        per_adu = 1.0
+        per_adu = per_adu or 1.0  # in which ADU they were rounded
     if electrons is None or per_adu is None or not image.state.unit:
         return None
     return in_unit_of(image, Noise.of(gain=per_adu, read_noise=electrons))
@@ -177,4 +177,4 @@ def is_median_of_counts(image: Image, noise: Noise) -> bool:
     if found.noise is None or found.level is None or not (image.state.bias or image.state.overscan):
         return False
     readout = max(noise.a, noise.floor)
-    return float(found.noise.variance(np.array(found.level))) > LEAST_EXCESS * readout + QUANTISATION
+    return float(found.noise.variance(np.array(found.level))) > LEAST_EXCESS * readout

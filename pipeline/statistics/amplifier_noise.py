@@ -13,6 +13,7 @@ from pipeline.statistics.frame_levels import Shifts
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import NoiseSample, measure_stack_noise, sample_of
 from pipeline.statistics.robust import median
+from pipeline.statistics.rounding import Rounding
 
 CONTRAST = 1.3
 """Parts whose variances differ by less than this factor are one."""
@@ -40,13 +41,15 @@ class AmplifierNoise:
 class Sampled:
     """Blocks of sampled pixels (frames, rows, columns), and the rows and columns of the image that they come from.
 
-    ``saturated`` is the part of each frame's pixels in those rows that is flagged as saturated.
+    ``saturated`` is the part of each frame's pixels in those rows that is flagged as saturated, ``rounding`` how values
+    were rounded.
     """
 
     blocks: list[Array]
     rows: list[Array]
     columns: Array
     saturated: Array = attrs.field(factory=lambda: np.zeros(0))
+    rounding: Rounding = attrs.field(factory=Rounding)
 
 
 def amplifiers_of(
@@ -54,7 +57,8 @@ def amplifiers_of(
 ) -> tuple[AmplifierNoise, ...]:
     """Measure the noise of a stack, of each part of the image on its own where parts differ."""
     sample = sample_of(sampled.blocks, shifts)
-    whole = measure_stack_noise(sampled.blocks, shifts, kind, counting, sample)
+    rounding = sampled.rounding.variance
+    whole = measure_stack_noise(sampled.blocks, shifts, kind, counting, sample, rounding=rounding)
     one = (AmplifierNoise((0, shape[0]), (0, shape[1]), whole),)
     if counting is not None or len(shifts.offsets) < 2:
         return one
@@ -69,7 +73,9 @@ def amplifiers_of(
     if len(column_edges) == 2 and len(row_edges) == 2:
         return one
     return tuple(
-        AmplifierNoise(rows, columns, measure_stack_noise(cut_to(sampled, rows, columns), shifts, kind) or whole)
+        AmplifierNoise(
+            rows, columns, measure_stack_noise(cut_to(sampled, rows, columns), shifts, kind, rounding=rounding)
+        )
         for rows in pairwise(row_edges)
         for columns in pairwise(column_edges)
     )

@@ -231,7 +231,7 @@ def shift_of_profile(ours: FloatArray, theirs: FloatArray) -> int | None:
     for place, lag in enumerate(range(-farthest, farthest + 1)):
         one, other = ours[max(0, -lag) : ours.size - max(0, lag)], theirs[max(0, lag) : ours.size - max(0, -lag)]
         one, other = one - one.mean(), other - other.mean()
-        alike[place] = np.sum(one * other) / math.sqrt(np.sum(one**2) * np.sum(other**2) + 1e-30)
+        alike[place] = np.sum(one * other) / math.sqrt(np.sum(one**2) * np.sum(other**2) + 1e-300)
     best = int(alike.argmax())
     inner = alike[1:-1]
     tops = np.flatnonzero((inner >= alike[:-2]) & (inner >= alike[2:])) + 1
@@ -250,7 +250,7 @@ def correlated(
         cross = cross.sum(axis=axis)
     if whitened:
         size = np.abs(cross)
-        cross /= size + 1e-3 * size.mean() + 1e-30
+        cross /= size + 1e-3 * size.mean() + np.finfo(size.dtype).tiny
         frequencies = np.fft.fftfreq(shape[0])[:, None] ** 2 + np.fft.rfftfreq(shape[1]) ** 2
         cross *= np.exp(-2 * (np.pi * BLUR) ** 2 * frequencies).astype(np.float32)
     surface = np.fft.irfftn(cross, shape, axes=tuple(range(len(shape))))
@@ -323,7 +323,7 @@ def _above_level(values: FloatArray, axes: tuple[int, ...], *, across: int) -> F
     if not known.size:
         return np.zeros(values.shape)
     middle, quarter = np.median(known), np.quantile(known, 0.25)
-    sigma = max(MAD_TO_SIGMA * float(middle - quarter), 1e-30)
+    sigma = max(MAD_TO_SIGMA * float(middle - quarter), 1e-300)
     above = np.nan_to_num(values - middle, nan=0.0)
     level_spikes(above, times=1)
     above[above < LIT / 2 * sigma] = 0

@@ -25,6 +25,9 @@ ENOUGH_TO_SHIFT = 2048
 
 FEW_FRAMES = 4
 
+DIM = 1e-3
+"""Levels of a smaller part than this of the brightest are known no better than those of that."""
+
 FAINT = 10.0
 """Levels of fewer σ than this tell nothing of a factor: what differs there is an offset."""
 
@@ -65,13 +68,14 @@ def sampled(height: int, width: int, kind: str, frames: int) -> tuple[list[tuple
     return rows, slice(None, None, step | 1)  # odd: detectors read odd and even columns apart
 
 
-def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
+def measure_shifts(stacks: Sequence[Array], kind: str, step: float = 1.0) -> Shifts:
     """Measure what makes each frame of a stack differ as a whole from the median of all.
 
     Bias and dark frames have an offset each; flats, lights and arcs a factor, and where the image spans levels
     enough to tell, an offset too.
 
     :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
+    :param step: that of a converter, in the unit of the values; 0 where they have none.
     """
     sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
     level = typical_level(sample)
@@ -82,32 +86,32 @@ def measure_shifts(stacks: Sequence[Array], kind: str) -> Shifts:
         return Shifts.none(len(sample))
     if kind in ("bias", "dark"):
         thin = max(1, level.size // ENOUGH_TO_SHIFT) | 1
-        shifts = Shifts(_offsets(sample[:, ::thin], level[::thin]), np.ones(len(sample)))
+        shifts = Shifts(_offsets(sample[:, ::thin], level[::thin], step), np.ones(len(sample)))
     else:
-        shifts = _lines(sample, level)
+        shifts = _lines(sample, level, step)
     known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)  # a frame that is bad all over says nothing
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
 
 
-def _offsets(sample: Array, level: Array) -> Array:
+def _offsets(sample: Array, level: Array, step: float) -> Array:
     """Give how far each frame lies above the middle one; of few frames the odd one draws their median: again then."""
     rounds = 3 if 2 < len(sample) <= FEW_FRAMES else 1
     for turn in range(rounds):
-        offsets = robust_means(sample - level)
+        offsets = robust_means(sample - level, step)
         offsets -= np.nanmedian(offsets)
         if turn < rounds - 1:
             level = typical_level(sample - offsets[:, None])
     return offsets
 
 
-def _lines(sample: Array, level: Array) -> Shifts:
+def _lines(sample: Array, level: Array, step: float) -> Shifts:
     """Fit offset + factor·level to each frame through medians in bins of level."""
     bins = bins_of(level)
     centres = np.array([median(level[part]) for part in bins])
-    if len(bins) < 3 or np.ptp(centres) < 0.1 * np.abs(centres).max():
-        return _factors_alone(sample, level)
+    if len(bins) < 3 or not np.ptp(centres) >= 0.1 * np.abs(centres).max() > 0:
+        return _factors_alone(sample, level, step)
     heights = np.array([[_median(frame[part]) for part in bins] for frame in sample])
-    weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), 1)
+    weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), step or DIM * np.abs(centres).max())
     weights = np.where(np.isfinite(heights), weights, 0.0)
     heights = np.nan_to_num(heights)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -118,10 +122,10 @@ def _lines(sample: Array, level: Array) -> Shifts:
         return Shifts(np.sum(heights * weights, axis=1) / weights.sum(axis=1) - factors * mean, factors)
 
 
-def shifts_of_sky(stacks: Sequence[Array]) -> Shifts:
+def shifts_of_sky(stacks: Sequence[Array], step: float = 1.0) -> Shifts:
     """Measure the same by most pixels alone, which show the sky: what is bright may have moved.
 
-    :param stacks: as for :func:`measure_shifts`.
+    :param stacks: as for :func:`measure_shifts`, and so ``step``.
     """
     thin = max(1, sum(stack[0].size for stack in stacks) // (2 * ENOUGH_TO_SHIFT)) | 1
     sample = np.concatenate([stack.reshape(len(stack), -1)[:, ::thin] for stack in stacks], axis=1)
@@ -129,7 +133,7 @@ def shifts_of_sky(stacks: Sequence[Array]) -> Shifts:
     good = np.isfinite(level)
     if good.sum() < FEW_PIXELS:
         return Shifts.none(len(sample))
-    shifts = _factors_alone(sample[:, good], level[good])
+    shifts = _factors_alone(sample[:, good], level[good], step)
     known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
 
@@ -139,10 +143,10 @@ def _median(values: Array) -> float:
     return median(values[np.isfinite(values)])
 
 
-def _factors_alone(sample: Array, level: Array) -> Shifts:
-    middle = robust_mean(level)
+def _factors_alone(sample: Array, level: Array, step: float) -> Shifts:
+    middle = robust_mean(level, step)
     distance = sample - level
-    excess = robust_means(distance)
+    excess = robust_means(distance, step)
     noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(distance, out=distance), overwrite_input=True))
     if abs(middle) <= FAINT * noise:
         return Shifts(excess - np.median(excess), np.ones(len(sample)))

@@ -16,9 +16,7 @@ from pipeline.compose.written import written
 from pipeline.records.arrays import Array
 from pipeline.records.identity import content_key
 from pipeline.statistics.order_statistics import Window
-
-QUANTISATION = 1 / 12
-"""The variance of rounding to whole numbers, ADU²: no integer frame is quieter."""
+from pipeline.statistics.rounding import QUANTISATION
 
 OneGain: TypeAlias = Annotated[float, Limits(above=0, unit="electron/adu")]
 ReadNoise: TypeAlias = Annotated[float, Limits(least=0, unit="electron")]
@@ -34,15 +32,15 @@ MOVING = ("light", "arc")
 class Noise:
     """The variance of one value, in ADU²: max(a + b·level, floor) + (d·step)² + c·(level − base)².
 
-    ``a`` is the read noise squared (with frames that hold a bias: less b·bias), ``b`` one over the gain in
-    e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
+    ``a`` is the variance of the readout, that of rounding to whole numbers included (with frames that hold a bias: less
+    b·bias), ``b`` one over the gain in e⁻/ADU, ``step`` the largest difference between a pixel and its four neighbours.
 
     >>> from pipeline import Noise
     >>> noise = Noise.of(gain=2, read_noise=4)
     >>> noise
-    Noise(a=4.0, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
-    >>> noise.variance(100.0)
-    np.float64(54.0)
+    Noise(a=4.083333333333333, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
+    >>> round(noise.variance(100.0), 3)
+    np.float64(54.083)
 
     :raises SettingError: a term is negative, or no number.
     """
@@ -58,16 +56,18 @@ class Noise:
 
     @classmethod
     def of(cls, *, gain: float, read_noise: float) -> Noise:
-        """Make the noise of a detector from its gain in e⁻/ADU and its read noise in e⁻.
+        """Make the noise of a detector from its gain in e⁻/ADU and its read noise in e⁻, before it is rounded to ADU.
+
+        Rounding adds its 1/12 ADU² to that (Janesick 2007, Photon Transfer).
 
         >>> Noise.of(gain=2.0, read_noise=6.0)
-        Noise(a=9.0, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
+        Noise(a=9.083333333333334, b=0.5, c=0.0, d=0.0, base=0.0, floor=0.08333333333333333)
 
         :raises SettingError: the gain is not positive, or the read noise negative.
         """
         gain = _GAIN.take(gain, "Noise.of", "gain")
         read_noise = _READ_NOISE.take(read_noise, "Noise.of", "read_noise")
-        return cls(a=(read_noise / gain) ** 2, b=1 / gain)
+        return cls(a=(read_noise / gain) ** 2 + QUANTISATION, b=1 / gain)
 
     def variance(self, level: Array, step: Array | float = 0.0) -> Array:
         """Give σ² at each level, and largest step to a neighbour, in ADU²."""

@@ -10,9 +10,10 @@ import numpy as np
 
 from pipeline.records.arrays import Array
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of
-from pipeline.statistics.noise import MOVING, QUANTISATION, Noise, largest_step, typical_of
+from pipeline.statistics.noise import MOVING, Noise, largest_step, typical_of
 from pipeline.statistics.order_statistics import Window
 from pipeline.statistics.robust import median, quantile
+from pipeline.statistics.rounding import QUANTISATION
 
 SPREAD = 10.0
 """Levels that spread over fewer σ than this show no slope of the noise."""
@@ -50,7 +51,7 @@ class NoiseSample:
     @property
     def telling(self) -> NoiseSample:
         """The pixels that have two values or more, none of them so large that what is fitted overflows."""
-        enough = (self.freedom > 0) & (self.variance < HUGE) & (self.step < HUGE) & (np.abs(self.level) < HUGE)
+        enough = (self.freedom > 0) & (self.variance < HUGE**2) & (self.step < HUGE) & (np.abs(self.level) < HUGE)
         return self if enough.all() else NoiseSample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
 
 
@@ -77,38 +78,45 @@ def _beside(level: Array) -> Array:
 
 
 def measure_stack_noise(
-    stacks: Sequence[Array], shifts: Shifts, kind: str, counting: Noise | None = None, sample: NoiseSample | None = None
+    stacks: Sequence[Array],
+    shifts: Shifts,
+    kind: str,
+    counting: Noise | None = None,
+    sample: NoiseSample | None = None,
+    *,
+    rounding: float = QUANTISATION,
 ) -> Noise:
     """Fit the noise to sampled blocks of rows, robustly: cosmic rays and a few bad pixels do not count.
 
     :param stacks: as for :func:`measure_shifts`.
     :param counting: the read and photon noise, where they are known.
     :param sample: what these pixels show, where that has been measured.
+    :param rounding: the variance of rounding that values have, which no noise is less than.
     """
     sample = (sample or sample_of(stacks, shifts)).telling
     if counting and kind == "bias":
-        return Noise(a=counting.a)
+        return Noise(a=counting.a, floor=counting.floor)
     if sample.level.size < FEW_PIXELS or sample.degrees < 1:
-        return counting or Noise(a=_pooled(sample))
-    noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, kind)
+        return counting or Noise(a=_pooled(sample, rounding), floor=rounding)
+    noise = _above_pedestal(counting, sample) if counting else _counting_noise(sample, kind, rounding)
     if kind in ("bias", "dark") and noise.b == 0 and not counting:
         noise = attrs.evolve(noise, a=max(noise.a, _seen_from_above(stacks)))
-    return _with_motion(noise, sample, fit_counting=counting is None) if kind in MOVING else noise
+    return _with_motion(noise, sample, rounding, fit_counting=counting is None) if kind in MOVING else noise
 
 
 def _above_pedestal(counting: Noise, sample: NoiseSample) -> Noise:
     """Fit the one thing that gain and read noise leave open: how much of the level is a bias, which has no noise."""
     calm = sample.step <= quantile(sample.step, 0.5)
-    typical = _typical(sample.variance[calm], sample.degrees)
+    typical = _typical(sample.variance[calm], sample.degrees, counting.floor)
     a = min(counting.a, typical - counting.b * median(sample.level[calm]))
-    return Noise(a=a, b=counting.b, floor=max(QUANTISATION, counting.a))
+    return Noise(a=a, b=counting.b, floor=max(counting.floor, counting.a))
 
 
-def _pooled(sample: NoiseSample) -> float:
-    return max(median(sample.variance), QUANTISATION) if sample.variance.size else QUANTISATION
+def _pooled(sample: NoiseSample, rounding: float) -> float:
+    return max(median(sample.variance), rounding) if sample.variance.size else rounding
 
 
-def _counting_noise(sample: NoiseSample, kind: str) -> Noise:
+def _counting_noise(sample: NoiseSample, kind: str, rounding: float) -> Noise:
     """Fit a + b·level; of lights and arcs to the calmer half of the pixels only.
 
     Bias frames have a alone, and so has a stack whose levels spread no wider than its noise: there a slope would be
@@ -118,13 +126,18 @@ def _counting_noise(sample: NoiseSample, kind: str) -> Noise:
     level, variance = sample.level[calm], sample.variance[calm]
     base = median(sample.level)
     bins = [] if kind == "bias" else bins_of(level)
-    start = _binned(bins, variance, sample.degrees)
-    means = [float(level[part].mean()) for part in bins] or [0.0]
-    if max(means) - min(means) <= SPREAD * np.sqrt(median(start)):
+    start = _binned(bins, variance, sample.degrees, rounding)
+    if not _spans(level, bins, start):
         (a,), _ = _fit(np.ones((1, level.size)), variance, start, sample.degrees)
-        return Noise(a=a, base=base, floor=max(QUANTISATION, 0.5 * a))
+        return Noise(a=a, base=base, floor=max(rounding, 0.5 * a))
     (a, b), _ = _fit(np.stack([np.ones_like(level), level]), variance, start, sample.degrees)
-    return Noise(a=a, b=b, base=base, floor=max(QUANTISATION, 0.5 * float(start.min())))
+    return Noise(a=a, b=b, base=base, floor=max(rounding, 0.5 * float(start.min())))
+
+
+def _spans(level: Array, bins: list[Array], variance: Array) -> bool:
+    """Tell whether levels, in bins, spread wider than their noise, so that they tell a slope of it."""
+    means = [float(level[part].mean()) for part in bins] or [0.0]
+    return bool(max(means) - min(means) > SPREAD * np.sqrt(median(variance)))
 
 
 def _seen_from_above(stacks: Sequence[Array]) -> float:
@@ -147,7 +160,7 @@ def _seen_from_above(stacks: Sequence[Array]) -> float:
     return float(((middle[1] - middle[0]) / (normal.inv_cdf(1 - above[1]) - normal.inv_cdf(1 - above[0]))) ** 2)
 
 
-def _with_motion(noise: Noise, sample: NoiseSample, fit_counting: bool) -> Noise:
+def _with_motion(noise: Noise, sample: NoiseSample, rounding: float, fit_counting: bool) -> Noise:
     """Add what shifts and changes of flux or seeing do at steep and bright places, where it can be told from 0.
 
     All terms are fitted together, lest the photon noise of a bright trace be taken for motion.  Motion that shows is
@@ -157,10 +170,12 @@ def _with_motion(noise: Noise, sample: NoiseSample, fit_counting: bool) -> Noise
     level, step2 = sample.level, sample.step**2
     noise = attrs.evolve(noise, base=median(level))
     bright2 = (level - noise.base) ** 2
-    start = np.maximum(*(_binned(bins_of(by), sample.variance, sample.degrees) for by in (level, step2)))
+    start = np.maximum(*(_binned(bins_of(by), sample.variance, sample.degrees, rounding) for by in (level, step2)))
     if fit_counting:
-        terms = np.stack([np.ones_like(level), level, step2, bright2])
-        (a, b, *moved), errors = _fit(terms, sample.variance, start, sample.degrees)
+        sloping = _spans(level, bins_of(level), start)
+        terms = np.stack([np.ones_like(level), *((level,) if sloping else ()), step2, bright2])
+        (a, *found), errors = _fit(terms, sample.variance, start, sample.degrees)
+        b, moved = (found[0], found[1:]) if sloping else (0.0, found)
         noise = attrs.evolve(noise, a=a, b=b)
     else:
         excess = sample.variance - noise.variance(level)
@@ -211,26 +226,26 @@ def _fit(terms: Array, variance: Array, start: Array, degrees: int, free: int = 
     return factors.tolist(), errors.tolist()
 
 
-def _binned(bins: list[Array], variance: Array, degrees: int) -> Array:
+def _binned(bins: list[Array], variance: Array, degrees: int, rounding: float) -> Array:
     """Give each pixel the typical variance of those in its bin, or of all where it is in none."""
     typical = np.zeros(variance.shape)
     for part in bins:
-        typical[part] = max(_typical(variance[part], degrees), QUANTISATION)
+        typical[part] = max(_typical(variance[part], degrees, rounding), rounding)
     if not typical.all():
-        typical[typical == 0] = max(_typical(variance, degrees), QUANTISATION)
+        typical[typical == 0] = max(_typical(variance, degrees, rounding), rounding)
     return typical
 
 
-def _typical(variance: Array, degrees: int) -> float:
+def _typical(variance: Array, degrees: int, rounding: float) -> float:
     """Give the mean variance of pixels without the hit ones: those far beyond what chi-square allows.
 
     It starts from the median or, where half of the pixels are quieter than the rest, from what a fifth exceeds.
     """
     middle, upper, most = quantile(variance, 0.5), quantile(variance, 0.8), chi_square(degrees, 4.0)
-    typical = max(middle / chi_square(degrees, 0.0), upper / chi_square(degrees, 0.8416), QUANTISATION)
+    typical = max(middle / chi_square(degrees, 0.0), upper / chi_square(degrees, 0.8416), rounding)
     for _ in range(5):
         kept = variance[variance <= most * typical]
-        typical = max(float(kept.mean()), QUANTISATION / 4) if kept.size else typical
+        typical = max(float(kept.mean()), rounding / 4) if kept.size else typical
     return typical
 
 

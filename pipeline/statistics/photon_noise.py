@@ -11,7 +11,7 @@ from pipeline.headers.keywords import gain, of_frame
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
-from pipeline.statistics.noise import QUANTISATION, Noise, largest_step
+from pipeline.statistics.noise import Noise, largest_step
 from pipeline.statistics.sky_noise import SkyNoise
 
 ROUNDS = 8
@@ -24,6 +24,13 @@ STEEP = 25.0
 
 MOVED = 1.25
 """From this many times the noise that photons explain, steep places tell of motion."""
+
+SPANNED = 5.0
+"""Levels differ by more than their noise where what a pixel and its neighbours share is so many errors from none."""
+
+TOLD, HARMLESS = 4.0, 0.05
+"""A slope counts from so many of its errors; or where its error, times a level's noise, is less than such a part of the
+variance."""
 
 PEAK = 5.0
 """A pixel so many σ above all its neighbours is a hot one."""
@@ -114,8 +121,8 @@ def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float |
 
     A faint pixel's level is as noisy as its variance is small, which flattens the slope of an ordinary fit; the mean
     of the neighbours left and right has the same scene and noise of its own (the method of instrumental variables,
-    Wald 1940).  Hot pixels say nothing: by their neighbours' level only those that happen to scatter little would
-    count.
+    Wald 1940).  Where levels differ by hardly more than their noise no slope is told, and it is 0.  Hot pixels say
+    nothing: by their neighbours' level only those that happen to scatter little would count.
     """
     level, beside, variance = sample.level, sample.beside, sample.variance
     wild = 1 + 5 * np.sqrt(2 / sample.degrees) + 8 / sample.degrees  # one of twenty thousand of a normal noise
@@ -132,8 +139,21 @@ def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float |
         fitted = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0
         b = fitted if slope is None else slope
         a = float(np.sum(weight * (variance - b * level)) / total)
-        expected = np.maximum(a + b * beside, max(judged.floor, QUANTISATION))
+        spanned = _spanned(sample, weight, lever, reach, b, expected)
+        expected = np.maximum(a + b * beside, judged.floor)
+    if slope is None and b > 0 and not spanned:
+        return _fitted(sample, judged, may_move, 0.0)
     return a, b
+
+
+def _spanned(sample: PhotonSample, weight: Array, lever: Array, reach: float, slope: float, expected: Array) -> bool:
+    """Tell whether levels span a slope, or it is but the quotient of two numbers that noise made."""
+    of_level = expected / (sample.degrees + 1)
+    if reach <= SPANNED * np.sqrt(np.sum(lever**2 * of_level)):
+        return False
+    error = np.sqrt(np.sum(lever**2 * 2 * expected**2 / sample.degrees)) / reach
+    typical = np.sum(weight * expected) / np.sum(weight)
+    return bool(slope > TOLD * error or error * np.sqrt(typical / (sample.degrees + 1)) < HARMLESS * typical)
 
 
 def _moved(sample: PhotonSample, expected: Array) -> bool:

@@ -43,10 +43,12 @@ def quantile(values: Array, fraction: float) -> float:
     return upper - (upper - lower) * (1 - part) if part >= 0.5 else lower + (upper - lower) * part
 
 
-def kept(values: Array) -> Array:
+def kept(values: Array, step: float = 1.0) -> Array:
     """Tell which values are finite and within 5 σ of their median.
 
-    σ is the scaled median absolute deviation, and at least one unit of a whole number.
+    σ is the scaled median absolute deviation, and at least one step of values that are whole multiples of it.
+
+    :param step: by default that of whole numbers; 0 for none.
     """
     good = np.isfinite(values)
     if not good.any():
@@ -55,13 +57,13 @@ def kept(values: Array) -> Array:
     middle = np.median(known)
     distance = np.abs(values - middle)
     sigma = MAD_TO_SIGMA * float(np.median(np.abs(known - middle)))
-    if sigma < 1 and not (known % 1).any():
-        sigma = 1.0
+    if sigma < step and _in_steps(known, step):
+        sigma = step
     within: Array = good & (distance <= WILD * sigma)
     return within
 
 
-def robust_mean(values: Array) -> float:
+def robust_mean(values: Array, step: float = 1.0) -> float:
     """Give the mean of the finite values within 5 σ of their median; NaN where there are none.
 
     Unlike the median it is not a whole number for whole numbers: an overscan level must be known better than to
@@ -69,23 +71,35 @@ def robust_mean(values: Array) -> float:
 
     >>> robust_mean(np.array([3, 4, 4, 4, 60_000]))
     3.75
+
+    :param step: as for :func:`kept`.
     """
-    good = values[kept(values)]
+    good = values[kept(values, step)]
     return float(good.mean(dtype=np.float64)) if good.size else float("nan")
 
 
-def robust_means(rows: Array) -> Array:
+def robust_means(rows: Array, step: float = 1.0) -> Array:
     """Give :func:`robust_mean` of each row, of finite values by operations on all rows at once."""
     if not np.isfinite(rows).all():
-        return np.array([robust_mean(row) for row in rows])
+        return np.array([robust_mean(row, step) for row in rows])
     distance = np.abs(rows - _medians(rows))
     sigma = MAD_TO_SIGMA * _medians(distance)
-    for few in np.flatnonzero(sigma < 1):
-        if not (rows[few] % 1).any():
-            sigma[few] = 1.0
+    for few in np.flatnonzero(sigma < step):
+        if _in_steps(rows[few], step):
+            sigma[few] = step
     kept = distance <= WILD * sigma
     means: Array = np.where(kept, rows, 0.0).sum(axis=1) / kept.sum(axis=1)
     return means
+
+
+NEARLY = 0.05
+"""By such a part of a step rounding may move what lies whole steps apart, in whatever unit values are by now."""
+
+
+def _in_steps(values: Array, step: float) -> bool:
+    """Tell whether values are whole multiples of a step."""
+    times = values / step
+    return bool((np.abs(times - np.rint(times)) < NEARLY).all())
 
 
 def _medians(rows: Array) -> Array:

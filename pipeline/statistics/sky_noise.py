@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.records.arrays import Array, BoolArray
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
-from pipeline.statistics.noise import QUANTISATION, Noise
+from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import chi_square
 from pipeline.statistics.robust import MAD_TO_SIGMA, WILD
 
@@ -101,7 +101,12 @@ class SkyNoise:
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite is not used
 def sky_noise(
-    blocks: Sequence[Array], shifts: Shifts, *, weights: Array | None = None, from_zero: bool = False
+    blocks: Sequence[Array],
+    shifts: Shifts,
+    *,
+    weights: Array | None = None,
+    from_zero: bool = False,
+    rounding: float = 0.0,
 ) -> SkyNoise | None:
     """Measure the noise that one exposure has in the faint half of sampled pixels; of unlike ones it is their mean.
 
@@ -113,6 +118,7 @@ def sky_noise(
     :param shifts: how frames differ as a whole; moving stars may have made them wrong.
     :param weights: how much each frame counts where the level is told; all the same by default.
     :param from_zero: no bias is in the values: photons make no more than all of the noise.
+    :param rounding: the variance of rounding that values have.
     :returns: None where that takes more frames or pixels.
     """
     if not blocks or len(blocks[0]) < 2 or blocks[0].shape[2] <= 2 * APART:
@@ -143,8 +149,7 @@ def sky_noise(
     variance += _of_rows(residual, sky, joined, variance)
     if from_zero and at > 0:
         steepest = min(steepest, variance * (1 + 3 * error) / at)
-    floor = 0.0 if variance >= 1 or np.nanmax(values % 1) else QUANTISATION
-    return SkyNoise(max(variance, floor), at, error, floor, steepest, crowded)
+    return SkyNoise(max(variance, rounding), at, error, rounding, steepest, crowded)
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_frames import even_frames, exposed, without_bias
 from made_masters import a_rate
-from strategies import CLIPS, OWN_SPREAD, clips, flags_of, frames_of, kinds, methods, quick, seeds, stacks
+from strategies import CLIPS, OWN_SPREAD, clips, examples, flags_of, frames_of, kinds, methods, quick, seeds, stacks
 
 from pipeline import (
     Clip,
@@ -275,6 +275,17 @@ def test_the_read_noise_of_biases_comes_back(seed, frames, read_noise):
     noise = measure_noise(frames_of(stack, kind="bias"))
     assert noise.b == 0
     assert np.sqrt(noise.a) == pytest.approx(np.hypot(read_noise, np.sqrt(QUANTISATION)), rel=0.05, abs=0.02)
+
+
+@examples(20)
+@given(seeds, st.floats(0.05, 1), st.floats(0, 1))
+def test_the_read_noise_of_biases_that_hardly_leave_one_number_is_right_or_not_known(seed, sigma, phase):
+    """Where between two whole numbers a bias lies decides what is seen of noise that is less than a step."""
+    rng = np.random.default_rng(seed)
+    stack = np.rint(1000 + phase + sigma * rng.standard_normal((10, *NOISE_SHAPE))).astype(np.uint16)
+    told = combine(frames_of(stack, kind="bias")).found.read_noise
+    assert told is None if sigma < 0.35 else told is None or told == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.06)
+    assert told is not None or sigma < 0.55
 
 
 @quick

@@ -26,6 +26,9 @@ from pipeline import (
 )
 from pipeline.errors import StepError, VarianceWarning
 
+READ = 16 / 2.25 + 1 / 12
+"""The variance of the readout: 4 e⁻ at 1.5 e⁻/ADU, rounded."""
+
 
 def single(value, kind="light", unit="adu", **cards):
     header = {"GAIN": 1.5, "RDNOISE": 4.0} | cards
@@ -35,21 +38,24 @@ def single(value, kind="light", unit="adu", **cards):
 
 
 def test_a_single_frame_has_the_noise_of_its_gain_and_read_noise():
-    """4 e⁻ at 1.5 e⁻/ADU are 16/2.25 ADU², 300 ADU of photons 200 ADU²; nothing is quieter than the readout."""
-    assert variance_of(estimate_variance(single(300.0))) == pytest.approx(16 / 2.25 + 200)
-    assert variance_of(estimate_variance(single(-3.0))) == pytest.approx(16 / 2.25)
-    assert variance_of(estimate_variance(single(1000.0, kind="bias"))) == pytest.approx(16 / 2.25)
-    assert variance_of(estimate_variance(single(300.0, unit="electron"))) == pytest.approx(16 + 300)
+    """4 e⁻ at 1.5 e⁻/ADU are 16/2.25 ADU², and rounding adds 1/12; 300 ADU of photons are 200 ADU².
+
+    Nothing is quieter than the readout.
+    """
+    assert variance_of(estimate_variance(single(300.0))) == pytest.approx(READ + 200)
+    assert variance_of(estimate_variance(single(-3.0))) == pytest.approx(READ)
+    assert variance_of(estimate_variance(single(1000.0, kind="bias"))) == pytest.approx(READ)
+    assert variance_of(estimate_variance(single(300.0, unit="electron"))) == pytest.approx(2.25 * READ + 300)
     assert variance_of(estimate_variance(single(300.0), noise=Noise(a=1.0, b=2.0))) == 601
 
 
 @pytest.mark.parametrize(
     ("unit", "exposure", "expected"),
     [
-        ("adu", 60.0, 16 / 2.25 + 200),
-        ("adu/s", 60.0, 16 / 2.25 / 3600 + 200 / 60),
-        ("electron", 60.0, 16 + 300),
-        ("electron/s", 60.0, 16 / 3600 + 5),
+        ("adu", 60.0, READ + 200),
+        ("adu/s", 60.0, READ / 3600 + 200 / 60),
+        ("electron", 60.0, 2.25 * READ + 300),
+        ("electron/s", 60.0, 2.25 * READ / 3600 + 5),
     ],
 )
 @pytest.mark.parametrize("given", [True, False])
@@ -85,7 +91,7 @@ def test_a_variance_that_cannot_be_known_is_left_out_with_a_word(image, words):
 
 def test_all_that_a_frame_without_a_bias_holds_is_counted():
     image = declare(Image.of(np.full(SIZE, 300.0), header={"GAIN": 1.5, "RDNOISE": 4}), state="without bias")
-    assert estimate_variance(image).pixels.variance[2, 2] == pytest.approx((4 / 1.5) ** 2 + 300 / 1.5)
+    assert estimate_variance(image).pixels.variance[2, 2] == pytest.approx(READ + 300 / 1.5)
 
 
 def test_a_combination_is_no_single_frame():

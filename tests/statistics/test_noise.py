@@ -40,8 +40,8 @@ def test_motion_adds_to_what_is_counted_and_rounding_is_the_least(noise, level, 
 
 @given(st.floats(0.1, 10), st.floats(0, 30), st.floats(0, 6e4))
 def test_a_detector_of_gain_and_read_noise_has_that_many_electrons(gain, read_noise, level):
-    """In electrons the variance is that of the readout and one for each electron."""
-    counted = max(read_noise**2 + gain * level, gain**2 / 12)
+    """In electrons the variance is that of the readout, of rounding, and one for each electron."""
+    counted = read_noise**2 + gain**2 / 12 + gain * level
     assert Noise.of(gain=gain, read_noise=read_noise).variance(level) * gain**2 == pytest.approx(counted)
 
 

@@ -125,3 +125,16 @@ def test_lines_of_an_arc_that_moved_are_no_amplifiers():
         frames_of(stack, kind="arc", header={"GAIN": (2.0, "[electron/adu]")}), variance="noise"
     ).pixels.variance
     assert 0.95 < np.sqrt(variance[:, dark].mean() / ((9 + 1 / 12 + 20) / 5)) < 1.1
+
+
+@pytest.mark.parametrize("seed", [503, 507, 508])
+@pytest.mark.parametrize("frames", [2, 5])
+def test_blank_lights_show_no_slope_of_their_noise(seed, frames):
+    """Or a pixel's variance would follow its own noise, and a mean weighed by its inverse lie low."""
+    stack = (1000 + 5 * np.random.default_rng(seed).standard_normal((frames, 128, 128))).astype(np.float32)
+    pixels = combine(frames_of(stack), variance="noise").pixels
+    sigma = np.sqrt(pixels.variance) / (5 / np.sqrt(frames))
+    assert np.ptp(np.percentile(sigma, [1, 99])) < 0.05
+    assert np.median(sigma) == pytest.approx(1, abs=0.06)
+    weights = 1 / pixels.variance
+    assert abs((pixels.values * weights).sum() / weights.sum() - 1000) < 0.05 * 5 / np.sqrt(frames)
