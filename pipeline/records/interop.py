@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import numpy as np
 from astropy.io import fits
 
@@ -19,7 +20,7 @@ from pipeline.errors import HeaderError, ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.quiet import quiet
 from pipeline.headers.values import number
-from pipeline.records.arrays import Array, FloatArray, working_dtype
+from pipeline.records.arrays import Array, FloatArray, sealed, working_dtype
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.version import made_by_us
 
@@ -265,6 +266,18 @@ def sigma_of(variance: FloatArray) -> FloatArray:
     sigma: FloatArray = np.sqrt(variance)
     sigma[np.isinf(sigma)] = np.nan
     return sigma
+
+
+def without_infinities(pixels: Pixels) -> Pixels:
+    """Give NaN for infinite values, which are flagged: a program that minds no flags is not to reckon with them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(pixels.values.sum(dtype=np.float64))):
+            return pixels  # as nearly always, and quickly seen
+    infinite = np.isinf(pixels.values)
+    if not infinite.any():
+        return pixels
+    values = np.where(infinite, pixels.values.dtype.type(np.nan), pixels.values)
+    return attrs.evolve(pixels, values=sealed(values)).flagged(infinite, Flag.NONFINITE)
 
 
 def with_unknown_errors_flagged(pixels: Pixels) -> Pixels:

@@ -38,6 +38,7 @@ from pipeline.records.interop import (
     wcs_of,
     with_unknown_errors_flagged,
     without_arithmetic,
+    without_infinities,
 )
 from pipeline.records.note import ENTRIES, Note, merged
 from pipeline.records.notebook import html_of_image
@@ -283,7 +284,7 @@ def attach_header(image: Image) -> ReducedImage:
         header["LONGSTRN"] = ("OGIP 1.0", "long strings go on in CONTINUE cards")
         cards = Cards.of(header)
     return ReducedImage(
-        pixels=with_unknown_errors_flagged(image.pixels),
+        pixels=with_unknown_errors_flagged(without_infinities(image.pixels)),
         header=_with_notes(cards, image.notes),
         kind=image.kind,
         sources=image.sources,

@@ -149,3 +149,11 @@ def test_one_exposure_keeps_its_epoch_in_every_form():
 def test_a_combination_whose_epoch_is_not_known_says_none():
     header = attach_header(combine(lights_of("2026-01-14T03:00:00", ""))).header
     assert not {"DATE-BEG", "DATE-AVG", "DATE-END", "MJD-AVG"} & set(header)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_product_holds_nan_where_its_frames_were_infinite(frames):
+    stack = np.full((frames, 3, 4), 100.0)
+    stack[:, 0, 1], stack[:, 2, 2] = np.inf, -np.inf
+    pixels = attach_header(combine(frames_of(stack), clip=None)).pixels
+    assert np.argwhere(np.isnan(pixels.values)).tolist() == np.argwhere(pixels.mask).tolist() == [[0, 1], [2, 2]]
