@@ -100,10 +100,10 @@ def _say_what_own_spread_takes(plan: Plan, clip: Clip) -> None:
     if kind not in MOVING or frames_needed(clip) > len(frames):
         return
     sampled = sample_rows(frames, plan.scale, ENOUGH_VALUES // len(frames))
-    shifts = measure_shifts(sampled.blocks, kind)
+    shifts = measure_shifts(sampled.blocks, kind, sampled.rounding.step)
     amplifiers = amplifiers_of(sampled, plan.shape, shifts, kind, None)
     moves = is_moving(amplifiers, sampled, Clip(), plan.shape[1], shifts=shifts, slope=slope_of(frames))
-    if not moves and not shown_in_turn(sampled, shifts_of_sky(sampled.blocks)):
+    if not moves and not shown_in_turn(sampled, shifts_of_sky(sampled.blocks, sampled.rounding.step)):
         return
     found = motion_of(GoodPixels(frames))
     off = 0.0 if found is None else _farthest(found.shifts)
