@@ -84,10 +84,14 @@ def combined(
         ready = loaded(known).frames
         alone = np.ones(len(ready))
         settings = CombineSettings(method, None, None, map_left_out=False)
-        say_what_is_odd(ready, settings, sample_rows(ready, alone, ENOUGH_SEEN), alone)
+        sampled = sample_rows(ready, alone, ENOUGH_SEEN)
+        say_what_is_odd(ready, settings, sampled, alone)
         counts, left_out = _rejected(rejected, ready)
         pixels = _pixels_of(ready, values, variance)
-        made = image_of(known, pixels, method=method, rejected=counts, left_out=left_out, exposure=exposure)
+        shown = MeasuredNoise(rounding=sampled.rounding.variance)
+        made = image_of(
+            known, pixels, method=method, rejected=counts, measured=shown, left_out=left_out, exposure=exposure
+        )
         say(*saturation_notes(made, ready))
     noted: Image = keeping(said, made)
     return noted
