@@ -11,6 +11,10 @@ from .fits.every_hdu import read_every_hdu as read_every_hdu
 from .fits.read_recipe import read_recipe as read_recipe, read_chain as read_chain
 from .library.scan import propose_filelists as propose_filelists
 
+# choose
+from .library.match import match as match, Match as Match, Choice as Choice
+from .library.policy import Policy as Policy
+
 # records
 from .records.frames import Image as Image, FrameSet as FrameSet
 from .records.pixels import Pixels as Pixels, Flag as Flag

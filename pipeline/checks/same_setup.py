@@ -136,14 +136,14 @@ def _unlike_across(setting: SharedSetting, known: Sequence[tuple[Image, Told]]) 
         others = [
             (frame, said)
             for frame, spoken, said in alone[1:]
-            if spoken.isdisjoint(alone[0][1]) and _is_another(alone[0][2], said)
+            if spoken.isdisjoint(alone[0][1]) and is_another(alone[0][2], said)
         ]
         if others:
             return [[(alone[0][0], alone[0][2]), *others]]
     return []
 
 
-def _is_another(one: Said, other: Said) -> bool:
+def is_another(one: Said, other: Said) -> bool:
     """Tell whether two words, or two numbers, of different programs differ: V is Johnson-V, and r is not R."""
     (a,), (b,) = one.words, other.words
     if not isinstance(a, str) or not isinstance(b, str):

@@ -118,6 +118,13 @@ def _telescope(cards: Cards, keyword: str) -> Value:
     return None if isinstance(value, str) and re.search(r"->|ASCOM|DRIVER|SIMULATOR|INDI|MOUNT", value) else value
 
 
+def _arm(cards: Cards, keyword: str) -> Value:
+    """Give the arm: of cards that say something else nearly everywhere only Lick's two words and ESO's detectors."""
+    value = _plain(cards, keyword)
+    anything = keyword not in ("VERSION", "EXTNAME")
+    return value if anything or re.fullmatch(r"KAST[BR]|CHIP\d", str(value)) else None
+
+
 def _name(cards: Cards, keyword: str) -> Value:
     """Give a name in capitals, without what it is spelt with: NGC 188 is NGC188."""
     value = _plain(cards, keyword)
@@ -196,6 +203,7 @@ _TURN = "turn those of one kind before they are listed, or write all with one pr
 
 SHARED_SETTINGS = (
     SharedSetting("instrument", tables.INSTRUMENT, mend=_OF_ITS_OWN),
+    SharedSetting("arm", tables.ARM, read=_arm, mend=_OF_ITS_OWN),
     SharedSetting("detector", tables.DETECTOR, mend=_OF_ITS_OWN),
     SharedSetting("serial number of the camera", tables.SERIAL_NUMBER, every=True, mend=_OF_ITS_OWN),
     SharedSetting("telescope", tables.TELESCOPE, DISPERSED, read=_telescope, mend=_OF_ITS_OWN),
@@ -252,7 +260,7 @@ SHARED_SETTINGS = (
         mend="use flats and arcs of the lights' wavelengths",
     ),
     SharedSetting("dichroic", tables.DICHROIC, DISPERSED, mend="use flats and arcs of the lights' dichroic"),
-    SharedSetting("slit", tables.SLIT, THROUGH, mend="use flats of the lights' slit"),
+    SharedSetting("slit", tables.SLIT, THROUGH, tolerance=0.01, mend="use flats of the lights' slit"),
     SharedSetting(
         "rotator", tables.ROTATOR, (("flat", "light"),), tolerance=2.0, mend="use flats taken with the camera so turned"
     ),

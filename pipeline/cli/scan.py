@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.errors import OutputError
+from pipeline.cli.terminal import printer_of
+from pipeline.errors import FrameError, OutputError
 from pipeline.fits.atomic import check_writable, together, whole_file
 from pipeline.library.scan import FRAME_NAMES, propose_filelists
 from pipeline.night.filelist import parse_filelist
@@ -24,16 +25,19 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
 
 def _scan(options: argparse.Namespace) -> None:
     lists = propose_filelists(options.directory, beside=options.output.parent)
+    say, placed = printer_of(options), 0
     for path, text in zip(write_lists(lists, options.output, overwrite=options.overwrite), lists.values(), strict=True):
         left_out = text.count("  # left out: ")
         without = f", {left_out} files left out" if left_out else ""
         rows = sum(1 for line in text.splitlines() if not line.startswith("#"))
-        if not options.quiet:
-            print(
-                f"wrote {path}: {parse_filelist(text)!r}{without}; check it before it is used"
-                if rows
-                else f"wrote {path}: no frame could be placed{without}"
-            )
+        placed += rows
+        say(
+            f"wrote {path}: {parse_filelist(text)!r}{without}; check it before it is used"
+            if rows
+            else f"wrote {path}: no frame could be placed{without}"
+        )
+    if not placed:
+        raise FrameError(f"{options.directory}: no frame could be placed; {options.output} says why of each")
 
 
 def write_lists(lists: dict[str, str], output: Path, *, overwrite: bool = False) -> list[Path]:

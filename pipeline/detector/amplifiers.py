@@ -34,6 +34,9 @@ PLACED_SECTION = "PSEC"
 
 _PORT = ("X", "Y", "NX", "NY", "PRSCX", "PRSCY", "OVSCX", "OVSCY")
 _NONE = {"", "NONE", "UNKNOWN", "N/A", "0", "[0:0,0:0]"}
+_CORNERS = re.compile(r"\[(\d+),(\d+):(\d+),(\d+)\]")
+"""Calar Alto's order, the first corner before the second: [513,513:1536,1536].  Its BIASSEC begins and ends in column
+or row 0 where nothing was overscanned, and its DATASEC counts on the whole detector, as CCDSEC does."""
 
 
 def _a_section(_: object, field: attrs.Attribute[str], text: object) -> None:
@@ -180,6 +183,9 @@ def _suffixes(cards: Cards) -> list[str]:
 
 def _said(cards: Cards, keyword: str) -> str:
     text = str(cards.get(keyword, "")).strip()
+    if corners := _CORNERS.fullmatch(text.replace(" ", "")):
+        x1, y1, x2, y2 = corners.groups()
+        return "" if "0" in (x2, y2) else f"[{x1}:{x2},{y1}:{y2}]"
     return "" if text.upper().replace(" ", "") in _NONE else text
 
 
@@ -207,10 +213,19 @@ def _read(image: Image, keyword: str) -> str:
 
 def _inside(image: Image, keyword: str) -> str:
     text = _read(image, keyword)
+    if text and _is_window(image, keyword, Section.of(text, image.shape)):
+        return ""
     if text and not Section.of(text, image.shape).fits(image.shape):
         _left_over(image, f"{keyword} = {text}", Section.of(text, image.shape))
         return ""
     return text
+
+
+def _is_window(image: Image, keyword: str, section: Section) -> bool:
+    """Tell whether Calar Alto's section is all of the frame, counted from the corner of the detector."""
+    (columns, rows), (height, width) = binning(image.header) or (1, 1), section.shape
+    corners = _CORNERS.fullmatch(str(image.header.get(keyword)).replace(" ", "").strip())
+    return bool(corners) and image.shape in ((height, width), (height // rows, width // columns))
 
 
 def _all_inside(image: Image, amplifiers: list[Amplifier]) -> bool:

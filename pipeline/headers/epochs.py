@@ -58,6 +58,19 @@ def begin(cards: Cards) -> datetime | None:
     return _time(cards, BEGIN) or _of_two_cards(cards) or _of_days(cards)
 
 
+def day(cards: Cards) -> float | None:
+    """Give the MJD at which the exposure began, to be compared with others'; None where no cards say it.
+
+    DATE-OBS goes first: every observatory writes it.
+    """
+    start = (
+        _time(cards, ("DATE-OBS",))
+        or begin(cards)
+        or next((date for keyword in DATES if (date := _day(str(cards.get(keyword))))), None)
+    )
+    return None if start is None else (start - _ZERO) / timedelta(days=1)
+
+
 def end(cards: Cards, seconds: float | None) -> datetime | None:
     """Give the time at which the exposure ended: what the header says, or else its beginning and the exposure."""
     start = begin(cards)

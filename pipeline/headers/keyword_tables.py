@@ -246,6 +246,7 @@ DISPERSER: Together = (
     ("GRATNAME",),
     ("GRISNAME",),
     ("DISPERSR",),
+    ("DISPERSE",),  # MMT
     *_each("ESO INS GRIS{} NAME", "ESO INS GRAT NAME", "ESO INS GRAT{} NAME", "CAHA INS GRIS{} NAME"),
     ("ALGRNM",),  # NOT, ALFOSC
     ("ISIGRAT",),  # WHT, ISIS
@@ -273,6 +274,8 @@ DISPERSER_ANGLE = (
     Key("GRATTILT"),
     Key("GRTILT"),
     Key("GRTILT_P", note="Lick, Kast: steps of a motor"),
+    Key("GRT_ANG", note="SOAR, Goodman"),
+    Key("CAM_ANG", note="SOAR, Goodman: of the camera behind it"),
     Key("GRATPOS", note="a position; words at the Liverpool Telescope"),
     Key("GRISANG"),
     Key("ECHANGL", note="Keck, HIRES"),
@@ -297,6 +300,11 @@ SLIT: Together = (
     ("ESO INS SLIT1 NAME",),
     ("ESO INS SLIT NAME",),
     ("ALAPRTNM",),  # NOT, ALFOSC
+    ("SLITASEC",),  # Lowell, DeVeny: its width
+    ("SLITW",),  # GTC, OSIRIS: its width
+    ("ISISLITW",),  # WHT, ISIS: its width
+    ("ESO INS SLIT WID",),
+    ("MASKNAME",),
 )
 """Name of the slit."""
 
@@ -325,6 +333,7 @@ READOUT_MODE: Together = (
     ("ESO DET READ SPEED",),
     ("ESO DET READ CURNAME",),
     ("ESO DET READ MODE",),
+    ("ESO DET READ CLOCK",),
     ("CAHA DET CCD1 READ SPEED",),
 )
 """In which mode, or how quickly, the detector was read out."""
@@ -337,6 +346,12 @@ ALIKE_IN_READOUT_MODE = (
 
 INSTRUMENT: Together = (("INSTRUME",), ("FPA",))
 """Name of the instrument; of Palomar's DBSP, which does without, the arm's."""
+
+ARM: Together = (("ISIARM",), ("INSTCONF",), ("ARM",), ("VERSION",), ("EXTNAME",))
+"""Arm or detector of an instrument of several: WHT, SOAR, Lick's VERSION, ESO's EXTNAME."""
+
+TARGET = ("OBJECT", "OBJNAME", "SCITARG", "TARGNAME", "ESO OBS TARG NAME")
+"""What was pointed at, or what else the exposure is of: words of the observer."""
 
 DETECTOR: Together = (("DETECTOR",), ("DETNAM",), ("CCDNAME",), ("CCDID",), ("CAMID",), ("ESO DET CHIP1 ID",))
 """Name of the detector."""
@@ -390,11 +405,12 @@ IMAGE_TYPE = ("IMAGETYP", "IMGTYPE", "IMGTYP", "IMTYPE", "OBSTYPE", "EXPTYPE", "
 
 KIND_WORDS = (
     ("bias", ("bias", "zero", "offset")),
-    ("flat", ("flat", "twilight", "domef", "skyf", "ffs", "led", "quartz", "halogen")),
+    ("flat", ("flat", "twilight", "twif", "domef", "skyf", "ffs", "led", "quartz", "halogen")),
     ("arc", ("arc", "comp", "lamp", "wave", "thar", "cuar", "hene", "cal")),
     ("dark", ("dark",)),
-    ("light", ("light", "object", "obj", "sci", "target", "std", "standard", "expose", "sky", "acq", "stare")),
-)
+    ("light", ("light", "object", "obj", "sci", "target", "std", "standard", "expose", "sky", "acq", "stare",
+               "spectr", "longslit", "broadband")),
+)  # fmt: skip
 """How a type begins in words of any case; the first that fits."""
 
 BINNING: Together = (
@@ -407,6 +423,7 @@ BINNING: Together = (
     ("NBIN1", "NBIN2"),
     ("BINAXIS1", "BINAXIS2"),
     ("XBIN", "YBIN"),
+    ("DETXBIN", "DETYBIN"),  # NOT, ALFOSC
     ("ESO DET WIN1 BINX", "ESO DET WIN1 BINY"),
     ("BINNING",),
     ("CCDBIN",),

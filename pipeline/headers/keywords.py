@@ -26,6 +26,10 @@ UNKNOWN_TEMPERATURE = -99.0
 _AMATEUR = (
     r"n\.?i\.?n\.?a\b|sharpcap|sequence generator|\bapt\b|asiair|asi ?cap|kstars|\bekos|firecapture|zwo|qhy|asi ?\d"
 )
+_BEFORE_KIND = re.compile(
+    r"^flat[ _-]*(?=dark)|^(osiris|master|lamp|dome|sky)[ _,-]*(?=flat|arc|dark|bias|zero|domef|skyf|cal|long|broad)"
+)
+"""What may stand before the word that tells the kind: MasterDark, SKYFLAT, FlatDark, GTC's OsirisBias."""
 _MODE = re.compile(r"(?!nan$|[-+]?inf)[a-z_].*", re.IGNORECASE)
 
 
@@ -152,7 +156,7 @@ def image_type(*headers: Cards) -> str | None:
 def called(*headers: Cards) -> str | None:
     """Give the kind that the words of the header say, whatever the exposure; None where they say none."""
     for word in _words(headers, tables.IMAGE_TYPE):
-        said = re.sub(r"^(master|lamp|dome)[ _,-]*(?=flat|arc|dark|bias)", "", word.lower())
+        said = _BEFORE_KIND.sub("", word.lower())
         kind = next((kind for kind, starts in tables.KIND_WORDS if said.startswith(starts)), None)
         if kind:
             return kind

@@ -4,69 +4,71 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
-from toolz import groupby
+from toolz import unique
 
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import HDUS_PILED
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
-from pipeline.headers.cards import Cards
-from pipeline.records.frames import KINDS, Image
-from pipeline.stacking.compatibility import EQUAL_EXPOSURES
-from pipeline.version import made_by_us
+from pipeline.library.frame_kinds import kind_of, target_card, why_finished
+from pipeline.library.match import Match, match
+from pipeline.library.policy import Policy
+from pipeline.records.frames import Image
 
 FRAME_NAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
-SHARED = ("bias", "dark", "flat", "arc")
-
-OBJECTS = (
-    ("bias", re.compile(r"(bias|zero)(es|s)?", re.IGNORECASE)),
-    ("dark", re.compile(r"darks?", re.IGNORECASE)),
-    ("flat", re.compile(r"((dome|sky|twilight|internal|lamp|quartz)[ _-]*)?flats?([ _-]*fields?)?", re.IGNORECASE)),
-    ("arc", re.compile(r"arcs?([ _-]*lamps?)?|comp(arison)?([ _-]*lamps?)?", re.IGNORECASE)),
-)
-"""What observers call calibrations in OBJECT, where the type of every exposure with the shutter open is OBJECT."""
-
-EXPOSURE_LETTERS = {"a": "arc", "b": "bias", "d": "dark", "f": "flat", "w": "flat"}
-"""The Liverpool Telescope's own letter for the type, in EXPID: v_f_20181129_10_1_0_0 is a flat."""
+TITLE = "# type, path, HDU  # proposed from the headers: check it"
 
 
 @attrs.frozen
 class FoundFrame:
-    """What a header says of a frame in a folder; ``kind`` is empty where it does not say, ``note`` says why not."""
+    """A file in a folder, and the frame in it; without an image where there is none to use, ``note`` says why."""
 
     path: str
     hdu: int | str = 0
-    kind: str = ""
-    target: str = ""
-    exposure: float | None = None
-    filter: str = ""
-    binning: tuple[int, int] | None = None
-    shape: tuple[int, int] | None = None
+    image: Image | None = None
     note: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is; empty where nothing tells."""
+        return "" if self.image is None else self.image.kind
 
     @property
     def words(self) -> str:
         """What people check a row by."""
-        exposure = "" if self.exposure is None else f"{self.exposure:g} s"
-        binned = "" if self.binning is None else f"binned {self.binning[0]}x{self.binning[1]}"
-        size = "" if self.shape is None else f"{self.shape[1]}x{self.shape[0]} pixels"
-        words = ", ".join(word for word in (self.target, exposure, self.filter, binned, size, self.note) if word)
-        return _shown(" ".join(words.split()))
+        words = [*(_words_of(self.image) if self.image else ()), self.note]
+        return _shown(" ".join(", ".join(filter(None, words)).split()))
 
 
-def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict[str, str]:
+def _words_of(image: Image) -> list[str]:
+    binned, (rows, columns) = keywords.binning(image.header), image.shape
+    return [
+        target_card(image.header)[1],
+        "" if image.exposure is None else f"{image.exposure:g} s",
+        keywords.filter_name(image.header) or "",
+        f"binned {binned[0]}x{binned[1]}" if binned else "",
+        f"{columns}x{rows} pixels",
+    ]
+
+
+def propose_filelists(
+    folder: str | Path,
+    *,
+    beside: Path | None = None,
+    policy: Policy = Policy(),  # noqa: B008 - an immutable record
+) -> dict[str, str]:
     """Propose file lists for the frames in a folder and the folders in it: the text of each list, by target.
 
-    A list is for lights of one target, exposure, filter, binning and size, with the biases, darks, flats and arcs
-    that fit them: of the same size and binning, flats and arcs of the same filter, arcs of the same target where
-    they name one.  Files that cannot be read or placed are in every list, as comments that say why.  Without lights
-    there is one list, of the calibrations.
+    A list is for lights of one target, exposure and setup, with the calibrations that :func:`match` chooses for them,
+    and for their flats.  Comments say of each choice what was equal, what differs and how far away it is, of each
+    frame that no light needs why, and of files that cannot be read or placed what is wrong.  Without lights there is
+    one list, of the calibrations.
 
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
@@ -77,9 +79,14 @@ def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict
     ...     fits.PrimaryHDU(np.ones((2, 3)), header).writeto(f"{folder}/a.fits")
     ...     print(propose_filelists(folder)["M_31"], end="")
     # type, path, HDU  # proposed from the headers: check it
+    # bias: none: there is none
+    # dark: none: there is none
+    # flat: none: there is none
+    # arc: none: there is none
     light, a.fits, 0  # M 31, 30 s, 3x2 pixels
 
     :param beside: the folder that the lists will lie in, to which their paths are relative; by default the same.
+    :param policy: tolerances, and for how long a calibration is valid.
     :raises FrameError: there is no such folder, or no FITS file in it.
     """
     folder = Path(folder)
@@ -89,9 +96,12 @@ def propose_filelists(folder: str | Path, *, beside: Path | None = None) -> dict
     if not paths:
         raise FrameError(f"{folder}: no FITS files in it (.fits, .fit, .fts, or these with .gz, .bz2, .fz)")
     base = (beside or folder).resolve()
-    return filelists_of(
-        [frame_in(path, Path(os.path.relpath(path.resolve(), base))) for path in paths if path.is_file()]
-    )
+    found = [
+        frame_in(path, Path(os.path.relpath(path.resolve(), base)), path.relative_to(folder).as_posix())
+        for path in paths
+        if path.is_file()
+    ]
+    return filelists_of(found, policy)
 
 
 def _shown(text: str) -> str:
@@ -104,12 +114,13 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
-def frame_in(path: Path, shown: Path) -> FoundFrame:
+def frame_in(path: Path, shown: Path, inside: str = "") -> FoundFrame:
     """Read what the header of a file says: of its first HDU, or the second where the first holds no image.
 
     Of a file of amplifiers that DETSEC puts together, all of them are taken as one frame, ``*``.
 
     :param shown: the path as the list is to give it.
+    :param inside: the path from the folder that was asked for: names in it may tell the kind.
     """
     if _shown(shown.as_posix()) != shown.as_posix():
         return FoundFrame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
@@ -119,102 +130,78 @@ def frame_in(path: Path, shown: Path) -> FoundFrame:
             with running(quiet=True):  # it is said when the list is read
                 image = open_frame(path, hdu)
                 if hdu != "*" or image.header.get(HDUS_PILED) != 1:
-                    return frame_of(image, shown.as_posix(), hdu)
+                    return frame_of(image, shown.as_posix(), hdu, inside)
         except PipelineError as error:
             problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())
     return FoundFrame(shown.as_posix(), note=problem)
 
 
-def frame_of(image: Image, path: str, hdu: int | str = 0) -> FoundFrame:
+def frame_of(image: Image, path: str, hdu: int | str = 0, inside: str = "") -> FoundFrame:
     """Make a row of an opened image."""
-    cards = image.header
-    if made_by_us(cards.get("CREATOR")):
-        return FoundFrame(path, hdu, note="a product of ccd-pipeline")
-    kind = kind_of(cards)
+    told = kind_of(image.header, inside)
+    finished = why_finished(image.header, image.state, told.kind)
+    if finished or not told.kind:
+        note = finished or told.by or "no type of image in its header that is known"
+        return FoundFrame(path, hdu, None, ", ".join([*filter(None, _words_of(image)), note]))
     return FoundFrame(
         path,
         hdu,
-        kind,
-        target=" ".join(str(cards.get("OBJECT", "")).split()),
-        exposure=image.exposure,
-        filter=keywords.filter_name(cards) or "",
-        binning=keywords.binning(cards),
-        shape=image.shape,
-        note="" if kind else "no type of image in its header that is known",
+        attrs.evolve(image, kind=told.kind, sources=(path,)),
+        f"{told.kind} by {told.by}" if told.by else "",
     )
 
 
-def kind_of(cards: Cards) -> str:
-    """Tell bias, dark, flat, light and arc by header; empty where it does not say."""
-    letter = re.match(r"[a-z]_([a-z])_\d{8}_", str(cards.get("EXPID", "")))
-    if letter and letter[1] in EXPOSURE_LETTERS:
-        return EXPOSURE_LETTERS[letter[1]]
-    said = keywords.image_type(cards) or ""
-    if said not in ("", "light"):
-        return said
-    called = str(cards.get("OBJECT", "")).strip()
-    return next((kind for kind, words in OBJECTS if words.fullmatch(called)), said)
-
-
-def filelists_of(frames: Sequence[FoundFrame]) -> dict[str, str]:
+def filelists_of(frames: Sequence[FoundFrame], policy: Policy = Policy()) -> dict[str, str]:  # noqa: B008
     """Give the text of a file list for each group of lights, by the group's name."""
-    lights = [frame for frame in frames if frame.kind == "light"]
-    shared = [frame for frame in frames if frame.kind in SHARED]
-    unknown = [frame for frame in frames if frame.kind not in KINDS]
-    targets = {_key(light.target) for light in lights} - {""}
-    equal = _equal_exposures(light.exposure for light in lights)
-    groups = groupby(lambda light: (equal[light.exposure], *_setting(light)), lights) or {None: []}
+    by_name = {frame.path: frame for frame in frames if frame.image}
+    unknown = [frame for frame in frames if frame.image is None]
+    matches = match((frame.image for frame in by_name.values()), policy)
+    lights = [one for one in matches if one.kind == "light"]
+    if not lights:
+        rows = sorted(by_name.values(), key=lambda frame: LIST_ORDER.index(frame.kind))
+        return {"calibrations": "\n".join([TITLE, *map(_row, rows), *map(_left_out, unknown), ""])}
+    flats = {frame.name: one for one in matches if one.kind == "flat" for frame in one.frames}
+    used = {frame.name for one in lights for choice in one.choices for frame in choice.frames}
+    idle = {name for name, frame in by_name.items() if frame.kind != "light"} - used
     lists: dict[str, str] = {}
-    for group in groups.values():
-        fitting = [frame for frame in shared if not group or _fits(frame, group[0], targets)]
-        rows = sorted([*fitting, *group], key=lambda frame: LIST_ORDER.index(frame.kind))
-        others = [] if len(groups) > 1 else [frame for frame in shared if frame not in fitting]
-        lists[_name(group, lists)] = "\n".join([*_written(rows, [*unknown, *others]), ""])
+    for one in lights:
+        rest = {image.name: why for choice in one.choices for image, why in choice.others if image.name in idle}
+        lines = [TITLE, *_chosen_rows(one, by_name), *_for_flats(one, flats)]
+        lines += [_row(by_name[light.name]) for light in one.frames]
+        lines += [_left_out(frame) for frame in unknown]
+        lines += [_left_out(by_name[name], why) for name, why in rest.items()]
+        lists[_name(one.frames[0], lists)] = "\n".join([*lines, ""])
     return lists
 
 
-def _setting(frame: FoundFrame) -> tuple[object, ...]:
-    return _key(frame.target), frame.filter, frame.binning, frame.shape
+def _chosen_rows(one: Match, by_name: Mapping[str, FoundFrame]) -> Iterator[str]:
+    for choice in one.choices:
+        yield f"# {choice.need}: {_shown(choice.why)}"
+        yield from (_row(by_name[frame.name]) for frame in choice.frames)
 
 
-def _equal_exposures(exposures: Iterable[float | None]) -> dict[float | None, float | None]:
-    """Give for each exposure the shortest of those that count as equal to it."""
-    equal: dict[float | None, float | None] = {None: None}
-    first = -1.0
-    for seconds in sorted({seconds for seconds in exposures if seconds is not None}):
-        first = first if seconds - first <= EQUAL_EXPOSURES * seconds else seconds
-        equal[seconds] = first
-    return equal
+def _for_flats(one: Match, flats: Mapping[str, Match]) -> Iterator[str]:
+    """Say what the flats themselves need that the lights do not."""
+    for match_of_flat in unique((flats[frame.name] for frame in one["flat"].frames), key=id):
+        for choice in match_of_flat.choices:
+            own = [frame.name for frame in choice.frames]
+            if own and own != [frame.name for frame in one[choice.need].frames]:
+                yield f"# {choice.need} of the flats: {_shown(choice.why)}: {_shown(', '.join(own))}"
 
 
-def _key(target: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", target.lower().replace("unknown", ""))
-
-
-def _fits(frame: FoundFrame, light: FoundFrame, targets: Iterable[str]) -> bool:
-    """Tell whether a calibration belongs to a light.  What a header does not say stands in nobody's way."""
-    alike = frame.shape == light.shape and (not (frame.binning and light.binning) or frame.binning == light.binning)
-    if frame.kind in ("flat", "arc"):
-        alike &= not (frame.filter and light.filter) or frame.filter == light.filter
-    if frame.kind == "arc":
-        named = {target for target in targets if target in _key(frame.target)}
-        alike &= not named or _key(light.target) in named
-    return alike
-
-
-def _name(group: Sequence[FoundFrame], taken: dict[str, str]) -> str:
-    stem = re.sub(r"[^\w+.-]+", "_", group[0].target)[:60].strip("_.") if group else "calibrations"
-    stem = stem or "lights"
+def _name(light: Image, taken: Mapping[str, str]) -> str:
+    stem = re.sub(r"[^\w+.-]+", "_", target_card(light.header)[1])[:60].strip("_.") or "lights"
     names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
 
-def _written(rows: Iterable[FoundFrame], others: Iterable[FoundFrame]) -> Iterator[str]:
-    yield "# type, path, HDU  # proposed from the headers: check it"
-    for frame in rows:
-        yield f"{frame.kind}, {_quoted(frame.path)}, {frame.hdu}  # {frame.words}".rstrip(" #")
-    for frame in others:
-        yield f"# {frame.kind or '?'}, {frame.path}  # left out: {frame.words}"
+def _row(frame: FoundFrame) -> str:
+    return f"{frame.kind}, {_quoted(frame.path)}, {frame.hdu}  # {frame.words}".rstrip(" #")
+
+
+def _left_out(frame: FoundFrame, why: str = "") -> str:
+    words = ", ".join(filter(None, (frame.words, _shown(why))))
+    return f"# {frame.kind or '?'}, {frame.path}  # left out: {words}"
 
 
 def _quoted(path: str) -> str:

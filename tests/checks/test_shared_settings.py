@@ -9,7 +9,7 @@ from pipeline.checks.shared_settings import SHARED_SETTINGS
 from pipeline.headers import keyword_tables as tables
 
 COMPARED = [
-    "FILTER", "DISPERSER", "DICHROIC", "SLIT", "BINNING", "INSTRUMENT", "DETECTOR", "SERIAL_NUMBER", "TELESCOPE",
+    "FILTER", "DISPERSER", "DICHROIC", "SLIT", "BINNING", "INSTRUMENT", "ARM", "DETECTOR", "SERIAL_NUMBER", "TELESCOPE",
     "PEDESTAL", "ROW_ORDER", "COLOUR_MOSAIC", "GAIN_SETTING", "ROTATOR", "READOUT_SECTION", "READOUT_MODE",
 ]  # fmt: skip
 

@@ -111,6 +111,16 @@ def test_a_header_that_declares_nothing(cards):
     assert declared_amplifiers(framed(np.ones((ROWS, COLUMNS)), **cards)) == ()
 
 
+def test_sections_in_the_order_of_calar_alto():
+    """Corner before corner; a strip that ends in column 0 is none, and data may be counted on the whole detector."""
+    none = {"BIASSEC": "[0,513:0,1536]", "DATASEC": f"[513,513:{512 + COLUMNS},{512 + ROWS}]"}
+    assert declared_amplifiers(framed(np.ones((ROWS, COLUMNS)), **none)) == ()
+    some = {"BIASSEC": f"[{COLUMNS - 1},1:{COLUMNS},{ROWS}]", "DATASEC": f"[1,1:{COLUMNS - 2},{ROWS}]"}
+    usual = {"BIASSEC": f"[{COLUMNS - 1}:{COLUMNS},1:{ROWS}]", "DATASEC": f"[1:{COLUMNS - 2},1:{ROWS}]"}
+    one, other = (declared_amplifiers(framed(np.ones((ROWS, COLUMNS)), **cards)) for cards in (some, usual))
+    assert one == other != ()
+
+
 @pytest.mark.parametrize("said", ["[8:1,*]", "the left edge", "[1:8]"])
 def test_a_card_that_is_no_section_is_refused_with_the_way_out(said):
     with pytest.raises(HeaderError, match=r"frame\.fits: BIASSEC = .*expected a section .*--amplifier.*--no-overscan"):

@@ -16,6 +16,7 @@ KINDS = ("bias", "dark", "flat", "light", "arc")
 HEADING = "frames that are reduced together differ in their headers: "
 
 WORDS = {
+    "arm": ("KASTB", "KASTR"),
     "gain": (1.5, 2.5),
     "binning": ("1 1", "2 2"),
     "detector temperature": (-100.0, -105.0),

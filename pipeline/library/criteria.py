@@ -1,0 +1,262 @@
+"""What a calibration is held against: how it and the frames it is for were taken, hard criteria and soft ones.
+
+A calibration that fails a hard criterion is never used; soft ones rank those that are left.  The rules are those of
+observatories' own calibration managers: of Gemini (GeminiCalMgr), Las Cumbres (banzai), PypeIt, and of amateurs'
+programs (WBPP, psf-guard).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pipeline.checks.same_setup import is_another
+from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told, settings_in
+from pipeline.headers import keyword_tables as tables
+from pipeline.headers.epochs import day
+from pipeline.headers.keywords import temperature_from
+from pipeline.library.frame_kinds import is_master, target_card
+from pipeline.library.policy import Policy
+from pipeline.records.frames import Image
+from pipeline.version import made_by_us
+
+CAMERA = ("instrument", "arm", "detector", "serial number of the camera", "binning", "readout section")
+READOUT = ("gain", "gain setting", "black level (offset)", "readout mode", "row order", "colour mosaic")
+OPTICS = ("filter", "grating", "grating angle or central wavelength", "dichroic", "telescope")
+HARD = {
+    "bias": (*CAMERA, *READOUT),
+    "dark": (*CAMERA, *READOUT),
+    "flat": (*CAMERA, *READOUT, *OPTICS),
+    "arc": (*CAMERA, *OPTICS),
+}
+"""Settings in which a calibration of a kind may not differ."""
+
+SOFT = {"bias": (), "dark": (), "flat": ("slit", "rotator"), "arc": ("slit", "gain", "readout mode")}
+"""Those in which it should not, if there is another."""
+
+STATED = {*READOUT[:4], *OPTICS[:3]}
+"""Settings of which a calibration may not be silent where the light states them."""
+
+GUESSED = ("filter", "grating")
+"""Settings that nobody guesses: where the light is silent and calibrations differ, none is taken."""
+
+_SETTINGS = {setting.words: setting for setting in SHARED_SETTINGS}
+
+
+@attrs.frozen(eq=False)
+class Taken:
+    """How a frame was taken, as far as it matters here: ``temperature`` in °C, ``day`` in MJD, ``target`` in words."""
+
+    image: Image
+    settings: Mapping[str, Told]
+    temperature: float | None
+    day: float | None
+    target: str
+    master: bool
+
+    @classmethod
+    def of(cls, image: Image) -> Taken:
+        """Read it from a frame's header."""
+        cards = image.header
+        warm = (temperature_from(cards, key.keyword) for key in tables.TEMPERATURE)
+        return cls(
+            image,
+            settings_in(cards),
+            next((celsius for celsius in warm if celsius is not None), None),
+            day(cards),
+            plain_target(target_card(cards)[1]),
+            is_master(cards),
+        )
+
+
+def plain_target(words: str) -> str:
+    """Give what was pointed at without what it is spelt with: NGC 188 is ngc188."""
+    return re.sub(r"[^a-z0-9]", "", words.lower())
+
+
+@attrs.frozen
+class Search:
+    """What is looked for: calibrations of a kind for a group; ``by_bias`` tells whether it has a bias."""
+
+    need: str
+    group: Sequence[Taken]
+    policy: Policy
+    by_bias: bool
+    targets: set[str]
+
+    @property
+    def first(self) -> Taken:
+        """The frame that stands for the group."""
+        return self.group[0]
+
+    def days_from(self, one: Taken) -> float | None:
+        """Give by how many days a frame lies before (below 0) or after the group; None where a date is unknown."""
+        days = [each.day for each in self.group if each.day is not None]
+        if one.day is None or not days:
+            return None
+        return min(one.day - min(days), 0.0) or max(one.day - max(days), 0.0)
+
+
+@attrs.define
+class Judged:
+    """A candidate: why it is refused, how it ranks (the least is the best), what is equal and what differs."""
+
+    one: Taken
+    days: float | None
+    refused: list[str] = attrs.field(factory=list)
+    rank: list[float] = attrs.field(factory=list)
+    equal: list[str] = attrs.field(factory=list)
+    differs: list[str] = attrs.field(factory=list)
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Sort the best first: by rank, then the nearest, single frames before masters, and our masters first."""
+        image = self.one.image
+        ours = made_by_us(image.header.get("CREATOR"))
+        return self.rank, math.inf if self.days is None else abs(self.days), self.one.master, not ours, image.name
+
+
+def judged(search: Search, one: Taken) -> Judged:
+    """Hold a candidate against all criteria."""
+    found = Judged(one, search.days_from(one))
+    if search.need == "arc":  # the wavelengths drift within weeks, the slit hardly moves them
+        found.rank.append(found.days is None or abs(found.days) > search.policy.session)
+    if one.image.shape != search.first.image.shape:
+        found.refused.append(f"{_size(one)} for {_size(search.first)}")
+    if bool(one.image.state.turned) != bool(search.first.image.state.turned):
+        found.refused.append("turned otherwise")
+    _by_settings(search, found)
+    if search.need in ("bias", "dark"):
+        _by_temperature(search, found)
+    if search.need == "dark":
+        _by_exposure(search, found)
+    if search.need == "arc":
+        _by_target(search, found)
+    valid = search.policy.days(search.need)
+    if found.days is not None and abs(found.days) > valid:
+        found.refused.append(f"{apart(found.days)}, valid for {valid:g} days")
+    return found
+
+
+def _size(one: Taken) -> str:
+    return f"{one.image.shape[1]}x{one.image.shape[0]} pixels"
+
+
+def _by_settings(search: Search, found: Judged) -> None:
+    """Compare what headers say of how the instrument was set."""
+    unlike, guessed = 0, 0
+    for words in (*HARD[search.need], *SOFT[search.need]):
+        if words in search.policy.ignore or (words == "rotator" and "grating" in search.first.settings):
+            continue  # a spectrograph turns with the slit, and its flats turn with it
+        light, other = search.first.settings.get(words), found.one.settings.get(words)
+        if light is None:
+            guessed += words in GUESSED and other is not None
+        elif other is None:
+            if words in STATED and words in HARD[search.need] and not search.policy.silent:
+                found.refused.append(f"{words} not said, for {value_of(light)}")
+        elif difference := _difference(_SETTINGS[words], light, other):
+            hard = words in HARD[search.need]
+            (found.refused if hard else found.differs).append(difference)
+            unlike += not hard
+        else:
+            found.equal.append(words)
+    found.rank += [guessed, unlike]
+
+
+def _difference(setting: SharedSetting, light: Told, other: Told) -> str:
+    """Say in what two headers differ in a setting; empty where they do not, as far as both say it alike."""
+    for a in light.cards:
+        for b in other.cards:
+            if (setting.across or a.keywords == b.keywords) and not setting.same(b.compared, a.compared):
+                return f"{setting.words} {_said(b.words)} for {_said(a.words)}"
+    for meaning, a_alone, b_alone in zip(setting.alike, light.alone, other.alone, strict=True):
+        spoken = light.spoken & other.spoken & meaning
+        if a_alone and b_alone and not spoken and is_another(a_alone, b_alone):
+            return f"{setting.words} {_said(b_alone.words)} for {_said(a_alone.words)}"
+    return ""
+
+
+def value_of(told: Told) -> str:
+    """Say what a header tells of a setting."""
+    return _said(told.cards[0].words)
+
+
+def _said(words: Iterable[float | str | None]) -> str:
+    return ", ".join(f"{word:g}" if isinstance(word, float) else word for word in words if word is not None)
+
+
+def _by_temperature(search: Search, found: Judged) -> None:
+    """Compare what the detectors measured: a dark is gated by it, a bias ranked within wider bounds."""
+    policy = search.policy
+    limit = policy.dark_temperature if search.need == "dark" else policy.bias_temperature
+    light, other = search.first.temperature, found.one.temperature
+    warmer = 0.0 if light is None or other is None else other - light
+    if light is not None and other is None and search.need == "dark" and not policy.silent:
+        found.refused.append(f"temperature not said, for {light:.1f} °C")
+    elif abs(warmer) > limit:
+        found.refused.append(_warmer(warmer))
+    elif abs(warmer) > policy.dark_temperature:
+        found.differs.append(_warmer(warmer))
+    elif light is not None and other is not None:
+        found.equal.append("temperature")
+    found.rank.append(abs(warmer) if abs(warmer) > policy.dark_temperature else 0.0)
+
+
+def _warmer(kelvin: float) -> str:
+    return f"{abs(kelvin):.1f} K {'warmer' if kelvin > 0 else 'colder'}"
+
+
+def _by_exposure(search: Search, found: Judged) -> None:
+    """Take darks of the same exposure as they are; others only where the bias is known, and down rather than up."""
+    light, other = search.first.image.exposure, found.one.image.exposure
+    if light is None or other is None:
+        found.differs.append("an exposure is not said")
+        found.rank += [2.0, 0.0]
+    elif as_long(light, other, search.policy):
+        found.equal.append("exposure")
+        found.rank += [0.0, 0.0]
+    else:
+        words = f"{other:g} s for {light:g} s"
+        if not search.by_bias and not found.one.image.state.bias:
+            found.refused.append(f"{words}, and no bias to scale it by")
+        elif other < light and not search.policy.scale_up:
+            found.refused.append(f"{words}, which scaled up is mostly noise")
+        else:
+            found.differs.append(f"{words}, scaled")
+        found.rank += [1.0, other] if other > light else [1.5, -other]
+
+
+def as_long(one: float | None, other: float | None, policy: Policy) -> bool:
+    """Tell whether two exposures count as equal."""
+    return one is not None and other is not None and abs(one - other) <= policy.exposure * max(one, other)
+
+
+def _by_target(search: Search, found: Judged) -> None:
+    """Prefer arcs that name the light's target, and refuse those that name another's."""
+    named = {target for target in search.targets if len(target) > 2 and target in found.one.target}
+    own = search.first.target in named
+    if named and not own:
+        found.refused.append(f"for another target, {found.one.image.header.get('OBJECT')}")
+    found.rank.append(not own)
+    if own:
+        found.equal.append("target")
+
+
+def apart(days: float | None) -> str:
+    """Say how far away a frame was taken, before or after.
+
+    >>> apart(-1364.2), apart(0.01), apart(0), apart(None)
+    ('1,364 days before', '14 minutes after', 'at the same time', 'of an unknown date')
+    """
+    if days is None or days == 0:
+        return "at the same time" if days == 0 else "of an unknown date"
+    size, unit = next(
+        (size, unit)
+        for size, unit in ((1, "days"), (24, "hours"), (1440, "minutes"), (86400, "s"))
+        if abs(days) * size >= 1.5 or unit == "s"
+    )
+    return f"{abs(days) * size:,.0f} {unit} {'before' if days < 0 else 'after'}"
