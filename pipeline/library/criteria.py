@@ -221,7 +221,8 @@ def _by_exposure(search: Search, found: Judged) -> None:
         found.rank += [0.0, 0.0]
     else:
         words = f"{other:g} s for {light:g} s"
-        if not search.by_bias and not found.one.image.state.bias:
+        scalable = search.by_bias or found.one.image.state.bias or search.policy.scale_without_bias
+        if not scalable:
             found.refused.append(f"{words}, and no bias to scale it by")
         elif other < light and not search.policy.scale_up:
             found.refused.append(f"{words}, which scaled up is mostly noise")

@@ -18,7 +18,7 @@ def _are_settings(_: Policy, attribute: attrs.Attribute[tuple[str, ...]], words:
     known = [setting.words for setting in SHARED_SETTINGS]
     for word in words:
         if word not in known:
-            raise SettingError(f"Policy: {attribute.name}={words!r}; expected names of {', '.join(known)}")
+            raise SettingError(f"Policy: {attribute.name}={word!r}; expected names of {', '.join(known)}")
 
 
 @checked
@@ -30,8 +30,9 @@ class Policy:
     it.  Temperatures in K: darks within 1 K, as DESI's pipeline and WBPP have it; a bias holds hardly any dark current.
 
     ``exposure`` is the fraction by which exposures count as equal.  A dark of another exposure is taken where a bias
-    lets it be scaled: down, and up only with ``scale_up``.  ``session`` is how many days frames of one night lie apart
-    at most, ``arc_session`` the same of arcs, which follow the flexure.  ``silent`` lets a calibration in whose header
+    lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as for
+    darks of a library that hold none though their headers do not say so.  ``session`` is how many days frames of one
+    night lie apart at most, ``arc_session`` the same of arcs, which follow the flexure.  ``silent`` lets a calibration in whose header
     says nothing of a gain, an offset, a readout mode, a filter, a grating or a temperature that the light's states.
     ``ignore`` names settings that are not looked at.
 
@@ -50,6 +51,7 @@ class Policy:
     dark_temperature: Kelvin = 1.0
     exposure: Annotated[float, Limits(least=0, below=1)] = 0.01
     scale_up: bool = False
+    scale_without_bias: bool = False
     session: Days = 0.5
     arc_session: Days = 0.02
     silent: bool = False

@@ -18,7 +18,7 @@ from pipeline.headers import keywords
 from pipeline.library.frame_kinds import kind_of, target_card, why_finished
 from pipeline.library.match import Match, match
 from pipeline.library.policy import Policy
-from pipeline.records.frames import Image
+from pipeline.records.frames import FrameSet, Image
 
 FRAME_NAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
@@ -155,7 +155,9 @@ def filelists_of(frames: Sequence[FoundFrame], policy: Policy = Policy()) -> dic
     """Give the text of a file list for each group of lights, by the group's name."""
     by_name = {frame.path: frame for frame in frames if frame.image}
     unknown = [frame for frame in frames if frame.image is None]
-    matches = match((frame.image for frame in by_name.values()), policy)
+    found = match((frame.image for frame in by_name.values()), policy)
+    place = {name: number for number, name in enumerate(by_name)}
+    matches = sorted((_in_order(place, one) for one in found), key=lambda one: place[one.frames[0].name])
     lights = [one for one in matches if one.kind == "light"]
     if not lights:
         rows = sorted(by_name.values(), key=lambda frame: LIST_ORDER.index(frame.kind))
@@ -172,6 +174,16 @@ def filelists_of(frames: Sequence[FoundFrame], policy: Policy = Policy()) -> dic
         lines += [_left_out(by_name[name], why) for name, why in rest.items()]
         lists[_name(one.frames[0], lists)] = "\n".join([*lines, ""])
     return lists
+
+
+def _in_order(place: Mapping[str, int], one: Match) -> Match:
+    """Put the frames of a group, and those chosen for it, in the order in which they were found."""
+
+    def placed(frames: FrameSet) -> FrameSet:
+        return frames.sort_by(lambda frame: place[frame.name])
+
+    choices = (attrs.evolve(choice, frames=placed(choice.frames)) for choice in one.choices)
+    return attrs.evolve(one, frames=placed(one.frames), choices=tuple(choices))
 
 
 def _chosen_rows(one: Match, by_name: Mapping[str, FoundFrame]) -> Iterator[str]:
