@@ -176,9 +176,9 @@ def test_only_the_edge_touches_files_and_clocks(path):
 # ---- sizes and names: what a newcomer can hold in mind ----
 
 
-def test_a_folder_holds_at_most_18_files_and_the_package_195():
+def test_a_folder_holds_at_most_18_files_and_the_package_200():
     files = [path.parent.name for path in PACKAGE.rglob("*.py")]
-    assert len(files) <= 195
+    assert len(files) <= 200
     assert {folder: files.count(folder) for folder in FOLDERS if files.count(folder) > 18} == {}
 
 

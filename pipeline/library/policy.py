@@ -29,12 +29,12 @@ class Policy:
     Validity, in days before or after: as the calibration managers of Gemini (bias 90, dark and arc 365, flat 180) have
     it.  Temperatures in K: darks within 1 K, as DESI's pipeline and WBPP have it; a bias holds hardly any dark current.
 
-    ``exposure`` is the fraction by which exposures count as equal.  A dark of another exposure is taken where a bias
-    lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as for
-    darks of a library that hold none though their headers do not say so.  ``session`` is how many days frames of one
-    night lie apart at most, ``arc_session`` the same of arcs, which follow the flexure.  ``silent`` lets a calibration in whose header
-    says nothing of a gain, an offset, a readout mode, a filter, a grating or a temperature that the light's states.
-    ``ignore`` names settings that are not looked at.
+    ``exposure`` is the fraction by which exposures count as equal. A dark of another exposure is taken where a bias
+    lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as
+    for darks of a library that hold none though their headers do not say so. ``session`` is how many days frames of
+    one night lie apart at most, ``arc_session`` the same of arcs, which follow the flexure. ``silent`` lets a
+    calibration in whose header says nothing of a gain, an offset, a readout mode, a filter, a grating or a
+    temperature that the light's states. ``ignore`` names settings that are not looked at.
 
     >>> from pipeline import Policy
     >>> Policy(dark_days=400, ignore=("slit",)).dark_days
