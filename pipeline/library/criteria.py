@@ -19,7 +19,7 @@ from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.epochs import day
 from pipeline.headers.keywords import temperature_from
-from pipeline.library.frame_kinds import is_master, target_card
+from pipeline.library.frame_kinds import is_a_master, target_card
 from pipeline.library.policy import Policy
 from pipeline.records.frames import Image
 from pipeline.version import made_by_us
@@ -69,7 +69,7 @@ class Taken:
             next((celsius for celsius in warm if celsius is not None), None),
             day(cards),
             plain_target(target_card(cards)[1]),
-            is_master(cards),
+            is_a_master(cards),
         )
 
 

@@ -149,7 +149,7 @@ def why_finished(cards: Cards, state: State, kind: str) -> str:
     return f"reduced already: {state.flat}" if state.flat and state.flat.sure and kind == "light" else ""
 
 
-def is_master(cards: Cards) -> bool:
+def is_a_master(cards: Cards) -> bool:
     """Tell whether a frame is a master, whoever made it: we, IRAF, ccdproc, Siril, PixInsight, LCO, DRAGONS."""
     count = cards.get("NCOMBINE", cards.get("STACKCNT", 0))
     several = isinstance(count, int | float) and not isinstance(count, bool) and count > 1

@@ -45,7 +45,14 @@ NEEDS = {
 class Choice:
     """The calibrations of one kind for a group, and why these: what was equal, what differs, and how far away they are.
 
-    ``others`` are those of the kind that were not taken, each with the reason.
+    ``need`` is their kind, ``why`` one line; ``others`` are those that were not taken, each with the reason.
+
+    >>> import numpy as np
+    >>> from pipeline import Choice, Image, match
+    >>> frames = [Image.of(np.ones((2, 3)), kind=kind, name=f"{kind}.fits") for kind in ("light", "bias")]
+    >>> bias = match(frames)[0]["bias"]
+    >>> isinstance(bias, Choice), bias.frames, bias.why
+    (True, FrameSet(1 bias), '1 frame, of an unknown date')
     """
 
     need: str
@@ -56,7 +63,19 @@ class Choice:
 
 @attrs.frozen
 class Match:
-    """Frames of a kind that were taken alike, and a :class:`Choice` for each kind of calibration that they need."""
+    """Frames of a kind that were taken alike, and a :class:`Choice` for each kind of calibration that they need.
+
+    ``frames`` are the group, ``choices`` stand in the order bias, dark, flat, arc; ``match["flat"]`` gives one of them.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, Match, match
+    >>> group = match([Image.of(np.ones((2, 3)), kind="dark", name="dark.fits")])[0]
+    >>> isinstance(group, Match)
+    True
+    >>> print(group)
+    FrameSet(1 dark)
+      bias: none: there is none
+    """
 
     frames: FrameSet
     choices: tuple[Choice, ...]

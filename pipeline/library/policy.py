@@ -26,8 +26,10 @@ def _are_settings(_: Policy, attribute: attrs.Attribute[tuple[str, ...]], words:
 class Policy:
     """What a calibration may differ in from the frames it is for.
 
-    Validity, in days before or after: as the calibration managers of Gemini (bias 90, dark and arc 365, flat 180) have
-    it.  Temperatures in K: darks within 1 K, as DESI's pipeline and WBPP have it; a bias holds hardly any dark current.
+    ``bias_days``, ``dark_days``, ``flat_days`` and ``arc_days`` are for how many days before or after a calibration is
+    valid, as the calibration managers of Gemini have it.  ``dark_temperature`` is by how many K darks may differ, as in
+    DESI's pipeline and WBPP, and from how many on a bias of the same temperature goes before;
+    ``bias_temperature``, wider, bounds a bias, which holds hardly any dark current.
 
     ``exposure`` is the fraction by which exposures count as equal. A dark of another exposure is taken where a bias
     lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.headers.cards import Cards
 from pipeline.headers.status import state_of
-from pipeline.library.frame_kinds import is_master, kind_of, why_finished
+from pipeline.library.frame_kinds import is_a_master, kind_of, why_finished
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_masters_are_known_whoever_made_them():
         {"CREATOR": "ccd-pipeline 0.1.0"}, {"NCOMBINE": 5}, {"COMBINED": True}, {"STACKCNT": 9}, {"ISMASTER": True},
         {"IMAGETYP": "Master Dark"}, {"PROCBIAS": "2021-01-01T00:00:00"},
     ]  # fmt: skip
-    assert all(is_master(Cards.of(cards)) for cards in made)
-    assert not any(is_master(Cards.of(cards)) for cards in ({}, {"NCOMBINE": 1}, {"IMAGETYP": "dark"}))
+    assert all(is_a_master(Cards.of(cards)) for cards in made)
+    assert not any(is_a_master(Cards.of(cards)) for cards in ({}, {"NCOMBINE": 1}, {"IMAGETYP": "dark"}))
 
 
 def test_what_is_finished_is_not_finished_again():
