@@ -136,9 +136,18 @@ def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | Non
     made = reader.chain_in(tables) if "chain" in tables else reader.fields(Recipe, tables, ())
     if reader.problems:
         lines = line_numbers(text)
-        problems = ((at, re.sub(r"\bNone\b", '"none"', words)) for at, words in reader.problems)
-        raise RecipeError(where, tuple(f"{_line(lines, at)}{words}" for at, words in problems))
+        raise RecipeError(where, tuple(f"{_line(lines, at)}{words_of_toml(words)}" for at, words in reader.problems))
     return typing.cast("Recipe | Chain[Any, Any]", made)
+
+
+def words_of_toml(words: str) -> str:
+    """Say with TOML's words what Python has None, True or False, and a tuple for.
+
+    >>> words_of_toml("True or False, a tuple of such or None")
+    'true or false, an array of such or "none"'
+    """
+    words = re.sub(r"\bNone\b", '"none"', words).replace("True or False", "true or false")
+    return re.sub(r"\ba tuple\b", "an array", words)
 
 
 def _other_form(form: object, lines: Mapping[Keys, int]) -> str:
@@ -196,7 +205,9 @@ class _Reader:
         if others:
             return self._wrong(at, f"{others[0][0]} beside {name}; settings stand beside step")
         if name == "stage":
-            return MAKERS.get(value) or self._tried(at, lambda: self._stage(value))
+            return next((make for made, make in MAKERS.items() if made == value), None) or self._tried(
+                at, lambda: self._stage(value)
+            )
         inner = self._chain(value, (*at, "each")) if isinstance(value, list) else self._link(value, (*at, "each"))
         return _WRONG if inner is _WRONG else each(inner)
 
@@ -231,7 +242,9 @@ class _Reader:
 
     def fields(self, kind: Any, table: Mapping[str, Any], at: Keys) -> Any:
         """Make a record of a table: of each field by its name; what is not said is as by default."""
-        if kind is Noise and set(table) == {"gain", "read_noise"}:
+        if kind is Noise and table.keys() & {"gain", "read_noise"}:
+            if set(table) != {"gain", "read_noise"}:
+                return self._wrong(at, f"{_shown(table)}; expected a table of gain and read_noise")
             return self._tried(at, lambda: Noise.of(**table))
         hints = typing.get_type_hints(kind, include_extras=True)
         known = {field.alias: hints[field.name] for field in attrs.fields(kind) if field.init}
@@ -289,11 +302,12 @@ class _Reader:
             return table["text"]
         if "file" in table and any(_holds_pixels(option) for option in options):
             return self._tried(at, lambda: self._pixels(table, next(filter(_holds_pixels, options))))
-        kind = records.get(
-            table.get("record", ""), next(iter(records.values()), None) if "record" not in table else None
-        )
+        named = table.get("record", next(iter(records), ""))
+        kind = records.get(named) if isinstance(named, str) else None
         if kind is None:
-            wanted = " or ".join(filter(None, ("a step" * any(map(is_step, options)), *records))) or "no table"
+            of_tables = any(is_record(part) for option in options for part in typing.get_args(option))
+            none_here = f"tables, each behind [[{at[-1]}]]" if of_tables else "no table"
+            wanted = " or ".join(filter(None, ("a step" * any(map(is_step, options)), *records))) or none_here
             return self._wrong(at, f"{_shown(table)}; expected {wanted}: {Wanted(hint).words}")
         return self.fields(kind, table, at)
 

@@ -17,7 +17,17 @@ from pipeline.compose.settings import Wanted, a_word
 from pipeline.compose.stage import Step
 from pipeline.errors import SettingError
 from pipeline.night.recipe import Extra, LaterPlace, RawPlace, Recipe, has_pixels
-from pipeline.night.recipe_file import FORM, Named, as_plain, as_table, is_record, is_step, link_as_table, options_of
+from pipeline.night.recipe_file import (
+    FORM,
+    Named,
+    as_plain,
+    as_table,
+    is_record,
+    is_step,
+    link_as_table,
+    options_of,
+    words_of_toml,
+)
 from pipeline.stacking.clip import Clip
 from pipeline.stages.align import align
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
@@ -121,7 +131,7 @@ def _field(name: str, value: Any, made: Any, hint: Any, *, comments: bool) -> It
 
 def _asks_for_table(hint: Any) -> bool:
     """Tell whether a setting may be a step or a record, so that a list of what it may be says little."""
-    return any(is_step(option) or is_record(option) for option in options_of(hint))
+    return any(is_step(option) or (is_record(option) and option is not Noise) for option in options_of(hint))
 
 
 def _table(name: str, value: Any, made: Any) -> Iterator[str]:
@@ -203,22 +213,21 @@ def _about(owner: Any) -> str:
 
 
 def _plain_words(text: str) -> str:
-    """Take the marks of reStructuredText out, and say None as a recipe does."""
+    """Take the marks of reStructuredText out, and use TOML's words."""
     plain = re.sub(r":\w+:`~?(?:\w+\.)*(\w+)`|``(.*?)``", lambda found: found[1] or found[2], " ".join(text.split()))
-    return re.sub(r"\bNone\b", '"none"', plain)
+    return words_of_toml(plain)
 
 
 def _may_be(hint: Any) -> str:
     """Say what a setting may be, in TOML's words."""
-    words = re.sub(r"\bNone\b", '"none"', Wanted(hint).words).replace("'", '"')
-    words = words.replace("True or False", "true or false").replace("a tuple of which", "an array of which")
+    words = words_of_toml(Wanted(hint).words).replace("'", '"')
     for kind in _named_in(hint):
         if is_record(kind):
             fields = "gain, read_noise" if kind is Noise else ", ".join(field.alias for field in attrs.fields(kind))
             words = words.replace(a_word(kind.__name__), f"a table of {fields}")
         elif isinstance(kind, type) and has_pixels(kind):
             words = re.sub(rf"\b{a_word(kind.__name__)}\b", 'a file, as { file = "name.fits", hdu = 0 }', words)
-    return f"{words[:1].upper()}{words[1:]}."
+    return f"{words}." if words.startswith("true or false") else f"{words[:1].upper()}{words[1:]}."
 
 
 def _named_in(hint: Any) -> Iterator[Any]:

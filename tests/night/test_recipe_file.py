@@ -167,6 +167,11 @@ def test_what_no_text_holds_is_refused():
         ("[[chain]]\nstage = 'heal'\nreach = 3", "line 3: reach beside stage"),
         ("[[chain]]\nreach = 3", "line 3: .*expected a table with one of step, stage and each"),
         ("chain = 3", "line 3: chain = 3; expected an array of steps"),
+        ("[[chain]]\nstage = ['heal']", "line 3: step = .'heal'.; expected the name of a stage"),
+        ("[clip]\nrecord = []", "line 3: { record }; expected Clip"),
+        ("[extra]\nstep = 'heal'", r"line 3: { step }; expected tables, each behind \[\[extra\]\]: an array of which"),
+        ("[flagging]\ndiagonals = 1", "line 4: Flagging: diagonals=1; expected true or false"),
+        ("[noise]\ngain = 1.5", "line 3: { gain }; expected a table of gain and read_noise"),
         ("x = = 3", "is no TOML: Invalid value .at line 3, column 5"),
     ],
 )  # fmt: skip

@@ -30,8 +30,10 @@ def test_every_setting_has_a_comment_before_it():
         '# "mean" or "median".\nmethod = "mean"',
         '# A positive number of ADU or "none".\nsaturation = "none"',
         "# A whole number of pixels from 0.\ngrow = 0",
-        "# True or false.\ntrim = true",
+        "# true or false.\ntrim = true",
         '# A table of gain, read_noise or "none".\nnoise = "none"',
+        '# true or false or "none".\ndark_has_bias = "none"',
+        '# A positive number of e⁻/ADU, an array of such or "none".\n#gain = "none"',
         '# A file, as { file = "name.fits", hdu = 0 } or "none".\nmask = "none"',
         "# An array of which each is a table of data, overscan, place, name.\namplifiers = []",
     ],
@@ -40,8 +42,8 @@ def test_words_and_units_are_those_of_the_settings(words):
     assert words in DEFAULTS
 
 
-def test_comments_are_about_tomls_none():
-    assert re.findall(r"\bNone\b|``|:class:", DEFAULTS) == []
+def test_comments_have_tomls_words():
+    assert re.findall(r"\bNone\b|\bTrue\b|\bFalse\b|\btuple\b|``|:class:", DEFAULTS) == []
 
 
 def test_examples_are_right_once_their_marks_are_taken_away():
