@@ -74,7 +74,7 @@ def notes_told(*, strict: bool, summary: bool) -> Iterator[None]:
     with running(strict=strict, on_note=show):
         yield
     if told and summary:
-        print(counted(told.values()))
+        print_line(counted(told.values()))
 
 
 def refused_words(error: AssumptionWarning) -> str:
@@ -83,13 +83,13 @@ def refused_words(error: AssumptionWarning) -> str:
 
 
 def printer_of(options: argparse.Namespace) -> Callable[[str], None]:
-    """Give what prints a line of the report; a reader that has gone away does not cost the reduction."""
+    """Give what prints a line of the report, or under ``--quiet`` does not."""
+    return (lambda _: None) if options.quiet else print_line
 
-    def say(line: str) -> None:
-        if not options.quiet:
-            try:
-                print(line, flush=True)
-            except OSError:
-                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
 
-    return say
+def print_line(line: str) -> None:
+    """Print a line; a reader that has gone away, as head does, costs nothing of what is done."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends

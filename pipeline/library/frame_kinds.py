@@ -37,6 +37,9 @@ CALLED_AMONG_OTHERS = (
 )
 """The same with words of the setup beside it: ``0.5" LB arc``, ``dome flat V``."""
 
+LONGEST_LAMP = 300.0
+"""Seconds: what is exposed longer, and is called an arc among other words, is one on the sky, of a cluster's lens."""
+
 IN_NAMES = (
     ("dark", re.compile(r"(?<![a-z])(dark[ _-]?flats?|flat[ _-]?darks?)(?![a-z])", re.IGNORECASE)),
     ("bias", re.compile(r"(?<![a-z])(master)?[ _-]?(bias(es)?|zeros?|offsets?)(?![a-z])", re.IGNORECASE)),
@@ -80,7 +83,7 @@ def kind_of(cards: Cards, path: str = "") -> FrameKind:
         return FrameKind("", f"{keyword} = {target}: a flat without its lamp is none")
     if said not in ("", "light"):
         return FrameKind(said)
-    told = _called(target) if target else ""
+    told = _called(cards, target) if target else ""
     if told:
         return FrameKind(told, f"{keyword} = {target}")
     lit = _lamp(cards)
@@ -110,10 +113,10 @@ def target_card(cards: Cards) -> tuple[str, str]:
     return "", ""
 
 
-def _called(target: str) -> str:
+def _called(cards: Cards, target: str) -> str:
     """Tell what an observer's words call a calibration; empty where they do not."""
-    found = (kind for table in (CALLED, CALLED_AMONG_OTHERS) for kind, words in table if words.fullmatch(target))
-    return next(found, "")
+    tables = (CALLED, CALLED_AMONG_OTHERS) if (exposure(cards) or 0) <= LONGEST_LAMP else (CALLED,)
+    return next((kind for table in tables for kind, words in table if words.fullmatch(target)), "")
 
 
 def _lamp(cards: Cards) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """Warnings as an interface: our own categories, one line each, counted at the end, errors under --strict; and logs."""
 
 import inspect
+import io
 import logging
 import os
 import subprocess
@@ -14,7 +15,8 @@ from astropy.io import fits
 
 from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
 from pipeline.cli.main import main
-from pipeline.compose.running import running
+from pipeline.cli.terminal import notes_told
+from pipeline.compose.running import how_to_run, running
 from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
 from pipeline.records.note import KINDS, Note
@@ -142,3 +144,18 @@ def test_a_terminal_sees_none_where_asked_to_be_quiet(biases):
 def test_a_pipe_sees_none(biases):
     done = subprocess.run(COMMAND, cwd=biases, capture_output=True, check=True)
     assert done.stderr == b""
+
+
+def test_a_reader_that_goes_away_costs_nothing(night, monkeypatch):
+    """Neither lines of the report nor the count of notes at its end."""
+
+    class Closed(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert main(["reduce", "night.csv"]) == 0
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with notes_told(strict=False, summary=True):
+        how_to_run().on_note(Note("something", FileWarning))
+    assert not isinstance(sys.stdout, Closed)

@@ -19,6 +19,7 @@ from pipeline.library.frame_kinds import is_a_master, kind_of, why_finished
         ({"OBSTYPE": "OBJECT", "OBJECT": "Arcs"}, "arc"),
         ({"OBSTYPE": "OBJECT", "OBJECT": "arc_2"}, "arc"),
         ({"OBSTYPE": "OBJECT", "OBJECT": '0.5" blue arc'}, "arc"),
+        ({"OBSTYPE": "OBJECT", "OBJECT": "A370 giant arc", "EXPTIME": 1800}, "light"),
         ({"OBSTYPE": "OBJECT", "OBJECT": "Arcturus"}, "light"),
         ({"OBSTYPE": "OBJECT", "OBJECT": "the Flatiron"}, "light"),
         ({"OBSTYPE": "OBJECT", "OBJECT": "dark nebula"}, "light"),

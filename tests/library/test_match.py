@@ -1,15 +1,23 @@
 """The choice of calibrations: laws of drawn nights, and what an expert would choose."""
 
+import csv
+import json
 import random
+import re
+from collections import defaultdict
 
+import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
 from taken_frames import nights, taken
 
-from pipeline import Policy, match, parse_filelist
+from pipeline import Cards, Image, Policy, match, parse_filelist
 from pipeline.errors import FrameError
+from pipeline.headers.exposure import exposure
+from pipeline.library.scan import frame_of
 
 
 def chosen(frames, policy=Policy()):
@@ -82,6 +90,55 @@ def test_a_better_candidate_is_taken_and_the_change_told(better, words):
     assert before.why == "1 frame, 7 hours before; equal: filter; differs: slit 2 for 1"
     assert (after.frames[0].name, after.why) == ("better", words)
     assert "slit 2 for 1, 7 hours before; taken: better" in after.others[0][1]
+
+
+# ---- real instruments ----
+
+
+@pytest.mark.slow
+def test_what_experts_took_at_ten_instruments_is_chosen(shared_data):
+    """Of 88 lights all calibrations but one's, whose expert pooled flats of two slits."""
+    collection = shared_data.parent / "nights"
+    if not collection.is_dir():
+        pytest.skip("headers of real instruments, with what experts took, are not here")
+    truth = list(csv.DictReader((collection / "truth.csv").read_text().splitlines()))
+    wrong = []
+    for night in sorted({row["night"] for row in truth}):
+        rows = {row["frame"]: row for row in truth if row["night"] == night}
+        sets = defaultdict(set)
+        for name, row in rows.items():
+            for each in row["set"].split(";"):
+                sets[each].add(name)
+        found = chosen(frames_of(json.loads((collection / "nights" / f"{night}.json").read_text())))
+        wrong += [
+            (name, need)
+            for name, row in rows.items()
+            for need in ("bias", "dark", "flat", "arc")
+            if row["kind"] == "light" and found[name][need] not in answers(row, need, sets)
+        ]
+    assert wrong == [("2021-05-01/red0041.fits", "flat")]
+
+
+def frames_of(night):
+    """Give the frames of a night whose cards are told, of tiny images as distinct in shape as the true ones."""
+    for frame in night["frames"]:
+        cards = {}
+        for hdu in frame["hdus"]:
+            told = (night["common"][hdu["common"]] if "common" in hdu else {}) | hdu["cards"]
+            cards |= {key: value for key, value in told.items() if value not in (None, "") and key not in cards}
+            shape = tuple(side // 64 for side in hdu["shape"]) if hdu.get("shape") else (1, 1)
+        image = Image.of(np.ones(shape, np.uint16), kind="bias", header=Cards.of(cards), name=frame["path"])
+        taken_as = frame_of(image, frame["path"], inside=frame["path"]).image
+        if taken_as:
+            yield attrs.evolve(taken_as, exposure=exposure(taken_as.header))
+
+
+def answers(row, need, sets):
+    """Give every set of frames that is right for a need."""
+    said = [row[need]] + [part.split("=", 1)[1] for part in row["acceptable"].split(";") if part.startswith(f"{need}=")]
+    choices = [re.sub(r" \(.*\)$", "", choice.strip()) for text in said for choice in text.split("|")]
+    none = {choice for choice in choices if not choice or choice.startswith("none")}
+    return [set() if choice in none else set().union(*map(sets.get, choice.split("+"))) for choice in choices]
 
 
 # ---- what an expert would choose ----
