@@ -127,9 +127,10 @@ def test_out_and_in_again_changes_no_pixel(given_pixels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         back = Image.of(product.to_ccddata())
-    np.testing.assert_array_equal(back.pixels.values, given_pixels.values)
+    values = np.where(np.isinf(given_pixels.values), np.nan, given_pixels.values)
+    np.testing.assert_array_equal(back.pixels.values, values)
     np.testing.assert_array_equal(back.pixels.mask, given_pixels.mask)
-    np.testing.assert_array_equal(Image.of(product.to_hdu()).pixels.values, given_pixels.values)
+    np.testing.assert_array_equal(Image.of(product.to_hdu()).pixels.values, values)
 
 
 @pytest.mark.parametrize("fill", [0.0, -1.0, np.nan])
@@ -342,16 +343,17 @@ def test_the_unit_of_a_quantity_or_ccddata_is_the_state_s(unit, word):
 
 @given(pixels(), st.sampled_from([None, "f4", "f8", "i4"]), st.sampled_from([None, True]))
 def test_an_image_is_an_array_of_its_values(given_pixels, dtype, copy):
-    for record in (frame(given_pixels), attach_header(frame(given_pixels))):
+    product = attach_header(frame(given_pixels))
+    for record, values in ((frame(given_pixels), given_pixels.values), (product, product.pixels.values)):
         with np.errstate(invalid="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            expected = given_pixels.values.astype(dtype or given_pixels.dtype)
+            expected = values.astype(dtype or given_pixels.dtype)
             array = np.array(record, dtype, copy=copy)
         np.testing.assert_array_equal(array, expected)
         assert array.dtype == expected.dtype
         assert (record.shape, record.dtype) == (given_pixels.shape, given_pixels.dtype)
         assert array.flags.writeable == (bool(copy) or array.dtype != given_pixels.dtype)
-        np.testing.assert_array_equal(record.values, given_pixels.values)
+        np.testing.assert_array_equal(record.values, values)
 
 
 def test_what_would_have_to_be_copied_is_not_where_that_is_forbidden():
