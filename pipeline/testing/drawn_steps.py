@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import pipeline
+from pipeline.checks.shared_settings import SHARED_SETTINGS
 from pipeline.compose.chain import Chain, Each, chain, each
 from pipeline.compose.settings import unknown_setting
 from pipeline.compose.stage import Stage, Step
@@ -195,6 +196,9 @@ PARTICULAR |= {
     **{("Noise", part): lambda _: _noise for part in ("a", "b", "c", "d", "base", "floor")},
     ("normalise_flat", "region"): lambda shape: st.just("") | _sections(shape).map(str),
     ("Outcome", "errors"): lambda _: st.just(()),
+    ("Policy", "ignore"): lambda _: st.lists(st.sampled_from([setting.words for setting in SHARED_SETTINGS])).map(
+        tuple
+    ),
     ("Survey", "delimiter"): lambda _: st.sampled_from([",", ";", "\t"]),
     ("Survey", "exposure_key"): lambda _: st.none() | st.sampled_from(["EXPTIME", "ITIME"]),
     ("Survey", "plane"): lambda _: st.none() | st.integers(0, 9),
