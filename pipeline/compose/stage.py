@@ -465,7 +465,7 @@ def _given(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, Any]) -
     except StopIteration as error:  # which would end a loop around, in silence
         raise StepError(f"{stage.name} asked an iterator for more than it has; give next(...) a default") from error
     except ValueError as error:
-        if "read-only" not in str(error):
+        if "read-only" not in str(error) and "WRITEABLE" not in str(error):
             raise
         raise StepError(
             f"{stage.name} writes into an array of its record, and these do not change; work on a copy: "

@@ -294,6 +294,11 @@ class Pixels:
 
 
 def _same_shape(a: Pixels, b: Pixels) -> None:
+    if not isinstance(b, Pixels):
+        raise StepError(
+            f"pixels are subtracted from and divided by pixels, whose errors and flags count; found {type(b).__name__}:"
+            " of numbers and arrays make some by Pixels.of(array), of an image take image.pixels"
+        )
     if a.shape != b.shape:
         raise ShapeError(f"an image of {a.shape} does not fit one of {b.shape}, (rows, columns)")
 

@@ -119,8 +119,12 @@ def _rejected(rejected: Any, frames: Sequence[Image]) -> tuple[tuple[int, ...], 
 def _pixels_of(frames: tuple[Image, ...], values: Any, variance: Any) -> Pixels:
     """Make the pixels of values that were combined, with the flags of the frames and the errors that they share."""
     for name, plane in (("values are", values), ("variance is", variance)):
-        if plane is not None and np.shape(plane) != frames[0].shape:
-            raise ShapeError(f"combined: the {name} of shape {np.shape(plane)}; the frames have {frames[0].shape}")
+        try:
+            shape = np.shape(plane)
+        except ValueError as error:
+            raise ShapeError(f"combined: the {name} in rows of several lengths") from error
+        if plane is not None and shape != frames[0].shape:
+            raise ShapeError(f"combined: the {name} of shape {shape}; the frames have {frames[0].shape}")
         unit, power = getattr(plane, "unit", None), 2 if plane is variance else 1
         if unit is not None and unit != frames[0].unit ** power:
             raise StepError(

@@ -306,6 +306,11 @@ def test_a_stage_that_would_change_its_record_is_told_what_to_do_instead():
         return image
 
     @stage
+    def by_force(image: Image) -> Image:
+        image.pixels.values.flags.writeable = True
+        return image
+
+    @stage
     def set_field(image: Image) -> Image:
         image.exposure = 3.0
         return image
@@ -324,6 +329,7 @@ def test_a_stage_that_would_change_its_record_is_told_what_to_do_instead():
 
     for made, says in (
         (in_place, r"in_place writes into an array of its record, .* values = image\.pixels\.values\.copy\(\)"),
+        (by_force, "by_force writes into an array of its record"),
         (set_field, r"set_field sets a field of a record, .* attrs\.evolve"),
         (forgotten, "forgotten gave None and should give an Image"),
         (exhausted, "exhausted asked an iterator for more than it has; give next"),

@@ -11,7 +11,7 @@ from made_pixels import GRID, arrays_of
 from strategies import quick
 
 from pipeline import Flag, Pixels
-from pipeline.errors import ShapeError
+from pipeline.errors import ShapeError, StepError
 from pipeline.testing import pixels
 
 SMALL = np.full((2, 2), 1e-30, np.float32)
@@ -34,6 +34,13 @@ def test_planes_of_other_shapes_are_refused():
         Pixels.of(GRID).minus(Pixels.of(GRID[:1]))
     with pytest.raises(ShapeError, match=r"\(2, 3\).*\(1, 3\)"):
         Pixels.of(GRID).over(Pixels.of(GRID[:1]))
+
+
+@pytest.mark.parametrize("other", [3.0, np.ones((2, 3))])
+def test_what_is_no_pixels_is_neither_subtracted_nor_divided_by(other):
+    for calculate in (Pixels.of(GRID).minus, Pixels.of(GRID).over):
+        with pytest.raises(StepError, match=r"found (float|ndarray): .* Pixels\.of\(array\)"):
+            calculate(other)
 
 
 def test_what_is_not_finite_is_flagged():

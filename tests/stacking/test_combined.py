@@ -133,6 +133,7 @@ def test_frames_of_several_exposures_need_a_word_on_what_the_values_are():
     ("given", "error", "words"),
     [
         ({"values": np.ones((2, 2))}, ShapeError, r"values are of shape \(2, 2\); the frames have \(5, 5\)"),
+        ({"values": [[1.0], [2.0, 3.0]]}, ShapeError, "values are in rows of several lengths"),
         ({"variance": np.ones(5)}, ShapeError, r"variance is of shape \(5,\)"),
         ({"rejected": [1, 2, 3]}, ShapeError, r"\(3,\); expected True where .* \(2, 5, 5\), or 2 numbers"),
         ({"rejected": [1, -2]}, ShapeError, "2 numbers of how many"),
