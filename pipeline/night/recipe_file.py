@@ -124,9 +124,10 @@ def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | Non
     :param where: what the text is called in messages: its file.
     :param outside: how others' stages, and files, are found; by default there are none.
     :raises RecipeError: with every problem of the text, each with its line.
+    :raises SettingError: it is no text.
     """
     try:
-        tables = tomllib.loads(text)
+        tables = tomllib.loads(Wanted(str).take(text, "recipe_from_toml", "text"))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(where, (f"is no TOML: {error}",)) from error
     form = tables.pop("recipe", None)

@@ -72,9 +72,10 @@ def recipe_to_toml(thing: Recipe | Chain[Any, Any], *, comments: bool = True, fi
     :param thing: the recipe, or the chain.
     :param comments: say of each setting of a recipe what it does, and what it may be.
     :param files: gives the name that the text has for a file, of the name that a mask or a master has for it.
-    :raises SettingError: it holds what no text does: a function without a name, an image that is in no file; or tomlkit
-        is missing.
+    :raises SettingError: it holds what no text does: a function without a name, an image that is in no file; it is
+        no recipe and no chain; or tomlkit is missing.
     """
+    thing = Wanted(Recipe | Chain).take(thing, "recipe_to_toml", "thing")
     lines = [f"recipe = {FORM}"]
     if isinstance(thing, Chain):
         for link in thing.steps:

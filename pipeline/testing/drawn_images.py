@@ -72,7 +72,15 @@ def cards(values: Any = None, **known: Any) -> SearchStrategy[Cards]:
 
 
 def planes(shape: Shape = SHAPE, dtype: Any = np.float32) -> SearchStrategy[Array]:
-    """Draw arrays of values as a detector gives them, (ny, nx): with NaN and infinities where the type has them."""
+    """Draw arrays of values as a detector gives them, (ny, nx): with NaN and infinities where the type has them.
+
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5)
+    ... @given(planes((2, 3), "uint16"))
+    ... def planes_are_as_asked(plane):
+    ...     assert (plane.shape, plane.dtype) == ((2, 3), np.uint16)
+    >>> planes_are_as_asked()
+    """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         return arrays.arrays(dtype, shape)
@@ -191,7 +199,15 @@ def name_of(kind: str, held: Any) -> str:
 
 
 def raw_images(**fields: Any) -> SearchStrategy[Image]:
-    """Draw images to which nothing was done yet: of :func:`images` those without states and steps."""
+    """Draw images to which nothing was done yet: of :func:`images` those without states and steps.
+
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5)
+    ... @given(raw_images(kind="flat"))
+    ... def nothing_was_done(flat):
+    ...     assert flat.history == ()
+    >>> nothing_was_done()
+    """
     raw: dict[str, Any] = {"state": State(), "history": ()}
     return images(**raw | fields)
 

@@ -17,7 +17,7 @@ from pipeline.simulation.simulate import Counts, Detector, simulate
 def onto(image: Image, *, grid: Cards, shape: tuple[int, int]) -> Image:
     """Resample an image onto the pixels that a header describes.
 
-    Errors stay right for sums over stars; neighbours share them, pixel by pixel they come out too small.
+    Errors stay right for sums over stars; neighbours share theirs, so that single pixels scatter by less.
     """
     planes = (image.values, 1.0 * image.pixels.mask, 1.0 * image.pixels.total_variance)
     target = WCS(grid.to_header())

@@ -75,3 +75,12 @@ def test_without_tomlkit_it_is_said_what_is_missing(monkeypatch):
         recipe_to_toml(Recipe())
     with pytest.raises(SettingError, match="tomlkit"):
         recipe_to_toml(chain(heal()))
+
+
+def test_what_is_no_recipe_is_refused():
+    for thing in (3, heal, heal(), Clip()):
+        with pytest.raises(SettingError, match=r"recipe_to_toml: thing=.*; expected a Recipe or a Chain"):
+            recipe_to_toml(thing)
+    for text in (b"recipe = 1", None):
+        with pytest.raises(SettingError, match=r"recipe_from_toml: text=.*; expected a text"):
+            recipe_from_toml(text)

@@ -23,6 +23,7 @@ from pipeline.detector.section import Section
 from pipeline.errors import PipelineError
 from pipeline.stacking.sigma_clip import ByOwnSpread
 from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.rounding import QUANTISATION
 
 
 class RefusalError(u.UnitConversionError, TypeError, FileNotFoundError):
@@ -81,11 +82,15 @@ def gain_correct(light, gain, gain_unit=None):
 
 
 def create_deviation(light, gain=None, readnoise=None, disregard_nan=False):
-    """Ours gives a value below zero the noise of the readout, as theirs does with ``disregard_nan``."""
+    """Ours gives a value below zero the noise of the readout, as theirs does with ``disregard_nan``.
+
+    ``Noise.of`` counts too that values were rounded to whole ADU, which theirs does not.
+    """
     if gain is None and isinstance(readnoise, u.Quantity):  # in the unit of the values, which count photons themselves
         noise = Noise(a=readnoise.to_value(light.unit) ** 2, b=1.0)
     else:
-        noise = Noise.of(gain=gain, read_noise=readnoise)
+        rounded = Noise.of(gain=gain, read_noise=readnoise)
+        noise = attrs.evolve(rounded, a=rounded.a - QUANTISATION)
     return pipeline.estimate_variance(without_bias(light), noise=noise)
 
 
