@@ -102,7 +102,7 @@ class Wanted:
     """What a setting may be, read from its annotation."""
 
     def __init__(self, hint: Any) -> None:
-        self._options = tuple(_option(part) for part in _parts(hint))
+        self._options = tuple(_option(part) for part in parts_of(hint))
         self._choices = [word for word in _choices(hint) if isinstance(word, str)]
 
     @property
@@ -240,11 +240,11 @@ def checked_call(function: Callable[P, Result]) -> Callable[P, Result]:
 # what each sort of annotation asks for
 
 
-def _parts(hint: Any) -> Iterator[Any]:
+def parts_of(hint: Any) -> Iterator[Any]:
     """Give the options of a union, or the one that there is."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         for part in typing.get_args(hint):
-            yield from _parts(part)
+            yield from parts_of(part)
     else:
         yield hint
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
@@ -24,7 +23,7 @@ import attrs
 import numpy as np
 
 from pipeline.compose.chain import Chain, Each, chain, each
-from pipeline.compose.settings import Wanted, unknown_setting
+from pipeline.compose.settings import Wanted, parts_of, unknown_setting
 from pipeline.compose.stage import Stage, Step
 from pipeline.errors import PipelineError, RecipeError, SettingError
 from pipeline.night.recipe import Extra, Recipe, has_pixels, pixels_key
@@ -438,14 +437,11 @@ def _file_as_table(value: Any, files: Named) -> dict[str, Any]:
 
 def options_of(hint: Any) -> Iterator[Any]:
     """Give the types that a setting may be of."""
-    origin = typing.get_origin(hint)
-    if origin is typing.Annotated:
-        yield from options_of(typing.get_args(hint)[0])
-    elif origin in (typing.Union, types.UnionType):
-        for part in typing.get_args(hint):
-            yield from options_of(part)
-    else:
-        yield hint
+    for part in parts_of(hint):
+        if typing.get_origin(part) is typing.Annotated:
+            yield from options_of(typing.get_args(part)[0])
+        else:
+            yield part
 
 
 def _hints_inside(hint: Any, count: int) -> list[Any]:

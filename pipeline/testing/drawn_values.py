@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from hypothesis.strategies import SearchStrategy
 
-from pipeline.compose.settings import Limits, unknown_setting
+from pipeline.compose.settings import Limits, parts_of, unknown_setting
 from pipeline.errors import SettingError
 from pipeline.night.recipe import has_pixels
 
@@ -124,17 +124,8 @@ def values_as(hint: Any, *, shape: Asked = SHAPE) -> SearchStrategy[Any]:
     >>> find(values_as(tuple[Literal["hot", "dead"], ...]), lambda reasons: reasons)
     ('hot',)
     """
-    parts = sorted(_parts(hint), key=lambda part: part is not types.NoneType)
+    parts = sorted(parts_of(hint), key=lambda part: part is not types.NoneType)
     return st.one_of([_of_one_sort(part, None, shape) for part in parts])
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """Give the options of a union, or the one that there is."""
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        for part in typing.get_args(hint):
-            yield from _parts(part)
-    else:
-        yield hint
 
 
 def _of_one_sort(hint: Any, limits: Limits | None, shape: Asked) -> SearchStrategy[Any]:

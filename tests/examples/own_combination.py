@@ -14,8 +14,9 @@ from pipeline.simulation.simulate import Counts, Detector, simulate
 def trimmed_mean(frames: FrameSet, *, cut: int = 1) -> Image:
     """Leave out the ``cut`` lowest and highest values of each pixel, and take the mean of the rest."""
     stack = np.array([np.where(frame.pixels.mask, np.nan, frame.values) for frame in frames])
+    good = np.isfinite(stack)
     place = np.argsort(np.argsort(stack, axis=0), axis=0)  # NaN goes last
-    left_out = (place < cut) | (place >= np.isfinite(stack).sum(axis=0) - cut)
+    left_out = good & ((place < cut) | (place >= good.sum(axis=0) - cut))
     values = np.nanmean(np.where(left_out, np.nan, stack), axis=0)
     return combined(frames, values, rejected=left_out, method="trimmed")
 
