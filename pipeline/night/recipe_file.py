@@ -141,12 +141,13 @@ def recipe_from_toml(text: str, *, where: str = "recipe", outside: Outside | Non
 
 
 def words_of_toml(words: str) -> str:
-    """Say with TOML's words what Python has None, True or False, and a tuple for.
+    """Say with TOML's words what Python has None, True or False, tuples and steps for.
 
     >>> words_of_toml("True or False, a tuple of such or None")
     'true or false, an array of such or "none"'
     """
-    words = re.sub(r"\bNone\b", '"none"', words).replace("True or False", "true or false")
+    words = re.sub(r"\bNone\b(?!')", '"none"', words).replace("True or False", "true or false")
+    words = re.sub(r"\ba Step from \w+ to \w+", "a table with its step", words)
     return re.sub(r"\ba tuple\b", "an array", words)
 
 
@@ -307,7 +308,8 @@ class _Reader:
         if kind is None:
             of_tables = any(is_record(part) for option in options for part in typing.get_args(option))
             none_here = f"tables, each behind [[{at[-1]}]]" if of_tables else "no table"
-            wanted = " or ".join(filter(None, ("a step" * any(map(is_step, options)), *records))) or none_here
+            a_file = 'a file, as { file = "name.fits", hdu = 0 }' * any(map(_holds_pixels, options))
+            wanted = " or ".join(filter(None, ("a step" * any(map(is_step, options)), *records, a_file))) or none_here
             return self._wrong(at, f"{_shown(table)}; expected {wanted}: {Wanted(hint).words}")
         return self.fields(kind, table, at)
 

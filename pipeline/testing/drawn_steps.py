@@ -76,8 +76,11 @@ def steps(
     :param gives: the record that they give: Image, ReducedImage, MasterFlat, ...; None for any.
     :param shape: of masters, masks and arrays, (ny, nx); None for steps without any, which any text can hold.
     :param settings: of the stages, each a value or a strategy; others are drawn, or left out where they have a default.
-    :raises SettingError: no stage is so, or one has no such setting.
+    :raises SettingError: no stage is so, one has no such setting, or is no stage.
     """
+    strange: tuple[object, ...] = tuple(one for one in stages if type(one) is not Stage)
+    if strange:
+        raise SettingError(f"steps: {strange[0]!r} is no stage; give stages, and their settings by name")
     chosen = stages or tuple(
         one
         for one in public_stages()

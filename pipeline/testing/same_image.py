@@ -25,8 +25,8 @@ Compared: TypeAlias = Image | ReducedImage
 def assert_same_image(one: Any, other: Any, *, rtol: float = 0, atol: float = 0, ignore: Collection[str] = ()) -> None:
     """Hold that two images are the same: in values, flags, variance, header, exposure, state, history and notes.
 
-    NaN equals NaN.  Cards of a header that say when a file was written do not count: DATE, CHECKSUM, DATASUM.  Names of
-    frames count where a history has them.
+    NaN equals NaN, whatever the types of arrays.  Cards of a header that say when a file was written do not count:
+    DATE, CHECKSUM, DATASUM.  Names of frames count where a history has them.
 
     >>> import numpy as np
     >>> assert_same_image(Image.of(np.ones((2, 3))), Image.of(np.eye(2, 3)))
@@ -36,12 +36,13 @@ def assert_same_image(one: Any, other: Any, *, rtol: float = 0, atol: float = 0,
     :param one: an Image, a ReducedImage, a master, or what ``Image.of`` takes; so is ``other``.
     :param rtol: by how much of the other's values and variance these may differ, as in numpy's allclose.
     :param atol: by how much besides.
-    :param ignore: what may differ: ``"history"``, ``"header"``, ...
+    :param ignore: what may differ: ``"history"``, ``["header", "history"]``, ...
     :raises AssertionError: they differ; the words say in which field, and where first.
     :raises SettingError: there is nothing to ignore by that name.
     :raises StepError: one is no image.
     """
-    if unknown := set(ignore) - set(_DIFFERENCES):
+    ignore = {ignore} if isinstance(ignore, str) else set(ignore)
+    if unknown := ignore - set(_DIFFERENCES):
         raise SettingError(
             f"assert_same_image: ignore={', '.join(sorted(unknown))}; expected some of {', '.join(_DIFFERENCES)}"
         )

@@ -24,6 +24,7 @@ from pipeline import (
     add_images,
     align,
     combine,
+    heal,
     reduce,
     running,
     stage,
@@ -121,6 +122,9 @@ def test_a_stage_of_ones_own_is_drawn_by_its_annotations():
 def test_what_cannot_be_drawn_is_refused_by_name():
     with pytest.raises(SettingError, match="combine has no setting 'metod'; did you mean 'method'"):
         steps(combine, metod="mean")
+    for strange in (abs, heal(reach=3)):
+        with pytest.raises(SettingError, match=r"steps: .* is no stage; give stages"):
+            steps(combine, strange)
     with pytest.raises(SettingError, match="no public stage takes"):
         steps(takes=FrameSet, gives=Step)
     with pytest.raises(SettingError, match="chains: none takes"):

@@ -81,5 +81,6 @@ def test_arrays_are_images_and_others_are_refused():
     assert_same_image(np.array([[1.0]]), np.array([[1.01]]), rtol=0.02)
     with pytest.raises(StepError, match="compares images; found 3"):
         assert_same_image(IMAGE, 3)
-    with pytest.raises(SettingError, match="ignore=vlues; expected some of kind, shape, values"):
-        assert_same_image(IMAGE, IMAGE, ignore=["vlues"])
+    for ignore in ("vlues", ["vlues"]):
+        with pytest.raises(SettingError, match="ignore=vlues; expected some of kind, shape, values"):
+            assert_same_image(IMAGE, IMAGE, ignore=ignore)
