@@ -76,7 +76,7 @@ def combine(
         asked = f"={weights!r}" if isinstance(weights, str) else ""
         raise SettingError(f"combine: weights{asked} with method='median'; weights need the mean")
     check_alike_reduced(frames)
-    check_exposures(frames, "given factors" if isinstance(scale, tuple) else scale)
+    check_exposures(frames, scale)
     say_what_differs(frames)
     ready = loaded(frames).frames
     factors = _scales(ready, scale)

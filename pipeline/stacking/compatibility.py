@@ -62,10 +62,10 @@ def say_what_differs(frames: FrameSet) -> None:
     check_target(frames.light)
 
 
-def check_exposures(frames: FrameSet, scale: str | None) -> None:
+def check_exposures(frames: FrameSet, scale: str | tuple[float, ...] | None) -> None:
     """Refuse frames of different exposures, and to scale what still holds a bias.
 
-    :param scale: by what they are to be scaled, in a word.
+    :param scale: by what they are to be scaled, as for :func:`combine`.
     :raises StepError: they are not to be combined so.
     """
     first = frames.frames[0]
@@ -87,7 +87,8 @@ def check_exposures(frames: FrameSet, scale: str | None) -> None:
     held = [] if scale is None else [frame for frame in frames if not level_is_out(frame.state)]
     if held:
         if not all(any(step.does == "bias" for step in frame.history) for frame in frames):
-            raise StepError(f"combine: scale={scale!r} with the bias still in; take it out of each frame first")
+            by = repr(scale) if isinstance(scale, str) else "factors"
+            raise StepError(f"combine: scale={by} with the bias still in; take it out of each frame first")
         if first.kind == "light":
             raise StepError(
                 f"{held[0].name}: lights of several exposures are scaled, and its bias, which does not grow with "

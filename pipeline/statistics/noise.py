@@ -42,7 +42,7 @@ class Noise:
     >>> round(noise.variance(100.0), 3)
     np.float64(54.083)
 
-    :raises SettingError: a term is negative, or no number.
+    :raises SettingError: a term but for ``a`` and ``base`` is negative, or one is no number.
     """
 
     a: Annotated[float, Limits(finite=False)] = attrs.field(repr=written)

@@ -121,7 +121,7 @@ def test_weights_that_agree_are_no_weights():
         ),
         ({"weights": np.full((3, 5, 5), np.nan)}, SettingError, "such as nan in row 0, column 0; flag pixels"),
         ({"weights": [1, 2, 3], "method": "median"}, SettingError, "weights need the mean"),
-        ({"scale": [1, 0, 2]}, StepError, "scale='given factors' with the bias still in"),
+        ({"scale": [1, 0, 2]}, StepError, "scale=factors with the bias still in"),
     ],
 )
 def test_odd_weights_are_refused_by_the_name_of_the_frame(settings, error, words):
