@@ -39,9 +39,6 @@ hits."""
 FINE = 16.0
 """Two values that differ by less than such a part of themselves differ by a step."""
 
-LARGEST_ODD = 2.0**24
-"""From here on single precision holds no odd number."""
-
 MOST_ROUNDS = 64
 
 
@@ -69,7 +66,7 @@ class Rounding:
         """
         stack = _some(blocks)
         squared = float(np.mean(scale**2))
-        if stored_whole or _is_whole(stack):
+        if stored_whole or _is_whole(stack, last_place):
             step, on_grid = _whole_step(stack), True
         else:
             step, on_grid = _step_between(stack, last_place)
@@ -153,10 +150,10 @@ def _step_between(stack: Array, last_place: float) -> tuple[float, bool]:
     return step, bool((np.abs(whole - np.rint(whole)) * step <= off).all())
 
 
-def _is_whole(stack: Array) -> bool:
-    """Tell whether values are whole numbers: not so large that single precision holds no others."""
+def _is_whole(stack: Array, last_place: float) -> bool:
+    """Tell whether values are whole numbers, and not so large that their type holds no others."""
     known = stack[np.isfinite(stack)]
-    return bool(known.size) and float(np.abs(known).max()) < LARGEST_ODD and not np.any(known % 1)
+    return bool(known.size) and float(np.abs(known).max()) * last_place < 1 and not np.any(known % 1)
 
 
 def _whole_step(stack: Array) -> float:

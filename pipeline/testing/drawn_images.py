@@ -62,7 +62,7 @@ def cards(values: Any = None, **known: Any) -> SearchStrategy[Cards]:
     }
     unknown = st.text(string.ascii_uppercase, min_size=3, max_size=8).filter(lambda keyword: keyword not in _KNOWN)
     others = st.dictionaries(
-        unknown, values or _words | _numbers | st.booleans() | st.integers(-9999, 9999), max_size=2
+        unknown, values if values is not None else _words | _numbers | st.booleans() | st.integers(-9999, 9999), max_size=2
     )
     telling = st.fixed_dictionaries(
         {keyword: drawn_or_given(value) for keyword, value in known.items()},

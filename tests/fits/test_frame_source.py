@@ -18,7 +18,8 @@ def test_a_product_comes_back_as_it_was_written(tmp_path_factory, written):
     back = frame.pixels
     assert frame.exposure == 3.0
     assert back.values.dtype == written.values.dtype
-    np.testing.assert_array_equal(back.values, written.values)
+    expected = np.where(np.isinf(written.values), np.nan, written.values)
+    np.testing.assert_array_equal(back.values, expected)
     np.testing.assert_array_equal(back.flags, written.flags)
     assert (back.variance is None) == (written.variance is None)
     if written.variance is not None:

@@ -82,6 +82,10 @@ def test_values_are_those_of_astropy(name, hdu, shape, exposure):
     np.testing.assert_array_equal(frame.pixels.mask, ~np.isfinite(values))
 
 
+def without_infinities(values):
+    return np.where(np.isinf(values), np.nan, values)
+
+
 @pytest.mark.parametrize(("name", "hdu", "words"), REFUSED)
 def test_what_is_no_image_is_refused_with_the_reason(name, hdu, words):
     with pytest.raises(FrameError, match=re.escape(name) + r".*" + words):
@@ -104,7 +108,7 @@ def test_a_product_of_each_keeps_pixels_and_exposure(tmp_path, name, hdu, shape,
         write(attach_header(frame), tmp_path / "a.fits")
         back = open_frame(tmp_path / "a.fits")
     assert (back.shape, back.exposure) == (shape, exposure)
-    np.testing.assert_array_equal(back.pixels.values, frame.pixels.values)
+    np.testing.assert_array_equal(back.pixels.values, without_infinities(frame.pixels.values))
     np.testing.assert_array_equal(back.pixels.flags, frame.pixels.flags)
     with fits.open(tmp_path / "a.fits", checksum=True) as hdus:
         hdus.verify("exception")
@@ -173,7 +177,7 @@ def test_what_is_read_is_reduced_as_light_and_as_bias(reduced, name, hdu, shape,
     if raw.mask.all():
         assert (status, "no pixel of the light is good" in error) == (0, True)
     assert (status, values.shape, "Traceback" in error) == (0, shape, False)
-    np.testing.assert_array_equal(values, raw.values)
+    np.testing.assert_array_equal(values, without_infinities(raw.values))
     light = np.where(np.isfinite(raw.values), raw.values, 0).astype(np.float64) + 5
     fits.writeto("light.fits", light, fits.Header({"BUNIT": frame.state.unit}))
     Path("out.fits").unlink()
