@@ -61,9 +61,9 @@ def cards(values: Any = None, **known: Any) -> SearchStrategy[Cards]:
         "CCDSUM": st.sampled_from(["1 1", "2 2"]),
     }
     unknown = st.text(string.ascii_uppercase, min_size=3, max_size=8).filter(lambda keyword: keyword not in _KNOWN)
-    others = st.dictionaries(
-        unknown, values if values is not None else _words | _numbers | st.booleans() | st.integers(-9999, 9999), max_size=2
-    )
+    if values is None:
+        values = _words | _numbers | st.booleans() | st.integers(-9999, 9999)
+    others = st.dictionaries(unknown, values, max_size=2)
     telling = st.fixed_dictionaries(
         {keyword: drawn_or_given(value) for keyword, value in known.items()},
         optional={keyword: drawn for keyword, drawn in by_default.items() if keyword not in known},
