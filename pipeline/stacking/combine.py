@@ -130,9 +130,11 @@ def measure_noise(frames: Iterable[Any]) -> Noise:
 
 
 def levels(frames: FrameSet) -> tuple[float, ...]:
-    """Give the median level of each frame, from a few rows of it."""
+    """Give the median level of each frame, from a few rows of it; NaN where no pixel of them is good."""
     samples = sample_rows(frames.frames, np.ones(len(frames))).blocks
-    return tuple(float(np.nanmedian(np.concatenate([stack[i] for stack in samples]))) for i in range(len(frames)))
+    each = (np.concatenate([stack[i] for stack in samples]) for i in range(len(frames)))
+    good = (values[np.isfinite(values)] for values in each)
+    return tuple(float(np.median(values)) if values.size else math.nan for values in good)
 
 
 def _scales(frames: tuple[Image, ...], scale: str | tuple[float, ...] | None) -> FloatArray:

@@ -207,3 +207,12 @@ def test_extra_steps_are_done_to_the_kinds_that_they_name_in_the_order_of_the_li
     assert made == {"bias": ["1", "2"], "dark": ["2", "4"], "flat": ["1", "4", "3"]}
     assert marks(image.history) == ["4", "3"]
     assert marks(reduce(NIGHT, recipe=Recipe(extra=steps), kind="arc").history) == ["1"]
+
+
+def test_a_flat_without_a_good_pixel_has_no_level_and_numpy_says_nothing():
+    flats = [Image.of(np.full((6, 8), level), kind="flat") for level in (100.0, np.nan)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        assert scale_of(FrameSet(flats)) is None
+    with pytest.raises(StepError, match="level"):
+        combine(flats, scale=scale_of(FrameSet(flats)) or "level")
