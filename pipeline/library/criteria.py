@@ -124,7 +124,7 @@ def judged(search: Search, one: Taken) -> Judged:
     """Hold a candidate against all criteria."""
     found = Judged(one, search.days_from(one))
     if search.need == "arc":  # the wavelengths drift within weeks, the slit hardly moves them
-        found.rank.append(found.days is None or abs(found.days) > search.policy.session)
+        found.rank.append(found.days is None or abs(found.days) > search.policy.same_night)
     if one.image.shape != search.first.image.shape:
         found.refused.append(f"{_size(one)} for {_size(search.first)}")
     if bool(one.image.state.turned) != bool(search.first.image.state.turned):

@@ -150,7 +150,7 @@ def _groups(frames: Sequence[Taken], policy: Policy) -> list[list[Taken]]:
     angles = _steps((_angle(one) for one in frames), lambda value: ANGLE * abs(value))
     nights, last = dict[float | None, int]({None: 0}), -math.inf
     for moment in sorted({one.day for one in frames if one.day is not None}):
-        nights[moment] = len(nights) if moment - last > policy.session else next(reversed(nights.values()))
+        nights[moment] = len(nights) if moment - last > policy.same_night else next(reversed(nights.values()))
         last = moment
 
     def alike(one: Taken) -> Any:
@@ -221,7 +221,7 @@ def _chosen(search: Search, candidates: Sequence[Taken]) -> Choice:
     if unclear := _guessed(search, [each for each in fitting if each.rank == best.rank]):
         left += [(each.one.image, unclear) for each in fitting]
         return Choice(need, FrameSet(), f"none: {unclear}", tuple(left))
-    taken = [each for each in fitting if _of_one_session(search, best, each)]
+    taken = [each for each in fitting if _of_one_night(search, best, each)]
     left += [(each.one.image, _why_later(best, each)) for each in fitting if each not in taken]
     count = f"{len(taken)} frame{'s' if len(taken) > 1 else ''}"
     if best.one.master:
@@ -243,7 +243,7 @@ def _guessed(search: Search, best: Sequence[Judged]) -> str:
     return ""
 
 
-def _of_one_session(search: Search, best: Judged, other: Judged) -> bool:
+def _of_one_night(search: Search, best: Judged, other: Judged) -> bool:
     """Tell whether a candidate belongs to the night of the best one, and is as good: arcs follow each other closely."""
     if other is best:
         return True
@@ -252,10 +252,10 @@ def _of_one_session(search: Search, best: Judged, other: Judged) -> bool:
         return False
     if best.one.day is None or other.one.day is None or best.days is None or other.days is None:
         return best.days is None and other.days is None
-    session = search.policy.arc_session if search.need == "arc" else search.policy.session
-    if search.need != "arc" and abs(best.days) <= session:
-        return abs(other.days) <= session
-    return abs(other.one.day - best.one.day) <= session
+    within = search.policy.same_arcs if search.need == "arc" else search.policy.same_night
+    if search.need != "arc" and abs(best.days) <= within:
+        return abs(other.days) <= within
+    return abs(other.one.day - best.one.day) <= within
 
 
 def _ranks_alike(search: Search, best: Judged, other: Judged) -> bool:
@@ -266,5 +266,5 @@ def _ranks_alike(search: Search, best: Judged, other: Judged) -> bool:
 
 def _why_later(best: Judged, other: Judged) -> str:
     """Say why a candidate that fits was not taken."""
-    differs = ", ".join(other.differs) or ("a master" if other.one.master else "of another session")
+    differs = ", ".join(other.differs) or ("a master" if other.one.master else "of another night")
     return f"{differs}, {apart(other.days)}; taken: {best.one.image.name}, {apart(best.days)}"

@@ -33,8 +33,8 @@ class Policy:
 
     ``exposure`` is the fraction by which exposures count as equal. A dark of another exposure is taken where a bias
     lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as
-    for darks of a library that hold none though their headers do not say so. ``session`` is how many days frames of
-    one night lie apart at most, ``arc_session`` the same of arcs, which follow the flexure. ``silent`` lets a
+    for darks of a library that hold none though their headers do not say so. ``same_night`` is how many days frames of
+    one night lie apart at most, ``same_arcs`` the same of arcs, which follow the flexure. ``silent`` lets a
     calibration in whose header says nothing of a gain, an offset, a readout mode, a filter, a grating or a
     temperature that the light's states. ``ignore`` names settings that are not looked at.
 
@@ -54,8 +54,8 @@ class Policy:
     exposure: Annotated[float, Limits(least=0, below=1)] = 0.01
     scale_up: bool = False
     scale_without_bias: bool = False
-    session: Days = 0.5
-    arc_session: Days = 0.02
+    same_night: Days = 0.5
+    same_arcs: Days = 0.02
     silent: bool = False
     ignore: tuple[str, ...] = attrs.field(default=(), validator=_are_settings)
 
