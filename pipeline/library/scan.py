@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -89,19 +89,29 @@ def propose_filelists(
     :param policy: tolerances, and for how long a calibration is valid.
     :raises FrameError: there is no such folder, or no FITS file in it.
     """
-    folder = Path(folder)
+    return filelists_of(frames_in_folder(Path(folder), beside or Path(folder)), policy)
+
+
+def frames_in_folder(folder: Path, beside: Path, *, without: Collection[Path] = ()) -> list[FoundFrame]:
+    """Read what the headers of all files in a folder and the folders in it say, in the natural order of their names.
+
+    :param beside: the folder that lists of them will lie in, to which their paths are relative.
+    :param without: folders in it that are not looked into.
+    :raises FrameError: there is no such folder, or no FITS file in it.
+    """
     if not folder.is_dir():
         raise FrameError(f"{folder}: is no folder; name one that holds frames")
-    paths = sorted((path for path in folder.rglob("*") if FRAME_NAMES.fullmatch(path.name)), key=_natural)
+    left = {path.resolve() for path in without}
+    paths = [path for path in folder.rglob("*") if FRAME_NAMES.fullmatch(path.name)]
+    paths = sorted((path for path in paths if left.isdisjoint(path.resolve().parents)), key=_natural)
     if not paths:
         raise FrameError(f"{folder}: no FITS files in it (.fits, .fit, .fts, or these with .gz, .bz2, .fz)")
-    base = (beside or folder).resolve()
-    found = [
+    base = beside.resolve()
+    return [
         frame_in(path, Path(os.path.relpath(path.resolve(), base)), path.relative_to(folder).as_posix())
         for path in paths
         if path.is_file()
     ]
-    return filelists_of(found, policy)
 
 
 def _shown(text: str) -> str:
@@ -151,28 +161,47 @@ def frame_of(image: Image, path: str, hdu: int | str = 0, inside: str = "") -> F
     )
 
 
+@attrs.frozen
+class ProposedList:
+    """The text of a file list, and the lights and choices that it was made of; None where it has no lights."""
+
+    text: str
+    match: Match | None = None
+
+
 def filelists_of(frames: Sequence[FoundFrame], policy: Policy = Policy()) -> dict[str, str]:  # noqa: B008
     """Give the text of a file list for each group of lights, by the group's name."""
+    found = match((frame.image for frame in frames if frame.image), policy)
+    return {name: proposed.text for name, proposed in proposed_lists(frames, found).items()}
+
+
+def proposed_lists(
+    frames: Sequence[FoundFrame], matches: Sequence[Match], named: Callable[[Image], str] | None = None
+) -> dict[str, ProposedList]:
+    """Give a file list for each group of lights, by the group's name.
+
+    :param matches: what :func:`match` chose among the frames.
+    :param named: gives the name of a group by its first light, by default of its target; groups of one are counted.
+    """
     by_name = {frame.path: frame for frame in frames if frame.image}
     unknown = [frame for frame in frames if frame.image is None]
-    found = match((frame.image for frame in by_name.values()), policy)
     place = {name: number for number, name in enumerate(by_name)}
-    matches = sorted((_in_order(place, one) for one in found), key=lambda one: place[one.frames[0].name])
+    matches = sorted((_in_order(place, one) for one in matches), key=lambda one: place[one.frames[0].name])
     lights = [one for one in matches if one.kind == "light"]
     if not lights:
         rows = sorted(by_name.values(), key=lambda frame: LIST_ORDER.index(frame.kind))
-        return {"calibrations": "\n".join([TITLE, *map(_row, rows), *map(_left_out, unknown), ""])}
+        return {"calibrations": ProposedList("\n".join([TITLE, *map(_row, rows), *map(_left_out, unknown), ""]))}
     flats = {frame.name: one for one in matches if one.kind == "flat" for frame in one.frames}
     used = {frame.name for one in lights for choice in one.choices for frame in choice.frames}
     idle = {name for name, frame in by_name.items() if frame.kind != "light"} - used
-    lists: dict[str, str] = {}
+    lists: dict[str, ProposedList] = {}
     for one in lights:
         rest = {image.name: why for choice in one.choices for image, why in choice.others if image.name in idle}
         lines = [TITLE, *_chosen_rows(one, by_name), *_for_flats(one, flats)]
         lines += [_row(by_name[light.name]) for light in one.frames]
         lines += [_left_out(frame) for frame in unknown]
         lines += [_left_out(by_name[name], why) for name, why in rest.items()]
-        lists[_name(one.frames[0], lists)] = "\n".join([*lines, ""])
+        lists[_counted((named or target_of)(one.frames[0]), lists)] = ProposedList("\n".join([*lines, ""]), one)
     return lists
 
 
@@ -201,8 +230,12 @@ def _for_flats(one: Match, flats: Mapping[str, Match]) -> Iterator[str]:
                 yield f"# {choice.need} of the flats: {_shown(choice.why)}: {_shown(', '.join(own))}"
 
 
-def _name(light: Image, taken: Mapping[str, str]) -> str:
-    stem = re.sub(r"[^\w+.-]+", "_", target_card(light.header)[1])[:60].strip("_.") or "lights"
+def target_of(light: Image) -> str:
+    """Give the name of a light's target as names of files may have it."""
+    return re.sub(r"[^\w+.-]+", "_", target_card(light.header)[1])[:60].strip("_.") or "lights"
+
+
+def _counted(stem: str, taken: Collection[str]) -> str:
     names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
