@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
+from pipeline.statistics.rounding import step_of
 
 TURN = 65536.0
 """What a number of 16 bits that wraps is wrong by."""
@@ -28,6 +29,9 @@ ENOUGH = 512
 
 SWAPPED = 4.0
 """How many times further apart values lie than with their bytes swapped: those of images lie nearer each other."""
+
+LAST_PLACE = float(np.finfo(np.float32).eps)
+"""Of a value, over the value: what floats of 32 bits hold."""
 
 COARSE = 0.55
 """Standard deviation, in steps, of values whose own noise is half a step or less: rounding then moves their mean."""
@@ -87,7 +91,7 @@ def _rounded(frame: Image, values: Array) -> Iterator[Note]:
     here = any(step.does in ("bias", "dark", "flat") and step.worked for step in frame.history)
     if calibrated and not here and rounded_too_coarsely(values):
         yield Note(
-            f"its values are whole numbers of {frame.state.unit or 'no unit'} whose noise is less than a step: they "
+            "its values are whole multiples of a step, and their noise is less than that: they "
             "were rounded too coarsely, and their mean is wrong by up to half a step",
             frames=names_of(frame),
             mend="have the calibrated frames written as floats",
@@ -147,10 +151,11 @@ def _half_between(values: Array) -> float:
 
 
 def rounded_too_coarsely(values: Array) -> bool:
-    """Tell whether whole numbers scatter by less than what rounding needs to leave their mean as it is."""
-    if (values % 1).any() or not np.ptp(values):
+    """Tell whether multiples of some step scatter by less than what rounding needs to leave their mean as it is."""
+    step = step_of(values[:: max(1, values.size // ENOUGH)], LAST_PLACE) or float(not (values % 1).any())
+    if not step or not np.ptp(values):
         return False
     steps = np.diff(values)
     low, high = np.quantile(steps, [0.02, 0.98])
     kept = steps[(steps >= low) & (steps <= high)]
-    return bool(kept.std() / np.sqrt(2) < COARSE)
+    return bool(kept.std() / np.sqrt(2) < COARSE * step)

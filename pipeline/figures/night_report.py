@@ -198,7 +198,7 @@ def _master(kind: str, master: Any, look: Appearance) -> list[str]:
     if found is not None:
         counted = "electron" if master.image.went_through(to_electrons) else "adu"
         alone = len(found.amplifiers) == 1
-        facts += [("noise", _noise(kind, one, alone, counted)) for one in found.amplifiers]
+        facts += [("noise", _noise(found, one, alone, counted)) for one in found.amplifiers]
     if kind == "dark":
         facts.append(("hot pixels", _hot(view)))
     return [f"<h2>Master {kind}</h2>", _facts(facts), panel(view, look, key=f"master-{kind}", whole=False).body]
@@ -213,15 +213,17 @@ def _level(view: View) -> str:
     return f"median {np.median(good):.6g}{unit}, spread of the pixels {spread:.4g}{unit}"
 
 
-def _noise(kind: str, amplifier: AmplifierNoise, alone: bool, unit: str) -> str:
+def _noise(found: CombineResult, amplifier: AmplifierNoise, alone: bool, unit: str) -> str:
     """Say what the fit σ² = a + b·level found, in frames of some unit."""
     noise, (top, end), (left, right) = amplifier.noise, amplifier.rows, amplifier.columns
     where = "" if alone else f"rows {top} to {end - 1}, columns {left} to {right - 1}: "
-    if kind == "bias":
-        return f"{where}read noise {math.sqrt(max(noise.a, noise.floor)):.3g} {unit}"
+    if found.kind == "bias":
+        read_noise = found.read_noise_of(noise)
+        told = "unknown: frames hardly leave one whole number" if read_noise is None else f"{read_noise:.3g} {unit}"
+        return f"{where}read noise {told}"
     sign = "−" if noise.a < 0 else "+"
     fit = f"σ² = {noise.b:.4g} · level {sign} {abs(noise.a):.4g}, in {unit} with the bias in"
-    tells = kind == "flat" and noise.b > 0 and unit == "adu"
+    tells = found.kind == "flat" and noise.b > 0 and unit == "adu"
     return f"{where}gain about {1 / noise.b:.3g} e⁻/adu, from {fit}" if tells else where + fit
 
 

@@ -92,6 +92,10 @@ class CombineResult:
         None where it is not known, as of frames that hardly leave one whole number: how much they scatter depends on
         where between two numbers they lie.
         """
-        if self.noise is None or self.kind != "bias" or self.noise.a < HARDLY_ROUNDED * 12 * self.measured.rounding:
+        return None if self.noise is None else self.read_noise_of(self.noise)
+
+    def read_noise_of(self, noise: Noise) -> float | None:
+        """Give the read noise that bias frames show by the noise of an amplifier; None where that does not tell it."""
+        if self.kind != "bias" or noise.a < HARDLY_ROUNDED * 12 * self.measured.rounding:
             return None
-        return math.sqrt(self.noise.a)
+        return math.sqrt(noise.a)

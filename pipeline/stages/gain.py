@@ -31,6 +31,8 @@ from pipeline.statistics.noise import OneGain
 
 SAME_GAIN = 1e-3
 
+_IN_ITS_WORDS = re.compile(r"Gain correction with ([-+.,e\d ]+) e-/ADU")
+
 _IN_ADU = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
 Gain: TypeAlias = OneGain | tuple[OneGain, ...] | None
 
@@ -97,6 +99,18 @@ def _in_electrons(image: Image, pixels: Pixels, header: Cards, by: str, found: A
         added=(*image.added, ("GAINCOR", by, "")),
         found=found,
     )
+
+
+def gains_in_it(image: Image) -> tuple[float, ...]:
+    """Give the gains, e⁻/ADU, by which :func:`to_electrons` multiplied an image, here or before it was written.
+
+    >>> import numpy as np
+    >>> from pipeline.records.frames import Image
+    >>> gains_in_it(to_electrons(Image.of(np.ones((1, 2))), gain=1.5))
+    (1.5,)
+    """
+    told = _IN_ITS_WORDS.search(str(image.state.gain))
+    return tuple(float(gain) for gain in told[1].split(", ")) if told else ()
 
 
 def _by_amplifier(image: Image, given: tuple[float, ...]) -> Image:

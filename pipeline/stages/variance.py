@@ -20,6 +20,7 @@ from pipeline.headers.keywords import gain, of_frame, read_noise
 from pipeline.records.arrays import Array, sealed
 from pipeline.records.frames import Image
 from pipeline.stages.declare import NO_BIAS
+from pipeline.stages.gain import gains_in_it
 from pipeline.statistics.medians import median_variance
 from pipeline.statistics.noise import Noise
 from pipeline.statistics.photon_noise import in_unit_of
@@ -82,14 +83,19 @@ def noise_of(image: Image) -> Noise | tuple[Noise, ...] | None:
         electrons, per_adu = read_noise(image.header), gain(image.header)
     regions = regions_of(image)
     if any(region.gain or region.read_noise for region in regions):
-        each = [_noise(image, one.gain or per_adu, one.read_noise or electrons) for one in regions]
+        before = gains_in_it(image)
+        gains = before if len(before) == len(regions) else [one.gain or per_adu for one in regions]
+        each = [
+            _noise(image, its_own, one.read_noise or electrons) for one, its_own in zip(regions, gains, strict=True)
+        ]
         return None if None in each else tuple(one for one in each if one)
     return _noise(image, per_adu, electrons)
 
 
 def _noise(image: Image, per_adu: float | None, electrons: float | None) -> Noise | None:
-    if image.state.unit.startswith("electron"):
-        per_adu = per_adu or 1.0  # in which ADU they were rounded
+    if image.state.unit.startswith("electron"):  # in ADU of what gain were they rounded?
+        before = gains_in_it(image)
+        per_adu = before[0] if len(before) == 1 else per_adu or 1.0
     if electrons is None or per_adu is None or not image.state.unit:
         return None
     return in_unit_of(image, Noise.of(gain=per_adu, read_noise=electrons))

@@ -89,6 +89,14 @@ def test_rounding_is_too_coarse_below_half_a_step(seed, level):
 
 
 @quick
+@given(seed=seeds, power=st.integers(-60, 60), noise=st.sampled_from([0.15, 0.8]))
+def test_rounding_is_as_coarse_in_any_unit(seed, power, noise):
+    """Values such as 0.0049, 0.0098 are multiples of a step as well as 1 and 2 are."""
+    values = sky(seed, 30.4, noise).ravel()
+    assert rounded_too_coarsely(values * 1.25 * 2.0**power) == rounded_too_coarsely(values) == (noise < 0.5)
+
+
+@quick
 @given(seed=seeds, level=st.floats(300, 12_000), stars=st.floats(0, 2e4), zero=st.sampled_from([0, 32768]))
 def test_bytes_that_were_swapped_are_told(seed, level, stars, zero):
     values = sky(seed, level, 3 + np.sqrt(level), stars).ravel()

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from browser import run_in_page
 
-from pipeline import FrameSet, Image, Note, attach_header, make_masters, measure_quality, reduce, write_report
+from pipeline import (
+    FrameSet,
+    Image,
+    MasterBias,
+    Masters,
+    Note,
+    attach_header,
+    combine,
+    make_masters,
+    measure_quality,
+    reduce,
+    write_report,
+)
 from pipeline.cli.main import main
 from pipeline.errors import FileWarning, OutputError
 from pipeline.figures.html_page import plotly_script
@@ -37,6 +49,17 @@ def test_the_report_tells_what_combining_found(report):
             assert f"<td>{rejected}</td>" in text
     assert f"read noise {masters.bias.image.found.noise.a**0.5:.3g} adu" in text
     assert text.count("<li>") == len(product.history)
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.2, "read noise unknown"), (2.0, "read noise 2")])
+def test_a_read_noise_that_rounding_hides_is_not_told(noise, told, tmp_path):
+    """Of frames that hardly leave one whole number the scatter depends on where between two of them they lie."""
+    rng = np.random.default_rng(1)
+    frames = [Image.of(rng.normal(300, noise, (64, 64)).round().astype("u2"), kind="bias") for _ in range(5)]
+    master = MasterBias.of(combine(frames))
+    path = tmp_path / "night.html"
+    write_report(path, [attach_header(master.image)], Masters(bias=master), FrameSet(frames), plotlyjs="cdn")
+    assert told in path.read_text(encoding="utf-8")
 
 
 def test_the_report_lists_the_quality_of_every_frame_and_product(report):

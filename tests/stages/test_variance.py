@@ -15,6 +15,7 @@ from pipeline import (
     MasterBias,
     Noise,
     Recipe,
+    attach_header,
     combine,
     correct_median,
     declare,
@@ -23,6 +24,7 @@ from pipeline import (
     normalise_flat,
     reduce,
     subtract_bias,
+    to_electrons,
 )
 from pipeline.errors import StepError, VarianceWarning
 
@@ -72,6 +74,21 @@ def test_the_noise_of_rates_and_of_electrons(unit, exposure, expected, given):
         warnings.simplefilter("ignore", VarianceWarning)
         pixels = reduce(FrameSet([bias, light]), recipe=recipe).pixels
     assert pixels.variance[2, 2] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("amplifiers", [False, True])
+def test_values_that_were_brought_to_electrons_were_rounded_in_adu(amplifiers, written):
+    """At 8 e⁻/ADU rounding is 64/12 e²; the header's gain is 1 by then."""
+    one = {"GAIN": (8.0, "[e-/ADU]"), "RDNOISE": (4.0, "[e-]")}
+    several = {"DATASECA": "[1:4,1:4]", "GAINA": 8.0, "RDNOISEA": 4.0, "DATASECB": "[5:8,1:4]", "GAINB": 2.0}
+    values = np.full((4, 8), 10.0)
+    image = to_electrons(Image.of(values, header=several | {"RDNOISEB": 4.0} if amplifiers else one))
+    if written:
+        image = Image.of(image.values, header=attach_header(image).to_hdu().header)
+    found = estimate_variance(declare(image, state="without bias")).pixels.variance
+    assert found[0, 0] == pytest.approx(16 + 64 / 12 + 80)
+    assert found[0, -1] == pytest.approx(16 + 4 / 12 + 20 if amplifiers else 16 + 64 / 12 + 80)
 
 
 @pytest.mark.parametrize(
