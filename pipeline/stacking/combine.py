@@ -84,12 +84,13 @@ def combine(
     settings = CombineSettings(method, clip, rule, map_left_out, noise, given=isinstance(weights, tuple | np.ndarray))
     weighing = _weights(ready, weights, scale, 1 / factors)
     plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing))
-    pixels, rejected, left_out = plan.frames[0].pixels, np.zeros(1, int), None
-    if len(frames) > 1:
+    if len(frames) == 1:
+        pixels, rejected, left_out = plan.frames[0].pixels, np.zeros(1, int), None
+    else:
         pixels, rejected, left_out = combine_rows(plan)
-        if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out, pixels.values):
-            plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing, moves=True))
-            pixels, rejected, left_out = combine_rows(plan)
+    if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out, pixels.values):
+        plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing, moves=True))
+        pixels, rejected, left_out = combine_rows(plan)
     back = np.argsort(plan.order)
     image = image_of(
         frames,
