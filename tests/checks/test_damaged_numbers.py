@@ -118,7 +118,7 @@ def test_only_calibrated_frames_are_asked_for_rounding():
     rates = attrs.evolve(raw, state=attrs.evolve(raw.state, bias=Done("BIASCORR = T"), unit="electron/s"))
     assert number_notes([raw], [values.ravel()]) == ()
     (note,) = number_notes([rates], [values.ravel()])
-    assert "whole numbers of electron/s" in note.words
+    assert "whole multiples of a step" in note.words
 
 
 def test_a_header_that_gives_the_sign_is_believed():

@@ -51,7 +51,7 @@ def test_the_report_tells_what_combining_found(report):
     assert text.count("<li>") == len(product.history)
 
 
-@pytest.mark.parametrize(("noise", "told"), [(0.2, "read noise unknown"), (2.0, "read noise 2")])
+@pytest.mark.parametrize(("noise", "told"), [(0.2, "read noise unknown"), (2.0, "read noise 1.96 adu")])
 def test_a_read_noise_that_rounding_hides_is_not_told(noise, told, tmp_path):
     """Of frames that hardly leave one whole number the scatter depends on where between two of them they lie."""
     rng = np.random.default_rng(1)
