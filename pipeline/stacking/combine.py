@@ -89,6 +89,7 @@ def combine(
     else:
         pixels, rejected, left_out = combine_rows(plan)
     if plan.may_move and left_out is not None and moves_after_all(plan, rejected, left_out, pixels.values):
+        del pixels, rejected, left_out  # planning takes memory for its own
         plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing, moves=True))
         pixels, rejected, left_out = combine_rows(plan)
     back = np.argsort(plan.order)

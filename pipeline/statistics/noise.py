@@ -16,6 +16,7 @@ from pipeline.compose.written import written
 from pipeline.records.arrays import Array
 from pipeline.records.identity import content_key
 from pipeline.statistics.order_statistics import Window
+from pipeline.statistics.robust import AT_ONCE
 from pipeline.statistics.rounding import QUANTISATION
 
 OneGain: TypeAlias = Annotated[float, Limits(above=0, unit="electron/adu")]
@@ -110,7 +111,10 @@ def neighbours_of(place: Array, shape: tuple[int, int]) -> Array:
 
 def typical_level(stack: Array) -> Array:
     """Give the median over frames, ignoring NaN; of two values the lower one, because cosmic rays only add."""
-    return typical_of(Window.of(stack.reshape(len(stack), -1))).reshape(stack.shape[1:])
+    flat = stack.reshape(len(stack), -1)
+    some = max(1, AT_ONCE // max(1, len(flat)))  # pixels: to put all values in order takes much memory
+    levels = [typical_of(Window.of(flat[:, first : first + some])) for first in range(0, flat.shape[1], some)]
+    return np.concatenate(levels).reshape(stack.shape[1:]) if levels else np.empty(stack.shape[1:])
 
 
 def typical_of(window: Window) -> Array:

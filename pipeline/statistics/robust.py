@@ -78,10 +78,20 @@ def robust_mean(values: Array, step: float = 1.0) -> float:
     return float(good.mean(dtype=np.float64)) if good.size else float("nan")
 
 
+AT_ONCE = 2**20
+"""So many values of rows are looked at together: all frames of a large stack would be held several times over."""
+
+
 def robust_means(rows: Array, step: float = 1.0) -> Array:
-    """Give :func:`robust_mean` of each row, of finite values by operations on all rows at once."""
+    """Give :func:`robust_mean` of each row, of finite values by operations on many rows at once."""
     if not np.isfinite(rows).all():
         return np.array([robust_mean(row, step) for row in rows])
+    few = max(1, AT_ONCE // max(1, rows.shape[1]))
+    means = [_means_of_finite(rows[first : first + few], step) for first in range(0, len(rows), few)]
+    return np.concatenate(means) if means else np.empty(0)
+
+
+def _means_of_finite(rows: Array, step: float) -> Array:
     distance = np.abs(rows - _medians(rows))
     sigma = MAD_TO_SIGMA * _medians(distance)
     for few in np.flatnonzero(sigma < step):

@@ -327,7 +327,7 @@ def test_a_stack_may_be_larger_than_memory(tmp_path, frames, side, most):
         with (tmp_path / f"{number}.fits").open("wb") as file:
             file.write(start)
             file.seek(len(start) + 2 * side * (number * 7919 % side))
-            file.write(os.urandom(2 * side))
+            file.write(np.random.default_rng(number).bytes(2 * side))
             file.truncate(len(start) + 2 * side * side)
     (tmp_path / "n.csv").write_text("\n".join(f"light, {number}.fits" for number in range(frames)))
     done = limited([*PYTHON, "reduce", str(tmp_path / "n.csv"), "-o", str(tmp_path / "o.fits")], DATA=int(most))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
 
+from pipeline.statistics.noise import typical_level
 from pipeline.statistics.robust import fitted, kept, median, quantile, robust_mean, robust_means
 
 
@@ -74,6 +75,17 @@ def test_robust_means_are_those_of_each_row(seed, sigma, size, whole, bad):
     rows = np.rint(rows) if whole else rows
     rows[random.random(rows.shape) < 0.05 * bad] = np.nan
     np.testing.assert_allclose(robust_means(rows), [robust_mean(row) for row in rows], rtol=1e-13)
+
+
+@given(seeds, st.integers(1, 9), st.integers(1, 30), st.sampled_from([1, 7, 40]))
+def test_how_many_values_are_looked_at_together_changes_no_bit(seed, frames, size, at_once):
+    rows = np.random.default_rng(seed).normal(100, 3, (frames, size))
+    means, levels = robust_means(rows), typical_level(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.statistics.robust.AT_ONCE", at_once)
+        patch.setattr("pipeline.statistics.noise.AT_ONCE", at_once)
+        np.testing.assert_array_equal(robust_means(rows), means)
+        np.testing.assert_array_equal(typical_level(rows), levels)
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), fraction=st.floats(0, 1))
