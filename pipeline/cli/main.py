@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "draw a frame: a page that zooms in on every pixel, an image, JSON",
     "combine": "combine the frames of one type, no more",
     "scan": "propose file lists for the frames in a folder, for you to check",
+    "night": "reduce all that is in folders, with the calibrations that fit, and say which and why",
     "replay": "repeat a recorded reduction, and compare the pixels",
 }
 
@@ -117,11 +118,22 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
             from pipeline.cli.combine import add_combine
 
             add_combine(command)
-        case "scan":
-            from pipeline.cli.scan import add_scan
-
-            add_scan(command)
         case "replay":
             from pipeline.cli.replay import add_replay
 
             add_replay(command, parsed)
+        case _:
+            _add_options_for_folders(name, command)
+
+
+def _add_options_for_folders(name: str, command: argparse.ArgumentParser) -> None:
+    """Do the same for the commands that look through folders."""
+    match name:
+        case "scan":
+            from pipeline.cli.scan import add_scan
+
+            add_scan(command)
+        case "night":
+            from pipeline.cli.night import add_night
+
+            add_night(command)

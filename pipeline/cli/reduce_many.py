@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -41,6 +42,18 @@ def reduce_nights(options: argparse.Namespace, asked: RecipeAsked, say: Callable
         force=options.force,
     )
 
+    lists = [options.filelist, *options.more]
+    written = {path.resolve() for path in night_outputs(lists, options.output_dir)}
+    for path in asked.files:
+        if path.resolve() in written:
+            raise OutputError(f"{path}: is to be read for the recipe, and would be written over; choose another folder")
+    check_outcomes(reduce_lists(lists, survey, options, say), say)
+
+
+def reduce_lists(
+    lists: Sequence[Path], survey: Survey, options: argparse.Namespace, say: Callable[[str], None]
+) -> list[Outcome]:
+    """Reduce the nights of lists by the workers that are asked for; say what became of each when it is finished."""
     told = set[Note]()
 
     def say_finished(outcome: Outcome, finished: int, nights: int) -> None:
@@ -48,27 +61,25 @@ def reduce_nights(options: argparse.Namespace, asked: RecipeAsked, say: Callable
             if note not in told:  # that of a master which several nights share is told with the first of them
                 telling.say(attrs.evolve(note, words=f"{outcome.filelist}: {note.found}", frames=()))
         told.update(outcome.notes)
-        say(f"[{finished}/{nights}] {outcome.filelist}: {_words(outcome)}")
+        say(f"[{finished}/{nights}] {outcome.filelist}: {outcome_words(outcome)}")
 
-    lists = [options.filelist, *options.more]
-    written = {path.resolve() for path in night_outputs(lists, options.output_dir)}
-    for path in asked.files:
-        if path.resolve() in written:
-            raise OutputError(f"{path}: is to be read for the recipe, and would be written over; choose another folder")
     with client_of(options) as client, running(progress=None):  # of the whole it is told night by night
-        outcomes = reduce_many(lists, survey, client=client, on_finished=say_finished)
-    _end(outcomes, say)
+        return reduce_many(lists, survey, client=client, on_finished=say_finished)
 
 
-def _words(outcome: Outcome) -> str:
+def outcome_words(outcome: Outcome) -> str:
+    """Say what became of a night."""
     if outcome.errors:
         return "not reduced; see below"
     words = [f"wrote {path}" for path in outcome.written]
     return ", ".join([*words, *(f"{path} is done already" for path in outcome.there)])
 
 
-def _end(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
-    """Count what was done, and tell which nights are bad."""
+def check_outcomes(outcomes: Sequence[Outcome], say: Callable[[str], None]) -> None:
+    """Count what was done, and tell which nights are bad.
+
+    :raises NightsError: some could not be reduced.
+    """
     bad = [outcome for outcome in outcomes if outcome.errors]
     written = sum(len(outcome.written) for outcome in outcomes)
     there = sum(len(outcome.there) for outcome in outcomes)
@@ -78,11 +89,12 @@ def _end(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
             if not isinstance(error, PipelineError | AssumptionWarning):
                 raise error  # a bug of ours
     if bad:
-        problems = tuple(f"{outcome.filelist}: {_said_of(error)}" for outcome in bad for error in outcome.errors)
+        problems = tuple(f"{outcome.filelist}: {problem_words(error)}" for outcome in bad for error in outcome.errors)
         raise NightsError(len(outcomes), problems)
 
 
-def _said_of(error: Exception) -> str:
+def problem_words(error: Exception) -> str:
+    """Say what is wrong with a night."""
     if isinstance(error, AssumptionWarning):
         return refused_words(error)
     return str(error).replace(os.linesep, f"{os.linesep}  ")

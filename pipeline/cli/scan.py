@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from pipeline.cli.terminal import printer_of
-from pipeline.errors import FrameError, OutputError
+from pipeline.errors import FrameError, OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whole_file
+from pipeline.library.policy import Policy
 from pipeline.library.scan import FRAME_NAMES, propose_filelists
 from pipeline.night.filelist import parse_filelist
 
@@ -18,13 +21,41 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("night.csv"), help="default: night.csv; for several, night_TARGET.csv"
     )
+    add_policy(parser)
     parser.add_argument("--overwrite", action="store_true", help="write over files that are there")
     parser.add_argument("--quiet", action="store_true", help="print notes and errors only")
     parser.set_defaults(run=_scan, strict=False)
 
 
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how strict the choice of calibrations is."""
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="TOML of what calibrations may differ in, as dark_days = 400"
+    )
+
+
+def policy_of(options: argparse.Namespace) -> Policy:
+    """Read the policy that is asked for.
+
+    :raises SettingError: the file cannot be read, or holds none.
+    """
+    path: Path | None = options.policy
+    if path is None:
+        return Policy()
+    try:
+        given: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+        return Policy(**given)
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: is no TOML: {error}") from error
+    except SettingError as error:
+        raise SettingError(f"{path}: {error}") from error
+
+
 def _scan(options: argparse.Namespace) -> None:
-    lists = propose_filelists(options.directory, beside=options.output.parent)
+    lists = propose_filelists(options.directory, beside=options.output.parent, policy=policy_of(options))
     say, placed = printer_of(options), 0
     for path, text in zip(write_lists(lists, options.output, overwrite=options.overwrite), lists.values(), strict=True):
         left_out = text.count("  # left out: ")
