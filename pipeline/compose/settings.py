@@ -38,6 +38,7 @@ class Limits:
 
     ``above`` and ``below`` are no part of the range, ``least`` and ``most`` are.  NaN is no number, nor is infinity
     unless ``finite=False``.  A Quantity is brought to ``unit``; it is refused without one, or of another sort of unit.
+    Limits between which no number lies are refused.
 
     >>> from typing import Annotated
     >>> from pipeline import Image, Limits, stage
@@ -55,6 +56,14 @@ class Limits:
     most: float = math.inf
     finite: bool = True
     unit: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        ends_of_both = (self.above, self.least), (self.below, self.most)
+        lower, upper = ([end for end in ends if end is not None] for ends in ends_of_both)
+        if not all(isinstance(end, numbers.Real) for end in lower + upper):
+            raise SettingError(f"{self!r}: expected numbers as its ends")
+        if not max(lower) < min(upper) and not (max(lower) == min(upper) and self.hold(max(lower))):
+            raise SettingError(f"{self!r}: no number lies between its ends")
 
     def __repr__(self) -> str:
         said = ((field.name, getattr(self, field.name)) for field in attrs.fields(Limits))

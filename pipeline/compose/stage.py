@@ -438,9 +438,11 @@ def _settings_of(function: Callable[..., Any]) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in rest}
 
 
-def _known_effect(name: str, does: str) -> str:
+def _known_effect(name: str, does: object) -> str:
     """Refuse the misspelt name of a field of State; what headers do not tell of may have any other name."""
     known = [field.name for field in attrs.fields(State) if field.name != "unit"]
+    if not isinstance(does, str):
+        raise StepError(f"{name}: does={does!r}; expected a name such as {known[0]!r}")
     close = difflib.get_close_matches(does, known, n=1)
     if does and does not in known and (close or not does.isidentifier()):
         meant = (

@@ -53,9 +53,15 @@ STAGES = [thing for thing in PUBLIC.values() if isinstance(thing, Stage)]
 RECORDS = [Recipe, Flagging, Amplifier, Noise, Clip, LACosmic]
 
 bounds = st.none() | st.floats(-100, 100)
-limits = st.builds(
-    Limits, above=bounds, below=bounds, least=st.just(-math.inf) | st.floats(-100, 100), most=st.just(math.inf)
-)
+ends = st.fixed_dictionaries({"above": bounds, "below": bounds, "least": st.just(-math.inf) | st.floats(-100, 100)})
+
+
+def empty(ends):
+    above, below = (far if end is None else end for end, far in ((ends["above"], -math.inf), (ends["below"], math.inf)))
+    return max(ends["least"], above) >= below
+
+
+limits = ends.filter(lambda ends: not empty(ends)).map(lambda ends: Limits(**ends))
 numbers = st.floats(-200, 200) | st.integers(-200, 200)
 
 
@@ -89,6 +95,19 @@ def test_no_limits_hold_what_is_no_number_and_infinity_only_where_it_is_asked_fo
     for finite in (True, False):
         assert not Limits(finite=finite).hold(math.nan)
         assert [Limits(finite=finite).hold(end) for end in (math.inf, -math.inf)] == [not finite] * 2
+
+
+@quick
+@given(ends.filter(empty))
+def test_limits_between_which_nothing_lies_are_refused(ends):
+    with pytest.raises(SettingError, match="no number lies between its ends"):
+        Limits(**ends)
+
+
+def test_limits_are_numbers():
+    assert Limits(least=3, most=3).hold(3)
+    with pytest.raises(SettingError, match=r"Limits\(least='a'\): expected numbers as its ends"):
+        Limits(least="a")
 
 
 SCALARS = (np.int16, np.uint8, np.int64, np.float32, np.float64, np.array)

@@ -275,6 +275,9 @@ def test_what_a_stage_does_is_a_word_of_state_or_one_of_its_own():
     ):
         with pytest.raises(StepError, match=f"does='{does}' is nothing that a header tells of; .*{says}"):
             stage(does=does)(with_nothing)
+    for settings, says in (({"does": 3}, "expected a name such as"), ({"rows": 1}, "expected a function")):
+        with pytest.raises(StepError, match=says):
+            stage(**settings)(with_nothing)
 
     @stage(does="vignetting")
     def brighten(image: Image) -> Image:
