@@ -20,7 +20,8 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
   ``subtract_overscan`` with each ``Amplifier``, ``subtract_bias``, ``subtract_dark``, ``clean_cosmic_rays`` by
   ``LACosmic``, ``divide``, ``subtract_fringe``, ``heal``, ``to_electrons``, ``orient``
 - know the noise of what is combined or not: ``estimate_variance``, ``correct_median``
-- flag bad pixels: ``flag_bad``, ``flag_hot``, ``flag_dead``, ``grow_flags``, ``drop_rare_saturation``
+- flag bad pixels: ``flag_bad``, ``flag_hot``, ``flag_dead``, ``noisy_pixels``, ``grow_flags``,
+  ``drop_rare_saturation``
 - make the product and write it: ``attach_header``, ``ReducedImage``, ``write``, ``write_every_hdu``
 - look at it: ``figure``, ``export_figure``, ``write_report``, with an ``Appearance`` and as a ``FigureFile``;
   ``measure_quality``, ``quality_table``, ``Quality``

@@ -48,6 +48,7 @@ from .stages.bad_pixels import (
     flag_bad as flag_bad,
     flag_hot as flag_hot,
     flag_dead as flag_dead,
+    noisy_pixels as noisy_pixels,
     grow_flags as grow_flags,
 )
 

@@ -145,6 +145,7 @@ def inputs_of(options: argparse.Namespace, frames: FrameSet, files: Iterable[Pat
 NO_REDUCTION = {
     "hot": None,
     "dead": None,
+    "noisy": None,
     "grow": None,
     "no_diagonals": False,
     "raw": (),
@@ -174,6 +175,13 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
     add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
+    add(
+        "--noisy",
+        type=float,
+        metavar="K",
+        help="flag pixels that scatter from one bias or dark frame to the next as if they had K times the noise of "
+        "their surroundings (4 is good, from 10 frames)",
+    )
     add("--grow", type=int, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
     add("--no-diagonals", action="store_true", help="grow along rows and columns only")
     add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
@@ -202,6 +210,7 @@ def flagging_of(
         "mask": _mask(options, mask_hdu),
         "hot": options.hot,
         "dead": options.dead,
+        "noisy": options.noisy,
         "grow": options.grow,
         "diagonals": False if options.no_diagonals else None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
-from pipeline.compose.telling import told_together
+from pipeline.compose.telling import advise, told_together
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
     AS_IT_IS,
@@ -26,7 +26,7 @@ from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.combine import combine
 from pipeline.stacking.result import CombineResult
-from pipeline.stages.bad_pixels import flag_dead, flag_hot
+from pipeline.stages.bad_pixels import flag_bad, flag_dead, flag_hot, noisy_pixels
 from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import MasterDark, subtract_dark
 from pipeline.stages.flat import MasterFlat
@@ -88,6 +88,13 @@ def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  
     :raises CalibrationError: a master would be wrong, such as a flat without light.
     """
     night = as_frames(frames)
+    if recipe.flagging.noisy is not None and not (night.bias.frames or night.dark.frames):
+        advise(
+            "no bias or dark frames tell which pixels are noisy: none is flagged",
+            of=night,
+            mend="add bias frames, or leave out Flagging(noisy=...)",
+            at_command="add bias frames, or leave out --noisy",
+        )
     bias = master_bias(night, recipe)
     dark = master_dark(night, bias, recipe)
     return Masters(bias, dark, master_flat(night, bias, dark, recipe))
@@ -102,8 +109,21 @@ def master_bias(frames: FrameSet, recipe: Recipe) -> MasterBias | None:
         raw_steps(recipe),
         combining(recipe),
         photons_counted(recipe),
+        noisy_flagged(frames, recipe),
         MasterBias.of,
     )
+
+
+def noisy_flagged(frames: FrameSet, recipe: Recipe) -> Callable[[Image], Image]:
+    """Flag the pixels that scatter more than their neighbours in the bias and dark frames of a night, where asked for.
+
+    Their flags reach everything that the bias is taken out of; without one, what the dark is taken out of.
+    """
+    times = recipe.flagging.noisy
+    if times is None:
+        return AS_IT_IS
+    ready = (raw_steps(recipe)(some) for some in (frames.bias, frames.dark) if some.frames)
+    return flag_bad(mask=noisy_pixels(itertools.chain.from_iterable(ready), times=times))
 
 
 def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
@@ -121,6 +141,7 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
         raw_steps(recipe),
         combined_and_calibrated(recipe, calibrate),
         AS_IT_IS if hot is None else flag_hot(sigma=hot),
+        AS_IT_IS if bias else noisy_flagged(frames.dark, recipe),
     )
     return MasterDark.of(image, has_bias=recipe.dark_has_bias)
 

@@ -19,7 +19,7 @@ from pipeline.errors import SettingError
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.clip import Clip, Sigmas
-from pipeline.stages.bad_pixels import Growth, Mask, PartOfResponse
+from pipeline.stages.bad_pixels import Growth, Mask, PartOfResponse, Times
 from pipeline.stages.declare import Declared
 from pipeline.stages.flat import MasterFlat, normalise_flat
 from pipeline.stages.overscan import subtract_overscan
@@ -41,6 +41,8 @@ class Flagging:
     :param mask: bad pixels, of the shape of the raw frames or of the trimmed ones.
     :param hot: flag pixels of the dark this many standard deviations above their surroundings; None for none.
     :param dead: flag pixels of the flat below this fraction of their surroundings; None for none.
+    :param noisy: flag pixels that scatter from one bias or dark frame to the next as if they had this many times the
+        noise of their surroundings; None for none.
     :param grow: flag neighbours of the product's flagged pixels out to so many pixels.
     :param diagonals: grow in squares, not along rows and columns only.
     :raises SettingError: a number is out of its range.
@@ -50,6 +52,7 @@ class Flagging:
     mask: Mask | None = None
     hot: Sigmas | None = attrs.field(default=None, repr=written)
     dead: PartOfResponse | None = None
+    noisy: Times | None = None
     grow: Growth = 0
     diagonals: bool = True
 

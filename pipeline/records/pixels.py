@@ -49,6 +49,7 @@ class Flag(IntFlag):
     BAD = 64  # the user's own mask
     HEALED = 128  # the value is an interpolation
     UNCOVERED = 256  # no frame sees this place of the sky
+    NOISY = 512  # scatters from frame to frame far more than its surroundings
 
 
 STICKY = Flag.SATURATED

@@ -1,25 +1,38 @@
-"""Bad pixels: flagged by a mask, found where they stand out of a dark or a flat, and grown over their neighbours."""
+"""Bad pixels: flagged by a mask, grown over their neighbours, and found.
+
+Where they stand out of a dark (:func:`flag_hot`) or a flat (:func:`flag_dead`), or scatter from one bias or dark frame
+to the next more than their neighbours do (:func:`noisy_pixels`).
+"""
 
 from __future__ import annotations
 
+import contextvars
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Annotated, Any, TypeAlias
 
 import attrs
 import numpy as np
 
-from pipeline.compose.settings import Limits
+from pipeline.compose.running import how_to_run
+from pipeline.compose.settings import Limits, checked_call
 from pipeline.compose.stage import stage
-from pipeline.compose.telling import advise
+from pipeline.compose.telling import advise, told_together
 from pipeline.errors import SettingError, ShapeError, StepError
 from pipeline.records.arrays import BoolArray, FloatArray, IntArray, same_array, sealed
-from pipeline.records.frames import Image
+from pipeline.records.frames import FrameSet, Image, as_frames, check_shapes
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.pixels import Flag, FlagBits, Pixels, seal_flags
+from pipeline.records.source import Source
 from pipeline.stacking.clip import Sigmas
+from pipeline.stacking.combined import loaded
+from pipeline.stacking.compatibility import EQUAL_EXPOSURES
+from pipeline.stacking.stack_rows import sample_rows
 from pipeline.stages.checks import check_in_place, check_neighbours
 from pipeline.statistics.medians import middles
+from pipeline.statistics.noise import chi_squared_beyond, chi_squared_limit
 from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.statistics.rounding import step_of
 
@@ -277,3 +290,344 @@ def _running_median(values: FloatArray) -> FloatArray:
         shifted = np.lib.stride_tricks.sliding_window_view(rows, 2 * half + 1, axis=1)
         result[start : start + ROWS_AT_ONCE] = middles(np.moveaxis(shifted, -1, 0))[0]
     return result
+
+
+# ---- pixels with a noise of their own ----
+
+NOISY_TIMES = 4.0
+
+BY_CHANCE = 1e-5
+"""Of pixels like all others so many, at most, are found noisy."""
+
+FOUND, SURELY_FOUND = 0.98, 0.999
+"""Of the noisy pixels that are asked for so many are found, or too few frames tell; where more can be, so many."""
+
+STRIP_ROWS = 64
+"""So many rows tell together how much pixels scatter."""
+
+AROUND_COLUMNS = 31
+"""Columns whose scatter is looked at about one."""
+
+PART_OF_ROW = 128
+"""In parts of a row, of so many columns or more, a frame may lie higher or lower than others, by the pattern of its
+readout: halves, quarters and so on of it, since so do amplifiers."""
+
+DOUBTED = 1e-3
+"""What scatters so much that hardly more pixels do by chance is looked at again, once all is known."""
+
+QUIET = 0.05
+"""A value is taken for a hit where all others scatter so little that more pixels than this part scatter more."""
+
+MORE_THAN_HITS = 3.0
+"""Where so many times as many pixels stand high twice as hits make, hits do not make them."""
+
+WARM = 5.0
+"""σ above its surroundings from which a pixel's dark current has a noise of its own."""
+
+Times: TypeAlias = Annotated[float, Limits(least=1.5)]
+
+
+@checked_call
+@told_together()
+def noisy_pixels(frames: Iterable[Any], *, times: Times = NOISY_TIMES) -> Mask:
+    """Find pixels that scatter from frame to frame as if they had ``times`` the noise of their surroundings, or more.
+
+    The sum of squares of a pixel's values about their mean, over the variance of its surroundings, is held against
+    χ² of n − 1, each kind and exposure by itself, and added up: of the pixels asked for 98 % are found from as many
+    frames as can (10 of 4 times the noise, 8 of 5), 99 % from two more, nearly all from 15; of others 1e-5.  Random
+    telegraph pixels, which jump between levels, are found as well.  Fewer frames find nothing, and this is said.
+
+    No noise of the pixel are: a frame's level, and its rows' by parts; what whole amplifiers, regions or rows scatter
+    more; the photon noise of a hot pixel's dark current, and how that drifts; and cosmic rays: as many high values
+    beyond low ones as stand alone in their pixels are taken for hits, so that a pixel which was high once or twice may
+    be passed over where there are many.
+
+    >>> import numpy as np
+    >>> from pipeline import FrameSet, Image, combine, flag_bad, noisy_pixels
+    >>> rng = np.random.default_rng(1)
+    >>> noise = np.full((64, 64), 3.0)
+    >>> noise[20, 30] = 15
+    >>> biases = FrameSet(Image.of(rng.normal(500, noise), kind="bias") for _ in range(12))
+    >>> bias = flag_bad(combine(biases), mask=noisy_pixels(biases, times=4))
+    >>> np.argwhere(bias.pixels.mask)
+    array([[20, 30]])
+
+    :param frames: single bias or dark frames, or both, with their overscan out; read in strips of rows.
+    :param times: the noise of pixels to be found, over that of their surroundings.
+    :return: a mask of NOISY pixels, for :func:`flag_bad`.
+    :raises StepError: there are no frames, or others than bias and dark frames.
+    :raises ShapeError: they differ in shape, or have no pixels.
+    """
+    known = as_frames(frames)
+    if not known or {frame.kind for frame in known} - {"bias", "dark"}:
+        raise StepError(f"noisy_pixels takes bias and dark frames, found {known!r}")
+    check_shapes(known)
+    groups = [group for group in _alike(known) if len(group) > 1]
+    free = sum(len(group) - 1 for group in groups)
+    noisy = np.zeros(known[0].shape, FlagBits)
+    if not _can_tell(free, times):
+        enough = next(count for count in range(1, 10**6) if _can_tell(count, times))
+        advise(
+            f"too few bias and dark frames tell pixels of {times:g} times the noise of their surroundings: none is "
+            f"flagged; it takes {enough + 1} bias frames, or dark frames of one exposure",
+            of=known,
+            mend=f"give more frames, or look for noisier pixels: times={_least_told(free)}"
+            if free > 1
+            else "give more frames",
+            at_command="give more frames" + (f", or look for noisier pixels: --noisy {_least_told(free)}" * (free > 1)),
+            figures=(("enough", enough + 1.0),),
+        )
+    else:
+        squares, degrees = np.zeros((2, *noisy.shape), np.float32)
+        for group in groups:
+            own = _scatter(loaded(group).frames)
+            squares += own[0]
+            degrees += own[1]
+        for count in np.unique(degrees).astype(int).tolist():
+            if _can_tell(count, times):
+                limit = max(chi_squared_limit(BY_CHANCE, count), times**2 * chi_squared_limit(SURELY_FOUND, count))
+                noisy[(degrees == count) & (squares > limit)] = Flag.NOISY
+    return Mask(sealed(noisy), f"noisy in {len(known)} frames")
+
+
+def _can_tell(free: int, times: float) -> bool:
+    """Tell whether so many free values find pixels of so many times the noise, and hardly others."""
+    return free > 0 and chi_squared_beyond(chi_squared_limit(BY_CHANCE, free) / times**2, free) >= FOUND
+
+
+def _least_told(free: int) -> int:
+    """Give the whole number of times the noise, from which up so many free values tell."""
+    return next(times for times in range(2, 10**4) if _can_tell(free, times))
+
+
+def _alike(frames: Iterable[Image]) -> list[FrameSet]:
+    """Put frames of one kind and exposure together."""
+    groups: list[list[Image]] = []
+    for frame in sorted(frames, key=lambda frame: (frame.kind, frame.exposure or 0.0)):
+        first = groups[-1][0] if groups else None
+        equal = first is not None and (
+            frame.kind == "bias" or (frame.exposure or 0.0) * (1 - EQUAL_EXPOSURES) <= (first.exposure or 0.0)
+        )
+        if first is not None and first.kind == frame.kind and equal:
+            groups[-1].append(frame)
+        else:
+            groups.append([frame])
+    return [FrameSet(group) for group in groups]
+
+
+@attrs.frozen
+class _Doubtful:
+    """Pixels that are looked at again: their ``place`` in the image, and ``free`` values.
+
+    ``squares`` are those about the mean over the variance of surroundings, of all values; without the highest, or the
+    two highest, (2, pixels); and without the ``lowest``.  ``level`` is that above the surroundings, 0 where it is not
+    clearly, and ``variance`` that of these.
+    """
+
+    place: IntArray
+    free: IntArray
+    squares: FloatArray
+    highest_out: FloatArray
+    lowest_out: FloatArray
+    level: FloatArray
+    variance: FloatArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Doubtful]) -> _Doubtful:
+        """Put those of several strips together."""
+        return cls(*(np.concatenate(planes, axis=-1) for planes in zip(*map(attrs.astuple, parts), strict=True)))
+
+
+def _scatter(frames: tuple[Image, ...]) -> tuple[FloatArray, FloatArray]:
+    """Give the squares of each pixel's values about their mean over their variance, (ny, nx), and how many are free.
+
+    Frames are read one by one in strips of rows, so that memory holds a few planes, however many frames there are.
+    """
+    height, width = frames[0].shape
+    least = 3 * sample_rows(frames, np.ones(len(frames))).rounding.variance  # of values that lie between two numbers
+    edges = np.linspace(0, height, max(1, height // STRIP_ROWS) + 1).round().astype(int).tolist()
+    squares, free = np.zeros((2, height, width), np.float32)
+    sources, is_dark = [frame.source for frame in frames], frames[0].kind == "dark"
+    context, how = contextvars.copy_context(), how_to_run()
+
+    def work(strip: tuple[int, int]) -> _Doubtful:
+        rows = slice(*strip)
+        found = context.copy().run(_scatter_of_rows, sources, *strip, least, levels=is_dark)
+        squares[rows], free[rows] = found[0], found[1]
+        return attrs.evolve(found[2], place=found[2].place + strip[0] * width)
+
+    with ThreadPoolExecutor(how.threads) as pool:
+        doubtful = _Doubtful.joined(list(pool.map(work, pairwise(edges))))
+    for source in sources:
+        source.check_unchanged()
+    own = 1 + _photons(doubtful) / doubtful.variance
+    doubtful = attrs.evolve(
+        doubtful,
+        squares=doubtful.squares / own,
+        highest_out=doubtful.highest_out / own,
+        lowest_out=doubtful.lowest_out / own,
+    )
+    of_pixel, left = _without_hits(doubtful, int(np.count_nonzero(free)))
+    squares.reshape(-1)[doubtful.place], free.reshape(-1)[doubtful.place] = of_pixel, left
+    return squares, free
+
+
+def _scatter_of_rows(
+    sources: Sequence[Source], start: int, stop: int, least: float, *, levels: bool
+) -> tuple[FloatArray, IntArray, _Doubtful]:
+    """Give the scatter of some rows over that of their surroundings, and what of it is to be looked at again.
+
+    :param least: the variance below which no surroundings are taken to be.
+    :param levels: whether levels above the surroundings have a noise of their own.
+    """
+    shape = stop - start, sources[0].shape[1]
+    first, count = np.full(shape, np.nan), np.zeros(shape, int)
+    total, squared = np.zeros((2, *shape))
+    high, second, low = (np.full(shape, side) for side in (-np.inf, -np.inf, np.inf))
+    for source in sources:
+        pixels = source.rows(start, stop)
+        values = np.where(pixels.mask, np.nan, pixels.values.astype(np.float64))
+        new = np.isnan(first) & ~np.isnan(values)
+        if new.any():
+            first = np.where(new, values, first)
+        values -= first
+        values -= _along_parts(values)
+        good = ~np.isnan(values)
+        count += good
+        zeroed = np.where(good, values, 0.0)
+        total += zeroed
+        squared += zeroed**2
+        values[~good] = -np.inf
+        np.maximum(second, np.minimum(high, values), out=second)
+        np.maximum(high, values, out=high)
+        values[~good] = np.inf
+        np.minimum(low, values, out=low)
+    free = np.maximum(count - 1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(free > 0, total / count, np.nan)
+        about = np.where(free > 0, np.maximum(squared - total * mean, 0), np.nan)
+        variance = _variance_around(about, free, least)
+        level = first + mean
+        level -= _smooth_along(level)
+        level -= _along_parts(level)
+        error = np.sqrt(np.maximum(variance, about / free) / count)  # what jumps is not warm for that
+        clear = levels & (level > WARM * error)
+        squares = np.where(free > 0, about / variance, 0.0)
+        looked_at = clear.copy()
+        for some in np.unique(free[free > 0]).tolist():
+            looked_at |= (free == some) & (squares > chi_squared_limit(DOUBTED, some))
+    place = np.flatnonzero(looked_at)
+
+    def without(*values: FloatArray) -> FloatArray:
+        """Give the squares of what is left without some values."""
+        left = count.take(place) - len(values)
+        rest = total.take(place) - sum(value.take(place) for value in values)
+        squares_left = squared.take(place) - sum(value.take(place) ** 2 for value in values)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = np.where(left > 0, squares_left - rest**2 / left, np.nan)
+        shrunk: FloatArray = np.maximum(spread, 0) / variance.take(place)
+        return shrunk
+
+    doubtful = _Doubtful(
+        place,
+        free.take(place),
+        squares.take(place),
+        np.stack([without(high), without(high, second)]),
+        without(low),
+        np.where(clear, level, 0.0).take(place),
+        variance.take(place),
+    )
+    return squares, free, doubtful
+
+
+def _variance_around(about: FloatArray, free: IntArray, least: float) -> FloatArray:
+    """Give the variance of the surroundings of each pixel of some rows, by medians of the squares about their means.
+
+    Of each column and those about it, so that amplifiers may differ and the glow at an edge counts; and of parts of a
+    row where these stand out.  What scatters far more is left out when that is done once more.
+    """
+    some = int(np.median(free[free > 0])) if (free > 0).any() else 1
+    middle = chi_squared_limit(0.5, some)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = about * (some / free)
+        for _ in range(2):
+            columns = np.maximum(_smooth_along(known) / middle, least)
+            parts = _along_parts(known / columns) / middle
+            error = 1.25 * math.sqrt(2 / some / min(PART_OF_ROW, about.shape[1]))
+            variance = columns * np.where(np.abs(parts - 1) > WARM * error, parts, 1.0)
+            known = np.where(known > chi_squared_limit(BY_CHANCE, some) * variance, np.nan, known)
+    least_known: FloatArray = np.maximum(np.nan_to_num(variance, nan=np.inf), least)
+    return least_known
+
+
+def _smooth_along(values: FloatArray) -> FloatArray:
+    """Give the running median along columns' medians, (1, nx); NaN is left out."""
+    columns = _middle(values, axis=0)
+    half = min(AROUND_COLUMNS // 2, columns.size - 1)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(columns, half, mode="reflect"), 2 * half + 1)
+    return _middle(around, axis=1)[None, :]
+
+
+def _along_parts(values: FloatArray) -> FloatArray:
+    """Give the median of the part of its row in which each value lies, (ny, nx); NaN is left out."""
+    height, width = values.shape
+    parts = 1 << max(0, (width // PART_OF_ROW).bit_length() - 1)
+    wide = -(-width // parts)
+    filled = np.full((height, parts * wide), np.nan)
+    filled[:, :width] = values
+    middles_of_parts = _middle(filled.reshape(height, parts, wide), axis=2)
+    return np.repeat(middles_of_parts, wide, axis=1)[:, :width]
+
+
+def _middle(values: FloatArray, axis: int) -> FloatArray:
+    """Give the median along an axis without NaN; NaN of none."""
+    ordered = np.sort(values, axis=axis)  # NaN comes last
+    known = np.count_nonzero(~np.isnan(ordered), axis=axis, keepdims=True)
+    lower, upper = (np.take_along_axis(ordered, at, axis) for at in (np.maximum(known - 1, 0) // 2, known // 2))
+    middle: FloatArray = np.squeeze((lower + upper) / 2, axis=axis)
+    return middle
+
+
+def _photons(doubtful: _Doubtful) -> FloatArray:
+    """Give the variance that levels above the surroundings add: their photons', b·level, and drifts', c·level².
+
+    By the medians of the fainter and the brighter half of warm pixels, of which most have no noise of their own.
+    """
+    warm = doubtful.level > 0
+    level = doubtful.level[warm]
+    if not warm.any():
+        return np.zeros(doubtful.place.shape)
+    middle = np.array([chi_squared_limit(0.5, int(free)) for free in doubtful.free[warm]])
+    added = doubtful.variance[warm] * (doubtful.squares[warm] / middle - 1) / level
+    faint = level <= np.median(level)
+    x = float(np.median(level[faint])), float(np.median(level[~faint] if not faint.all() else level))
+    y = float(np.median(added[faint])), float(np.median(added[~faint] if not faint.all() else added))
+    drifts = max(0.0, (y[1] - y[0]) / (x[1] - x[0])) if x[1] > x[0] else 0.0
+    photons = max(0.0, y[0] - drifts * x[0])
+    return photons * doubtful.level + drifts * doubtful.level**2
+
+
+def _without_hits(doubtful: _Doubtful, pixels: int) -> tuple[FloatArray, IntArray]:
+    """Give the squares and the free values of pixels, without the one or two highest where these are hits.
+
+    As there are pixels in which one value alone stands high, more than such in which one stands low, there are hits;
+    where the rest of a pixel's values is so quiet that less than 1e-5 of all pixels are hit and scatter so, it is one.
+    """
+    by_free = np.arange(int(doubtful.free.max(initial=1)) + 1)
+
+    def limit(beyond: float, out: int) -> FloatArray:
+        """Give what the squares of a pixel without some values exceed with a probability."""
+        return np.array([chi_squared_limit(min(beyond, 1.0), max(int(n) - out, 1)) for n in by_free])[doubtful.free]
+
+    high = doubtful.squares > limit(BY_CHANCE, 0)
+    alone, low_alone = (high & (rest < limit(QUIET, 1)) for rest in (doubtful.highest_out[0], doubtful.lowest_out))
+    share = max(0, int(np.count_nonzero(alone)) - int(np.count_nonzero(low_alone))) / max(pixels, 1)
+    squares, free = doubtful.squares.copy(), doubtful.free.copy()
+    for out, expected in ((1, share), (2, share**2 / 2)):
+        rest = doubtful.highest_out[out - 1]
+        is_hit = high & (doubtful.free > out) & (rest <= limit(BY_CHANCE / max(expected, BY_CHANCE), out))
+        few = out == 1 or np.count_nonzero(is_hit) < MORE_THAN_HITS * expected * pixels
+        if expected > BY_CHANCE and few:
+            squares, free = np.where(is_hit, rest, squares), np.where(is_hit, doubtful.free - out, free)
+            high &= ~is_hit
+    return squares, free

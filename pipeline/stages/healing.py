@@ -16,11 +16,13 @@ from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.stages.checks import check_neighbours
 
 By: TypeAlias = Literal["nearest", "along", "across"]
-Reason: TypeAlias = Literal["nonfinite", "saturated", "no_flat", "hot", "dead", "cosmic_ray", "bad", "uncovered"]
+Reason: TypeAlias = Literal[
+    "nonfinite", "saturated", "no_flat", "hot", "dead", "cosmic_ray", "bad", "uncovered", "noisy"
+]
 Places: TypeAlias = tuple[IntArray, IntArray]
 """Rows and columns of pixels."""
 
-REASONS: tuple[Reason, ...] = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad")
+REASONS: tuple[Reason, ...] = ("nonfinite", "no_flat", "hot", "dead", "cosmic_ray", "bad", "noisy")
 """All but saturated: a saturated pixel is brighter than its neighbours, and says so better than they would."""
 
 

@@ -6,6 +6,8 @@ image between exposures, and c·(level − base)² for changes of its flux or sh
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 import attrs
@@ -121,3 +123,33 @@ def typical_of(window: Window) -> Array:
     """Give the median of what is left of each pixel; of two values the lower one."""
     level: Array = np.where(window.size == 2, window.lowest, window.median)
     return level
+
+
+def chi_squared_beyond(squares: float, free: int) -> float:
+    """Give the probability that the squares of so many ``free`` normal values of variance 1 add up to more.
+
+    By its finite series (Abramowitz and Stegun 1964, 26.4.4 and 26.4.5).
+
+    >>> round(chi_squared_beyond(16.92, 9), 3)
+    0.05
+    """
+    if squares <= 0:
+        return 1.0
+    half, first = squares / 2, 0.5 if free % 2 else 0.0
+    beyond = math.erfc(math.sqrt(half)) if free % 2 else 0.0
+    powers = (first + step for step in range(free // 2))
+    return beyond + sum(math.exp(power * math.log(half) - half - math.lgamma(power + 1)) for power in powers)
+
+
+@lru_cache(maxsize=4096)
+def chi_squared_limit(beyond: float, free: int) -> float:
+    """Give what the squares of so many normal values exceed with the probability ``beyond``.
+
+    >>> round(chi_squared_limit(0.05, 9), 2)
+    16.92
+    """
+    low, high = 0.0, 2.0 * free + 100.0  # more than that have less than 1e-19
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chi_squared_beyond(middle, free) > beyond else (low, middle)
+    return (low + high) / 2

@@ -194,8 +194,10 @@ def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, sur
     for kind, uses in CALIBRATIONS:
         if known[kind]:
             needs = tuple(keys[use] for use in uses if use in keys)
-            keys[kind] = f"{kind}-{content_key(settings, [one.input for one in known[kind]], needs)}"
-            tasks.append(Task(keys[kind], kind, known[kind], needs))
+            tell_noise = kind == "bias" and survey.recipe.flagging.noisy is not None
+            used = (*known[kind], *(known["dark"] if tell_noise else ()))
+            keys[kind] = f"{kind}-{content_key(settings, [one.input for one in used], needs)}"
+            tasks.append(Task(keys[kind], kind, used, needs))
     calibrations = tuple(one.input for kind, _ in CALIBRATIONS for one in known[kind])
     stem, dot, suffixes = output.name.partition(".")
     for kind, path in (("light", output), ("arc", output.with_name(f"{stem}_arc{dot}{suffixes}"))):

@@ -50,6 +50,26 @@ def test_the_command_flags_defects_masks_and_neighbours(night):
     assert product_flags("--mask", "earlier.fits") == edge | {(2, 1): 64, (4, 1): 64}
 
 
+def test_the_command_flags_noisy_pixels_of_bias_and_dark_frames(night, capsys):
+    """Six frames of each tell together what neither would."""
+    rng = np.random.default_rng(1)
+    rows = (night / "night.csv").read_text().replace("bias, bias.fits", "").replace("dark, dark.fits", "")
+    for kind, count in (("bias", 6), ("dark", 6)):
+        for number in range(count):
+            values, header = fits.getdata(f"{kind}.fits", header=True)
+            noise = np.where(at((5, 10), shape=values.shape), 60, 3)
+            values = (values + rng.normal(0, noise)).round().astype(np.uint16)
+            fits.writeto(f"{kind}{number}.fits", values, header)
+            rows += f"\n{kind}, {kind}{number}.fits"
+    (night / "night.csv").write_text(rows)
+    assert (5, 6) not in product_flags()
+    assert product_flags("--noisy", "4")[5, 6] == Flag.NOISY
+    assert fits.getheader("p.fits", "FLAGS")["FLAG9"] == "NOISY"
+    capsys.readouterr()
+    assert main(["reduce", "night.csv", "-o", "p.fits", "--overwrite", "--noisy", "2"]) == 0
+    assert "it takes 38 bias frames" in capsys.readouterr().err
+
+
 def test_what_is_flagged_is_replayed(night):
     write(Mask.of(at((3, 4), shape=(20, 24))), "m.fits")
     options = ["--mask", "m.fits", "--hot", "8", "--dead", "0.5", "--grow", "1", "--no-diagonals", "--raw", "dark"]
@@ -71,6 +91,7 @@ def test_the_command_combines_with_a_mask(night):
         (["--mask-hdu", "1"], 2, "--mask-hdu without --mask"),
         (["--hot", "-1"], 2, "expected a positive number"),
         (["--dead", "2"], 2, "expected a number above 0 and below 1"),
+        (["--noisy", "1"], 2, "expected a number from 1.5"),
         (["--grow", "-1"], 2, "expected a whole number"),
         (["--saturated-fraction", "0"], 2, "expected a number above 0"),
         (["--mask", "small.fits", "-o", "small.fits", "--overwrite"], 1, "is one of the files to be read"),

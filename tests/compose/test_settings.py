@@ -180,7 +180,7 @@ def test_an_array_where_an_image_is_asked_for_is_taken_as_one():
         (lambda: orient(saxis=1.0), "orient: saxis=1.0; expected 0 or 1"),
         (lambda: normalise_flat(by="splin"), "or a positive number; did you mean 'spline'?"),
         (lambda: normalise_flat(region=3), "normalise_flat: region=3; expected a text"),
-        (lambda: heal(reasons=("dead", "hott")), "'bad' or 'uncovered'; did you mean 'hot'?"),
+        (lambda: heal(reasons=("dead", "hott")), "'uncovered' or 'noisy'; did you mean 'hot'?"),
         (lambda: Survey(recipe=5), "Survey: recipe=5; expected a Recipe"),
         (lambda: Survey(output="x"), "Survey has no setting 'output'; did you mean 'output_dir'?"),
         (lambda: heal(reasons="hot"), "heal: reasons='hot'; expected a tuple of which each is 'nonfinite', "),

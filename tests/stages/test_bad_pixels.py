@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_masks import SHAPE, at, flags, full
 
-from pipeline import Flag, Flagging, Image, Mask, Pixels, combine, each, flag_bad, flag_dead, flag_hot, grow_flags
+from pipeline import (
+    Flag,
+    Flagging,
+    Image,
+    Mask,
+    Pixels,
+    combine,
+    each,
+    flag_bad,
+    flag_dead,
+    flag_hot,
+    grow_flags,
+    noisy_pixels,
+)
 from pipeline.errors import AssumptionWarning, SettingError, ShapeError, StepError
 
 
@@ -211,3 +224,125 @@ def test_lazy_frames_take_a_mask(tmp_path):
     image = combine(masked, clip=None)
     assert np.argwhere(image.pixels.mask).tolist() == [[8, 10]]
     assert (image.pixels.values == 1).all()
+
+
+# ---- pixels with a noise of their own ----
+
+
+def shot(rng, noise, kind="bias", exposure=None, above=0.0):
+    """One frame of uint16 with a standard deviation, 1000 ADU high, and something above that."""
+    values = 1000 + rng.normal(0, 1, np.broadcast(noise, above).shape) * noise + above
+    return Image.of(values.round().clip(0, 65535).astype(np.uint16), kind=kind, exposure=exposure)
+
+
+def found_in(frames, times=4.0):
+    return noisy_pixels(frames, times=times).flags == Flag.NOISY
+
+
+@pytest.fixture(scope="module")
+def few_noisy():
+    """Where 5 % of 512 x 512 pixels have four times the noise, and what that is."""
+    bad = np.random.default_rng(5).random((512, 512)) < 0.05
+    return bad, np.where(bad, 20.0, 5.0)
+
+
+@pytest.mark.parametrize(("frames", "least"), [(10, 0.978), (12, 0.99)])
+def test_of_pixels_of_four_times_the_noise_98_per_cent_are_found_from_ten_frames(few_noisy, frames, least):
+    bad, noise = few_noisy
+    rng = np.random.default_rng(frames)
+    found = found_in([shot(rng, noise) for _ in range(frames)])
+    assert found[bad].mean() > least
+    assert found[~bad].sum() <= 12  # 1e-5 are 2.5, and in 1 of 100,000 cases more
+
+
+def test_levels_rows_and_amplifiers_make_no_pixel_noisy(few_noisy):
+    """Levels drift, rows lie high or low, in each amplifier others, and one amplifier has more noise."""
+    bad, noise = few_noisy
+    rng = np.random.default_rng(2)
+    right = np.arange(512) >= 256
+
+    def disturbed():
+        rows = np.where(right, 30 * rng.normal(size=(512, 1)), 8 * rng.normal(size=(512, 1)))
+        return shot(rng, np.where(right, 1.6 * noise, noise), above=rng.uniform(0, 300) + rows)
+
+    found = found_in([disturbed() for _ in range(12)])
+    assert found[bad].mean() > 0.99
+    assert found[~bad].sum() <= 12
+
+
+def test_photon_noise_of_hot_pixels_and_hits_of_cosmic_rays_make_no_pixel_noisy():
+    """Nor does the drift of their dark current with temperature."""
+    rng = np.random.default_rng(3)
+    hot = np.where(rng.random((512, 512)) < 0.03, 200 * rng.pareto(1.2, (512, 512)), 0).clip(0, 40_000)
+
+    def dark(drift=0.02, hits=1e-3):
+        charge = rng.poisson(hot * (1 + drift * rng.normal()))
+        hit = (rng.random(hot.shape) < hits) * rng.exponential(500, hot.shape)
+        return shot(rng, 5.0, "dark", 600, above=charge + hit)
+
+    assert found_in([dark() for _ in range(10)]).sum() <= 25  # 4e-5 are 10
+
+
+def test_random_telegraph_pixels_are_found(few_noisy):
+    bad, _ = few_noisy
+    rng = np.random.default_rng(4)
+    found = found_in([shot(rng, 5.0, above=np.where(bad, 40 * (rng.random(bad.shape) < 0.5), 0)) for _ in range(10)])
+    assert found[bad].mean() > 0.975
+    assert found[~bad].sum() <= 12
+
+
+def test_scatter_of_bias_and_dark_frames_is_pooled_and_exposures_kept_apart(few_noisy):
+    bad, noise = few_noisy
+    rng = np.random.default_rng(6)
+    biases = [shot(rng, noise) for _ in range(4)]
+    darks = [shot(rng, noise, "dark", seconds, above=seconds) for seconds in (60, 600, 60, 600, 60, 600, 600)]
+    with pytest.warns(AssumptionWarning, match="none is flagged; it takes 10 bias frames"):
+        assert not found_in(darks).any()
+    found = found_in(biases + darks, times=5)
+    assert found[bad].mean() > 0.9
+    assert found[~bad].sum() <= 12
+
+
+@given(st.integers(2, 6), st.floats(1.5, 12), st.integers(0, 2**32))
+def test_too_few_frames_flag_nothing_and_say_so(frames, times, seed):
+    rng = np.random.default_rng(seed)
+    biases = [shot(rng, np.full((9, 11), 3.0)) for _ in range(frames)]
+    if frames < 5 or times < 5:
+        with pytest.warns(AssumptionWarning, match="too few bias and dark frames tell"):
+            assert not found_in(biases, times).any()
+
+
+@given(st.permutations(range(10)), st.floats(-300, 300), st.sampled_from([0.25, 2.0, 1024.0]))
+def test_order_levels_and_units_do_not_matter(order, level, by):
+    rng = np.random.default_rng(8)
+    noise = np.where(rng.random((70, 40)) < 0.1, 40.0, 4.0)
+    values = [1000 + rng.normal(0, noise) for _ in order]
+    expected = found_in([Image.of(one, kind="bias") for one in values])
+    other = [Image.of(by * (values[i] + (level if i == 3 else 0)), kind="bias") for i in order]
+    np.testing.assert_array_equal(found_in(other), expected)
+    assert expected.any()
+
+
+def test_what_is_flagged_in_some_frames_counts_in_the_others():
+    rng = np.random.default_rng(9)
+    noise = np.full((70, 40), 4.0)
+    noise[20, 7] = noise[30, 8] = 60
+    frames = []
+    for number in range(14):
+        flags = np.zeros(noise.shape, np.uint16)
+        flags[20, 7] = Flag.SATURATED if number < 4 else 0
+        flags[30, 8] = Flag.SATURATED if number < 12 else 0
+        frames.append(Image.of(Pixels.of(1000 + rng.normal(0, noise), flags), kind="bias"))
+    assert np.argwhere(found_in(frames)).tolist() == [[20, 7]]
+
+
+def test_only_bias_and_dark_frames_of_one_shape_tell_noise():
+    bias = Image.of(full(1), kind="bias")
+    with pytest.raises(StepError, match="noisy_pixels takes bias and dark frames"):
+        noisy_pixels([bias, Image.of(full(1), kind="flat")])
+    with pytest.raises(StepError, match="noisy_pixels takes bias and dark frames"):
+        noisy_pixels([])
+    with pytest.raises(ShapeError, match="one shape"):
+        noisy_pixels([bias, Image.of(np.ones((2, 2)), kind="bias")])
+    with pytest.raises(SettingError, match="from 1"):
+        noisy_pixels([bias], times=1)

@@ -16,7 +16,7 @@ BAD = int(Flag.BAD)
 
 
 def image(values, flags, variance=None):
-    return Image.of(Pixels.of(np.asarray(values, float), np.asarray(flags, np.uint8), variance), name="light.fits")
+    return Image.of(Pixels.of(np.asarray(values, float), np.asarray(flags, np.uint16), variance), name="light.fits")
 
 
 def healed(of):
@@ -46,7 +46,7 @@ def test_along_and_across_worked_out_by_hand():
 
 
 def test_nearest_weighs_by_distance():
-    flags = np.zeros((3, 4), np.uint8)
+    flags = np.zeros((3, 4), np.uint16)
     flags[1, 1:3] = BAD  # 1 and 2 pixels away along x, 1 and 1 along y
     values = np.array([[0, 5, 0, 0], [6, 0, 0, 12], [0, 7, 0, 0]], float)
     result = heal(image(values, flags)).pixels.values[1, 1]
@@ -54,13 +54,13 @@ def test_nearest_weighs_by_distance():
 
 
 def test_an_edge_takes_the_nearest_value_and_a_corner_is_nothing_special():
-    flags = np.zeros((5, 6), np.uint8)
+    flags = np.zeros((5, 6), np.uint16)
     flags[2, 4:] = BAD
     values = np.arange(30.0).reshape(5, 6)
     values[0, 0] = 1e9
     along = heal(image(values, flags), by="along").pixels.values
     np.testing.assert_allclose(along[2, 4:], values[2, 3])
-    flags = np.zeros((5, 6), np.uint8)
+    flags = np.zeros((5, 6), np.uint16)
     flags[1:, 1:] = BAD
     values = np.full((5, 6), 3.0)
     values[0, 0] = 1e9  # ASPIRED heals from here
@@ -116,7 +116,7 @@ def test_when_all_is_bad_nothing_is_done_and_no_card_is_written():
 
 
 def test_a_bad_row_and_a_bad_column_cross():
-    flags = np.zeros((5, 5), np.uint8)
+    flags = np.zeros((5, 5), np.uint16)
     flags[2, :] = flags[:, 3] = BAD
     y, x = np.mgrid[:5, :5]
     result = heal(image(np.where(flags, -999.0, 3.0 * x + y), flags))
@@ -154,7 +154,7 @@ def test_variance_tells_how_far_healed_values_scatter(seed):
 
 
 def test_what_a_master_shares_stays_shared():
-    flags = np.zeros((1, 3), np.uint8)
+    flags = np.zeros((1, 3), np.uint16)
     flags[0, 1] = BAD
     bias = MasterBias.of(Image.of(Pixels.of(np.ones((1, 3)), variance=np.array([[1.0, 1.0, 4.0]])), kind="bias"))
     light = subtract_bias(image([[5.0, 0, 9.0]], flags, np.full((1, 3), 10.0)), bias=bias)

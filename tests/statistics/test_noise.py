@@ -8,7 +8,13 @@ from strategies import seeds
 
 from pipeline import Noise
 from pipeline.errors import SettingError
-from pipeline.statistics.noise import largest_step, neighbours_of, typical_level
+from pipeline.statistics.noise import (
+    chi_squared_beyond,
+    chi_squared_limit,
+    largest_step,
+    neighbours_of,
+    typical_level,
+)
 
 noises = st.builds(
     Noise,
@@ -73,3 +79,17 @@ def test_the_typical_level_is_the_median_and_of_two_the_lower(seed, frames, shap
     np.testing.assert_array_equal(typical_level(stack), expected)
     with_one_missing = np.concatenate([stack, np.full((1, *shape), np.nan)])
     np.testing.assert_array_equal(typical_level(with_one_missing), expected)
+
+
+@pytest.mark.parametrize(
+    ("squares", "free", "beyond"),  # Abramowitz and Stegun 1964, table 26.8
+    [(3.84146, 1, 0.05), (5.99146, 2, 0.05), (16.9190, 9, 0.05), (27.8772, 9, 0.001), (124.342, 100, 0.05)],
+)
+def test_chi_squared_is_that_of_the_tables(squares, free, beyond):
+    assert chi_squared_beyond(squares, free) == pytest.approx(beyond, rel=2e-5)
+    assert chi_squared_limit(beyond, free) == pytest.approx(squares, rel=1e-5)
+
+
+@given(st.integers(1, 3000), st.floats(1e-9, 0.999))
+def test_limits_of_chi_squared_are_exceeded_as_often_as_they_say(free, beyond):
+    assert chi_squared_beyond(chi_squared_limit(beyond, free), free) == pytest.approx(beyond, rel=1e-6)
