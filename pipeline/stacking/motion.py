@@ -25,7 +25,7 @@ from pipeline.statistics.frame_levels import measure_shifts, shifts_of_sky
 from pipeline.statistics.motion import Motion, motion_of
 from pipeline.statistics.noise import MOVING
 from pipeline.statistics.photon_noise import slope_of
-from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA, median
 from pipeline.statistics.sky_level import STANDS_OUT
 from pipeline.statistics.star_images import WINDOW, has_moved, image_of_star, is_missing
 
@@ -295,8 +295,8 @@ def _lit(lost: BoolArray, combined: FloatArray) -> IntArray:
     some = some[np.isfinite(some)]
     if not some.size:
         return np.empty((0, 2), int)
-    sky = float(np.median(some))
-    sigma = float(np.median(sky - some[some <= sky])) * MAD_TO_SIGMA
+    sky = median(some)
+    sigma = median(sky - some[some <= sky]) * MAD_TO_SIGMA
     row, column = np.divmod(place, width)
     inside = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
     place = place[inside]

@@ -170,9 +170,10 @@ def _with_motion(noise: Noise, sample: NoiseSample, rounding: float, fit_countin
     level, step2 = sample.level, sample.step**2
     noise = attrs.evolve(noise, base=median(level))
     bright2 = (level - noise.base) ** 2
-    start = np.maximum(*(_binned(bins_of(by), sample.variance, sample.degrees, rounding) for by in (level, step2)))
+    by_level = bins_of(level)
+    start = np.maximum(*(_binned(b, sample.variance, sample.degrees, rounding) for b in (by_level, bins_of(step2))))
     if fit_counting:
-        sloping = _spans(level, bins_of(level), start)
+        sloping = _spans(level, by_level, start)
         terms = np.stack([np.ones_like(level), *((level,) if sloping else ()), step2, bright2])
         (a, *found), errors = _fit(terms, sample.variance, start, sample.degrees)
         b, moved = (found[0], found[1:]) if sloping else (0.0, found)

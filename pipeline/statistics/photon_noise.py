@@ -139,9 +139,10 @@ def _fitted(sample: PhotonSample, judged: Noise, may_move: float, slope: float |
         fitted = max(float(np.sum(lever * variance)) / reach, 0.0) if reach > 0 else 0.0
         b = fitted if slope is None else slope
         a = float(np.sum(weight * (variance - b * level)) / total)
-        spanned = _spanned(sample, weight, lever, reach, b, expected)
-        expected = np.maximum(a + b * beside, judged.floor)
-    if slope is None and b > 0 and not spanned:
+        before, expected = expected, np.maximum(a + b * beside, judged.floor)
+        if np.array_equal(expected, before):  # and so would all further rounds be
+            break
+    if slope is None and b > 0 and not _spanned(sample, weight, lever, reach, b, before):
         return _fitted(sample, judged, may_move, 0.0)
     return a, b
 
