@@ -17,8 +17,8 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
 - make masters: ``make_masters``, ``Masters``, ``MasterBias``, ``MasterDark``, ``MasterFlat``, ``MasterFringe``,
   ``normalise_flat``, ``scale_dark``
 - calibrate, in this order: ``declare`` (what was done before), ``flag_saturated``, ``linearise``,
-  ``subtract_overscan`` with each ``Amplifier``, ``subtract_bias``, ``subtract_dark``, ``clean_cosmic_rays`` by
-  ``LACosmic``, ``divide``, ``subtract_fringe``, ``heal``, ``to_electrons``, ``orient``
+  ``subtract_overscan`` with each ``Amplifier``, ``subtract_bias``, ``subtract_dark`` or ``fit_dark``,
+  ``clean_cosmic_rays`` by ``LACosmic``, ``divide``, ``subtract_fringe``, ``heal``, ``to_electrons``, ``orient``
 - know the noise of what is combined or not: ``estimate_variance``, ``correct_median``
 - flag bad pixels: ``flag_bad``, ``flag_hot``, ``flag_dead``, ``noisy_pixels``, ``grow_flags``,
   ``drop_rare_saturation``

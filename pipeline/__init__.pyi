@@ -32,7 +32,12 @@ from .statistics.noise import Noise as Noise
 
 # calibrate
 from .stages.bias import MasterBias as MasterBias, subtract_bias as subtract_bias
-from .stages.dark import MasterDark as MasterDark, scale_dark as scale_dark, subtract_dark as subtract_dark
+from .stages.dark import (
+    MasterDark as MasterDark,
+    fit_dark as fit_dark,
+    scale_dark as scale_dark,
+    subtract_dark as subtract_dark,
+)
 from .stages.flat import MasterFlat as MasterFlat, normalise_flat as normalise_flat, divide as divide
 from .stages.fringe import MasterFringe as MasterFringe, subtract_fringe as subtract_fringe
 from .stages.overscan import subtract_overscan as subtract_overscan

@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from pipeline.checks.done_before import BIAS_OR_NONE
+from pipeline.checks.hot_pixels import dark_misfit, factor_seen, misfit_note
 from pipeline.headers.keyword_tables import PIER_SIDE
 from pipeline.records.arrays import BoolArray, FloatArray
 from pipeline.records.frames import Image
@@ -270,24 +271,15 @@ def _pattern(rows: Beside) -> Iterator[Note]:
 
 def _hot_pixels(rows: Beside) -> Iterator[Note]:
     """Compare the hot pixels of the dark with what of them stands in the image."""
+    told = factor_seen(rows.image, rows.master) if rows.image.kind != "flat" else None
+    if told is not None:
+        yield from dark_misfit(rows.image, rows.master, rows.times, told)
+        return
     found = imprints(rows.seen, rows.taken, None)
     if not found and (warm := imprint_of_warm(rows.seen, rows.taken)) and warm.times > 1:  # a dark that is hit has less
         found = [warm]
-    misfit = _misfit(found)
-    if misfit is None:
-        return
-    times, much = misfit.times, misfit.times < 1
-    dark = rows.master.short_name
-    if much:
-        words = f"too much dark: the hot pixels of {dark} stand in it {times:.2g} times: dark holes are left"
-        mend = (
-            "are the darks warmer or of another exposure than their headers say, are cosmic rays left in them, or was "
-            "the dark taken out before?"
-        )
-    else:
-        words = f"too little dark: the hot pixels of {dark} stand in it {times:.2g} times: they are left over"
-        mend = "are the darks colder, or of another exposure than their headers say?"
-    yield rows.note(words, f"too {'much' if much else 'little'} dark", mend, off=abs(times - 1), times=times)
+    if misfit := _misfit(found):
+        yield misfit_note(rows.image, rows.master, rows.times, misfit.times * rows.times)
 
 
 def _response(rows: Beside) -> Iterator[Note]:

@@ -30,7 +30,7 @@ def add_combine(stack: argparse.ArgumentParser) -> None:
     stack.add_argument("--type", required=True, choices=KINDS, dest="kind", help="which frames of the list")
     stack.add_argument("-o", "--output", type=Path, required=True)
     add_worker_options(stack)
-    stack.set_defaults(run=_combine, dark_has_bias=None, **NO_REDUCTION, **NO_CORE_STEPS, **NO_OTHER_STEPS)
+    stack.set_defaults(run=_combine, **NO_REDUCTION, **NO_CORE_STEPS, **NO_OTHER_STEPS)
 
 
 def _combine(options: argparse.Namespace) -> None:

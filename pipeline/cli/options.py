@@ -90,6 +90,7 @@ def recipe_asked(options: argparse.Namespace, *, mask_hdu: int | str | None = No
         variance={None: base.variance, "none": None}.get(options.variance, options.variance),
         noise=noise or base.noise,
         dark_has_bias={"yes": True, "no": False, None: base.dark_has_bias}[options.dark_has_bias],
+        dark_scale=options.dark_scale or base.dark_scale,
         flagging=flagging_of(options, mask_hdu, base.flagging),
         declared=declared_of(options, base.declared),
         **core_steps(options, base),
@@ -143,6 +144,8 @@ def inputs_of(options: argparse.Namespace, frames: FrameSet, files: Iterable[Pat
 # ---- flags and states ----
 
 NO_REDUCTION = {
+    "dark_has_bias": None,
+    "dark_scale": None,
     "hot": None,
     "dead": None,
     "noisy": None,

@@ -57,6 +57,11 @@ def add_reduce(reduction: argparse.ArgumentParser) -> None:
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
     )
     reduction.add_argument(
+        "--dark-scale",
+        choices=["exposure", "fit"],
+        help="take the dark out of lights by exposures (default), or as strong as its hot pixels stand in them",
+    )
+    reduction.add_argument(
         "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
     )
     reduction.add_argument(

@@ -136,6 +136,7 @@ class Recipe:
     :param overscan: the step that takes out overscan and trims; None to leave both.
     :param saturation: level in ADU from which raw values are flagged; by default what headers say.
     :param dark_has_bias: whether darks hold the bias, where no bias frames tell.
+    :param dark_scale: how strong the dark is taken out of lights: by exposures, or as strong as it stands in them.
     :param flagging: what else is flagged.
     :param declared: kinds of frames that are raw, finished, or without bias, whatever their headers say.
     :param normalise: the step that makes the flat a response.
@@ -160,6 +161,7 @@ class Recipe:
     overscan: Step[Image, Image] | None = subtract_overscan()  # noqa: RUF009 - immutable
     saturation: Level | None = attrs.field(default=None, repr=written)
     dark_has_bias: bool | None = None
+    dark_scale: Literal["exposure", "fit"] = "exposure"
     flagging: Flagging = Flagging()
     declared: tuple[tuple[Kind, Declared], ...] = ()
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - immutable

@@ -35,7 +35,7 @@ from pipeline.stages.align import align
 from pipeline.stages.bad_pixels import flag_bad, flag_dead, flag_hot, grow_flags
 from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
-from pipeline.stages.dark import MasterDark, scale_dark, subtract_dark
+from pipeline.stages.dark import MasterDark, fit_dark, scale_dark, subtract_dark
 from pipeline.stages.declare import declare
 from pipeline.stages.flat import divide, normalise_flat
 from pipeline.stages.fringe import MasterFringe, subtract_fringe
@@ -56,9 +56,9 @@ STAGES: dict[str, Stage[Any, Any, Any]] = {
     stage.name: stage
     for stage in (
         *(flag_saturated, linearise, subtract_overscan, combine, align, add_images, declare),
-        *(subtract_bias, scale_dark, subtract_dark, normalise_flat, divide, subtract_fringe, clean_cosmic_rays),
+        *(subtract_bias, scale_dark, subtract_dark, fit_dark, normalise_flat, divide, subtract_fringe),
         *(flag_bad, flag_hot, flag_dead, grow_flags, heal, to_electrons, estimate_variance, correct_median, orient),
-        *(attach_header, reduce),
+        *(clean_cosmic_rays, attach_header, reduce),
     )
 }
 """Our own stages, by the names that a text has for them."""

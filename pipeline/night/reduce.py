@@ -42,7 +42,7 @@ from pipeline.night.recipe_steps import (
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.stacking.add import add_images, by_lamp
 from pipeline.stages.bias import subtract_bias
-from pipeline.stages.dark import subtract_dark
+from pipeline.stages.dark import fit_dark, subtract_dark
 from pipeline.stages.flat import divide
 from pipeline.stages.header import ReducedImage, attach_header
 
@@ -87,10 +87,11 @@ def reduce(
     in_place = InPlace(recipe, kind)  # with the recipe's extra steps before and behind
     fringes_out = in_place("subtract_fringe", recipe.fringe if is_light else None)
     moved = is_light and moves(recipe, chosen)
+    dark_out = fit_dark if is_light and recipe.dark_scale == "fit" else subtract_dark
     calibrate = chain(
         in_place("subtract_bias", subtract_bias(bias=made.bias)),
         photons_counted(recipe),
-        in_place("subtract_dark", subtract_dark(dark=made.dark)),
+        in_place("subtract_dark", dark_out(dark=made.dark)),
         in_place("clean_cosmic_rays", recipe.cosmics if is_light else None),
         in_place("divide", divide(flat=made.flat if is_light else None)),
         fringes_out if moved else AS_IT_IS,

@@ -11,7 +11,7 @@ from pipeline.stacking.result import CombineResult
 from pipeline.stages.align import align
 from pipeline.stages.bias import subtract_bias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
-from pipeline.stages.dark import subtract_dark
+from pipeline.stages.dark import fit_dark, subtract_dark
 from pipeline.stages.flat import divide
 from pipeline.stages.fringe import subtract_fringe
 from pipeline.stages.gain import to_electrons
@@ -21,7 +21,7 @@ from pipeline.stages.linearity import linearise
 from pipeline.stages.orientation import orient
 from pipeline.stages.overscan import subtract_overscan
 
-CORE = (subtract_overscan, subtract_bias, subtract_dark, divide)
+CORE = (subtract_overscan, subtract_bias, subtract_dark, fit_dark, divide)
 """The core of a reduction: each is named by the field of the state that it fills."""
 
 AROUND: dict[Named, str] = {
@@ -60,7 +60,7 @@ def step_words(product: ReducedImage) -> str:
     for step in history:
         if step.is_of(*CORE) and step.done_before:
             words.append(f"{step.does} not taken out again, done already ({step.done_before})")
-        elif step.is_of(subtract_bias, subtract_dark, divide):
+        elif step.is_of(subtract_bias, subtract_dark, fit_dark, divide):
             words.append(f"{step.does} out" if step.masters else f"no {step.does}")
         elif step.worked:
             words += [word for stage, word in AROUND.items() if step.is_of(stage)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.checks.ceilings import unflagged
 from pipeline.checks.done_before import bias_beside_dark
+from pipeline.checks.hot_pixels import AGREED, fitted_factor
 from pipeline.checks.masters import dark_fits, dark_left_in
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.settings import Limits
@@ -18,6 +19,7 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
 from pipeline.errors import CalibrationError, StepError
 from pipeline.headers.status import Done
+from pipeline.records.arrays import sealed
 from pipeline.records.frames import Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
@@ -225,18 +227,7 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     """
     if dark is None:
         return image
-    check_in_place(image, "dark")
-    check_before_flat(image, "dark")
-    if image.state.bias and dark.has_bias is not False:
-        raise StepError(
-            f"{image.name}: its bias is out ({image.state.bias}), and {dark.image.name} may still hold it; "
-            "take the bias out of the dark too, or say MasterDark.of(..., has_bias=False)"
-        )
-    check_shapes([image, dark.image])
-    check_units(image, dark.image)
-    check_alike((image,), with_others=(dark.image,))
-    check_variance_kept(image, dark.image)
-    say(*bias_beside_dark(image, dark.image))
+    _check_together(image, dark)
     scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image)
     by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {
@@ -250,6 +241,97 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
         state=attrs.evolve(image.state, dark=Done(by), bias=image.state.bias or with_it),
         added=(*image.added, ("DARKCOR", by, ""), ("DARKSCL", scaled.ratio, "factor by which the dark was scaled")),
     )
+
+
+def _check_together(image: Image, dark: MasterDark) -> None:
+    """Refuse a dark that cannot be taken out of an image, and say what is odd about the two."""
+    check_in_place(image, "dark")
+    check_before_flat(image, "dark")
+    if image.state.bias and dark.has_bias is not False:
+        raise StepError(
+            f"{image.name}: its bias is out ({image.state.bias}), and {dark.image.name} may still hold it; "
+            "take the bias out of the dark too, or say MasterDark.of(..., has_bias=False)"
+        )
+    check_shapes([image, dark.image])
+    check_units(image, dark.image)
+    check_alike((image,), with_others=(dark.image,))
+    check_variance_kept(image, dark.image)
+    say(*bias_beside_dark(image, dark.image))
+
+
+@stage(does="dark", believes=_header_is_believed, looks=lambda image, **_: unflagged([image]))
+def fit_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+    """Subtract the dark as strong as it stands in the image, whatever exposures and temperatures say.
+
+    In place of ``subtract_dark``, for darks that are warmer or colder than the image, or whose exposure is not known.
+    The factor is fitted to the pixels in which dark current stands out of the noise of the dark, the hot and warm ones,
+    each against its neighbours in the row: sky and nebulae cancel, and what is hit, saturated, beside a star or not
+    linear is left out.  Its standard error goes into the variance: σ² += (error × dark)².  ``dark=None`` says that
+    there is none to subtract.
+
+    >>> import numpy as np
+    >>> from pipeline import Image, MasterDark, attach_header, declare, fit_dark
+    >>> rng = np.random.default_rng(1)
+    >>> hot = np.where(rng.random((64, 64)) < 0.02, 500.0, 2.0)
+    >>> dark = MasterDark.of(Image.of(hot + rng.normal(0, 1, hot.shape), kind="dark", exposure=60), has_bias=False)
+    >>> light = declare(Image.of(100 + 0.5 * hot + rng.normal(0, 1, hot.shape), exposure=60), state="without bias")
+    >>> round(attach_header(fit_dark(light, dark=dark)).header["DARKSCL"], 2)
+    0.5
+
+    :param force: subtract it even if the header says that it has been done.
+    :raises ShapeError: image and dark differ in shape.
+    :raises StepError: the image is flat-fielded already, or the bias of image or dark is not out.
+    :raises CalibrationError: fewer than ten pixels of the dark tell the factor.
+    """
+    if dark is None:
+        return image
+    _check_bias_out(image, dark)
+    _check_together(image, dark)
+    found = fitted_factor(image, dark.image)
+    say(*dark_fits(image, dark.image, found.times))
+    if found.agreeing < AGREED:
+        advise(
+            f"only {100 * found.agreeing:.0f} % of the hot pixels of {dark.image.short_name} agree about the factor by "
+            "which it stands in it: cosmic rays in the dark, or another mode of the detector?",
+            of=image,
+            figures=(("agreeing", found.agreeing),),
+            fact=f"hot pixels of {dark.image.name} that disagree",
+        )
+    taken, values = image.pixels.minus(dark.image.pixels, times=found.times), dark.image.pixels.values
+    if taken.variance is not None:
+        taken = attrs.evolve(taken, variance=sealed(taken.variance + np.square(found.error * values)))
+    by = f"Dark count correction image is {dark.image.short_name} with scale={found.times:.8g}"
+    fit = f"{by}, fitted to {found.pixels} hot pixels, standard error {found.error:.2g}"
+    return attrs.evolve(
+        image,
+        data=taken,
+        state=attrs.evolve(image.state, dark=Done(by)),
+        added=(
+            *image.added,
+            ("DARKCOR", by, ""),
+            ("DARKSCL", found.times, "factor by which the dark was scaled"),
+            ("DARKSERR", found.error, "standard error of DARKSCL, which was fitted"),
+            ("HISTORY", fit, ""),
+        ),
+    )
+
+
+def _check_bias_out(image: Image, dark: MasterDark) -> None:
+    """Refuse a bias in image or dark: it does not grow with the dark current.
+
+    :raises StepError: it is in one of them, or may be.
+    """
+    out = image.state.bias and image.state.bias.sure
+    if not (out or image.state.overscan):
+        raise StepError(
+            f"{image.name}: its bias is not out, and does not grow with the dark current; fit_dark comes behind "
+            "subtract_bias, or declare(state='without bias')"
+        )
+    if dark.has_bias is not False and (dark.has_bias or not dark.image.state.overscan):
+        raise StepError(
+            f"{dark.image.name}: may hold the bias, which does not grow with the dark current, so that it cannot be "
+            "fitted; take the bias out of it, or say MasterDark.of(..., has_bias=False)"
+        )
 
 
 def _exposure_beside(image: Image, dark: MasterDark) -> float:

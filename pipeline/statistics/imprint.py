@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array, BoolArray, FloatArray
-from pipeline.statistics.robust import MAD_TO_SIGMA, median
+from pipeline.statistics.robust import MAD_TO_SIGMA, median, quantile
 
 BESIDE = (6, 10)
 """Columns to either side with which a pixel is compared: of the same colour of a mosaic and of the same half of a
@@ -51,6 +51,17 @@ FEWEST_STRONG = 24
 
 OBEYING = 0.3
 
+STANDS_OUT = 10.0
+"""σ of a dark from which the dark current of a pixel, as image and dark together tell it, bears on the factor."""
+
+OWN_WAY = 0.005
+"""Hot pixels change by at least so much apart from each other, with temperature and in the way they fill."""
+
+ASTRAY = 4.0
+"""A pixel so many σ off is hit, lies in a star, or is not linear."""
+
+MOST_ROUNDS = 50
+
 ENOUGH = 2**12
 """So many pixels tell a typical size to 2 %."""
 
@@ -77,6 +88,32 @@ class Imprint:
         doubted = self.as_seen < self.times and self.times > 1
         times = max(self.as_seen, 1.0) if doubted else self.times
         return bool(few and self.error < SURE and abs(times - 1) > max(least, 6 * self.error))
+
+
+@attrs.frozen
+class Factor:
+    """By what a dark stands in an image, as its hot pixels tell, and the standard error of that.
+
+    ``pixels`` so many speak for it, and ``agreeing`` is their part of all in which the dark current stands out.
+    ``dark_current`` is what the dark holds of it in each of them, ``variance`` that of the image and of the dark there.
+    """
+
+    times: float
+    error: float
+    agreeing: float
+    dark_current: FloatArray
+    variance: tuple[FloatArray, FloatArray]
+
+    @property
+    def pixels(self) -> int:
+        """How many speak for it."""
+        return self.dark_current.size
+
+    def sigmas_left(self, times: float) -> float:
+        """Give by how many σ of a pixel one hot pixel in ten is off at least where the dark is taken out so often."""
+        seen, dark = self.variance
+        off = abs(self.times - times) * self.dark_current
+        return quantile(off / np.sqrt(np.maximum(seen + times**2 * dark, np.finfo(float).tiny)), 0.9)
 
 
 def beside(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -219,12 +256,70 @@ def imprint_of_warm(image: Relief, master: Relief) -> Imprint | None:
     if np.count_nonzero(warm) < FEWEST_STRONG:
         return None
     seen, structure = seen[warm], structure[warm]
-    ratio = seen / structure
-    order = np.argsort(ratio)
-    weight = np.cumsum(structure[order], dtype=np.float64)
-    times = float(ratio[order][np.searchsorted(weight, 0.5 * weight[-1])])
+    times = _weighted_median(seen / structure, structure)
     scatter = max(noise, spread(seen - times * structure))
     return Imprint(times, 1.25 * scatter / math.sqrt(float((structure**2).sum())), warm.size)
+
+
+def factor_of_hot(seen: FloatArray, dark: FloatArray, noise_seen: FloatArray, noise_dark: FloatArray) -> Factor | None:
+    """Fit by what a dark stands in an image, to pixels in which dark current may stand out; None where it does in none.
+
+    The line image = k × dark through 0, with errors in both (York 1966, Can. J. Phys. 44, 1079): pixels are chosen and
+    weighed by the dark current that both together tell, on which the distance from the line does not depend, so that
+    pixels which noise makes hot do not bear on k.  It starts from the weighted median of the pixels' own factors.  How
+    far hot pixels go their own way, each with its temperature, is measured; what is off by more is left out.
+
+    :param seen: what stands out in the image above its neighbourhood, of each pixel.
+    :param dark: the same of the dark.
+    :param noise_seen: the variance of that of the image.
+    :param noise_dark: and of the dark.
+    """
+    tiny = np.finfo(np.float64).tiny
+    noise_seen, noise_dark = np.maximum(noise_seen, tiny), np.maximum(noise_dark, tiny)
+    out = dark > STANDS_OUT * np.sqrt(noise_dark)
+    if not out.any():
+        return None
+    own = np.sqrt(noise_seen[out] + noise_dark[out]) / dark[out]
+    times = _weighted_median(seen[out] / dark[out], 1 / np.maximum(own, ASTRAY * OWN_WAY))
+    current, off = dark, seen - times * dark
+    used = weight = np.zeros(dark.size)
+    for _ in range(MOST_ROUNDS):
+        before = times
+        scatter = _own_way(off[out], times * current[out], noise_seen[out] + times**2 * noise_dark[out])
+        apart = noise_seen + (scatter * times * current) ** 2
+        both = apart + times**2 * noise_dark
+        current = (dark * apart + times * seen * noise_dark) / both
+        out = current > STANDS_OUT * np.sqrt(noise_dark)
+        used = out & (np.abs(off) < ASTRAY * np.sqrt(both))
+        if not used.any():
+            return None
+        weight = np.where(used, current / both, 0)
+        times = float((weight * seen).sum() / (weight * dark).sum())
+        off = seen - times * dark
+        if abs(times - before) <= 1e-7 * abs(times):
+            break
+    count = int(np.count_nonzero(used))
+    error = math.sqrt(float(((weight * off) ** 2).sum()) * count / max(count - 1, 1)) / abs(
+        float((weight * dark).sum())
+    )
+    left = current[used], (noise_seen[used], noise_dark[used])
+    return Factor(times, error, count / int(np.count_nonzero(out)), *left)
+
+
+def _own_way(off: FloatArray, current: FloatArray, noise: FloatArray) -> float:
+    """Give the part of their dark current by which pixels scatter besides their noise, by the median of them."""
+    least, most = OWN_WAY, 1.0
+    for _ in range(12):
+        middle = math.sqrt(least * most)
+        scatters_less = median(np.abs(off) / np.sqrt(noise + (middle * current) ** 2)) * MAD_TO_SIGMA < 1
+        least, most = (least, middle) if scatters_less else (middle, most)
+    return least
+
+
+def _weighted_median(values: FloatArray, weight: FloatArray) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weight[order], dtype=np.float64)
+    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
 
 
 def _of_strong(seen: FloatArray, structure: FloatArray, sigmas: tuple[float, float], response: bool) -> Imprint | None:

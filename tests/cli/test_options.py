@@ -50,6 +50,7 @@ def test_sigma_is_for_both_sides_unless_one_has_its_own(both, low, high, clip):
         ("--variance scatter", {"variance": "scatter"}),
         ("--dark-has-bias yes", {"dark_has_bias": True}),
         ("--dark-has-bias no", {"dark_has_bias": False}),
+        ("--dark-scale fit", {"dark_scale": "fit"}),
         ("--raw flat --finished dark --raw light",
          {"declared": (("flat", "raw"), ("light", "raw"), ("dark", "finished"))}),
         ("--without-bias light --without-bias dark --raw light",

@@ -1,5 +1,7 @@
 """A dark is scaled to the exposure of the image, and what cannot be scaled is refused or said."""
 
+import re
+
 import attrs
 import numpy as np
 import pytest
@@ -9,18 +11,28 @@ from hypothesis import strategies as st
 from made_masters import a_bias, a_dark, a_rate, full, planes_between
 
 from pipeline import (
+    Cards,
     FrameSet,
     Image,
     MasterBias,
     MasterDark,
     Pixels,
+    Recipe,
+    attach_header,
+    chain,
+    combine,
+    declare,
     each,
+    fit_dark,
+    open_frame,
     pipe,
+    reduce,
     scale_dark,
     subtract_bias,
     subtract_dark,
 )
-from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, StepError
+from pipeline.errors import AssumptionWarning, CalibrationError, SettingError, ShapeError, StepError
+from pipeline.headers.status import Done
 from pipeline.records.note import merged
 
 seconds = st.floats(0.01, 10_000)
@@ -145,3 +157,118 @@ def test_a_dark_that_is_a_rate_is_the_same_for_every_exposure(t_dark, t_light):
     out = subtract_dark(a_rate(5, exposure=t_light), dark=dark)
     assert (out.pixels.values == 4.75).all()
     assert ("DARKSCL", 1.0, "factor by which the dark was scaled") in out.added
+
+
+def a_night(warmer, size=256, lights=3):
+    """Expose a night of hot pixels whose darks are so many K warmer than its lights: a factor of 2 for each 6 K."""
+    rng = np.random.default_rng(7)
+    rate = np.where(rng.random((size, size)) < 3e-3, rng.exponential(8, (size, size)) + 0.5, 0.05)
+    times = 2 ** (warmer / 6)
+
+    def frame(number, kind, seconds, current, sky):
+        electrons = rng.poisson(current * seconds + sky, rate.shape) + rng.normal(0, 5, rate.shape)
+        cards = {"GAIN": (1.5, "[electron/adu]"), "RDNOISE": (5.0, "[electron]"), "SATURATE": 65000}
+        values = np.clip(np.round(1000 + electrons / 1.5), 0, 65535).astype(np.uint16)
+        return Image.of(values, kind=kind, exposure=seconds, header=Cards.of(cards), name=f"{kind}{number}.fits")
+
+    kinds = (("bias", 10, 0.0, 0 * rate, 0), ("dark", 10, 300.0, times * rate, 0), ("light", lights, 300.0, rate, 200))
+    return FrameSet(frame(i, kind, *how) for kind, count, *how in kinds for i in range(count)), rate > 1, 1 / times
+
+
+def masters_of(frames):
+    bias = pipe(frames.bias, combine(variance="noise"), MasterBias.of)
+    return bias, pipe(frames.dark, combine(variance="noise"), subtract_bias(bias=bias), MasterDark.of)
+
+
+@pytest.mark.parametrize("warmer", [-10, -2, 0, 2, 10])
+def test_a_dark_of_another_temperature_is_fitted_and_without_that_its_factor_is_said(warmer):
+    frames, hot, times = a_night(warmer)
+    bias, dark = masters_of(frames)
+    light = pipe(frames.light, combine(variance="noise"), subtract_bias(bias=bias))
+    out = fit_dark(light, dark=dark)
+    found = {key: value for key, value, _ in out.added}
+    assert found["DARKSCL"] == pytest.approx(times, rel=0.005)
+    assert abs(found["DARKSCL"] - times) < 4 * found["DARKSERR"]
+    pulls = (out.values - 200 / 1.5) / np.sqrt(out.pixels.total_variance)
+    assert np.mean(np.abs(pulls[hot]) > 5) < 0.01
+    assert abs(pulls[hot].mean()) < 0.3
+    assert out.notes == ()
+    by_exposure = [note.words for note in subtract_dark(light, dark=dark).history[-1].said]
+    told = [float(re.search(r"the dark fits by ([\d.]+)", words)[1]) for words in by_exposure]
+    assert told == pytest.approx([times] * (warmer != 0), rel=0.02)
+
+
+def without_bias(values, **more):
+    return declare(Image.of(values, **more), state="without bias")
+
+
+HOT = np.where(np.random.default_rng(1).random((64, 64)) < 0.03, 900.0, 3.0)
+NOISE = np.random.default_rng(2).normal(0, 1, (2, 64, 64))
+WARM = MasterDark.of(
+    Image.of(Pixels.of(HOT + NOISE[0], variance=np.ones(HOT.shape)), kind="dark", exposure=60, name="d.fits"),
+    has_bias=False,
+)
+LIGHT = without_bias(Pixels.of(50 + 0.5 * HOT + NOISE[1], variance=np.ones(HOT.shape)), exposure=60, name="l.fits")
+
+
+def test_the_error_of_the_factor_is_in_the_variance_the_header_and_the_history():
+    out = fit_dark(LIGHT, dark=WARM)
+    header = attach_header(out).header
+    times, error = header["DARKSCL"], header["DARKSERR"]
+    np.testing.assert_allclose(out.values, LIGHT.values - times * WARM.image.values)
+    np.testing.assert_allclose(out.pixels.total_variance, 1 + times**2 + (error * WARM.image.values) ** 2)
+    assert header["DARKCOR"] == f"Dark count correction image is d.fits with scale={times:.8g}"
+    history = "".join(str(header.to_header()["HISTORY"]).split())
+    assert f"withscale={times:.8g},fittedto" in history
+    assert f"standarderror{error:.2g}" in history
+    assert out.state.dark
+    assert out.history[-1].masters[0].sources == ("d.fits",)
+
+
+def test_exposures_do_not_count_and_each_light_has_its_own_factor():
+    lights = FrameSet(
+        without_bias(50 + times * HOT + NOISE[1], exposure=seconds) for times, seconds in ((0.5, 60), (2.0, 7))
+    )
+    found = [{key: value for key, value, _ in one.added}["DARKSCL"] for one in each(fit_dark(dark=WARM))(lights)]
+    assert found == pytest.approx([0.5, 2.0], rel=0.005)
+
+
+def test_frames_on_disk_are_fitted_as_those_in_memory(tmp_path):
+    fits.writeto(tmp_path / "l.fits", LIGHT.values, fits.Header({"EXPTIME": 60.0}))
+    clean = each(chain(declare(state="without bias"), fit_dark(dark=WARM)))
+    (stored,) = clean(FrameSet((open_frame(tmp_path / "l.fits"),)))
+    (here,) = clean(FrameSet((Image.of(LIGHT.values, exposure=60.0),)))
+    np.testing.assert_array_equal(stored.pixels.values, here.pixels.values)
+
+
+@pytest.mark.parametrize(("run", "error", "says"), [
+    (lambda: fit_dark(Image.of(LIGHT.pixels, exposure=60), dark=WARM), StepError, "its bias is not out"),
+    (lambda: fit_dark(LIGHT, dark=attrs.evolve(WARM, has_bias=True)), StepError, "d.fits: may hold the bias"),
+    (lambda: fit_dark(LIGHT, dark=attrs.evolve(WARM, has_bias=None)), StepError, "d.fits: may hold the bias"),
+    (lambda: fit_dark(LIGHT, dark=a_dark(0 * HOT)), CalibrationError, "0 pixels in which the dark current"),
+    (lambda: fit_dark(LIGHT, dark=a_dark(full(1))), ShapeError, "rows"),
+    (lambda: pipe(LIGHT, fit_dark(dark=WARM), fit_dark(dark=WARM)), StepError, "asked for twice"),
+    (lambda: fit_dark(attrs.evolve(LIGHT, state=attrs.evolve(LIGHT.state, flat=Done("f"))), dark=WARM), StepError,
+     "flat-fielded already"),
+])  # fmt: skip
+def test_what_cannot_be_fitted_is_refused(run, error, says):
+    with pytest.raises(error, match=says):
+        run()
+
+
+def test_no_dark_is_no_fit_and_a_dark_full_of_hits_is_said():
+    assert fit_dark(LIGHT, dark=None).pixels == LIGHT.pixels
+    real = np.where(np.random.default_rng(3).random(HOT.shape) < 0.65, HOT, 3.0)
+    with pytest.warns(AssumptionWarning, match=r"only \d\d % of the hot pixels of d.fits agree"):
+        out = fit_dark(without_bias(50 + 0.5 * real + NOISE[1], exposure=60), dark=WARM)
+    assert attach_header(out).header["DARKSCL"] == pytest.approx(0.5, rel=0.01)
+
+
+def test_a_reduction_fits_the_dark_to_its_lights_alone():
+    frames, _, times = a_night(-6, size=128)
+    fitted = reduce(frames, recipe=Recipe(dark_scale="fit"))
+    assert fitted.header["DARKSCL"] == pytest.approx(times, rel=0.01)
+    assert [step.stage for step in fitted.history if step.does == "dark"] == ["fit_dark"]
+    assert not any("dark" in note.words for note in fitted.notes)
+    with pytest.warns(AssumptionWarning, match=r"the dark fits by (2\.0|1\.9)"):
+        reduce(frames)
