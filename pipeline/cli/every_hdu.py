@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
-
 from pipeline.cli.options import delimiter_of, recipe_asked
 from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
 from pipeline.compose.telling import told_together
@@ -38,8 +36,8 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
     if not first.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     planned = planned_products(options.output or Path("reduced.fits"), first, each=False)
-    master_files = master_paths(options.masters, first)
     asked = {name: recipe_asked(options, mask_hdu=name) for name in nights}
+    master_files = master_paths(options.masters, first, next(iter(asked.values())).recipe)
     inputs = [*paths_of(first), options.filelist, *(path for one in asked.values() for path in one.files)]
     check_outputs([*(one.path for one in planned), *master_files.values()], inputs, overwrite=options.overwrite)
     say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {', '.join(map(str, nights))}")
@@ -47,9 +45,9 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
     for name, frames in nights.items():
         recipe = asked[name].recipe
         masters = make_masters(frames, recipe)
-        for kind, master in attrs.asdict(masters, recurse=False).items():
-            if master is not None and kind in master_files:
-                made.setdefault(master_files[kind], {})[name] = master
+        for called, master in masters.named.items():
+            if called in master_files:
+                made.setdefault(master_files[called], {})[name] = master
         for one in planned:
             product = reduce(frames, recipe=recipe, masters=masters, kind=one.kind)
             made.setdefault(one.path, {})[name] = product

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 import attrs
@@ -18,10 +19,12 @@ import attrs
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, identity, together
 from pipeline.fits.write import write
+from pipeline.night.masters import sets_of_darks
 from pipeline.night.recipe import Recipe
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.record import write_record
 from pipeline.records.frames import FrameSet, Image
+from pipeline.stacking.compatibility import seconds_of
 from pipeline.stages.header import ReducedImage
 
 
@@ -90,15 +93,20 @@ def record_path(output: Path, *, each: bool = False) -> Path:
     return output / "reduced.json" if each else output.with_name(f"{output.name.partition('.')[0]}.json")
 
 
-def master_paths(folder: Path | None, frames: FrameSet) -> dict[str, Path]:
-    """Name the masters to be written, and make their folder.
+def master_paths(folder: Path | None, frames: FrameSet, recipe: Recipe) -> dict[str, Path]:
+    """Name the files of the masters to be written, by the masters' names, and make their folder.
 
     :raises OutputError: it cannot be made.
     """
     if folder is None:
         return {}
     make_folder(folder, "the masters")
-    return {kind: folder / f"master_{kind}.fits" for kind in ("bias", "dark", "flat") if frames.of_kind(kind).frames}
+    sets = sets_of_darks(frames.dark, recipe, by_bias=bool(frames.bias.frames))
+    names = [kind for kind in ("bias", "dark", "flat") if frames.of_kind(kind).frames]
+    if len(sets) > 1:
+        means = (fmean(map(seconds_of, darks)) for darks in sets)
+        names[names.index("dark") : names.index("dark") + 1] = [f"dark {seconds:g} s" for seconds in means]
+    return {name: folder / f"master_{re.sub(' s$', 's', name).replace(' ', '_')}.fits" for name in names}
 
 
 def make_folder(folder: Path, what: str) -> None:

@@ -39,9 +39,6 @@ from pipeline.night.recipe_steps import raw_steps
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words
 from pipeline.records.frames import FrameSet
-from pipeline.stages.bias import MasterBias
-from pipeline.stages.dark import MasterDark
-from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
 
 
@@ -135,10 +132,10 @@ def _reduce_one(options: argparse.Namespace) -> None:
     frames = night_of(options)
     if not frames.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
-    files = _files_of(options, frames)
+    files = _files_of(options, frames, recipe)
     check_outputs(files.every, inputs_of(options, frames, asked.files), overwrite=options.overwrite)
     masters = make_masters(frames, recipe)
-    for kind, master in _by_kind(masters):
+    for kind, master in masters.named.items():
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")
 
     def reduced(planned: PlannedProduct) -> ReducedImage:
@@ -164,12 +161,12 @@ def _reduce_one(options: argparse.Namespace) -> None:
             write_the_rest(products, tell)
 
 
-def _files_of(options: argparse.Namespace, frames: FrameSet) -> ReductionFiles:
+def _files_of(options: argparse.Namespace, frames: FrameSet, recipe: Recipe) -> ReductionFiles:
     """Tell which files are to be written; their folders are made."""
     output = options.output or Path("reduced" if options.each else "reduced.fits")
     return ReductionFiles(
         products=planned_products(output, frames, each=options.each),
-        masters=master_paths(options.masters, frames),
+        masters=master_paths(options.masters, frames, recipe),
         record=record_path(output, each=options.each) if options.record else None,
         quality=options.quality,
         recipe=options.save_recipe,
@@ -178,9 +175,9 @@ def _files_of(options: argparse.Namespace, frames: FrameSet) -> ReductionFiles:
 
 
 def _write_masters(masters: Masters, files: ReductionFiles, options: argparse.Namespace) -> None:
-    for kind, master in _by_kind(masters):
-        if kind in files.masters:
-            write(master, files.masters[kind], overwrite=options.overwrite)
+    for name, master in masters.named.items():
+        if name in files.masters:
+            write(master, files.masters[name], overwrite=options.overwrite)
 
 
 def _write_beside(
@@ -208,8 +205,3 @@ def _write_beside(
         write_recipe(recipe, files.recipe, overwrite=options.overwrite)
         say(f"wrote {files.recipe}: the settings, for --recipe")
     record_command(files.record, "reduce", options, frames, products, say, recipe)
-
-
-def _by_kind(masters: Masters) -> list[tuple[str, MasterBias | MasterDark | MasterFlat]]:
-    every = (("bias", masters.bias), ("dark", masters.dark), ("flat", masters.flat))
-    return [(kind, master) for kind, master in every if master is not None]

@@ -23,9 +23,10 @@ def lazily(step: Callable[[Image], Image]) -> Callable[[Image], Image]:
     if not isinstance(step, Step) or not step.stage.rows:
         return step
 
-    lazy: Step[Image, Image] = step
+    waiting: Step[Image, Image] = step
 
     def wait(image: Image) -> Image:
+        lazy = waiting.chosen_for(image)
         if image.in_memory or not lazy.stage.by_rows(image, dict(lazy.settings)):
             return lazy(image)
         for _, value in lazy.settings:

@@ -60,6 +60,7 @@ Frames: TypeAlias = Iterable[Image | Array | FrameLike]
 
 ByRows: TypeAlias = bool | Callable[..., bool]
 Looks: TypeAlias = Callable[..., Iterable[Note]]
+Chooses: TypeAlias = Callable[..., dict[str, Any]]
 
 
 @overload
@@ -73,6 +74,7 @@ def stage(
     ceiling: Callable[..., float] | None = None,
     looks: Looks | None = None,
     another: Callable[..., bool] | None = None,
+    chooses: Chooses | None = None,
 ) -> Callable[[Callable[Concatenate[In, P], Out]], Stage[In, P, Out]]: ...
 def stage(
     function: Any = None,
@@ -84,6 +86,7 @@ def stage(
     ceiling: Callable[..., float] | None = None,
     looks: Looks | None = None,
     another: Callable[..., bool] | None = None,
+    chooses: Chooses | None = None,
 ) -> Any:
     """Make a stage of a function of one record and keyword-only settings.
 
@@ -111,10 +114,12 @@ def stage(
         same whether it lies in memory or on disk.
     :param another: tells, of an image that the stage has worked on here and the settings, whether this is another step
         than that.
+    :param chooses: gives, of the image and the settings, those that depend on the image, such as the one that is its
+        own of several masters: with these the stage runs, and is recorded.
     """
     if function is None:
-        return lambda function: Stage(function, rows, does, believes, ceiling, looks, another)
-    return Stage(function, rows, does, believes, ceiling, looks, another)
+        return lambda function: Stage(function, rows, does, believes, ceiling, looks, another, chooses)
+    return Stage(function, rows, does, believes, ceiling, looks, another, chooses)
 
 
 class Stage(Generic[In, P, Out]):
@@ -137,10 +142,11 @@ class Stage(Generic[In, P, Out]):
         ceiling: Callable[..., float] | None = None,
         looks: Looks | None = None,
         another: Callable[..., bool] | None = None,
+        chooses: Chooses | None = None,
     ) -> None:
         self.defaults = _settings_of(function)
         told = {"rows": None if isinstance(rows, bool) else rows, "believes": believes, "ceiling": ceiling}
-        for name, asked in (told | {"looks": looks, "another": another}).items():
+        for name, asked in (told | {"looks": looks, "another": another, "chooses": chooses}).items():
             if asked is not None and not callable(asked):
                 raise StepError(f"{function.__name__}: {name}={asked!r}; expected a function of the image and settings")
         update_wrapper(self, function)
@@ -151,6 +157,7 @@ class Stage(Generic[In, P, Out]):
         self.ceiling = ceiling
         self.looks = looks
         self.another = another
+        self.chooses = chooses
 
     @overload
     def __call__(self, record: In, /, *args: P.args, **settings: P.kwargs) -> Out: ...
@@ -192,7 +199,16 @@ class Stage(Generic[In, P, Out]):
     @cached_property
     def _pickled(self) -> bytes:
         """The stage itself, where no module has it by its name."""
-        made_of = (self.function, self.rows, self.does, self.believes, self.ceiling, self.looks, self.another)
+        made_of = (
+            self.function,
+            self.rows,
+            self.does,
+            self.believes,
+            self.ceiling,
+            self.looks,
+            self.another,
+            self.chooses,
+        )
         try:
             import cloudpickle
         except ImportError as error:
@@ -346,7 +362,8 @@ class Step(Generic[In_contra, Out_co]):
         if not isinstance(record, stage.takes):
             wanted, found = words_of(stage.takes), in_few_words(record)
             raise StepError(f"{stage.name} takes {wanted}, found {found}{_mend(stage, record)}")
-        settings = self.every_setting
+        whole = whole.chosen_for(record)
+        settings = self.chosen_for(record).every_setting
         told_none = idle(stage, settings)
         with collecting() as said:
             done = None if told_none else done_before(stage, record, settings)
@@ -374,6 +391,11 @@ class Step(Generic[In_contra, Out_co]):
             )
             recorded: Out_co = result.recorded(step)
         return recorded
+
+    def chosen_for(self, image: Any) -> Step[In_contra, Out_co]:
+        """Give the step with those of its settings that are an image's own, where the stage chooses them."""
+        chosen = self.stage.chooses(image, **self.every_setting) if self.stage.chooses else {}
+        return attrs.evolve(self, settings=tuple((self.every_setting | chosen).items())) if chosen else self
 
     @classmethod
     def taken_as(cls, value: object, takes: type, gives: type) -> Step[Any, Any] | None:
@@ -406,6 +428,8 @@ class Step(Generic[In_contra, Out_co]):
         def cut(value: Any) -> Any:
             if isinstance(value, np.ndarray):
                 return value[start:stop] if value.shape[:2] == shape else value
+            if type(value) is tuple:
+                return tuple(map(cut, value))
             return value.on_rows(start, stop) if _may_hold_pixels(value) and isinstance(value, HasRows) else value
 
         return attrs.evolve(self, settings=tuple((name, cut(value)) for name, value in self.settings))

@@ -110,10 +110,10 @@ def night_page(
     parts += notes_panel(products, command)
     for product, view in zip(products, views, strict=True):
         parts += _product(product, view, frames, look)
-    made = [(kind, master) for kind in ("bias", "dark", "flat") if (master := getattr(masters, kind)) is not None]
-    for kind, master in made:
-        parts += _master(kind, master, look)
-    parts += _rejections([*((kind, master.image) for kind, master in made), *((p.kind, p) for p in products)])
+    for name, master in masters.named.items():
+        parts += _master(name, master, look)
+    images = [(name, master.image) for name, master in masters.named.items()]
+    parts += _rejections([*images, *((product.kind, product) for product in products)])
     parts += quality_section(quality)
     parts += _history(products[0])
     parts += _header(products[0])
@@ -192,8 +192,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _master(kind: str, master: Any, look: Appearance) -> list[str]:
-    view, found = view_of(master), master.image.found
+def _master(name: str, master: Any, look: Appearance) -> list[str]:
+    view, found, kind = view_of(master), master.image.found, master.image.kind
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _flagged_words(view))]
     if found is not None:
         counted = "electron" if master.image.went_through(to_electrons) else "adu"
@@ -201,7 +201,8 @@ def _master(kind: str, master: Any, look: Appearance) -> list[str]:
         facts += [("noise", _noise(found, one, alone, counted)) for one in found.amplifiers]
     if kind == "dark":
         facts.append(("hot pixels", _hot(view)))
-    return [f"<h2>Master {kind}</h2>", _facts(facts), panel(view, look, key=f"master-{kind}", whole=False).body]
+    key = f"master-{re.sub('[^a-z0-9]+', '-', name)}"
+    return [f"<h2>Master {name}</h2>", _facts(facts), panel(view, look, key=key, whole=False).body]
 
 
 def _level(view: View) -> str:

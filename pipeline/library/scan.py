@@ -16,7 +16,7 @@ from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import open_frame
 from pipeline.headers import keywords
 from pipeline.library.frame_kinds import kind_of, target_card, why_finished
-from pipeline.library.match import Match, match
+from pipeline.library.match import Choice, Match, match
 from pipeline.library.policy import Policy
 from pipeline.records.frames import FrameSet, Image
 
@@ -192,12 +192,13 @@ def proposed_lists(
         rows = sorted(by_name.values(), key=lambda frame: LIST_ORDER.index(frame.kind))
         return {"calibrations": ProposedList("\n".join([TITLE, *map(_row, rows), *map(_left_out, unknown), ""]))}
     flats = {frame.name: one for one in matches if one.kind == "flat" for frame in one.frames}
-    used = {frame.name for one in lights for choice in one.choices for frame in choice.frames}
+    listed = [choice for one in lights for choice in (*one.choices, *_dark_flats(one, flats))]
+    used = {frame.name for choice in listed for frame in choice.frames}
     idle = {name for name, frame in by_name.items() if frame.kind != "light"} - used
     lists: dict[str, ProposedList] = {}
     for one in lights:
         rest = {image.name: why for choice in one.choices for image, why in choice.others if image.name in idle}
-        lines = [TITLE, *_chosen_rows(one, by_name), *_for_flats(one, flats)]
+        lines = [TITLE, *_chosen_rows(one, flats, by_name)]
         lines += [_row(by_name[light.name]) for light in one.frames]
         lines += [_left_out(frame) for frame in unknown]
         lines += [_left_out(by_name[name], why) for name, why in rest.items()]
@@ -215,19 +216,42 @@ def _in_order(place: Mapping[str, int], one: Match) -> Match:
     return attrs.evolve(one, frames=placed(one.frames), choices=tuple(choices))
 
 
-def _chosen_rows(one: Match, by_name: Mapping[str, FoundFrame]) -> Iterator[str]:
+def _chosen_rows(one: Match, flats: Mapping[str, Match], by_name: Mapping[str, FoundFrame]) -> Iterator[str]:
+    dark_flats = _dark_flats(one, flats)
     for choice in one.choices:
         yield f"# {choice.need}: {_shown(choice.why)}"
         yield from (_row(by_name[frame.name]) for frame in choice.frames)
+        listed = set(_names(choice.frames))
+        for own in dark_flats if choice.need == "dark" else ():
+            yield f"# dark of the flats: {_shown(own.why)}"
+            yield from (_row(by_name[name]) for name in _names(own.frames) if name not in listed)
+            listed.update(_names(own.frames))
+    for own in _of_flats(one, flats):
+        if own.need != "dark" or not dark_flats:
+            names = ", ".join(_names(own.frames))
+            yield f"# {own.need} of the flats, not listed: {_shown(own.why)}: {_shown(names)}"
 
 
-def _for_flats(one: Match, flats: Mapping[str, Match]) -> Iterator[str]:
-    """Say what the flats themselves need that the lights do not."""
+def _of_flats(one: Match, flats: Mapping[str, Match]) -> Iterator[Choice]:
+    """Give what the flats of a group need that the lights do not."""
     for match_of_flat in unique((flats[frame.name] for frame in one["flat"].frames), key=id):
         for choice in match_of_flat.choices:
-            own = [frame.name for frame in choice.frames]
-            if own and own != [frame.name for frame in one[choice.need].frames]:
-                yield f"# {choice.need} of the flats: {_shown(choice.why)}: {_shown(', '.join(own))}"
+            if choice.frames and _names(choice.frames) != _names(one[choice.need].frames):
+                yield choice
+
+
+def _names(frames: FrameSet) -> list[str]:
+    return [frame.name for frame in frames]
+
+
+def _dark_flats(one: Match, flats: Mapping[str, Match]) -> list[Choice]:
+    """Give the darks of the flats that go into the list of the lights.
+
+    Only where that has darks for the lights too, and no bias: then each is subtracted from its own, as it is.  With a
+    bias darks of all exposures are scaled and become one.
+    """
+    paired = one["dark"].frames and not one["bias"].frames
+    return [choice for choice in _of_flats(one, flats) if choice.need == "dark"] if paired else []
 
 
 def target_of(light: Image) -> str:

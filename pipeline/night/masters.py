@@ -25,6 +25,7 @@ from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.history import went_through
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.stacking.combine import combine
+from pipeline.stacking.compatibility import exposures_differ, of_equal_exposures
 from pipeline.stacking.result import CombineResult
 from pipeline.stages.bad_pixels import flag_bad, flag_dead, flag_hot, noisy_pixels
 from pipeline.stages.bias import MasterBias, subtract_bias
@@ -38,6 +39,7 @@ class Masters:
     """The calibrations of a night; None where the night has no such frames.
 
     Each field, ``bias``, ``dark`` and ``flat``, is a master: made here, or read from a file as a frame of the night.
+    ``dark`` may be several, of several exposures: ``subtract_dark`` takes of them the one of the image's exposure.
 
     >>> import numpy as np
     >>> from pipeline import Image, MasterBias, Masters
@@ -46,16 +48,26 @@ class Masters:
     """
 
     bias: MasterBias | None = None
-    dark: MasterDark | None = None
+    dark: MasterDark | tuple[MasterDark, ...] | None = None
     flat: MasterFlat | None = None
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key
 
     @property
+    def named(self) -> dict[str, MasterBias | MasterDark | MasterFlat]:
+        """Those that there are by their kinds; of several darks each with its exposure, as ``dark 60 s``."""
+        if isinstance(self.dark, tuple):
+            darks: dict[str, MasterDark | None] = {f"dark {dark.exposed:g} s": dark for dark in self.dark}
+        else:
+            darks = {"dark": self.dark}
+        every = {"bias": self.bias, **darks, "flat": self.flat}
+        return {name: master for name, master in every.items() if master is not None}
+
+    @property
     def images(self) -> tuple[Image, ...]:
         """The images of those that there are."""
-        return tuple(master.image for master in (self.bias, self.dark, self.flat) if master is not None)
+        return tuple(master.image for master in self.named.values())
 
     @property
     def noise(self) -> Noise | None:
@@ -126,10 +138,33 @@ def noisy_flagged(frames: FrameSet, recipe: Recipe) -> Callable[[Image], Image]:
     return flag_bad(mask=noisy_pixels(itertools.chain.from_iterable(ready), times=times))
 
 
-def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> MasterDark | None:
-    """Combine the dark frames, where there are any, and take out the bias."""
-    if not frames.dark.frames:
-        return None
+def sets_of_darks(darks: FrameSet, recipe: Recipe, *, by_bias: bool) -> tuple[FrameSet, ...]:
+    """Put darks together that become one master: all of them, or where no bias tells how they scale, by exposure.
+
+    Then each is subtracted, with the bias in it, from the frames that were exposed as long.
+
+    :param by_bias: whether the night has a bias to take out of them.
+    """
+    said = dict(recipe.declared).get("dark")
+    no_bias = said in ("finished", "without bias") or (said is None and all(dark.state.bias for dark in darks))
+    if by_bias or no_bias or not exposures_differ(darks) or any(dark.exposure is None for dark in darks):
+        return (darks,) if darks.frames else ()
+    return of_equal_exposures(darks)
+
+
+def master_dark(
+    frames: FrameSet, bias: MasterBias | None, recipe: Recipe
+) -> MasterDark | tuple[MasterDark, ...] | None:
+    """Combine the dark frames, where there are any, and take out the bias; without one, those of each exposure."""
+    sets = sets_of_darks(frames.dark, recipe, by_bias=bias is not None)
+    flag_noisy = AS_IT_IS if bias or not sets else noisy_flagged(frames.dark, recipe)
+    made = tuple(_master_dark(darks, bias, recipe, flag_noisy) for darks in sets)
+    return made if len(made) > 1 else next(iter(made), None)
+
+
+def _master_dark(
+    darks: FrameSet, bias: MasterBias | None, recipe: Recipe, flag_noisy: Callable[[Image], Image]
+) -> MasterDark:
     in_place = InPlace(recipe, "dark")
     calibrate = chain(
         in_place("subtract_bias", subtract_bias(bias=None if recipe.dark_has_bias is False else bias)),
@@ -137,17 +172,17 @@ def master_dark(frames: FrameSet, bias: MasterBias | None, recipe: Recipe) -> Ma
     )
     hot = recipe.flagging.hot
     image = pipe(
-        frames.dark,
+        darks,
         raw_steps(recipe),
         combined_and_calibrated(recipe, calibrate),
         AS_IT_IS if hot is None else flag_hot(sigma=hot),
-        AS_IT_IS if bias else noisy_flagged(frames.dark, recipe),
+        flag_noisy,
     )
     return MasterDark.of(image, has_bias=recipe.dark_has_bias)
 
 
 def master_flat(
-    frames: FrameSet, bias: MasterBias | None, dark: MasterDark | None, recipe: Recipe
+    frames: FrameSet, bias: MasterBias | None, dark: MasterDark | tuple[MasterDark, ...] | None, recipe: Recipe
 ) -> MasterFlat | None:
     """Combine the flats, where there are any, take out bias and dark, and normalise."""
     if not frames.flat.frames:

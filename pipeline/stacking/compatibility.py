@@ -55,6 +55,16 @@ def exposures_differ(frames: FrameSet) -> bool:
     return bool(seconds) and max(seconds) - min(seconds) > EQUAL_EXPOSURES * max(seconds)
 
 
+def of_equal_exposures(frames: FrameSet) -> tuple[FrameSet, ...]:
+    """Put frames together whose exposures differ by no more than 1 %, the shortest first."""
+    sets: list[list[Image]] = []
+    for frame in sorted(frames, key=seconds_of):
+        if not sets or exposures_differ(FrameSet((sets[-1][0], frame))):
+            sets.append([])
+        sets[-1].append(frame)
+    return tuple(map(FrameSet, sets))
+
+
 def say_what_differs(frames: FrameSet) -> None:
     """Say where frames that are combined differ in what their headers tell, or cannot be what they are listed as."""
     check_alike(frames)

@@ -17,7 +17,7 @@ from pipeline.checks.same_setup import check_alike
 from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
-from pipeline.errors import CalibrationError, StepError
+from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import sealed
 from pipeline.records.frames import Image, check_shapes, shown_as_its_image
@@ -25,6 +25,7 @@ from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Pixels
+from pipeline.stacking.compatibility import EQUAL_EXPOSURES
 from pipeline.stages.checks import (
     as_master,
     check_before_flat,
@@ -190,29 +191,72 @@ def _scaled(dark: MasterDark, exposure: float, *, wanted_by: Image) -> MasterDar
         f"if it holds the bias, the result is wrong by up to {error:.4g} {dark.image.state.unit}, |1 - scale| of its "
         "level",
         of=wanted_by,
-        mend="take the bias out of it, or say that it holds none: MasterDark.of(has_bias=False)",
-        at_command="give bias frames, or say that it holds none: --dark-has-bias no",
+        mend="give a dark of that exposure, take the bias out of it, or say that it holds none: "
+        "MasterDark.of(has_bias=False)",
+        at_command="give darks of that exposure or bias frames, or say that it holds none: --dark-has-bias no",
         figures=(("error", error), ("ratio", ratio)),
         fact=f"the dark {dark.image.name} is scaled with its bias",
     )
     return scaled
 
 
+def _seconds(image: Image) -> float:
+    return NO_EXPOSURE if image.exposure is None else image.exposure
+
+
+def _as_long(image: Image, dark: MasterDark) -> bool:
+    """Tell whether an image and a dark were exposed equally long: what the dark holds is then what the image does."""
+    seconds = _seconds(image)
+    return abs(seconds - dark.exposed) <= EQUAL_EXPOSURES * max(seconds, dark.exposed)
+
+
+def _own_dark(image: Image, *, dark: MasterDark | tuple[MasterDark, ...] | None, **_settings: Any) -> dict[str, Any]:
+    """Choose of several darks that of the image's exposure.
+
+    Else one without its bias goes before one with it, and a longer one, scaled down, before a shorter one, which scaled
+    up is mostly noise.
+    """
+    if not isinstance(dark, tuple):
+        return {}
+    if not dark:
+        raise SettingError("dark=() holds no dark; for none, say dark=None")
+    seconds = _seconds(image)
+
+    def worse(one: MasterDark) -> tuple[Any, ...]:
+        far = abs(one.exposed - seconds)
+        return (False, far) if _as_long(image, one) else (True, one.has_bias is not False, one.exposed < seconds, far)
+
+    return {"dark": min(dark, key=worse)}
+
+
+def _times(image: Image, dark: MasterDark) -> float:
+    """Give the factor by which a dark is scaled for an image."""
+    as_it_is = dark.has_bias is not False and _as_long(image, dark)
+    return 1.0 if as_it_is else attrs.evolve(dark, scaled_to=_seconds(image)).ratio
+
+
 def _misfits(image: Image, *, dark: MasterDark, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
-    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
-    return (*unflagged([image]), *dark_fits(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio))
+    return (*unflagged([image]), *dark_fits(image, dark.image, _times(image, dark)))
 
 
 def _header_is_believed(image: Image, *, dark: MasterDark, **_settings: Any) -> bool:
     """Take a dark to be out because the header says so; where hot pixels contradict, this is said."""
-    seconds = NO_EXPOSURE if image.exposure is None else image.exposure
-    say(*dark_left_in(image, dark.image, attrs.evolve(dark, scaled_to=seconds).ratio))
+    say(*dark_left_in(image, dark.image, _times(image, dark)))
     return True
 
 
-@stage(rows=True, does="dark", believes=_header_is_believed, looks=_misfits)
-def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+@stage(rows=True, does="dark", believes=_header_is_believed, looks=_misfits, chooses=_own_dark)
+def subtract_dark(
+    image: Image,
+    *,
+    dark: MasterDark | tuple[MasterDark, ...] | None,
+    force: bool = False,  # noqa: ARG001 - stage's own
+) -> Image:
     """Subtract the dark, scaled to the image's exposure; ``dark=None`` says that there is none to subtract.
+
+    A dark of the image's exposure, within 1 %, that may hold the bias is subtracted as it is.  Of several darks the one
+    of the image's exposure is taken, or else the next longer one: lights and flats of nights without bias frames have
+    each their own.
 
     >>> import numpy as np
     >>> from pipeline import Image, MasterDark, subtract_dark
@@ -224,11 +268,16 @@ def subtract_dark(image: Image, *, dark: MasterDark | None, force: bool = False)
     :raises ShapeError: image and dark differ in shape.
     :raises StepError: the image is flat-fielded already, or had its bias out and the dark not.
     :raises CalibrationError: the dark is known to hold the bias and has another exposure.
+    :raises SettingError: several darks are given that are none.
     """
-    if dark is None:
+    if dark is None or isinstance(dark, tuple):  # of several, the one was chosen that is the image's
         return image
     _check_together(image, dark)
-    scaled = _scaled(dark, _exposure_beside(image, dark), wanted_by=image)
+    seconds = _exposure_beside(image, dark)
+    if dark.has_bias is not False and _as_long(image, dark):
+        scaled = attrs.evolve(dark, scaled_to=None)
+    else:
+        scaled = _scaled(dark, seconds, wanted_by=image)
     by = f"Dark count correction image is {dark.image.short_name} with scale={scaled.ratio:.8g}"
     with_it = {
         True: Done(by),
@@ -259,15 +308,20 @@ def _check_together(image: Image, dark: MasterDark) -> None:
     say(*bias_beside_dark(image, dark.image))
 
 
-@stage(does="dark", believes=_header_is_believed, looks=lambda image, **_: unflagged([image]))
-def fit_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
+@stage(does="dark", believes=_header_is_believed, looks=lambda image, **_: unflagged([image]), chooses=_own_dark)
+def fit_dark(
+    image: Image,
+    *,
+    dark: MasterDark | tuple[MasterDark, ...] | None,
+    force: bool = False,  # noqa: ARG001 - stage's own
+) -> Image:
     """Subtract the dark as strong as it stands in the image, whatever exposures and temperatures say.
 
     In place of ``subtract_dark``, for darks that are warmer or colder than the image, or whose exposure is not known.
     The factor is fitted to the pixels in which dark current stands out of the noise of the dark, the hot and warm ones,
     each against its neighbours in the row: sky and nebulae cancel, and what is hit, saturated, beside a star or not
     linear is left out.  Its standard error goes into the variance: σ² += (error × dark)².  ``dark=None`` says that
-    there is none to subtract.
+    there is none to subtract; of several the one is fitted that ``subtract_dark`` would take.
 
     >>> import numpy as np
     >>> from pipeline import Image, MasterDark, attach_header, declare, fit_dark
@@ -283,7 +337,7 @@ def fit_dark(image: Image, *, dark: MasterDark | None, force: bool = False) -> I
     :raises StepError: the image is flat-fielded already, or the bias of image or dark is not out.
     :raises CalibrationError: fewer than ten pixels of the dark tell the factor.
     """
-    if dark is None:
+    if dark is None or isinstance(dark, tuple):
         return image
     _check_bias_out(image, dark)
     _check_together(image, dark)

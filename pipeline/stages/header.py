@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 from astropy.io import fits
+from toolz import unique
 
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
@@ -66,9 +67,11 @@ def combining_cards(image: Image) -> Iterator[tuple[str, Any, str]]:
         if found.clip is not None:
             yield "CLIPHIG", found.clip.high, "[sigma] as CLIPHIGH"
         yield "WEIGHT", _by_exposure(image.history), "whether frames were weighed by exposure"
-    for lineage in masters_of(image.history):
+    told = set[str]()
+    for lineage in masters_of(image.history):  # of several of a kind the image's own comes before those of its flat
         letter = ASPIRED_LETTERS.get(lineage.kind, "")
-        if letter and lineage.combined is not None:
+        if letter and lineage.combined is not None and lineage.kind not in told:
+            told.add(lineage.kind)
             yield from _of_master(letter, lineage.kind, lineage.combined)
 
 
@@ -371,11 +374,12 @@ def _times(image: Image) -> Iterator[tuple[str, str, str]]:
 
 
 def _names(image: Image) -> dict[str, tuple[str, ...]]:
-    """Give the raw frames by kind: the image's own, and those of the masters that its steps used."""
+    """Give the raw frames by kind: the image's own, and those of its masters, before those of its flat's masters."""
     names: dict[str, tuple[str, ...]] = dict.fromkeys(_NAMED, ())
     names[image.kind] = image.sources
     for lineage in masters_of(image.history):
-        names[lineage.kind] = names[lineage.kind] or lineage.sources
+        if lineage.kind != image.kind:
+            names[lineage.kind] = tuple(unique((*names[lineage.kind], *lineage.sources)))
     return names
 
 

@@ -131,7 +131,7 @@ class TaskResult:
     """What a task gave: a master for other tasks, or words about the product that it wrote; and its warnings."""
 
     kind: str
-    master: MasterBias | MasterDark | MasterFlat | None = None
+    master: MasterBias | MasterDark | tuple[MasterDark, ...] | MasterFlat | None = None
     notes: tuple[Note, ...] = ()
     said: tuple[str, ...] = ()
 

@@ -98,7 +98,7 @@ def _opened(task: Task, survey: Survey) -> FrameSet:
 
 def _master(
     kind: str, frames: FrameSet, masters: Masters, recipe: Recipe
-) -> MasterBias | MasterDark | MasterFlat | None:
+) -> MasterBias | MasterDark | tuple[MasterDark, ...] | MasterFlat | None:
     if kind == "bias":
         return master_bias(frames, recipe)
     if kind == "dark":

@@ -79,16 +79,30 @@ def test_sizes_and_binning_are_not_mixed():
     assert "# dark, binned.fits  # left out: binned 2x2, 9x9 pixels, binning 2 2 for 1 1" in text
 
 
-def test_darks_of_the_flats_are_said_and_not_pooled_with_those_of_the_lights():
+def darks_of_two_exposures(*others):
     frames = [
         found("l.fits", "light", EXPTIME=60.0),
         found("d.fits", "dark", EXPTIME=60.0),
         found("f.fits", "flat", EXPTIME=2.0),
         found("df.fits", "FlatDark", EXPTIME=2.0),
     ]
-    (text,) = filelists_of(frames).values()
-    assert {path for _, path, _ in listed(text)} == {"l.fits", "d.fits", "f.fits"}
+    (text,) = filelists_of([*frames, *others]).values()
+    return text
+
+
+def test_darks_of_the_flats_stand_in_the_list_beside_those_of_the_lights():
+    text = darks_of_two_exposures()
+    assert {(kind, path) for kind, path, _ in listed(text)} == {
+        ("light", "l.fits"), ("dark", "d.fits"), ("flat", "f.fits"), ("dark", "df.fits")
+    }  # fmt: skip
     assert "# dark of the flats: 1 frame" in text
+    assert "left out" not in text
+
+
+def test_darks_of_the_flats_are_only_said_where_a_bias_scales_those_of_the_lights():
+    text = darks_of_two_exposures(found("b.fits", "bias", EXPTIME=0.0))
+    assert "df.fits" not in {path for _, path, _ in listed(text)}
+    assert "# dark of the flats, not listed: 1 frame" in text
 
 
 names = st.text(st.sampled_from(string.ascii_letters + " ,#\"'é_-."), min_size=1, max_size=12).filter(str.strip)

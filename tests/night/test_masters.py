@@ -6,7 +6,7 @@ from made_frames import photons
 from made_masters import full
 from strategies import frames_of
 
-from pipeline import FrameSet, Image, combine, reduce
+from pipeline import FrameSet, Image, MasterDark, Recipe, combine, make_masters, reduce
 from pipeline.errors import AssumptionWarning
 from pipeline.night.masters import pair_noise
 
@@ -29,6 +29,52 @@ def test_a_dark_without_exposure_among_others_is_one_second_and_said():
     with pytest.warns(AssumptionWarning, match="dark array: no exposure in the header; taken for 1 s among"):
         reduced = reduce(FrameSet([*frames, light]))
     np.testing.assert_allclose(reduced.pixels.values, 90, rtol=1e-6)
+
+
+def paired_night(*more, pedestal=1000, lights=(60,), flats=(2,), darks=(60, 2), **header):
+    """A night without bias frames: 2 ADU/s of dark current, lights of 5 ADU/s, flats of 20 000 ADU from end to end."""
+    x = np.linspace(0.7, 1.3, 5)
+    sets = [("light", t, 5 * t * x) for t in lights] + [("flat", t, 20000 * x) for t in flats]
+    sets += [("dark", t, 0 * x) for t in darks] + [("arc", t, 900 + 0 * x) for t in more]
+    return FrameSet(
+        Image.of(pedestal + 2 * t + light + full(0), kind=kind, exposure=t, name=f"{kind}{t}.fits", header=header)
+        for kind, t, light in sets
+    )
+
+
+@pytest.mark.parametrize("has_bias", [None, True, False])
+def test_darks_without_a_bias_are_paired_by_exposure_with_lights_flats_and_arcs(has_bias):
+    night = paired_night(7, flats=(2, 5), darks=(60, 2, 5, 7))
+    recipe = Recipe(dark_has_bias=has_bias)
+    image, arc = reduce(night, recipe=recipe), reduce(night, recipe=recipe, kind="arc")
+    np.testing.assert_allclose(image.pixels.values, 300, rtol=1e-6)
+    np.testing.assert_allclose(arc.pixels.values, 900, rtol=1e-6)
+    assert has_bias is False or not [note.words for note in image.notes if "variance" not in note.words]
+    assert [master.exposure for master in make_masters(night, recipe).dark] == [2, 5, 7, 60]
+    assert [image.header[f"DARK{place}"] for place in (1, 2, 3)] == ["dark60.fits", "dark2.fits", "dark5.fits"]
+
+
+def test_lights_of_two_exposures_have_each_its_dark():
+    with pytest.warns(AssumptionWarning, match="lights of several exposures"):
+        image = reduce(paired_night(lights=(60, 20), darks=(60, 20, 2)))
+    np.testing.assert_allclose(image.pixels.values, 200, rtol=1e-6)
+
+
+def test_darks_are_pooled_where_a_bias_tells_how_they_scale_or_they_hold_none():
+    night = paired_night()
+    bias = Image.of(full(1000), kind="bias", name="b.fits")
+    for frames, recipe in (
+        (night + (bias,), Recipe()),
+        (paired_night(pedestal=0), Recipe(declared=(("dark", "without bias"),))),
+        (paired_night(pedestal=0, ZEROCOR="done"), Recipe()),
+    ):
+        assert isinstance(make_masters(frames, recipe).dark, MasterDark)
+    np.testing.assert_allclose(reduce(night + (bias,)).pixels.values, 300, rtol=1e-5)
+
+
+def test_masters_are_named_by_kind_and_several_darks_by_exposure():
+    assert list(make_masters(paired_night()).named) == ["dark 2 s", "dark 60 s", "flat"]
+    assert list(make_masters(paired_night(darks=(60, 60.3))).named) == ["dark", "flat"]
 
 
 def test_a_flat_with_no_bias_to_take_out_is_said():

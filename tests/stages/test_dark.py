@@ -106,6 +106,52 @@ def test_a_dark_known_to_hold_the_bias_is_not_scaled():
     assert same.state.bias  # it went out with the dark
 
 
+several = st.lists(
+    st.builds(a_dark, planes_between(0, 1e4), seconds, has_bias=st.sampled_from([None, True, False])),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(several, st.randoms(), st.data())
+def test_of_several_darks_the_one_as_long_as_the_image_is_taken_in_whatever_order(darks, order, data):
+    own = data.draw(st.sampled_from(darks))
+    darks = list({dark.exposure: dark for dark in (*darks, own)}.values())
+    order.shuffle(darks)
+    image = Image.of(full(2e4), exposure=own.exposure)
+    out = subtract_dark(image, dark=tuple(darks))
+    alone = subtract_dark(image, dark=own)
+    assert out == alone
+    assert [lineage.sources for lineage in out.history[-1].masters] == [own.lineage.sources]
+
+
+@given(several.filter(lambda darks: all(dark.has_bias is False for dark in darks)), seconds)
+def test_of_darks_of_other_exposures_the_next_longer_is_scaled(darks, t):
+    image = Image.of(full(2e4), exposure=t)
+    longer = [dark for dark in darks if dark.exposed >= 0.99 * t]
+    taken = min(longer, key=lambda dark: dark.exposed) if longer else max(darks, key=lambda dark: dark.exposed)
+    scale = subtract_dark(image, dark=darks).added[-1][1]
+    assert scale * taken.exposed == pytest.approx(t, rel=0.03)
+
+
+def test_no_dark_among_several_is_refused():
+    with pytest.raises(SettingError, match=r"for none, say dark=None"):
+        subtract_dark(Image.of(full(1), exposure=1), dark=())
+
+
+@pytest.mark.parametrize("has_bias", [None, True])
+def test_a_dark_within_1_percent_of_the_exposure_is_subtracted_as_it_is_with_the_pedestal(has_bias):
+    image, dark = Image.of(full(1100), exposure=60.5), a_dark(full(1000), 60, has_bias=has_bias)
+    out = subtract_dark(image, dark=dark)
+    assert (out.pixels.values == 100).all()
+    assert not out.notes
+
+
+def test_a_dark_that_is_nearly_as_long_is_scaled_and_that_is_said():
+    with pytest.warns(AssumptionWarning, match=r"scaled by 0\.966667 .* wrong by up to 33"):
+        subtract_dark(Image.of(full(1100), exposure=58), dark=(a_dark(full(1000), 60, None), a_dark(full(1), 2, None)))
+
+
 def test_a_dark_with_its_bias_in_does_not_fit_an_image_with_its_bias_out():
     image = subtract_bias(Image.of(full(100), exposure=10), bias=a_bias(full(10)))
     with pytest.raises(StepError, match="take the bias out of the dark too"):
