@@ -93,6 +93,7 @@ def check_exposures(frames: FrameSet, scale: str | tuple[float, ...] | None) -> 
         raise StepError(
             f"combine: the {first.kind} frames have different exposures ({listed}); {mend}put them in separate lists, "
             "or in Python take the bias out of each and combine with scale='exposure' or scale='level'"
+            f"{', or make a master of each: subtract_dark(dark=(..., ...))' if first.kind == 'dark' else ''}"
         )
     held = [] if scale is None else [frame for frame in frames if not level_is_out(frame.state)]
     if held:

@@ -62,7 +62,9 @@ assert np.array_equal(mine.pixels.values, image.pixels.values)
 
 # %%
 columns = np.median(flat.pixels.values, axis=0) / np.median(response / response.mean(), axis=0)
-print(f"flat: {columns.min():.4f} to {columns.max():.4f} of the truth; level: {np.median(mine.pixels.values):.2f} of 300")
+print(
+    f"flat: {columns.min():.4f} to {columns.max():.4f} of the truth; level: {np.median(mine.pixels.values):.2f} of 300"
+)
 assert np.all(abs(columns - 1) < 0.003)
 assert abs(np.median(mine.pixels.values) - 300) < 1
 
