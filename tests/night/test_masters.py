@@ -64,12 +64,12 @@ def test_darks_are_pooled_where_a_bias_tells_how_they_scale_or_they_hold_none():
     night = paired_night()
     bias = Image.of(full(1000), kind="bias", name="b.fits")
     for frames, recipe in (
-        (night + (bias,), Recipe()),
+        ((*night, bias), Recipe()),
         (paired_night(pedestal=0), Recipe(declared=(("dark", "without bias"),))),
         (paired_night(pedestal=0, ZEROCOR="done"), Recipe()),
     ):
         assert isinstance(make_masters(frames, recipe).dark, MasterDark)
-    np.testing.assert_allclose(reduce(night + (bias,)).pixels.values, 300, rtol=1e-5)
+    np.testing.assert_allclose(reduce((*night, bias)).pixels.values, 300, rtol=1e-5)
 
 
 def test_masters_are_named_by_kind_and_several_darks_by_exposure():
