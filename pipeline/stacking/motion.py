@@ -18,7 +18,7 @@ from pipeline.stacking.judge import judge_by_own_values
 from pipeline.stacking.moved import ENOUGH_VALUES, SQUARES, Moved, is_moving, lie_apart, shown_in_turn, squares_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import carried_variance, with_own_errors
-from pipeline.stacking.same_place import LIT, SamePlace, Unlike
+from pipeline.stacking.same_place import LEAST, LIT, SamePlace, Unlike
 from pipeline.stacking.stack_rows import GoodPixels, read_rows, sample_rows
 from pipeline.statistics.amplifier_noise import amplifiers_of, variance_of, which_of
 from pipeline.statistics.frame_levels import measure_shifts, shifts_of_sky
@@ -47,8 +47,8 @@ SAID_BY_SOURCES, SAID_BY_LIGHT, SAID_IF_ALIGNED = 0.3, 1.0, 1.5
 SAID_TURNED = 0.5
 """Pixels at the corners from which a turn is said."""
 
-LEAST, MOST = 1.0, 20.0
-"""The tolerated part of the light: what parts of pixels ask for at least, and more than what any seeing does."""
+MOST = 20.0
+"""The tolerated part of the light: more than what any seeing asks for."""
 
 DISCS = (20, 1e-3)
 """So many pixels, and such a share of all that lost values, may have lost them with all eight around, and the four

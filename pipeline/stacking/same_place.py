@@ -46,6 +46,12 @@ SEEN_LIT, EVEN = 3.0, 0.25
 ALL_ROUND = 0.06
 """And all of the nine but one show such a part of the largest, to some σ: beside an oblique track two are dark."""
 
+LEAST = 1.0
+"""The tolerated part of the light around: what parts of pixels ask for at least."""
+
+SHARPEST = 2.5
+"""A star is no more times as bright in a pixel as on both sides, in the geometric mean: at a FWHM of 1.7 px it is."""
+
 BELOW = 1 - 1e-6
 """Of two values that are alike beyond their limits the higher one goes: cosmic rays only add."""
 
@@ -90,13 +96,13 @@ class SamePlace:
             middle = np.where(keep, even, 0.0).sum(axis=0) / true_in_each(keep)
         level = self.moved.sky.at(place, self.plan.shape[1])
         low, high, light, whole = self._seen(frame, place, level)
-        unseen = np.flatnonzero(~whole)
-        lit = np.zeros(place.shape, bool)
-        lit[unseen] = self._is_lit(frame[unseen], place[unseen], level[unseen])
         above = value - high - self.clip.high * self._sigma(place, high, frame)
+        higher = value > middle[column]
+        lit = ~whole | (higher & (above > max(self.moved.tolerance, LEAST) * light))
+        lit[lit] = self._is_lit(frame[lit], place[lit], level[lit], smooth=whole[lit])
         least = np.minimum(low, level)
         below = least - self.clip.low * self._sigma(place, least, frame) - value
-        beyond = np.where(value > middle[column], above, np.where(below > 0, np.inf, -np.inf))
+        beyond = np.where(higher, above, np.where(below > 0, np.inf, -np.inf))
         return Unlike(frame, column, np.where(lit, -np.inf, beyond), light)
 
     def _sigma(self, place: IntArray, level: FloatArray, frame: IntArray | None = None) -> FloatArray:
@@ -220,8 +226,11 @@ class SamePlace:
         even /= real(self.plan.shifts.factors[number])
         return even.reshape(last - first, -1)
 
-    def _is_lit(self, frame: IntArray, place: IntArray, level: FloatArray) -> BoolArray:
-        """Tell where a frame shows near a place, all by itself, what is wider than a hit."""
+    def _is_lit(self, frame: IntArray, place: IntArray, level: FloatArray, *, smooth: BoolArray) -> BoolArray:
+        """Tell where a frame shows near a place, all by itself, what is wider than a hit.
+
+        :param smooth: where it must be as smooth as a star too: others see the place.
+        """
         lit = np.zeros(place.shape, bool)
         reach, (height, width) = 3, self.plan.shape
         limit = SEEN_LIT * self._sigma(place, level, frame)
@@ -244,7 +253,12 @@ class SamePlace:
                 at_edge = ~inside[:, 1:-1, 1:-1].reshape(part.size, 25)
                 all_round = (second + limit[part][:, None] > ALL_ROUND * most) | at_edge
                 wide = (all_round & (middle > limit[part][:, None]) & (middle > EVEN * most)).any(axis=1)
-                lit[part[wide]] = ~_is_thin(window[wide] - level[part[wide]][:, None, None], inside[wide])
+                wide[wide] = ~_is_thin(window[wide] - level[part[wide]][:, None, None], inside[wide])
+                asked = wide & smooth[part]
+                above = window[asked] - level[part[asked]][:, None, None]
+                seen = ((up >= 0) & (up < height))[:, :, None] & ((right >= 0) & (right < width))[:, None]
+                wide[asked] = _is_smooth(above, 0.5 * limit[part[asked]], seen[asked])
+                lit[part] = wide
         return lit
 
 
@@ -275,6 +289,27 @@ def _is_thin(windows: FloatArray, inside: BoolArray) -> BoolArray:
     least = 0.5 * (yy + xx) - np.hypot(0.5 * (yy - xx), yx)
     thin: BoolArray = (least < WIDEST_HIT) & ~(track & ~inside).any(axis=(1, 2))
     return thin
+
+
+def _is_smooth(windows: FloatArray, noise: FloatArray, inside: BoolArray) -> BoolArray:
+    """Tell in which windows (windows, side, side) the light in the middle varies no faster than that of a star.
+
+    In the logarithm it bends, from pixel to pixel, as a Gaussian of some width does; near what is brighter, that does.
+
+    :param noise: what noise may add to a pixel of each.
+    """
+    middle, side = windows.shape[1] // 2, windows.shape[1]
+    bright = windows >= windows[:, middle, middle][:, None, None]
+    raised = np.maximum(windows, 0.0) + noise[:, None, None]
+    smooth = np.ones(len(windows), bool)
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here, one, other = (
+            np.s_[:, 1 + step * dy : side - 1 + step * dy, 1 + step * dx : side - 1 + step * dx] for step in (0, 1, -1)
+        )
+        most = SHARPEST ** (dy * dy + dx * dx) * np.sqrt(raised[one] * raised[other])
+        sharp = windows[here] - noise[:, None, None] > most
+        smooth &= ~(sharp & bright[here] & inside[one] & inside[other]).any(axis=(1, 2))
+    return smooth
 
 
 def kept_by_noises(plan: Plan, clip: Clip, relative: FloatArray, batch: Batch) -> BoolArray:

@@ -12,7 +12,7 @@ from pipeline.stacking.clip import Clip
 from pipeline.stacking.judge import judge, judge_by_own_values
 from pipeline.stacking.moved import Moved
 from pipeline.stacking.plan import CombineSettings, plan_of
-from pipeline.stacking.same_place import SamePlace, _is_thin, kept_by_noises
+from pipeline.stacking.same_place import SamePlace, _is_smooth, _is_thin, kept_by_noises
 from pipeline.stacking.stack_rows import read_rows
 
 SHIFTS = np.array([(0, 0), (10, 6), (-8, 4), (3, -9), (-6, -6)], float)
@@ -113,6 +113,14 @@ def test_what_is_tolerated_is_a_part_of_the_light(tolerance):
     assert left_out(planned(values, SHIFTS, tolerance))[0, 44:53, 60:69].any() == (tolerance == 0)
 
 
+def test_wings_that_one_frame_alone_shows_so_wide_are_kept_and_hits_in_them_go():
+    values, (y, x) = scene(np.random.default_rng(7), SHIFTS[:1].repeat(3, 0)), np.mgrid[: SHAPE[0], : SHAPE[1]]
+    values[0] += np.round(2e4 * np.exp(-((y - 48) ** 2 + (x - 64) ** 2) / 2 / 3.0**2))  # far beyond what is tolerated
+    values[0, 40, 52:54] += 1000
+    out = left_out(planned(values, SHIFTS[:1].repeat(3, 0)))
+    assert np.argwhere(out[0]).tolist() == [[40, 52], [40, 53]]
+
+
 def test_a_frame_that_has_most_of_the_weight_is_not_outvoted():
     rng = np.random.default_rng(7)
     relative = np.array([1.5, 1.4, 0.1])
@@ -172,3 +180,19 @@ def test_tracks_are_thin_and_neither_stars_nor_traces_are(seed, fwhm):
     assert not thin(track, inside=np.zeros((1, 7, 7), bool))
     assert not thin(np.exp(-4 * np.log(2) * (y**2 + x**2) / fwhm**2))
     assert not thin(np.exp(-4 * np.log(2) * across**2 / fwhm**2))
+
+
+@examples(20)
+@given(seeds, st.sampled_from([2.0, 3.0, 6.0]))
+def test_stars_are_smooth_wherever_a_window_shows_them_and_tracks_are_not(seed, fwhm):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-3:4, -3:4] + rng.uniform(-0.5, 0.5, (2, 1, 1))
+    angle, inside, noise = rng.uniform(0, np.pi), np.ones((1, 7, 7), bool), np.full(1, 1.5)
+
+    def smooth(image):
+        return bool(_is_smooth(image[None] + rng.normal(0, 1, (1, 7, 7)), noise, inside)[0])
+
+    track = 60 * np.exp(-0.5 * ((y * np.cos(angle) - x * np.sin(angle)) / 0.5) ** 2)
+    away = fwhm * rng.uniform(0, 1) * np.array([np.sin(angle), np.cos(angle)])
+    assert not smooth(track)
+    assert smooth(1000 * np.exp(-4 * np.log(2) * ((y - away[0]) ** 2 + (x - away[1]) ** 2) / fwhm**2))
