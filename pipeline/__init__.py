@@ -9,7 +9,8 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
 - read a list, frames or a mask: ``read_night``, ``open_frame``, ``read_mask``, ``read_every_hdu`` (detectors that
   have an HDU each); a list's text or table: ``parse_filelist``, ``open_frames``; propose lists from headers:
   ``propose_filelists``
-- choose calibrations as an expert does, and know why: ``match`` by a ``Policy``, a ``Match`` with each ``Choice``
+- choose calibrations as an expert does, and know why: ``match`` by a ``Policy``, a ``Match`` with each ``Choice``; keep
+  masters for later nights: ``MasterLibrary``, with each ``StoredMaster``
 - make records of arrays, HDUs and CCDData: ``Image``, ``FrameSet``, ``Pixels``, ``Mask``; and know what is in them:
   ``Flag``, ``Cards``, ``Note``
 - combine frames: ``combine`` with its ``Clip`` and ``Noise``, ``measure_noise``, ``add_images``; combine them your own

@@ -14,6 +14,7 @@ from .library.scan import propose_filelists as propose_filelists
 # choose
 from .library.match import match as match, Match as Match, Choice as Choice
 from .library.policy import Policy as Policy
+from .library.master_library import MasterLibrary as MasterLibrary, StoredMaster as StoredMaster
 
 # records
 from .records.frames import Image as Image, FrameSet as FrameSet

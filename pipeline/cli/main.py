@@ -25,6 +25,7 @@ COMMANDS = {
     "combine": "combine the frames of one type, no more",
     "scan": "propose file lists for the frames in a folder, for you to check",
     "night": "reduce all that is in folders, with the calibrations that fit, and say which and why",
+    "library": "keep masters for later nights: add, list, prune",
     "replay": "repeat a recorded reduction, and compare the pixels",
 }
 
@@ -137,3 +138,7 @@ def _add_options_for_folders(name: str, command: argparse.ArgumentParser) -> Non
             from pipeline.cli.night import add_night
 
             add_night(command)
+        case "library":
+            from pipeline.cli.library import add_library
+
+            add_library(command)

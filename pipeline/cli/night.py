@@ -22,11 +22,15 @@ from pipeline.cli.outputs import make_folder
 from pipeline.cli.reduce_many import check_outcomes, outcome_words, problem_words, reduce_lists
 from pipeline.cli.scan import add_policy, policy_of
 from pipeline.cli.terminal import printer_of
+from pipeline.compose.running import running
 from pipeline.errors import FrameError, OutputError, SettingError
 from pipeline.fits.atomic import together, whole_file
+from pipeline.fits.open import open_frame
 from pipeline.fits.read_recipe import read_recipe
 from pipeline.fits.write import write_whole
+from pipeline.library.master_library import MasterLibrary
 from pipeline.library.match import Choice, Match, match
+from pipeline.library.policy import Policy
 from pipeline.library.scan import TITLE, FoundFrame, ProposedList, frames_in_folder, proposed_lists, target_of
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import Image
@@ -50,6 +54,7 @@ def add_night(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print what would be chosen, and make nothing")
     add("--csv", type=Path, metavar="FILE", help="also write the choices as a table: night, frame, need, chosen")
+    add("--library", type=Path, metavar="DIR", help="take masters from there too, and keep there those made here")
     add("--recipe", type=Path, metavar="FILE", help="settings of the reduction (see: recipe)")
     add_policy(parser)
     add("--force", action="store_true", help="make again what is done already too")
@@ -62,10 +67,14 @@ def add_night(parser: argparse.ArgumentParser) -> None:
 
 @attrs.frozen
 class FoundNights:
-    """The frames of several folders; ``where`` gives a frame's night, and its path in it, by its path in lists."""
+    """The frames of several folders; ``where`` gives a frame's night, and its path in it, by its path in lists.
+
+    Masters of the folder ``library`` are as frames of a night of that name.
+    """
 
     frames: Sequence[FoundFrame]
     where: Mapping[str, tuple[str, str]]
+    library: str = ""
 
     @classmethod
     def of(cls, folders: Sequence[Path], beside: Path, without: Sequence[Path] = ()) -> FoundNights:
@@ -82,6 +91,20 @@ class FoundNights:
             base = os.path.relpath(folder.resolve(), beside.resolve())
             where |= {one.path: (night, os.path.relpath(one.path, base)) for one in found}
         return cls(frames, where)
+
+    def with_masters_of(self, library: Path, beside: Path, policy: Policy) -> FoundNights:
+        """Add the masters of a library that may be the best for some frames."""
+        images = [one.image for one in self.frames if one.image]
+        found, where = list(self.frames), dict(self.where)
+        for one in MasterLibrary(library).masters_for(images, policy):
+            path = Path(os.path.relpath((library / one.file).resolve(), beside.resolve())).as_posix()
+            if path not in where:
+                with running(quiet=True):  # it is said when the list is read
+                    image = open_frame(library / one.file, one.hdu, kind=one.kind)
+                image = attrs.evolve(image, sources=(path,))
+                found.append(FoundFrame(path, one.hdu, image, f"a master of {one.frames} frames"))
+                where[path] = str(library), one.file
+        return FoundNights(found, where, str(library))
 
     def lights_apart(self, one: Match) -> Iterator[Match]:
         """Give a group night by night, as each has its own products."""
@@ -109,7 +132,9 @@ def _names_of(folders: Sequence[Path]) -> list[str]:
 def _night(options: argparse.Namespace) -> None:
     recipe = Recipe() if options.recipe is None else read_recipe(options.recipe)
     policy, say, lists_folder = policy_of(options), printer_of(options), options.output / "lists"
-    nights = FoundNights.of(options.folders, lists_folder, _apart(options.output, options.folders))
+    nights = FoundNights.of(options.folders, lists_folder, _apart([options.output, options.library], options.folders))
+    if options.library:
+        nights = nights.with_masters_of(options.library, lists_folder, policy)
     matches = match((frame.image for frame in nights.frames if frame.image), policy)
     apart = [part for one in matches for part in (nights.lights_apart(one) if one.kind == "light" else (one,))]
 
@@ -141,6 +166,7 @@ def _night(options: argparse.Namespace) -> None:
         strict=options.strict,
         overwrite=options.overwrite,
         force=options.force,
+        library=options.library,
     )
     outcomes = reduce_lists(paths, survey, options, say)
     lines = [REPORT_TITLE]
@@ -151,10 +177,10 @@ def _night(options: argparse.Namespace) -> None:
     check_outcomes(outcomes, say)
 
 
-def _apart(products: Path, folders: Sequence[Path]) -> list[Path]:
-    """Give the folder of products, where it holds no night: what is in it was made before."""
-    whole = products.resolve()
-    return [] if any(whole in (each.resolve(), *each.resolve().parents) for each in folders) else [products]
+def _apart(others: Sequence[Path | None], folders: Sequence[Path]) -> list[Path]:
+    """Give the folders of products and masters, where they hold no night: what is in them is found otherwise."""
+    nights = {above for folder in folders for above in (folder.resolve(), *folder.resolve().parents)}
+    return [other for other in others if other and other.resolve() not in nights]
 
 
 def _write_lists(groups: Mapping[str, ProposedList], folder: Path) -> list[Path]:
@@ -226,7 +252,12 @@ def _left_out_lines(nights: FoundNights, matches: Sequence[Match]) -> Iterator[s
     refused = [pair for one in matches if one.kind in ("light", "arc") for each in one.choices for pair in each.others]
     why = {image.name: words for image, words in reversed(refused)}
     for frame in nights.frames:
-        if frame.kind != "light" and frame.path not in taken and (frame.image is None or frame.kind != "arc"):
+        if (
+            nights.where[frame.path][0] != nights.library
+            and frame.kind != "light"
+            and frame.path not in taken
+            and (frame.image is None or frame.kind != "arc")
+        ):
             night, path = nights.where[frame.path]
             words = ", ".join(filter(None, (frame.words, why.get(frame.path, ""))))
             yield f"left out: {frame.kind or '?'}, {night}/{path}: {words}"
@@ -240,7 +271,7 @@ def _table(nights: FoundNights, matches: Sequence[Match]) -> str:
     for one in matches:
         for frame in one.frames:
             night, path = nights.where[frame.name]
-            for choice in one.choices:
+            for choice in one.choices if night != nights.library else ():
                 chosen = [nights.shown(each.name, night) for each in choice.frames]
                 rows.writerows((night, path, choice.need, each) for each in chosen or [""])
     return text.getvalue()

@@ -42,7 +42,7 @@ class Draft:
     @classmethod
     def of(cls, path: Path, overwrite: bool) -> Draft:
         """Make an empty draft, and remove what processes that died while writing this file left behind."""
-        _sweep(path)
+        sweep(path.parent, path.name)
         while True:
             temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp-{path.name}")
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -99,9 +99,12 @@ def identity(path: Path) -> tuple[int, int] | Path:
     return status.st_dev, status.st_ino
 
 
-def _sweep(path: Path) -> None:
-    """Remove drafts of this file that nobody writes any more; those of others may stay, being in nobody's way."""
-    for left in path.parent.glob(f".*.tmp-{glob.escape(path.name)}"):
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove drafts of a file, or of all files of a folder, that nobody writes any more.
+
+    Whoever writes a file removes those of this one; others may stay, being in nobody's way.
+    """
+    for left in folder.glob(f".*.tmp-{'*' if name is None else glob.escape(name)}"):
         process = _DRAFT.fullmatch(left.name)
         if process:
             with suppress(OSError):

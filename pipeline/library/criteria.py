@@ -10,12 +10,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
 from pipeline.checks.same_setup import is_another
 from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told, settings_in
+from pipeline.compose.running import running
+from pipeline.detector.amplifiers import Readout, declared_amplifiers
+from pipeline.detector.mosaic import Mosaic
+from pipeline.errors import PipelineError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.epochs import day
 from pipeline.headers.keywords import temperature_from
@@ -125,7 +130,7 @@ def judged(search: Search, one: Taken) -> Judged:
     found = Judged(one, search.days_from(one))
     if search.need == "arc":  # the wavelengths drift within weeks, the slit hardly moves them
         found.rank.append(found.days is None or abs(found.days) > search.policy.same_night)
-    if one.image.shape != search.first.image.shape:
+    if one.image.shape != search.first.image.shape and not _fits_trimmed(search, one):
         found.refused.append(f"{_size(one)} for {_size(search.first)}")
     if bool(one.image.state.turned) != bool(search.first.image.state.turned):
         found.refused.append("turned otherwise")
@@ -140,6 +145,19 @@ def judged(search: Search, one: Taken) -> Judged:
     if found.days is not None and abs(found.days) > valid:
         found.refused.append(f"{apart(found.days)}, valid for {valid:g} days")
     return found
+
+
+def _fits_trimmed(search: Search, one: Taken) -> bool:
+    """Tell whether a master is of the size that the frames will have when their overscan is cut off."""
+    return one.master and one.image.shape == trimmed_shape(search.first.image)
+
+
+def trimmed_shape(image: Image) -> tuple[int, int]:
+    """Give the shape of a frame when its overscan is cut off, as its header declares that."""
+    with running(quiet=True), suppress(PipelineError):
+        readouts = [Readout.of(amplifier, image.shape) for amplifier in declared_amplifiers(image)]
+        return Mosaic.of(readouts, image.name).shape if readouts else image.shape
+    return image.shape
 
 
 def _size(one: Taken) -> str:

@@ -20,7 +20,7 @@ from pipeline.library.match import Choice, Match, match
 from pipeline.library.policy import Policy
 from pipeline.records.frames import FrameSet, Image
 
-FRAME_NAMES = re.compile(r"[^.].*\.(fits?|fts)(\.(gz|bz2|fz))?", re.IGNORECASE | re.DOTALL)
+FRAME_NAMES = re.compile(r"[^.].*?(\.(?:fits?|fts)(?:\.(?:gz|bz2|fz))?)", re.IGNORECASE | re.DOTALL)
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
 TITLE = "# type, path, HDU  # proposed from the headers: check it"
 

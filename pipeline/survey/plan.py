@@ -55,7 +55,7 @@ CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", 
 
 def _as_path(given: str | os.PathLike[str] | None) -> Path | None:
     if not isinstance(given, str | os.PathLike | None):
-        raise SettingError(f"Survey: output_dir={given!r}; expected the path of a folder or None")
+        raise SettingError(f"Survey: output_dir or library is {given!r}; expected the path of a folder or None")
     return None if given is None else Path(given)
 
 
@@ -75,6 +75,7 @@ class Survey:
     :param strict: refuse what would have to be assumed.
     :param overwrite: write over products that are there and were made otherwise, or by something else.
     :param force: make everything again, what is done too.
+    :param library: a folder that keeps the masters made, for later nights; by default they are not kept.
     :param recipe: how each is reduced.
     :raises SettingError: a setting is of another type.
     """
@@ -87,6 +88,7 @@ class Survey:
     strict: bool = False
     overwrite: bool = False
     force: bool = False
+    library: Path | None = attrs.field(default=None, converter=_as_path)
 
     __dask_tokenize__ = content_key
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from traceback import format_exception
 from typing import Literal
 
-from pipeline.errors import FrameError, PipelineError
+from pipeline.compose.telling import advise
+from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError
 from pipeline.fits.read_night import open_frames
+from pipeline.library.frame_kinds import is_a_master
+from pipeline.library.master_library import MasterLibrary
 from pipeline.night.masters import Masters, master_bias, master_dark, master_flat
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
@@ -29,7 +33,10 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
     master = None
     with collected_notes(survey) as notes:
         if task.output is None:
-            master = _master(task.kind, _opened(task, survey), masters, survey.recipe)
+            frames = _opened(task, survey)
+            master = _master(task.kind, frames, masters, survey.recipe)
+            if survey.library and master and not any(is_a_master(frame.header) for frame in frames):
+                _kept(survey.library, master)
         elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
             said = _product(task, masters, survey)
     earlier = (note for need in needs for note in need.notes)
@@ -104,6 +111,14 @@ def _master(
     if kind == "dark":
         return master_dark(frames, masters.bias, recipe)
     return master_flat(frames, masters.bias, masters.dark, recipe)
+
+
+def _kept(folder: Path, master: MasterBias | MasterDark | MasterFlat) -> None:
+    """Keep a master for later nights; where that cannot be, it is said, and costs no product."""
+    try:
+        MasterLibrary(folder).add(master)
+    except OutputError as error:
+        advise(f"is not kept in the library: {error}", FileWarning, of=master.image)
 
 
 def _product(task: Task, masters: Masters, survey: Survey) -> tuple[str, ...]:
