@@ -108,7 +108,7 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
 
             add_reduce(command)
         case "recipe":
-            from pipeline.cli.recipe import add_recipe
+            from pipeline.cli.replay import add_recipe
 
             add_recipe(command)
         case "inspect":
