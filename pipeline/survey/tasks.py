@@ -36,7 +36,8 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
             frames = _opened(task, survey)
             master = _master(task.kind, frames, masters, survey.recipe)
             if survey.library and master and not any(is_a_master(frame.header) for frame in frames):
-                _kept(survey.library, master)
+                for one in master if isinstance(master, tuple) else (master,):
+                    _kept(survey.library, one)
         elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
             said = _product(task, masters, survey)
     earlier = (note for need in needs for note in need.notes)
