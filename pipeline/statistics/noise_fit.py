@@ -30,6 +30,9 @@ CUT_OFF = 0.05
 FIT_ROUNDS = 6
 
 
+UNEQUAL = 0.05
+"""Where more pixels than this part have another number of values than most, that number alone tells the noise."""
+
 HUGE = 1e60
 """No value that light made: its fourth power, which a fit takes, is no number any more."""
 
@@ -50,8 +53,14 @@ class NoiseSample:
 
     @property
     def telling(self) -> NoiseSample:
-        """The pixels that have two values or more, none of them so large that what is fitted overflows."""
+        """The pixels that have two values or more, none of them so large that what is fitted overflows.
+
+        Where many values are missing, those of the most common number of them.
+        """
         enough = (self.freedom > 0) & (self.variance < HUGE**2) & (self.step < HUGE) & (np.abs(self.level) < HUGE)
+        usual = most_common(self.freedom[enough])
+        if np.count_nonzero(self.freedom[enough] != usual) > UNEQUAL * np.count_nonzero(enough):
+            enough &= self.freedom == usual  # what their scatter says of the noise depends on how many there are
         return self if enough.all() else NoiseSample(*(plane[enough] for plane in attrs.astuple(self, recurse=False)))
 
 
@@ -248,6 +257,11 @@ def _typical(variance: Array, degrees: int, rounding: float) -> float:
         kept = variance[variance <= most * typical]
         typical = max(float(kept.mean()), rounding / 4) if kept.size else typical
     return typical
+
+
+def most_common(numbers: Array) -> int:
+    """Give the whole number that is there most often, 0 of none."""
+    return int(np.bincount(numbers.astype(int)).argmax()) if numbers.size else 0
 
 
 def chi_square(degrees: int, sigma: float) -> float:

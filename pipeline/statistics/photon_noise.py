@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 import numpy as np
@@ -12,6 +13,8 @@ from pipeline.records.arrays import Array
 from pipeline.records.frames import Image
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts
 from pipeline.statistics.noise import Noise, largest_step
+from pipeline.statistics.noise_fit import most_common
+from pipeline.statistics.order_statistics import true_in_each
 from pipeline.statistics.sky_noise import SkyNoise
 
 ROUNDS = 8
@@ -31,6 +34,9 @@ SPANNED = 5.0
 TOLD, HARMLESS = 4.0, 0.05
 """A slope counts from so many of its errors; or where its error, times a level's noise, is less than such a part of the
 variance."""
+
+MISSING = 0.3
+"""Where a value is missing in more pixels than this part, those are measured of which the most common number is left."""
 
 PEAK = 5.0
 """A pixel so many σ above all its neighbours is a hot one."""
@@ -58,11 +64,19 @@ class PhotonSample:
         :param weights: how much each frame counts in the level; all the same by default.
         """
         part = np.full(len(shifts.offsets), 1.0) if weights is None else weights
-        parts = [_measured(block, shifts, part / np.sum(part)) for block in blocks if block.shape[2] > 2]
-        if not parts or sum(part.shape[1] for part in parts) < FEW_PIXELS:
+        wide = [block for block in blocks if block.shape[2] > 2]
+        if not wide:
             return None
-        level, beside, variance, step, peak = np.concatenate(parts, axis=1)
-        return cls(level, beside, variance, step, peak, len(shifts.offsets) - 1)
+        counts = np.concatenate([true_in_each(np.isfinite(block)).reshape(-1) for block in wide])
+        usual, measure = len(part), _measured
+        if np.count_nonzero(counts < usual) > MISSING * counts.size:
+            usual = most_common(counts[counts > 1])
+            measure = partial(_measured_of_some, count=usual)
+        planes = np.concatenate([measure(block, shifts, part / np.sum(part)) for block in wide], axis=1)
+        if planes.shape[1] < FEW_PIXELS:
+            return None
+        level, beside, variance, step, peak = planes
+        return cls(level, beside, variance, step, peak, usual - 1)
 
 
 def slope_of(frames: Sequence[Image]) -> float | None:
@@ -172,7 +186,23 @@ def _measured(block: Array, shifts: Shifts, weights: Array) -> Array:
     even = shifts.taken_from(block)
     residual = (even - even.mean(axis=0)) * shifts.factors[:, None, None]  # as noisy as frames are
     variance = np.einsum("fij,fij->ij", residual, residual) / (len(block) - 1)
-    level = np.einsum("f,fij->ij", weights, block)
+    return _planes(np.einsum("f,fij->ij", weights, block), variance)
+
+
+def _measured_of_some(block: Array, shifts: Shifts, weights: Array, *, count: int) -> Array:
+    """Give the same of pixels of which so many values are left."""
+    good = np.isfinite(block)
+    left = true_in_each(good)
+    even = shifts.taken_from(block)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(good, even, 0.0).sum(axis=0) / left
+        residual = np.where(good, even - mean, 0.0) * shifts.factors[:, None, None]
+        variance = np.where(left == count, np.einsum("fij,fij->ij", residual, residual) / (left - 1), np.nan)
+    return _planes(mean * np.sum(weights * shifts.factors) + np.sum(weights * shifts.offsets), variance)
+
+
+def _planes(level: Array, variance: Array) -> Array:
+    """Give level, neighbours' level, variance, step and height of the pixels of a block of which all are known."""
     highest = np.maximum(level[:, :-2], level[:, 2:])
     highest[1:] = np.maximum(highest[1:], level[:-1, 1:-1])
     highest[:-1] = np.maximum(highest[:-1], level[1:, 1:-1])

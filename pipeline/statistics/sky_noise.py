@@ -96,7 +96,8 @@ class SkyNoise:
     def confirms(self, noise: Noise) -> bool:
         """Tell whether a noise is that of the sky, as well as this is known."""
         told = float(noise.variance(np.array(self.level)))
-        return abs(told / self.variance - 1) <= CONFIRMED + 1.5 * self.error if self.variance > 0 else told == 0
+        uncertain = max(1.5 * self.error, 3 * (self.error - CONFIRMED))  # hardly known where many values are missing
+        return abs(told / self.variance - 1) <= CONFIRMED + uncertain if self.variance > 0 else told == 0
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite is not used
