@@ -7,7 +7,9 @@ gain and read noise, from how much equal exposures differ.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -32,11 +34,12 @@ from pipeline.stacking.stack_rows import carries_variance, sample_rows
 from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances, weights_that_draw
 from pipeline.statistics.amplifier_noise import AmplifierNoise, Sampled, amplifiers_of, cut_to
 from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, measure_shifts, shifts_of_sky
+from pipeline.statistics.medians import gain_of_unlike
 from pipeline.statistics.noise import MOVING, Noise
 from pipeline.statistics.noise_fit import HUGE, sample_of
 from pipeline.statistics.photon_noise import PhotonSample, in_unit_of, photon_noise, slope_of
 from pipeline.statistics.robust import median
-from pipeline.statistics.sky_noise import sky_noise, variances_of_sky
+from pipeline.statistics.sky_noise import SkyNoise, sky_noise, variances_of_sky
 
 
 @attrs.frozen
@@ -67,7 +70,8 @@ class Plan:
     ``order`` gives each frame's place in the list as it was given.  ``carried`` is the typical variance that each frame
     carries, over that of all, where values are judged by it.  ``relative`` is the variance of each frame over the noise
     of one, None where frames without variance are to have none; ``rounding`` is then the variance of rounding where all
-    values of a pixel lie whole steps apart, else 0.  ``unit`` is what shifts are rounded to, to look at pixels.
+    values of a pixel lie whole steps apart, else 0.  ``unlike`` is by what a median of frames of unlike variances is
+    quieter than one of equal ones.  ``unit`` is what shifts are rounded to, to look at pixels.
     ``weights`` are those of the frames: typical ones, where ``pixel_weights`` gives each value its own, or where it is
     weighed ``by_own_variance``.
     """
@@ -82,6 +86,7 @@ class Plan:
     carried: FloatArray | None = None
     relative: FloatArray | None = None
     rounding: float = 0.0
+    unlike: float = 1.0
     unit: float = 1.0
     moved: Moved | None = None
     pixel_weights: PixelWeights | None = None
@@ -173,15 +178,48 @@ class _Measured:
         shown, slope = [], self.slope and self.slope * light
         told: dict[str, Any] = {"weights": weights, "from_zero": self.from_zero, "rounding": self.rounding}
         whole = sky_noise(self.blocks, self.shifts, **told)
+        several = len(self.amplifiers) > 1
         for one in self.amplifiers:
             blocks, sky = cut_to(self.sampled, one.rows, one.columns), whole
-            if len(self.amplifiers) > 1 and whole:
+            if several and whole:
                 part = sky_noise(blocks, self.shifts, **told)
                 if part and not part.crowded and part.error < SMALL * whole.error:  # no part that stars or lines made
                     sky = part
             sample = PhotonSample.of(blocks, self.shifts, weights)
             shown.append(attrs.evolve(one, noise=photon_noise(sample, one.noise, slope, sky)))
-        return tuple(shown)
+        if several or whole is None or whole.crowded:
+            return tuple(shown)
+        return self._by_halves(shown[0], partial(sky_noise, shifts=self.shifts, **told), slope)
+
+    def _by_halves(
+        self, whole: AmplifierNoise, sky_of: Callable[[list[Array]], SkyNoise | None], slope: float | None
+    ) -> tuple[AmplifierNoise, ...]:
+        """Part the noise of lights where that of their sky is not as told in one half, or less so than in the other.
+
+        Gains of amplifiers that differ by a fifth show in no pixel, where the sky alone has levels to tell them by.
+        """
+        assert self.sampled is not None  # noqa: S101 - for the type checker
+        (top, end), (left, right) = whole.rows, whole.columns
+        edges = [[top, end], [left, right]]
+        for axis, (first, last) in enumerate((whole.rows, whole.columns)):
+            middle, ratios, errors = (first + last) // 2, [], []
+            for half in ((first, middle), (middle, last)):
+                rows, columns = (half, whole.columns) if axis == 0 else (whole.rows, half)
+                sky = sky_of(cut_to(self.sampled, rows, columns))
+                if sky and not sky.crowded and sky.variance > 0:
+                    ratios.append(sky.variance / float(whole.noise.variance(np.array(sky.level))))
+                    errors.append(sky.error)
+            if len(ratios) == 2 and abs(ratios[0] - ratios[1]) > UNLIKE_HALVES + 3 * math.hypot(*errors):
+                edges[axis].insert(1, middle)
+        if len(edges[0]) == len(edges[1]) == 2:
+            return (whole,)
+        parts = []
+        for rows in pairwise(edges[0]):
+            for columns in pairwise(edges[1]):
+                sky = sky_of(cut_to(self.sampled, rows, columns))
+                one = AmplifierNoise(rows, columns, whole.noise)
+                parts.append(one if sky is None else attrs.evolve(one, noise=sky.about(sky.plausible(whole.noise.b))))
+        return tuple(parts)
 
     @property
     def rounding(self) -> float:
@@ -244,12 +282,16 @@ def plan_of(
         carried=None if carried is None else carried[order],
         relative=None if relative is None else _of_even_values(relative, shifts, settings, frames[0].kind)[order],
         rounding=measured.rounding if relative is not None and measured.on_grid else 0.0,
+        unlike=_unlike(frames, settings, scale, measured, relative),
         unit=_unit_of_shifts(frames, amplifiers),
         moved=None if moved is None else moved.in_order(order),
         pixel_weights=None if pixel_weights is None else pixel_weights.in_order(order),
         by_own_variance=by_own_variance,
     )
 
+
+UNLIKE_HALVES = 0.03
+"""Halves of an image are another amplifier's each where their noise, over that told of all, differs by more."""
 
 SMALL = 5.0
 """A part of an image whose noise is known worse than the whole's by this factor is too small for an amplifier's."""
@@ -473,6 +515,19 @@ def _relative_variance(
     if telling:
         return scattered_variances(measured.sampled, measured.shifts)
     return np.ones(len(weights)) if settings.given else inverse(weights)
+
+
+def _unlike(
+    frames: tuple[Image, ...],
+    settings: CombineSettings,
+    scale: FloatArray,
+    measured: _Measured,
+    relative: FloatArray | None,
+) -> float:
+    """Give by what the median of frames is quieter than that of frames which all have their mean variance."""
+    if settings.method != "median" or len(frames) == 1 or (relative is None and not measured.carried):
+        return 1.0
+    return gain_of_unlike(carried_variances(frames, scale) if relative is None else relative)
 
 
 def _light_in(settings: CombineSettings, scale: FloatArray, weights: FloatArray, relative: FloatArray) -> float:

@@ -52,7 +52,7 @@ def portions(plan: Plan, *, keep: BoolArray, each: FloatArray | None = None) -> 
 
 def spread_of(plan: Plan, *, keep: BoolArray) -> FloatArray | float:
     """Give what the variance of a mean has to be multiplied by."""
-    return median_variance(true_in_each(keep)) if plan.method == "median" else 1.0
+    return median_variance(true_in_each(keep)) * plan.unlike if plan.method == "median" else 1.0
 
 
 def share(plan: Plan, *, keep: BoolArray, each: FloatArray | None = None) -> FloatArray:

@@ -50,3 +50,25 @@ def median_variance(count: IntArray) -> FloatArray:
     few = np.where(values % 2, 0.44 + 0.18 / values, 1.40 - 0.52 / values)
     many = np.pi / 2 * values / (values + few)
     return np.where(count > 2, many, 1.0)
+
+
+DRAWN = 2**16
+"""So many medians are drawn where no formula gives their variance: they tell it to 0.6 %."""
+
+
+def gain_of_unlike(variances: FloatArray) -> float:
+    """Give the variance of the median of normal values of unlike variances, over that which equal ones would have.
+
+    The equal ones have the mean of the variances.  A median follows its quiet values: for many it has π/2·n/(Σ1/σ)²,
+    which for few is too small by up to a third, so that it is drawn.
+
+    >>> gain_of_unlike(np.array([4.0, 4.0, 4.0])), round(gain_of_unlike(np.array([1.0, 1.0, 1.0, 1.0, 25.0])), 2)
+    (1.0, 0.25)
+    """
+    if variances.size < 3 or np.ptp(variances) <= 0.01 * np.mean(variances):
+        return 1.0
+    sigma = np.sqrt(np.sort(variances) / np.mean(variances))
+    drawn = np.random.default_rng(0).standard_normal((sigma.size, DRAWN), np.float32)
+    lower, upper = middles(drawn * sigma[:, None].astype(np.float32))
+    like_lower, like_upper = middles(drawn)
+    return float(np.mean((lower + upper) ** 2, dtype=float) / np.mean((like_lower + like_upper) ** 2, dtype=float))
