@@ -24,6 +24,7 @@ from pipeline.stacking.combine import combine, levels
 from pipeline.stacking.combined import loaded
 from pipeline.stacking.compatibility import exposures_differ
 from pipeline.stages.bad_pixels import flag_bad, grow_flags
+from pipeline.stages.bias import MasterBias
 from pipeline.stages.declare import declare
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.overscan import declares_sections
@@ -113,12 +114,17 @@ def _gains_of_amplifiers_evened(recipe: Recipe) -> Callable[[FrameSet], FrameSet
 # putting frames together
 
 
-def combining(recipe: Recipe) -> Callable[[FrameSet], Image]:
-    """Combine frames of one kind that are alike, and flag what the mask says is bad."""
-    return lambda frames: _combined(recipe, frames)
+def combining(recipe: Recipe, bias: MasterBias | None = None) -> Callable[[FrameSet], Image]:
+    """Combine frames of one kind that are alike, and flag what the mask says is bad.
+
+    :param bias: what is to be taken out afterwards.
+    """
+    return lambda frames: _combined(recipe, frames, bias=bias)
 
 
-def combined_and_calibrated(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+def combined_and_calibrated(
+    recipe: Recipe, calibrate: Callable[[Image], Image], bias: MasterBias | None = None
+) -> Callable[[FrameSet], Image]:
     """Combine equal frames and then calibrate; calibrate each of unequal ones, and then combine them scaled.
 
     Lights from which cosmic rays are cleaned, or which are aligned, are calibrated each.
@@ -128,7 +134,7 @@ def combined_and_calibrated(recipe: Recipe, calibrate: Callable[[Image], Image])
         frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
         scale, light = scale_of(frames), frames[0].kind == "light"
         if scale is None and not (light and calibrates_each(recipe, frames)):
-            return calibrate(_combined(recipe, frames))
+            return calibrate(_combined(recipe, frames, bias=bias))
         ready = each(calibrate)(frames)
         ready = aligned(recipe)(ready) if light else ready
         if not (scale and light):
@@ -161,7 +167,11 @@ def scale_of(frames: FrameSet) -> Scale | None:
 
 
 def _combined(
-    recipe: Recipe, frames: FrameSet, scale: Scale | None = None, weights: Literal["exposure"] | None = None
+    recipe: Recipe,
+    frames: FrameSet,
+    scale: Scale | None = None,
+    weights: Literal["exposure"] | None = None,
+    bias: MasterBias | None = None,
 ) -> Image:
     put_together = combine(
         method=recipe.method,
@@ -169,6 +179,7 @@ def _combined(
         scale=scale,
         weights=None if recipe.method == "median" else weights,
         variance=recipe.variance,
+        zero=bias if bias is not None and _stands_in(bias, frames) else None,
     )
     image, fraction = put_together(frames), recipe.flagging.fraction
     if fraction and image.kind in ("bias", "dark", "flat") and (image.pixels.flags & Flag.SATURATED).any():
@@ -176,6 +187,14 @@ def _combined(
     mask = recipe.flagging.mask
     masked = mask is None or image.went_through(flag_bad)
     return image if masked else flag_bad(image, mask=mask)
+
+
+def _stands_in(bias: MasterBias, frames: FrameSet) -> bool:
+    """Tell whether frames hold the bias that is to be taken out of their combination."""
+    image, first = bias.image, frames[0]
+    alike = image.shape == first.shape and image.state.unit == first.state.unit
+    held = not any(frame.state.bias for frame in frames) and bool(image.state.overscan) == bool(first.state.overscan)
+    return alike and held and len(frames) > 1
 
 
 def aligned(recipe: Recipe) -> Callable[[FrameSet], FrameSet]:

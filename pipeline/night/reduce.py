@@ -41,7 +41,7 @@ from pipeline.night.recipe_steps import (
 )
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.stacking.add import add_images, by_lamp
-from pipeline.stages.bias import subtract_bias
+from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.dark import fit_dark, subtract_dark
 from pipeline.stages.flat import divide
 from pipeline.stages.header import ReducedImage, attach_header
@@ -107,7 +107,7 @@ def reduce(
     return pipe(
         chosen,
         raw_steps(recipe),  # saturation, linearity, bad pixels, overscan
-        _lights_together(recipe, calibrate) if is_light else _arcs_together(recipe, calibrate),
+        _lights_together(recipe, calibrate, made.bias) if is_light else _arcs_together(recipe, calibrate, made.bias),
         finish,
         attach_header,
     )
@@ -118,7 +118,9 @@ def named_by(key: str) -> Callable[[Image], Image]:
     return lambda image: attrs.evolve(image, added=(*image.added, (RECIPE_CARD, key, "key of the recipe's settings")))
 
 
-def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+def _lights_together(
+    recipe: Recipe, calibrate: Callable[[Image], Image], bias: MasterBias | None
+) -> Callable[[FrameSet], Image]:
     """Combine and calibrate lights; those of several exposures are calibrated each, and this is said."""
 
     def put_together(lights: FrameSet) -> Image:
@@ -129,17 +131,19 @@ def _lights_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Cal
                 of=lights,
                 mend="where they are not to be, put them in separate lists",
             )
-        return combined_and_calibrated(recipe, calibrate)(lights)
+        return combined_and_calibrated(recipe, calibrate, bias)(lights)
 
     return put_together
 
 
-def _arcs_together(recipe: Recipe, calibrate: Callable[[Image], Image]) -> Callable[[FrameSet], Image]:
+def _arcs_together(
+    recipe: Recipe, calibrate: Callable[[Image], Image], bias: MasterBias | None
+) -> Callable[[FrameSet], Image]:
     """Combine and calibrate arcs by lamp and exposure, and add what comes of several, which is said."""
 
     def put_together(arcs: FrameSet) -> Image:
         groups = by_lamp(arcs)
-        parts = [pipe(group, combining(recipe), calibrate) for group in groups]
+        parts = [pipe(group, combining(recipe, bias), calibrate) for group in groups]
         if len(parts) == 1:
             return parts[0]
         listed = "; ".join(", ".join(arc.short_name for arc in group) for group in groups)

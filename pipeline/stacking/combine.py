@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.checks.ceilings import saturation_notes
-from pipeline.compose.stage import stage
+from pipeline.compose.stage import Master, stage
 from pipeline.compose.telling import say
 from pipeline.errors import SettingError, StepError
 from pipeline.records.arrays import Array, FloatArray
-from pipeline.records.frames import FrameSet, Image, as_frames
+from pipeline.records.frames import FrameSet, Image, as_frames, check_shapes
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.combined import image_of, loaded
 from pipeline.stacking.compatibility import (
@@ -43,6 +43,7 @@ def combine(
     weights: Literal["exposure", "variance"] | tuple[float, ...] | Array | None = None,
     variance: Literal["noise", "scatter"] | Noise | None = None,
     map_left_out: bool = False,
+    zero: Master | None = None,
 ) -> Image:
     """Combine the frames of one kind, pixel by pixel, ignoring NaN, values flagged, and outliers.
 
@@ -69,8 +70,10 @@ def combine(
         By default the result has a variance only where every frame has one.  A single frame has none of itself:
         see estimate_variance.
     :param map_left_out: also count the values left out of each pixel: ``found.left_out``.
+    :param zero: the MasterBias that is to be taken out of the combination: photons, and their variance, are those of
+        what lies above it.  It stays in.
     :raises StepError: there are no frames, or frames of different kinds or states.
-    :raises ShapeError: the frames differ in shape, or have no pixels.
+    :raises ShapeError: the frames differ in shape, or have no pixels, or ``zero`` is of another.
     """
     if method == "median" and weights is not None:
         asked = f"={weights!r}" if isinstance(weights, str) else ""
@@ -81,7 +84,8 @@ def combine(
     ready = loaded(frames).frames
     factors = _scales(ready, scale)
     noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
-    settings = CombineSettings(method, clip, rule, map_left_out, noise, given=isinstance(weights, tuple | np.ndarray))
+    given = isinstance(weights, tuple | np.ndarray)
+    settings = CombineSettings(method, clip, rule, map_left_out, noise, given, _zero_of(zero, ready, scale))
     weighing = _weights(ready, weights, scale, 1 / factors)
     plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing))
     if len(frames) == 1:
@@ -108,6 +112,16 @@ def combine(
     )
     say(*saturation_notes(image, ready))
     return image
+
+
+def _zero_of(zero: Master | None, frames: tuple[Image, ...], scale: object) -> FloatArray | None:
+    """Give the values of a bias that stands in frames, which cannot be scaled then."""
+    if zero is None:
+        return None
+    if scale is not None or any(frame.state.bias for frame in frames):
+        raise SettingError("combine: zero with scale, or of frames whose bias is out; it is what still stands in them")
+    check_shapes([frames[0], zero.image])
+    return zero.image.pixels.values
 
 
 def measure_noise(frames: Iterable[Any]) -> Noise:

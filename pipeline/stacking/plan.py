@@ -47,7 +47,8 @@ class CombineSettings:
     """What is asked of a combination: see :func:`pipeline.combine`.
 
     ``noise`` is that of one frame, bias out, where that is given: it tells the part of the photons.  Weights that are
-    ``given`` tell nothing of how noisy frames are.
+    ``given`` tell nothing of how noisy frames are.  ``zero`` is the bias that stands in frames, (ny, nx), where that is
+    known: it has no photons.
     """
 
     method: str
@@ -56,6 +57,7 @@ class CombineSettings:
     map_left_out: bool
     noise: Noise | None = None
     given: bool = False
+    zero: FloatArray | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def by_noise(self) -> bool:
@@ -149,7 +151,7 @@ class _Measured:
 
     ``sampled`` are the pixels on which it was measured, None where it was not; ``carried`` says that all frames carry
     variance, ``counting`` that their read and photon noise is given, ``slope`` the photons' part of it; ``from_zero``
-    says that no bias is in them.
+    says that no bias is in them; ``zero`` is the bias that is, where it is known.
     """
 
     amplifiers: tuple[AmplifierNoise, ...]
@@ -161,6 +163,7 @@ class _Measured:
     slope: float | None = None
     from_zero: bool = False
     moves: bool = False
+    zero: FloatArray | None = None
 
     @property
     def blocks(self) -> list[Array]:
@@ -173,8 +176,10 @@ class _Measured:
         :param weights: those of the frames.
         :param light: how much of the photons' variance a combination has, over its share of the sky's.
         """
-        if self.sampled is None or self.counting or self.kind not in MOVING:
+        if self.sampled is None or self.kind not in MOVING or (self.counting and self.zero is None):
             return self.amplifiers
+        if self.zero is not None:
+            return self._above_zero(self.sampled, self.zero).photons(weights, light)
         shown, slope = [], self.slope and self.slope * light
         told: dict[str, Any] = {"weights": weights, "from_zero": self.from_zero, "rounding": self.rounding}
         whole = sky_noise(self.blocks, self.shifts, **told)
@@ -190,6 +195,27 @@ class _Measured:
         if several or whole is None or whole.crowded:
             return tuple(shown)
         return self._by_halves(shown[0], partial(sky_noise, shifts=self.shifts, **told), slope)
+
+    def _above_zero(self, sampled: Sampled, zero: FloatArray) -> _Measured:
+        """Give the same of frames without their bias."""
+        biases = [zero[np.ix_(rows, sampled.columns)].astype(np.float64) for rows in sampled.rows]
+        blocks = [block - bias for block, bias in zip(sampled.blocks, biases, strict=True)]
+        shown = np.concatenate([bias.reshape(-1) for bias in biases])
+        typical = float(np.mean(shown[np.isfinite(shown)])) if np.isfinite(shown).any() else 0.0
+
+        def above(one: AmplifierNoise) -> AmplifierNoise:
+            noise = attrs.evolve(one.noise, a=one.noise.a + one.noise.b * typical, base=one.noise.base - typical)
+            return attrs.evolve(one, noise=noise)
+
+        return attrs.evolve(
+            self,
+            amplifiers=tuple(map(above, self.amplifiers)),
+            sampled=attrs.evolve(sampled, blocks=blocks),
+            shifts=Shifts(self.shifts.offsets + (self.shifts.factors - 1) * typical, self.shifts.factors),
+            counting=False,
+            from_zero=True,
+            zero=None,
+        )
 
     def _by_halves(
         self, whole: AmplifierNoise, sky_of: Callable[[list[Array]], SkyNoise | None], slope: float | None
@@ -218,7 +244,10 @@ class _Measured:
             for columns in pairwise(edges[1]):
                 sky = sky_of(cut_to(self.sampled, rows, columns))
                 one = AmplifierNoise(rows, columns, whole.noise)
-                parts.append(one if sky is None else attrs.evolve(one, noise=sky.about(sky.plausible(whole.noise.b))))
+                if sky is not None:
+                    steep = sky.plausible(whole.noise.b) if slope is None else slope
+                    one = attrs.evolve(one, noise=sky.about(steep))
+                parts.append(one)
         return tuple(parts)
 
     @property
@@ -454,6 +483,7 @@ def _measured(
     kind = frames[0].kind
     amplifiers = amplifiers_of(sampled, shape, shifts, kind, counting)
     known = settings.noise and in_unit_of(frames[0], settings.noise)
+    known = known or (counting if settings.zero is not None else None)
     slope = None if settings.variance is None else known.b if known else slope_of(frames)
     from_zero = all(level_is_out(frame.state) for frame in frames)
     if settings.by_noise and settings.clip and kind in MOVING and not moves:
@@ -462,7 +492,10 @@ def _measured(
         if not moves and (pair := shown_in_turn(sampled, shifts_of_sky(sampled.blocks, sampled.rounding.step))):
             moves = lie_apart(frames[pair[0]], frames[pair[1]])
     shifts = shifts_of_sky(sampled.blocks, sampled.rounding.step) if moves else shifts
-    return _Measured(amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves)
+    known_zero = settings.zero if settings.variance == "noise" and not carried else None
+    return _Measured(
+        amplifiers, shifts, sampled, carried, kind, counting is not None, slope, from_zero, moves, known_zero
+    )
 
 
 def _all_carry_variance(frames: tuple[Image, ...], asked: str | None) -> bool:

@@ -72,6 +72,8 @@ def from_noise(plan: Plan, values: FloatArray, first_place: int, shares: FloatAr
         weights = plan.weights / np.sum(plan.weights)
         offset, factor = np.sum(weights * plan.shifts.offsets), np.sum(weights * plan.shifts.factors)
         level = (values - values.dtype.type(offset)) / values.dtype.type(factor)
+    elif plan.settings.zero is not None:  # the noise is that of what lies above it
+        level = values - plan.settings.zero.reshape(-1)[first_place : first_place + values.size].astype(values.dtype)
     amplifiers = plan.noise.photons
     place = np.arange(first_place, first_place + values.size) if len(amplifiers) > 1 else np.empty(0, int)
     one_frame = variance_of(without_motion(amplifiers), which_of(amplifiers, place, plan.shape[1]))
