@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from pipeline.checks.ceilings import saturation_notes
-from pipeline.compose.stage import Master, stage
+from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
 from pipeline.errors import SettingError, StepError
 from pipeline.records.arrays import Array, FloatArray
@@ -33,6 +33,15 @@ from pipeline.statistics.noise import Noise
 from pipeline.statistics.noise_fit import measure_stack_noise
 
 
+@runtime_checkable
+class HasImage(Protocol):
+    """A master, such as a MasterBias."""
+
+    @property
+    def image(self) -> Image:
+        """What it is made of."""
+
+
 @stage
 def combine(
     frames: FrameSet,
@@ -43,7 +52,7 @@ def combine(
     weights: Literal["exposure", "variance"] | tuple[float, ...] | Array | None = None,
     variance: Literal["noise", "scatter"] | Noise | None = None,
     map_left_out: bool = False,
-    zero: Master | None = None,
+    zero: HasImage | None = None,
 ) -> Image:
     """Combine the frames of one kind, pixel by pixel, ignoring NaN, values flagged, and outliers.
 
@@ -85,7 +94,7 @@ def combine(
     factors = _scales(ready, scale)
     noise, rule = (variance, "noise") if isinstance(variance, Noise) else (None, variance)
     given = isinstance(weights, tuple | np.ndarray)
-    settings = CombineSettings(method, clip, rule, map_left_out, noise, given, _zero_of(zero, ready, scale))
+    settings = CombineSettings(method, clip, rule, map_left_out, noise, given, _zero_of(zero, ready))
     weighing = _weights(ready, weights, scale, 1 / factors)
     plan = measure_motion(plan_of(ready, settings, scale=factors, weighing=weighing))
     if len(frames) == 1:
@@ -114,12 +123,15 @@ def combine(
     return image
 
 
-def _zero_of(zero: Master | None, frames: tuple[Image, ...], scale: object) -> FloatArray | None:
-    """Give the values of a bias that stands in frames, which cannot be scaled then."""
+def _zero_of(zero: HasImage | None, frames: tuple[Image, ...]) -> FloatArray | None:
+    """Give the values of a bias that stands in frames."""
     if zero is None:
         return None
-    if scale is not None or any(frame.state.bias for frame in frames):
-        raise SettingError("combine: zero with scale, or of frames whose bias is out; it is what still stands in them")
+    out = next((frame for frame in frames if frame.state.bias), None)
+    if out is not None:
+        raise SettingError(
+            f"combine: zero is the bias that stands in frames, and that of {out.short_name} is out; leave zero away"
+        )
     check_shapes([frames[0], zero.image])
     return zero.image.pixels.values
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -217,6 +217,22 @@ class _Measured:
             zero=None,
         )
 
+    def _middles_of_halves(self, noise: Noise) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Give the middle variance over frames, over that told: of the upper and lower half, and the left and right.
+
+        What it costs is next to nothing, and it says where the sky need not be asked.
+        """
+        blocks = self.blocks[:: max(1, len(self.blocks) // ENOUGH_BLOCKS)]
+        values = np.concatenate([self.shifts.taken_from(block) for block in blocks], axis=1)
+        ratio = values.var(axis=0, ddof=1) / noise.variance(values.mean(axis=0))
+        up, across = ratio.shape[0] // 2, ratio.shape[1] // 2
+        halves = ratio[:up], ratio[up:], ratio[:, :across], ratio[:, across:]
+        first, second, third, fourth = (
+            median(half[known]) if (known := np.isfinite(half)).any() else math.nan for half in halves
+        )
+        typical = median(ratio[known]) if (known := np.isfinite(ratio)).any() else math.nan
+        return (first / typical, second / typical), (third / typical, fourth / typical)
+
     def _by_halves(
         self, whole: AmplifierNoise, sky_of: Callable[[list[Array]], SkyNoise | None], slope: float | None
     ) -> tuple[AmplifierNoise, ...]:
@@ -225,30 +241,33 @@ class _Measured:
         Gains of amplifiers that differ by a fifth show in no pixel, where the sky alone has levels to tell them by.
         """
         assert self.sampled is not None  # noqa: S101 - for the type checker
-        (top, end), (left, right) = whole.rows, whole.columns
-        edges = [[top, end], [left, right]]
-        for axis, (first, last) in enumerate((whole.rows, whole.columns)):
-            middle, ratios, errors = (first + last) // 2, [], []
-            for half in ((first, middle), (middle, last)):
-                rows, columns = (half, whole.columns) if axis == 0 else (whole.rows, half)
-                sky = sky_of(cut_to(self.sampled, rows, columns))
-                if sky and not sky.crowded and sky.variance > 0:
-                    ratios.append(sky.variance / float(whole.noise.variance(np.array(sky.level))))
-                    errors.append(sky.error)
-            if len(ratios) == 2 and abs(ratios[0] - ratios[1]) > UNLIKE_HALVES + 3 * math.hypot(*errors):
-                edges[axis].insert(1, middle)
-        if len(edges[0]) == len(edges[1]) == 2:
+        sampled, (end, last) = self.sampled, (whole.rows[1], whole.columns[1])
+        above, below = (((0, end // 2), (0, last)), ((end // 2, end), (0, last)))
+        left, right = (((0, end), (0, last // 2)), ((0, end), (last // 2, last)))
+
+        def over_told(part: Part) -> tuple[float, float]:
+            """Give the variance of the sky of a part over that told of all, and its error: NaN where it has none."""
+            sky = sky_of(cut_to(sampled, *part))
+            if sky is None or sky.crowded or sky.variance <= 0:
+                return UNKNOWN
+            return sky.variance / float(whole.noise.variance(np.array(sky.level))), sky.error
+
+        def differ(one: Part, other: Part) -> bool:
+            (ratio, error), (its_own, uncertain) = over_told(one), over_told(other)
+            return abs(ratio - its_own) > UNLIKE_HALVES + 3 * math.hypot(error, uncertain)
+
+        up, across = self._middles_of_halves(whole.noise)
+        may = [abs(one - other) > MAY_DIFFER for one, other in (up, across)]
+        rows = [0, end // 2, end] if may[0] and differ(above, below) else [0, end]
+        columns = [0, last // 2, last] if may[1] and differ(left, right) else [0, last]
+        parts = [(up, across) for up in pairwise(rows) for across in pairwise(columns)]
+        if len(parts) == 1:
             return (whole,)
-        parts = []
-        for rows in pairwise(edges[0]):
-            for columns in pairwise(edges[1]):
-                sky = sky_of(cut_to(self.sampled, rows, columns))
-                one = AmplifierNoise(rows, columns, whole.noise)
-                if sky is not None:
-                    steep = sky.plausible(whole.noise.b) if slope is None else slope
-                    one = attrs.evolve(one, noise=sky.about(steep))
-                parts.append(one)
-        return tuple(parts)
+        skies = [sky_of(cut_to(sampled, *part)) for part in parts]
+        noises = [
+            sky.about(sky.plausible(whole.noise.b) if slope is None else slope) if sky else whole.noise for sky in skies
+        ]
+        return tuple(AmplifierNoise(*part, noise) for part, noise in zip(parts, noises, strict=True))
 
     @property
     def rounding(self) -> float:
@@ -318,6 +337,14 @@ def plan_of(
         by_own_variance=by_own_variance,
     )
 
+
+Part: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Rows and columns, from and to before."""
+
+UNKNOWN = math.nan, math.nan
+
+ENOUGH_BLOCKS, MAY_DIFFER = 8, 0.02
+"""So many of the sampled blocks tell whether halves may differ at all: where their variances do by such a part."""
 
 UNLIKE_HALVES = 0.03
 """Halves of an image are another amplifier's each where their noise, over that told of all, differs by more."""

@@ -36,7 +36,7 @@ TOLD, HARMLESS = 4.0, 0.05
 variance."""
 
 MISSING = 0.3
-"""Where a value is missing in more pixels than this part, those are measured of which the most common number is left."""
+"""Where a value is missing in more pixels than this part, those are measured that have the most common number left."""
 
 PEAK = 5.0
 """A pixel so many σ above all its neighbours is a hot one."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from made_frames import carrying, photons, variance_of
 from strategies import frames_of
 
-from pipeline import Clip, FrameSet, Image, MasterBias, Noise, Pixels, combine, each, subtract_bias
+from pipeline import Clip, FrameSet, Image, MasterBias, Noise, Pixels, combine, declare, each, subtract_bias
+from pipeline.errors import SettingError, ShapeError
 from pipeline.headers.status import Done
 
 CLIPS = st.sampled_from([None, Clip(), Clip(spread="mad")])
@@ -162,3 +163,75 @@ def test_copies_and_damaged_numbers_are_told_as_they_were_before_scaling(scale):
             note.fact: note.frames for note in image.notes if note.fact.startswith(("rounded", "copies", "wrapped"))
         }
         assert told == ({fact: names} if fact else {})
+
+
+def told_and_seen(frames, truth, **settings):
+    """Give by how much a combination scatters about the truth, over what its variance says: of the left half and right.
+
+    The truth holds the bias, as the frames do.
+    """
+    pixels = combine(frames, variance="noise", **settings).pixels
+    pull = (pixels.values - truth) / np.sqrt(pixels.variance)
+    half = pull.shape[1] // 2
+    return float(np.nanstd(pull[:, :half])), float(np.nanstd(pull[:, half:]))
+
+
+def lights_of(electrons, bias, gain, count=5, seed=1, missing=0.0):
+    """Expose so many lights of a level in electrons, at 5 e⁻ of read noise; the header tells the gain of the left."""
+    rng = np.random.default_rng(seed)
+    level, zero, per_adu = np.broadcast_arrays(electrons, bias, gain)
+    lights = []
+    for number in range(count):
+        values = np.round(zero + (rng.poisson(level) + rng.normal(0, 5, level.shape)) / per_adu).astype(np.float32)
+        values[rng.random(level.shape) < missing] = np.nan
+        header = {"GAIN": (float(per_adu.flat[0]), "[e-/ADU]"), "RDNOISE": (5.0, "[e-]")}
+        lights.append(Image.of(values, header=header, exposure=60, name=f"light{number}.fits"))
+    return FrameSet(lights)
+
+
+COLUMNS = np.arange(256)[None, :] * np.ones((128, 1))
+
+
+@pytest.mark.parametrize("climb", [0.0, 20_000.0])
+def test_photons_are_counted_above_the_bias_however_that_climbs(climb):
+    ramp = 1000 + climb * COLUMNS / 256
+    bias = MasterBias.of(Image.of(ramp, kind="bias"))
+    frames = lights_of(200.0, ramp, 1.5)
+    assert told_and_seen(frames, ramp + 200 / 1.5, zero=bias) == pytest.approx((1, 1), abs=0.025)
+    if climb:
+        assert told_and_seen(frames, ramp + 200 / 1.5) != pytest.approx((1, 1), abs=0.1)
+
+
+def test_a_bias_that_is_no_longer_in_frames_is_refused():
+    frames, bias = lights_of(200.0, 1000.0, np.full((128, 256), 1.5)), MasterBias.of(np.full((128, 256), 1000.0))
+    with pytest.raises(SettingError, match="zero is the bias that stands in frames, and that of light0.fits is out"):
+        combine(each(subtract_bias(bias=bias))(frames), zero=bias)
+    with pytest.raises(ShapeError):
+        combine(frames, zero=MasterBias.of(np.full((12, 256), 1000.0)))
+
+
+@pytest.mark.parametrize("other", [1.5, 1.8])
+def test_two_amplifiers_that_nobody_declared_have_each_their_noise(other):
+    gain = np.where(COLUMNS < 128, 1.5, other)
+    frames = lights_of(20_000.0, 1000.0, gain, count=8)
+    assert told_and_seen(frames, 1000 + 20_000 / gain) == pytest.approx((1, 1), abs=0.03)
+    assert len(combine(frames, variance="noise").found.measured.photons) == (1 if other == 1.5 else 2)
+
+
+@pytest.mark.parametrize("method", ["mean", "median"])
+@pytest.mark.parametrize("missing", [0.5, 0.7])
+def test_values_that_are_missing_leave_the_noise_as_it_is(missing, method):
+    frames = lights_of(200.0, 1000.0, np.full((128, 256), 1.5), missing=missing)
+    assert np.mean(told_and_seen(frames, 1000 + 200 / 1.5, method=method)) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 10.0])
+def test_the_median_of_flats_that_fade_has_the_noise_that_it_shows(ratio):
+    rng = np.random.default_rng(3)
+    levels = np.geomspace(60_000, 60_000 / ratio, 5)
+    frames = FrameSet(
+        declare(Image.of(rng.poisson(level, (128, 256)) + 0.0, kind="flat", name=f"{level:.0f}"), state="without bias")
+        for level in levels
+    )
+    pixels = combine(frames, method="median", scale="level", variance="noise").pixels
+    assert np.std(pixels.values) / np.sqrt(np.median(pixels.variance)) == pytest.approx(1, abs=0.03)

@@ -5,7 +5,7 @@ import pytest
 from hit_stacks import any_stacks
 from hypothesis import given
 
-from pipeline.statistics.medians import median_variance, middles
+from pipeline.statistics.medians import gain_of_unlike, median_variance, middles
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 8, 9, 25])
@@ -38,3 +38,14 @@ def test_a_value_that_is_no_number_leaves_no_middle(frames, pixels):
     stack[frames // 2, 3] = np.nan
     for middle in middles(stack):
         assert np.flatnonzero(np.isnan(middle)).tolist() == [3]
+
+
+@pytest.mark.parametrize("sigmas", [(1, 1, 3), (1, 3, 3), (1, 1.5, 2, 3), (1, 1, 1, 1, 5), (1, 1.2, 1.5, 1.9, 2.4, 3)])
+def test_a_median_of_unlike_values_follows_the_quiet_ones(sigmas):
+    """By values drawn otherwise than it draws them itself; in any order, and of equal ones it is 1."""
+    sigma = np.array(sigmas, float)
+    drawn = np.random.default_rng(5).normal(0, sigma, (100_000, sigma.size))
+    like = np.mean(sigma**2) / sigma.size * median_variance(np.array(sigma.size))
+    assert gain_of_unlike(sigma**2) * like == pytest.approx(np.median(drawn, axis=1).var(), rel=0.03)
+    assert gain_of_unlike(sigma[::-1] ** 2 * 4) == gain_of_unlike(sigma**2) < 1
+    assert gain_of_unlike(np.full(sigma.size, 7.0)) == 1
