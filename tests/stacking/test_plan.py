@@ -204,7 +204,7 @@ def test_photons_are_counted_above_the_bias_however_that_climbs(climb):
 
 def test_a_bias_that_is_no_longer_in_frames_is_refused():
     frames, bias = lights_of(200.0, 1000.0, np.full((128, 256), 1.5)), MasterBias.of(np.full((128, 256), 1000.0))
-    with pytest.raises(SettingError, match="zero is the bias that stands in frames, and that of light0.fits is out"):
+    with pytest.raises(SettingError, match=r"zero is the bias that stands in frames, and that of light0\.fits is out"):
         combine(each(subtract_bias(bias=bias))(frames), zero=bias)
     with pytest.raises(ShapeError):
         combine(frames, zero=MasterBias.of(np.full((12, 256), 1000.0)))
