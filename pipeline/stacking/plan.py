@@ -230,7 +230,7 @@ class _Measured:
         first, second, third, fourth = (
             median(half[known]) if (known := np.isfinite(half)).any() else math.nan for half in halves
         )
-        typical = median(ratio[known]) if (known := np.isfinite(ratio)).any() else math.nan
+        typical = (median(ratio[known]) if (known := np.isfinite(ratio)).any() else 0.0) or math.nan
         return (first / typical, second / typical), (third / typical, fourth / typical)
 
     def _by_halves(
