@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.cli.options import delimiter_of, recipe_asked
-from pipeline.cli.outputs import check_outputs, master_paths, planned_products, written_together
+from pipeline.cli.outputs import check_outputs, check_product_names, master_paths, planned_products, written_together
 from pipeline.compose.telling import told_together
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, read_every_hdu, write_every_hdu
@@ -40,6 +40,7 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
     master_files = master_paths(options.masters, first, next(iter(asked.values())).recipe)
     inputs = [*paths_of(first), options.filelist, *(path for one in asked.values() for path in one.files)]
     check_outputs([*(one.path for one in planned), *master_files.values()], inputs, overwrite=options.overwrite)
+    check_product_names(one.path for one in planned)
     say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {', '.join(map(str, nights))}")
     made: dict[Path, dict[int | str, Product]] = {}
     for name, frames in nights.items():

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.options import FIGURE_NAMES, add_appearance_options
-from pipeline.cli.outputs import check_outputs
+from pipeline.cli.outputs import check_outputs, product_stem
+from pipeline.cli.terminal import CommandParser
 from pipeline.figures.colour import Appearance
-from pipeline.figures.export import FigureFile, check_name, export_figure
+from pipeline.figures.export import FigureFile, check_figure, export_figure
 from pipeline.figures.night_report import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
@@ -21,12 +22,18 @@ from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 
 
-def add_inspect(command: argparse.ArgumentParser) -> None:
+def add_inspect(command: CommandParser) -> None:
     """Add the options of the command that draws a frame."""
     command.add_argument("file", type=Path, metavar="FILE", help="a FITS file")
     command.add_argument("--hdu", default="0", metavar="HDU", help="number or name of the HDU (default: 0)")
     command.add_argument(
-        "-o", "--output", type=Path, nargs="+", required=True, metavar="OUT", help=FIGURE_NAMES, dest="figure"
+        "-o",
+        "--output",
+        type=Path,
+        nargs="+",
+        metavar="OUT",
+        help=f"{FIGURE_NAMES} (default: the page FILE.html beside it)",
+        dest="figure",
     )
     command.add_argument("--overwrite", action="store_true", help="write over files that are there")
     command.add_argument("--quiet", action="store_true", help="print notes and errors only")
@@ -35,8 +42,9 @@ def add_inspect(command: argparse.ArgumentParser) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
+    options.figure = options.figure or [options.file.with_name(f"{product_stem(options.file.name)}.html")]
     for path in options.figure:
-        check_name(path)
+        check_figure(path, browser=options.browser)
     check_outputs(options.figure, [options.file], overwrite=options.overwrite)
     image = open_frame(options.file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
     image = image.rows(0, image.shape[0])  # read once, for all that follows

@@ -12,10 +12,10 @@ from pathlib import Path
 from pipeline.cli.scan import add_policy, policy_of
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError
+from pipeline.fits.open import FRAME_NAMES
 from pipeline.library.criteria import apart
 from pipeline.library.master_library import MasterLibrary, StoredMaster, expired, superseded
 from pipeline.library.policy import Policy
-from pipeline.library.scan import FRAME_NAMES
 
 _FIRST_DAY = datetime(1858, 11, 17, tzinfo=UTC)
 """Where MJD begins."""
@@ -23,7 +23,7 @@ _FIRST_DAY = datetime(1858, 11, 17, tzinfo=UTC)
 
 def add_library(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    what = parser.add_subparsers(required=True, metavar="WHAT")
+    what = parser.add_subparsers(required=True, metavar="WHAT", prog=parser.prog)
     add = what.add_parser("add", help="add masters, of whoever made them; what is there already stays")
     listing = what.add_parser("list", help="tell what is in it, and which are superseded or expired")
     prune = what.add_parser("prune", help="tell which are superseded or expired; with --delete, delete them")

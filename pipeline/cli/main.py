@@ -11,23 +11,52 @@ import shlex
 import sys
 import traceback
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import notes_told, progress_bar, refused_words, terminal_text
+from pipeline.cli.terminal import CommandParser, notes_told, progress_bar, refused_words, terminal_text
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
 
 COMMANDS = {
     "demo": "simulate a night, reduce it, compare the result with the truth",
     "reduce": "reduce the lights, and arcs, of a file list",
-    "recipe": "write the settings of a reduction as a file, to change and to give to reduce --recipe",
+    "recipe": "write the settings of a reduction as a file, for reduce --recipe",
     "inspect": "draw a frame: a page that zooms in on every pixel, an image, JSON",
     "combine": "combine the frames of one type, no more",
     "scan": "propose file lists for the frames in a folder, for you to check",
-    "night": "reduce all that is in folders, with the calibrations that fit, and say which and why",
+    "night": "reduce all that is in folders, by calibrations that fit, and say why",
     "library": "keep masters for later nights: add, list, prune",
     "replay": "repeat a recorded reduction, and compare the pixels",
 }
+
+OPERANDS = {
+    "demo": "[DIRECTORY]",
+    "reduce": "FILELIST [FILELIST ...]",
+    "recipe": "[RECIPE]",
+    "inspect": "FILE",
+    "combine": "FILELIST --type KIND -o OUTPUT",
+    "scan": "DIRECTORY",
+    "night": "FOLDER [FOLDER ...]",
+    "library": "WHAT DIR",
+    "replay": "RECORD",
+}
+"""What stands behind each command, for its usage."""
+
+EXAMPLES = {
+    "reduce": (
+        "reduce night.csv -o reduced.fits --report night.html",
+        "reduce night.csv --flat-by spline --saxis 1 --masters masters",
+        "reduce nights/*.csv --output-dir products --workers 2",
+    ),
+    "inspect": ("inspect reduced.fits", "inspect raw/b27.fits --stretch asinh -o b27.png b27.html"),
+    "combine": ("combine night.csv --type bias -o bias.fits", "combine night.csv --type flat --clip mad -o flat.fits"),
+    "scan": ("scan raw", "scan raw -o lists/night.csv"),
+    "night": ("night raw --dry-run", "night raw -o products", "night raw1 raw2 -o products --workers 2"),
+    "library": ("library add masters products/master_bias.fits", "library list masters"),
+    "recipe": ("recipe > night.toml", "recipe old.toml -o new.toml"),
+}
+"""What each command is called with, most of all."""
 
 OK, WRONG_DATA, WRONG_COMMAND, OUR_BUG = 0, 1, 2, 70
 
@@ -82,21 +111,48 @@ def _failed(message: str, status: int) -> int:
     return status
 
 
-def parser_for(words: Collection[str]) -> argparse.ArgumentParser:
+def parser_for(words: Collection[str]) -> CommandParser:
     """Give a parser that knows all commands, and the options of those among the words."""
-    parser = argparse.ArgumentParser(
-        prog="ccd-pipeline", description="CCD image reduction: raw frames in, a product out."
+    parser = CommandParser(
+        prog="ccd-pipeline",
+        usage="%(prog)s COMMAND [options]",
+        description="CCD image reduction: raw frames in, a product out.",
+        examples=("demo", "scan raw -o night.csv", "reduce night.csv -o reduced.fits --report night.html"),
     )
     parser.add_argument("--version", action="version", version=CREATOR)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument(
+        "--print-completion",
+        choices=["bash", "zsh", "tcsh"],
+        action=_Completion,
+        help="for a shell to complete options",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands", prog=parser.prog)
     for name, words_of_help in COMMANDS.items():
-        command = commands.add_parser(name, help=words_of_help)
+        said = f"{words_of_help[0].upper()}{words_of_help[1:]}."
+        usage = f"%(prog)s [options] {OPERANDS[name]}".rstrip()
+        command = commands.add_parser(
+            name, help=words_of_help, description=said, usage=usage, examples=EXAMPLES.get(name, ())
+        )
         if name in words:
             _add_options(name, command)
     return parser
 
 
-def _add_options(name: str, command: argparse.ArgumentParser) -> None:
+class _Completion(argparse.Action):
+    """Print what a shell takes to complete commands and options: ``eval "$(ccd-pipeline --print-completion bash)"``."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _options: Any, shell: Any, _option: str | None = None) -> None:
+        try:
+            import shtab
+        except ImportError:
+            parser.error(
+                "--print-completion needs shtab, which is not installed: pip install 'ccd-pipeline[completion]'"
+            )
+        print(shtab.complete(parser_for(COMMANDS), shell))
+        parser.exit()
+
+
+def _add_options(name: str, command: CommandParser) -> None:
     """Import what a command needs, and add its options."""
     match name:
         case "demo":
@@ -127,7 +183,7 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
             _add_options_for_folders(name, command)
 
 
-def _add_options_for_folders(name: str, command: argparse.ArgumentParser) -> None:
+def _add_options_for_folders(name: str, command: CommandParser) -> None:
     """Do the same for the commands that look through folders."""
     match name:
         case "scan":

@@ -21,7 +21,7 @@ from pipeline.cli.options import add_worker_options
 from pipeline.cli.outputs import make_folder
 from pipeline.cli.reduce_many import check_outcomes, outcome_words, problem_words, reduce_lists
 from pipeline.cli.scan import add_policy, policy_of
-from pipeline.cli.terminal import printer_of
+from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.running import running
 from pipeline.errors import FrameError, OutputError, SettingError
 from pipeline.fits.atomic import together, whole_file
@@ -40,7 +40,7 @@ from pipeline.survey.reduce_many import Outcome
 REPORT_TITLE = "# ccd-pipeline night: what was chosen for each group of lights, why, and what became of it"
 
 
-def add_night(parser: argparse.ArgumentParser) -> None:
+def add_night(parser: CommandParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("folders", nargs="+", type=Path, metavar="FOLDER", help="a night, with the folders in it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import attrs
 
 from pipeline.cli.step_options import add_align, add_linearity, add_noise, core_steps, noise_given, other_steps
-from pipeline.cli.terminal import printer_of
+from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
+from pipeline.fits.open import FRAME_NAMES
 from pipeline.fits.read_night import paths_of, read_night
 from pipeline.night.recipe import Flagging, Kind, Recipe
 from pipeline.night.summary import frame_words
@@ -27,29 +29,67 @@ from pipeline.statistics.noise import Noise
 # ---- combining ----
 
 
-def add_combining_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of the commands that combine frames."""
-    add = command.add_argument
-    add("filelist", type=Path, metavar="FILELIST", help="CSV of type, path[, hdu]")
-    add("--method", choices=["mean", "median"], help="default: mean")
+def _list_path(text: str) -> Path:
+    path = Path(text)
+    if FRAME_NAMES.fullmatch(path.name):
+        where = shlex.quote(str(path.parent))
+        raise argparse.ArgumentTypeError(
+            f"{text} is a frame by its name, where a list of frames is wanted: ccd-pipeline scan {where} proposes one, "
+            f"and ccd-pipeline night {where} reduces all that is there"
+        )
+    return path
+
+
+class _Lists(argparse.Action):
+    """Keep the first list as that of the night, and those behind it as those of other nights."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        namespace.filelist, *namespace.more = values
+
+
+def add_combining_options(command: CommandParser, *, output: str = "", several: bool = False) -> None:
+    """Add the options of the commands that combine frames.
+
+    :param output: what is written where no name is given; by default one must be.
+    :param several: whether lists of several nights may be given.
+    """
+    what = "CSV of type, path[, hdu]"
+    if several:
+        command.add_argument(
+            "filelist",
+            nargs="+",
+            type=_list_path,
+            action=_Lists,
+            metavar="FILELIST",
+            help=f"{what}, one for each night",
+        )
+    else:
+        command.add_argument("filelist", type=_list_path, metavar="FILELIST", help=what)
+    for title in ("input", "combining", "calibration", "flags", "noise", "output", "figures", "many nights"):
+        command.group(title)  # those without options are not shown
+    add = command.group("combining").add_argument
+    add("--method", choices=["mean", "median"], help="of the values of each pixel (default: mean)")
     add("--clip", choices=["noise", "std", "mad", "none"], help="spread to clip by (default: noise)")
     add("--sigma", type=float, metavar="K", help="clip at K sigma (default: 5)")
-    add("--sigma-low", type=float, metavar="K", help="below; default: as --sigma")
-    add("--sigma-high", type=float, metavar="K", help="above; default: as --sigma")
+    add("--sigma-low", type=float, metavar="K", help="below (default: as --sigma)")
+    add("--sigma-high", type=float, metavar="K", help="above (default: as --sigma)")
     add("--iterations", type=int, metavar="N", help="at most N rounds of clipping (default: until nothing changes)")
+    add_align(command)
+    add = command.group("input").add_argument
     add("--exposure-key", metavar="KEY", help="keyword of the exposure, looked for first: KEY or 'KEY [ms]'")
     add("--plane", type=int, metavar="N", help="which image of each cube, from 0 as HDUs are counted")
+    add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
     add_noise(command)
-    add(
+    command.group("noise").add_argument(
         "--variance",
         choices=["noise", "scatter", "none"],
         help="of the product: from the noise of the frames (default), or from each pixel's own values",
     )
-    add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add_flag_options(command)
     add_linearity(command)
-    add_align(command)
-    add("--delimiter", default=",", metavar="D", help="between cells of the list (default: a comma; tab: a tab)")
+    add = command.group("output").add_argument
+    told = f"(default: {output})" if output else "a FITS file"
+    add("-o", "--output", type=Path, required=not output, metavar="FILE", help=told)
     add("--strict", action="store_true", help="refuse what would have to be assumed, or falls short of what is asked")
     add("--overwrite", action="store_true", help="write over files that are there")
     add("--record", action="store_true", help="also write what it takes to repeat this: reduced.json for reduced.fits")
@@ -159,9 +199,10 @@ NO_REDUCTION = {
 """What stands for the switches of a reduction in a command that combines, and no more."""
 
 
-def add_flag_options(parser: argparse.ArgumentParser) -> None:
+def add_flag_options(parser: CommandParser) -> None:
     """Add the switches that say what is flagged in any combination."""
-    add = parser.add_argument
+    add = parser.group("flags").add_argument
+    add("--saturation", type=float, metavar="S", help="ADU from which raw values are flagged (default: SATURATE card)")
     add("--mask", type=Path, metavar="FILE", help="bad pixels: an image that is not 0 there, or a product of ours")
     add("--mask-hdu", metavar="HDU", help="number or EXTNAME (default: FLAGS of our own products, MASK, or the first)")
     add(
@@ -173,9 +214,9 @@ def add_flag_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reduction_options(parser: argparse.ArgumentParser) -> None:
+def add_reduction_options(parser: CommandParser) -> None:
     """Add the switches that need masters or a product: defects, grown flags, and states."""
-    add = parser.add_argument
+    add = parser.group("flags").add_argument
     add("--hot", type=float, metavar="K", help="flag dark pixels K sigma above their surroundings (8 is good)")
     add("--dead", type=float, metavar="F", help="flag flat pixels below F times their surroundings (0.5 is good)")
     add(
@@ -187,6 +228,7 @@ def add_reduction_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--grow", type=int, metavar="N", help="flag the neighbours of flagged pixels out to N pixels too")
     add("--no-diagonals", action="store_true", help="grow along rows and columns only")
+    add = parser.group("input").add_argument
     add("--raw", action="append", default=[], choices=KINDS, help="frames of this type are raw, whatever headers say")
     add("--finished", action="append", default=[], choices=KINDS, help="frames of this type need no more corrections")
     add(
@@ -248,10 +290,12 @@ def declared_of(
 # ---- who does the work ----
 
 
-def add_worker_options(command: argparse.ArgumentParser) -> None:
+def add_worker_options(command: CommandParser) -> None:
     """Add the switches that tell who does the work."""
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="work in N processes on this machine (needs Dask)")
+    where = command.group("many nights").add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="work in N processes on this machine (default: in this one)"
+    )
     where.add_argument("--cluster", metavar="ADDRESS", help="work on the workers of this Dask scheduler")
 
 
@@ -289,24 +333,28 @@ FIGURE_NAMES = "FILE.html, .iframe.html, .png, .jpg, .svg, .pdf or .json"
 """What figures may be called: the name says which kind of file is written."""
 
 
-def add_figure_options(command: argparse.ArgumentParser) -> None:
+def add_figure_options(command: CommandParser) -> None:
     """Let a command draw its product."""
-    command.add_argument(
-        "--figure", type=Path, nargs="+", default=[], metavar="OUT", help=f"also draw it: {FIGURE_NAMES}"
-    )
-    command.add_argument("--report", type=Path, metavar="FILE.html", help="also write a report of the night: one page")
+    add = command.group("figures").add_argument
+    add("--figure", type=Path, nargs="+", default=[], metavar="OUT", help=f"also draw it: {FIGURE_NAMES}")
+    add("--report", type=Path, metavar="FILE.html", help="also write a report of the night: one page")
     add_appearance_options(command)
 
 
-def add_appearance_options(command: argparse.ArgumentParser) -> None:
+def add_appearance_options(command: CommandParser) -> None:
     """Add the options that say how figures look, and how they are written."""
     from pipeline.figures.colour import LIMITS, MAPS, STRETCHES  # which combining has no use for
 
-    add = command.add_argument_group("figures").add_argument
+    add = command.group("figures").add_argument
     add("--limits", choices=LIMITS, default="zscale", help="values of the first and last colour (default: zscale)")
     add("--stretch", choices=STRETCHES, default="linear", help="of the colours (default: linear)")
     add("--colours", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
-    add("--plotlyjs", choices=["embed", "directory", "cdn"], default="embed", help="where pages have plotly.js from")
+    add(
+        "--plotlyjs",
+        choices=["embed", "directory", "cdn"],
+        default="embed",
+        help="where pages have plotly.js from (default: embed)",
+    )
     add("--full", action="store_true", help="JSON of every pixel, not of blocks")
     add("--compact", action="store_true", help="JSON with base64 arrays, for plotly.js from 2.28 on")
     add("--browser", action="store_true", help="PNG and JPG by kaleido and Chromium, like SVG and PDF")

@@ -18,6 +18,7 @@ import attrs
 
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, identity, together
+from pipeline.fits.open import FRAME_NAMES
 from pipeline.fits.write import write
 from pipeline.night.masters import sets_of_darks
 from pipeline.night.recipe import Recipe
@@ -83,9 +84,24 @@ def product_name(image: Image) -> str:
     where = image.sources[0]
     path, _, hdu = where.rpartition("[") if where.endswith("]") else (where, "", "")
     name = re.split(r"[/\\]", path)[-1]
-    stem = re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
+    stem = product_stem(name)
     part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]")).strip("_")
     return f"{stem}_{part}.fits" if part else f"{stem}.fits"
+
+
+def product_stem(name: str) -> str:
+    """Give the name of a FITS file without what says that it is one."""
+    return re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
+
+
+def check_product_names(outputs: Iterable[Path]) -> None:
+    """Refuse what would make a reader take a product for another kind of file.
+
+    :raises OutputError: a name says so.
+    """
+    for output in outputs:
+        if output.suffix and not FRAME_NAMES.fullmatch(output.name):
+            raise OutputError(f"{output}: a product is a FITS file; end its name in .fits, and draw it by --figure")
 
 
 def record_path(output: Path, *, each: bool = False) -> Path:

@@ -20,6 +20,7 @@ from pipeline.cli.outputs import (
     PlannedProduct,
     ReductionFiles,
     check_outputs,
+    check_product_names,
     master_paths,
     planned_products,
     record_command,
@@ -28,7 +29,7 @@ from pipeline.cli.outputs import (
     written_together,
 )
 from pipeline.cli.step_options import add_core_steps, add_other_steps
-from pipeline.cli.terminal import printer_of
+from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.telling import told_together
 from pipeline.errors import OutputError, SettingError, StepError
 from pipeline.fits.write import write, write_table
@@ -42,34 +43,26 @@ from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
 
 
-def add_reduce(reduction: argparse.ArgumentParser) -> None:
+def add_reduce(reduction: CommandParser) -> None:
     """Add the options of the command."""
-    add_combining_options(reduction)
+    add_combining_options(reduction, output="reduced.fits; with --each a folder, reduced", several=True)
     _add_many_options(reduction)
-    reduction.add_argument(
-        "-o", "--output", type=Path, help="default: reduced.fits; with --each a folder, by default reduced"
-    )
-    reduction.add_argument("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
-    reduction.add_argument(
+    add = reduction.group("output").add_argument
+    add("--masters", type=Path, metavar="DIR", help="also write master_bias, _dark and _flat there")
+    reduction.group("calibration").add_argument(
         "--dark-has-bias", choices=["yes", "no"], help="whether darks hold the bias, with no bias frames"
     )
-    reduction.add_argument(
+    reduction.group("calibration").add_argument(
         "--dark-scale",
         choices=["exposure", "fit"],
         help="take the dark out of lights by exposures (default), or as strong as its hot pixels stand in them",
     )
-    reduction.add_argument(
-        "--each", action="store_true", help="reduce each light on its own; the output is then a folder"
-    )
-    reduction.add_argument(
-        "--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product"
-    )
-    reduction.add_argument(
+    add("--each", action="store_true", help="reduce each light on its own; the output is then a folder")
+    add("--every-hdu", action="store_true", help="reduce every image HDU of the files on its own, into one product")
+    reduction.group("input").add_argument(
         "--recipe", type=Path, metavar="FILE", help="settings from there; options go before them (see: recipe)"
     )
-    reduction.add_argument(
-        "--save-recipe", type=Path, metavar="FILE", help="also write the settings there, for --recipe"
-    )
+    add("--save-recipe", type=Path, metavar="FILE", help="also write the settings there, for --recipe")
     add_core_steps(reduction)
     add_figure_options(reduction)
     add_reduction_options(reduction)
@@ -77,13 +70,11 @@ def add_reduce(reduction: argparse.ArgumentParser) -> None:
     reduction.set_defaults(run=_reduce)
 
 
-def _add_many_options(command: argparse.ArgumentParser) -> None:
+def _add_many_options(command: CommandParser) -> None:
     """Add the switches for many nights."""
-    command.add_argument("more", nargs="*", type=Path, metavar="FILELIST", help="lists of other nights")
-    command.add_argument(
-        "--output-dir", type=Path, metavar="DIR", help="products go there, named after their lists; else beside them"
-    )
-    command.add_argument("--force", action="store_true", help="of many nights, make again what is done already too")
+    add = command.group("many nights").add_argument
+    add("--output-dir", type=Path, metavar="DIR", help="products go there, named after their lists; else beside them")
+    add("--force", action="store_true", help="of many nights, make again what is done already too")
     add_worker_options(command)
 
 
@@ -115,10 +106,10 @@ def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     :raises OutputError: no kind of figure has such a name.
     """
     if options.figure:
-        from pipeline.figures.export import check_name
+        from pipeline.figures.export import check_figure
 
         for path in options.figure:
-            check_name(path)
+            check_figure(path, browser=options.browser)
     if options.report and options.report.suffix.lower() != ".html":
         raise OutputError(f"{options.report}: the report is a page; end its name in .html")
     return (*options.figure, *([options.report] if options.report else []))
@@ -134,6 +125,7 @@ def _reduce_one(options: argparse.Namespace) -> None:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
     files = _files_of(options, frames, recipe)
     check_outputs(files.every, inputs_of(options, frames, asked.files), overwrite=options.overwrite)
+    check_product_names(planned.path for planned in files.products)
     masters = make_masters(frames, recipe)
     for kind, master in masters.named.items():
         say(f"master {kind}: {combined_words(master.image.found)}{flag_words(master.image)}")

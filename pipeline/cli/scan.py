@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError, OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whole_file
+from pipeline.fits.open import FRAME_NAMES
 from pipeline.library.policy import Policy
-from pipeline.library.scan import FRAME_NAMES, propose_filelists
+from pipeline.library.scan import propose_filelists
 from pipeline.night.filelist import parse_filelist
 
 

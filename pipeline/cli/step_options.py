@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from pipeline.cli.terminal import CommandParser
 from pipeline.compose.stage import Stage, Step
 from pipeline.detector.amplifiers import Amplifier
 from pipeline.errors import SettingError
@@ -29,9 +30,9 @@ NO_CORE_STEPS |= {"flat_order": None, "saxis": None}
 """What stands for the switches in a command that has none."""
 
 
-def add_core_steps(parser: argparse.ArgumentParser) -> None:
+def add_core_steps(parser: CommandParser) -> None:
     """Add the switches, in the order in which their steps run."""
-    frame = parser.add_argument_group("overscan and trimming")
+    frame = flat = parser.group("calibration")
     frame.add_argument("--overscan", choices=["mean", "median"], help="how overscan is averaged (default: mean)")
     frame.add_argument(
         "--overscan-order",
@@ -47,7 +48,6 @@ def add_core_steps(parser: argparse.ArgumentParser) -> None:
         "of HDUs put together, in each HDU: one for all, or one for each",
     )
     frame.add_argument("--no-overscan", action="store_true", help="leave overscan in, and frames untrimmed")
-    flat = parser.add_argument_group("flat, gain and orientation")
     flat.add_argument(
         "--flat-by",
         metavar="HOW",
@@ -61,16 +61,17 @@ def add_core_steps(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_noise(parser: argparse.ArgumentParser) -> None:
+def add_noise(parser: CommandParser) -> None:
     """Add the switches of gain and read noise."""
-    add = parser.add_argument
+    add = parser.group("noise").add_argument
     add(
         "--gain",
         type=_numbers,
         metavar="G[,G...]",
-        help="e-/ADU; with --read-noise the noise to clip by and of single frames; several: of each amplifier",
+        help="e-/ADU; with --read-noise the noise to clip by and of single frames; several: of each amplifier "
+        "(default: as headers say, or measured)",
     )
-    add("--read-noise", type=_numbers, metavar="R[,R...]", help="e-")
+    add("--read-noise", type=_numbers, metavar="R[,R...]", help="e- (default: measured)")
 
 
 def _numbers(text: str) -> float | tuple[float, ...]:
@@ -165,19 +166,20 @@ NO_OTHER_STEPS |= {"heal": None, "heal_reach": None, "quality": None}
 """What stands for the switches of a reduction in a command that has none."""
 
 
-def add_linearity(parser: argparse.ArgumentParser) -> None:
+def add_linearity(parser: CommandParser) -> None:
     """Add the switches of what is done to raw frames."""
-    parser.add_argument(
+    add = parser.group("calibration").add_argument
+    add(
         "--linearity",
         metavar="C1,C2,...",
         help="correct raw values: s above the pedestal becomes C1 s + C2 s^2 + ... above it",
     )
-    parser.add_argument("--pedestal", type=float, metavar="P", help="ADU, for --linearity (default: 0)")
+    add("--pedestal", type=float, metavar="P", help="ADU, for --linearity (default: 0)")
 
 
-def add_align(parser: argparse.ArgumentParser) -> None:
+def add_align(parser: CommandParser) -> None:
     """Add the switch that brings lights to one place of the sky."""
-    parser.add_argument(
+    parser.group("combining").add_argument(
         "--align",
         nargs="?",
         const="sources",
@@ -188,9 +190,9 @@ def add_align(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_other_steps(parser: argparse.ArgumentParser) -> None:
-    """Add the switches of what is done to lights, in the order in which it is done."""
-    add = parser.add_argument_group("steps around the core, off by default").add_argument
+def add_other_steps(parser: CommandParser) -> None:
+    """Add the switches of what is done to lights, in the order in which it is done; all are off by default."""
+    add = parser.group("flags").add_argument
     add(
         "--cosmic-rays",
         choices=["median", "convolve"],
@@ -204,15 +206,19 @@ def add_other_steps(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a setting of L.A.Cosmic, such as psfmodel=gaussy, psffwhm=3 or sigclip=5; repeat for more",
     )
+    add = parser.group("calibration").add_argument
     add("--fringe", type=Path, metavar="FILE", help="fringe frame to subtract, scaled to fit each product")
     add("--fringe-scale", type=float, metavar="S", help="subtract S times the fringe frame instead")
+    add = parser.group("flags").add_argument
     add(
         "--heal",
         choices=["nearest", "x", "y"],
         help="put interpolations in place of bad pixels, from all sides, along x or along y; they stay in the mask",
     )
     add("--heal-reach", type=int, metavar="N", help="pixels to the farthest good neighbour (default: any)")
-    add("--quality", type=Path, metavar="FILE", help="write quality numbers of every frame and product as CSV")
+    parser.group("output").add_argument(
+        "--quality", type=Path, metavar="FILE", help="write quality numbers of every frame and product as CSV"
+    )
 
 
 def other_steps(options: argparse.Namespace, base: Recipe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Edge: what the command shows on a terminal: a bar of progress, warnings as notes of a line each, its report.
+"""Edge: how the command speaks on a terminal: help and usage, a bar of progress, notes of a line each, its report.
 
 Every call of the command imports this file, for ``--help`` too: nothing heavy belongs here.
 """
@@ -6,28 +6,63 @@ Every call of the command imports this file, for ``--help`` too: nothing heavy b
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.errors import AssumptionWarning
 from pipeline.records.note import Note, counted
 
 
+class CommandParser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong with a command line, and what to do; options stand in groups."""
+
+    def __init__(self, *, examples: Sequence[str] = (), **settings: Any) -> None:
+        listed = "examples:\n" + "\n".join(f"  ccd-pipeline {line}" for line in examples) if examples else None
+        super().__init__(epilog=listed, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+        self._titled: dict[str, Any] = {}
+
+    def group(self, title: str) -> Any:
+        """Give the group of options with this title, which several functions may add to."""
+        if title not in self._titled:
+            self._titled[title] = self.add_argument_group(title)
+        return self._titled[title]
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown where it is known what was asked of: at the command, not behind it."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            asked = unknown[0].partition("=")[0]
+            self.error(f"{asked} is no option of {self.prog}{_meant(asked, self._option_string_actions)}")
+        return options, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line, and end with status 2."""
+        for kind, wanted in (("float", "a number"), ("int", "a whole number")):
+            message = message.replace(f"invalid {kind} value:", f"expected {wanted}, found")
+        if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            message += _meant(choice[1], re.findall(r"[^\s',]+", choice[2]))
+        self.exit(2, terminal_text(f"ccd-pipeline: {message}; see {self.prog} --help") + "\n")
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def progress_bar() -> Callable[[int, int], None] | None:
-    """Give what draws a bar for each stack (tqdm, the extra ``progress``); None where there is no terminal or no tqdm.
+    """Give what draws a bar for each stack; None where there is no terminal.
 
     It is told the rows done and the rows there are; a stack that is done leaves nothing behind.
     """
     if not sys.stderr.isatty():
         return None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
+    from tqdm import tqdm
+
     bar: Any = None
 
     def show(done: int, total: int) -> None:

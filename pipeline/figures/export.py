@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def export_figure(
     :raises ShapeError: the record is no two-dimensional array of real numbers.
     """
     path = Path(path)
-    make = check_name(path)
+    check_figure(path, browser=form.browser)
+    make = _maker_of(path)
     content = make(view_of(record, name), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
         write_plotly_beside(path)
@@ -132,20 +134,21 @@ def _static(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes
     return _by_browser(view, look, kind) if form.browser or kind in ("svg", "pdf") else painted(view, look, kind)
 
 
+WITH_BROWSER = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
+"""What SVG and PDF take."""
+
+
 def _by_browser(view: View, look: Appearance, kind: str) -> bytes:
     import plotly.graph_objects as go
 
     spec = drawing(view, look, FIRST_VIEW_CELLS)
     spec["layout"] = fixed_size_layout(spec["layout"], view)
-    mend = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
-    try:
-        import kaleido  # noqa: F401 - plotly finds it by itself, and says little where it is missing
-    except ImportError as error:
-        raise OutputError(f"a {kind} figure needs kaleido, which is not installed: {mend}") from error
     try:
         content: bytes = go.Figure(spec).to_image(format=kind.replace("jpg", "jpeg"))
     except Exception as error:  # kaleido's own classes differ by version
-        raise OutputError(f"a {kind} figure: kaleido and Chromium gave none ({_first_line(error)}): {mend}") from error
+        raise OutputError(
+            f"a {kind} figure: kaleido and Chromium gave none ({_first_line(error)}): {WITH_BROWSER}"
+        ) from error
     return content
 
 
@@ -163,7 +166,7 @@ _MAKERS: dict[str, _Maker] = {
 }
 
 
-def check_name(path: Path) -> _Maker:
+def _maker_of(path: Path) -> _Maker:
     """Give what makes a figure of the kind that a name asks for.
 
     :raises OutputError: no kind of figure has such a name.
@@ -172,3 +175,14 @@ def check_name(path: Path) -> _Maker:
         if path.name.lower().endswith(ending):
             return make
     raise OutputError(f"{path}: no kind of figure; end the name in {', '.join(sorted(_MAKERS))}")
+
+
+def check_figure(path: Path, *, browser: bool = False) -> None:
+    """Tell whether a figure can be made, before there is anything to draw.
+
+    :param browser: as for :class:`FigureFile`.
+    :raises OutputError: no kind of figure has such a name, or what draws it is not installed.
+    """
+    drawn_by_it = _maker_of(path) is _static and (browser or path.suffix.lower() in (".svg", ".pdf"))
+    if drawn_by_it and not find_spec("kaleido"):
+        raise OutputError(f"{path}: takes kaleido, which is not installed: {WITH_BROWSER}")

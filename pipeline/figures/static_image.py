@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import OutputError
 from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance, Range, colours, stretched, unstretched
 from pipeline.figures.figure import limits_of
@@ -35,15 +34,9 @@ def painted(view: View, look: Appearance, form: str) -> bytes:
     """Paint a view; give the bytes of a PNG or JPG file.
 
     :param form: png or jpg.
-    :raises OutputError: Pillow is not installed.
     """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise OutputError(
-            f"a {form} figure needs Pillow, which is not installed: pip install 'ccd-pipeline[figures]', "
-            "or ask for .html or .json"
-        ) from error
+    from PIL import Image, ImageDraw
+
     blocks = view.blocks(STATIC_CELLS)
     limits = limits_of(view)[look.limits]
     picture = Image.fromarray(coloured(blocks, limits, look))

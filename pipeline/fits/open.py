@@ -6,6 +6,7 @@ Beside the image of one of our products its flags and errors are found; HDUs of 
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import attrs
@@ -29,6 +30,9 @@ from pipeline.records.note import merged
 from pipeline.version import made_by_us
 
 _log = logging.getLogger("pipeline")
+
+FRAME_NAMES = re.compile(r"[^.].*?(\.(?:fits?|fts)(?:\.(?:gz|bz2|fz))?)", re.IGNORECASE | re.DOTALL)
+"""Names of files that are taken for FITS: hidden ones are left alone."""
 
 
 def open_frame(

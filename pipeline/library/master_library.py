@@ -29,12 +29,12 @@ from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError
 from pipeline.fits.atomic import sweep, whole_file
 from pipeline.fits.file_access import reading
-from pipeline.fits.open import open_frame
+from pipeline.fits.open import FRAME_NAMES, open_frame
 from pipeline.fits.write import write
 from pipeline.library.criteria import HARD, SOFT, Taken, trimmed_shape
 from pipeline.library.frame_kinds import is_a_master
 from pipeline.library.policy import Policy
-from pipeline.library.scan import FRAME_NAMES, frame_in
+from pipeline.library.scan import frame_in
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.identity import content_key
 from pipeline.stages.bias import MasterBias

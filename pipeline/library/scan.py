@@ -13,14 +13,13 @@ from toolz import unique
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import HDUS_PILED
 from pipeline.errors import FrameError, PipelineError
-from pipeline.fits.open import open_frame
+from pipeline.fits.open import FRAME_NAMES, open_frame
 from pipeline.headers import keywords
 from pipeline.library.frame_kinds import kind_of, target_card, why_finished
 from pipeline.library.match import Choice, Match, match
 from pipeline.library.policy import Policy
 from pipeline.records.frames import FrameSet, Image
 
-FRAME_NAMES = re.compile(r"[^.].*?(\.(?:fits?|fts)(?:\.(?:gz|bz2|fz))?)", re.IGNORECASE | re.DOTALL)
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")
 TITLE = "# type, path, HDU  # proposed from the headers: check it"
 

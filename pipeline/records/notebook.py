@@ -52,12 +52,10 @@ def html_of_frames(title: str, rows: Iterable[tuple[Any, ...]]) -> str:
 
 def _thumbnail(source: Source) -> str:
     """Give a small picture of pixels, the first row at the bottom; words where there is none to be had."""
-    try:
-        from io import BytesIO
+    from io import BytesIO
 
-        from PIL import Image as Picture
-    except ImportError:
-        return ""
+    from PIL import Image as Picture
+
     try:
         shades = _shades(_sampled(source))
     except PipelineError as error:

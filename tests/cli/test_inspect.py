@@ -26,6 +26,15 @@ def test_inspect_draws_a_file(product, capsys):
     assert "M 31" in Path("a.html").read_text(encoding="utf-8")
 
 
+def test_inspect_draws_a_page_beside_the_file_where_no_name_is_given(product, tmp_path, monkeypatch, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["inspect", "../sky.fits"]) == 0
+    assert "M 31" in (tmp_path / "sky.html").read_text(encoding="utf-8")
+    assert main(["inspect", "../sky.fits"]) == 1
+    assert "sky.html: is there already" in capsys.readouterr().err
+
+
 def test_inspect_tells_each_note_of_a_product_once_and_counts_them(tmp_path, capsys):
     noted = Image.of(np.ones((9, 9)), name="a.fits").noted([Note("is dark", frames=("a.fits", "b.fits"))])
     write(attach_header(noted), tmp_path / "product.fits")

@@ -1,12 +1,13 @@
 """The command, as its users meet it: what it writes, what it prints, its exit status."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from pipeline.cli.main import main
+from pipeline.cli.main import COMMANDS, EXAMPLES, main, parser_for
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ from pipeline.cli.main import main
         (["reduce", "night.csv", "--iterations", "0"], 2, "whole number"),
         (["reduce", "night.csv", "--saturation", "-5"], 2, "positive number"),
         (["reduce", "night.csv", "--delimiter", "ab"], 2, "one character"),
+        (["reduce", "night.csv", "-o", "q.txt"], 1, "q.txt: a product is a FITS file; end its name in .fits"),
+        (["combine", "night.csv", "--type", "bias", "-o", "b.png"], 1, "b.png: a product is a FITS file"),
         (["combine", "lights.csv", "--type", "bias", "-o", "b.fits"], 1, "no bias frames"),
         (["reduce", "arcs.csv"], 1, "no light frames"),
     ],
@@ -34,12 +37,65 @@ def test_mistakes_get_a_message_and_a_status_and_leave_nothing(night, capsys, ar
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.parametrize("arguments", [[], ["reduce"], ["reduce", "x.csv", "--method", "average"], ["frobnicate"]])
-def test_a_wrong_command_line_is_status_2(arguments, capsys):
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "are required: COMMAND; see ccd-pipeline --help"),
+        ("reduce", "are required: FILELIST; see ccd-pipeline reduce --help"),
+        ("reduc x.csv", "did you mean reduce?"),
+        ("reduce x.csv --method meen", "did you mean mean?"),
+        ("reduce x.csv --clip sdt", "did you mean std?"),
+        ("reduce x.csv --sigma abc", "--sigma: expected a number, found 'abc'; see ccd-pipeline reduce --help"),
+        ("reduce x.csv --iterations 2.5", "--iterations: expected a whole number, found '2.5'"),
+        ("reduce x.csv --sigmaa 3", "--sigmaa is no option of ccd-pipeline reduce; did you mean --sigma?"),
+        ("inspect x.fits --hue=3", "--hue is no option of ccd-pipeline inspect"),
+        (
+            "reduce raw/a.fits raw/b.fits.gz",
+            "raw/a.fits is a frame by its name, .* scan raw proposes one, .* night raw ",
+        ),
+        ("combine x.csv --type bias", "are required: -o/--output"),
+    ],
+)
+def test_a_wrong_command_line_is_status_2_and_one_line_that_says_what_to_do(line, words, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(arguments)
+        main(line.split())
     assert stop.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert re.search(words.replace("?", "\\?"), said.err)
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal_and_shows_options_in_groups_and_examples(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert said.startswith(f"usage: ccd-pipeline {command} [options]")
+    assert max(map(len, said.splitlines())) <= 80
+    assert (f"\nexamples:\n  ccd-pipeline {command} " in said) == (command in EXAMPLES)
+    for line in EXAMPLES.get(command, ()):
+        parser_for([command]).parse_args(re.sub(" > .*", "", line).split())
+    if command == "reduce":
+        titles = ("input", "combining", "calibration", "flags", "noise", "output", "figures", "many nights", "examples")
+        places = [said.index(f"\n{title}:\n") for title in titles]
+        assert places == sorted(places)
+
+
+def test_a_shell_completes_commands_and_options(capsys, monkeypatch):
+    pytest.importorskip("shtab", reason="shtab is not installed: pip install 'ccd-pipeline[completion]'")
+    with pytest.raises(SystemExit) as stop:
+        main(["--print-completion", "bash"])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert "--sigma-low" in said
+    assert "complete -o" in said
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["--print-completion", "bash"])
+    assert stop.value.code == 2
+    assert "pip install 'ccd-pipeline[completion]'" in capsys.readouterr().err
 
 
 def test_a_bug_of_ours_is_status_70_and_asks_for_a_report(night, monkeypatch, capsys):

@@ -131,7 +131,6 @@ def on_a_terminal(command, folder):
 
 @pytest.mark.slow
 def test_a_terminal_sees_a_bar(biases):
-    pytest.importorskip("tqdm", reason="tqdm (the extra 'progress') is not installed")
     assert "combining" in on_a_terminal(COMMAND, biases)
 
 

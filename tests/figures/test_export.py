@@ -10,6 +10,7 @@ from skies import write_sky
 
 from pipeline import FigureFile, export_figure
 from pipeline.errors import OutputError, SettingError
+from pipeline.figures.export import check_figure
 
 
 @pytest.fixture
@@ -43,11 +44,11 @@ def test_svg_and_pdf_come_through_a_browser(kind, product):
     assert Path(f"x.{kind}").read_bytes().startswith({"svg": b"<svg", "pdf": b"%PDF"}[kind])
 
 
-@pytest.mark.parametrize(("module", "name"), [("PIL", "x.png"), ("kaleido", "x.svg")])
-def test_what_is_not_installed_is_said_with_what_to_do(module, name, product, monkeypatch):
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(OutputError, match=r"not installed.*pip install"):
-        export_figure(product, name)
+def test_what_is_not_installed_is_said_with_what_to_do_before_anything_is_drawn(product, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    for ask in (lambda: export_figure(product, "x.svg"), lambda: check_figure(Path("x.png"), browser=True)):
+        with pytest.raises(OutputError, match=r"not installed.*pip install"):
+            ask()
 
 
 def test_names_and_files_that_cannot_be(product):
