@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import attrs
 import numpy as np
 
-from pipeline.records.arrays import Array
+from pipeline.records.arrays import Array, BoolArray
 from pipeline.statistics.noise import MOVING, typical_level
-from pipeline.statistics.robust import MAD_TO_SIGMA, median, robust_mean, robust_means
+from pipeline.statistics.robust import AT_ONCE, MAD_TO_SIGMA, median, robust_mean, robust_means
 
 SAMPLED_ROWS = {False: 15, True: 48}
 FEW_PIXELS = 16
@@ -24,6 +24,9 @@ ENOUGH_TO_SHIFT = 2048
 """And so many how a whole frame lies to a fortieth of its noise."""
 
 FEW_FRAMES = 4
+
+TOGETHER = 2**18
+"""Blocks of so many values are put in order together: enough to be worth a call, and more would not stay in the cache."""
 
 DIM = 1e-3
 """Levels of a smaller part than this of the brightest are known no better than those of that."""
@@ -77,20 +80,39 @@ def measure_shifts(stacks: Sequence[Array], kind: str, step: float = 1.0) -> Shi
     :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
     :param step: that of a converter, in the unit of the values; 0 where they have none.
     """
-    sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
-    level = typical_level(sample)
+    level, count = np.concatenate([typical_level(part) for part in together(stacks)]), len(stacks[0])
     good = np.isfinite(level)
-    if not good.all():
-        sample, level = sample[:, good], level[good]
-    if len(sample) < 2 or level.size < FEW_PIXELS:
-        return Shifts.none(len(sample))
+    where = slice(None) if good.all() else good
+    level = level[where]
+    if count < 2 or level.size < FEW_PIXELS:
+        return Shifts.none(count)
     if kind in ("bias", "dark"):
         thin = max(1, level.size // ENOUGH_TO_SHIFT) | 1
-        shifts = Shifts(_offsets(sample[:, ::thin], level[::thin], step), np.ones(len(sample)))
+        sample = np.concatenate([some[:, ::thin] for some in _some_frames(stacks, where)])
+        shifts = Shifts(_offsets(sample, level[::thin], step), np.ones(count))
     else:
-        shifts = _lines(sample, level, step)
+        shifts = _lines(stacks, where, level, step)
     known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)  # a frame that is bad all over says nothing
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
+
+
+def together(stacks: Sequence[Array]) -> Iterator[Array]:
+    """Put blocks of rows together, (frames, pixels): as many as are worth a call, and not all of a large stack."""
+    some, size = list[Array](), 0
+    for stack in stacks:
+        some.append(stack.reshape(len(stack), -1))
+        size += stack.size
+        if size >= TOGETHER or stack is stacks[-1]:
+            yield np.concatenate(some, axis=1) if len(some) > 1 else some[0]
+            some, size = [], 0
+
+
+def _some_frames(stacks: Sequence[Array], where: BoolArray | slice) -> Iterator[Array]:
+    """Give all sampled pixels of some frames, (frames, pixels), and then of the next: no copy of all is held."""
+    few = max(1, AT_ONCE // max(1, sum(stack[0].size for stack in stacks)))
+    for first in range(0, len(stacks[0]), few):
+        frames = slice(first, first + few)
+        yield np.concatenate([stack[frames].reshape(len(stack[frames]), -1) for stack in stacks], axis=1)[:, where]
 
 
 def _offsets(sample: Array, level: Array, step: float) -> Array:
@@ -104,13 +126,17 @@ def _offsets(sample: Array, level: Array, step: float) -> Array:
     return offsets
 
 
-def _lines(sample: Array, level: Array, step: float) -> Shifts:
-    """Fit offset + factor·level to each frame through medians in bins of level."""
+def _lines(stacks: Sequence[Array], where: BoolArray | slice, level: Array, step: float) -> Shifts:
+    """Fit offset + factor·level to each frame through medians in bins of level.
+
+    :param where: the pixels, of all, whose level this is.
+    """
     bins = bins_of(level)
     centres = np.array([median(level[part]) for part in bins])
     if len(bins) < 3 or not np.ptp(centres) >= 0.1 * np.abs(centres).max() > 0:
-        return _factors_alone(sample, level, step)
-    heights = np.array([[_median(frame[part]) for part in bins] for frame in sample])
+        return _factors_alone(_some_frames(stacks, where), level, step)
+    each = (frame for some in _some_frames(stacks, where) for frame in some)
+    heights = np.array([[_median(frame[part]) for part in bins] for frame in each])
     weights = np.array([part.size for part in bins]) / np.maximum(np.abs(centres), step or DIM * np.abs(centres).max())
     weights = np.where(np.isfinite(heights), weights, 0.0)
     heights = np.nan_to_num(heights)
@@ -133,7 +159,7 @@ def shifts_of_sky(stacks: Sequence[Array], step: float = 1.0) -> Shifts:
     good = np.isfinite(level)
     if good.sum() < FEW_PIXELS:
         return Shifts.none(len(sample))
-    shifts = _factors_alone(sample[:, good], level[good], step)
+    shifts = _factors_alone([sample[:, good]], level[good], step)
     known = np.isfinite(shifts.offsets) & np.isfinite(shifts.factors)
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
 
@@ -143,15 +169,23 @@ def _median(values: Array) -> float:
     return median(values[np.isfinite(values)])
 
 
-def _factors_alone(sample: Array, level: Array, step: float) -> Shifts:
+def _factors_alone(groups: Iterable[Array], level: Array, step: float) -> Shifts:
+    """Give the factors by which frames differ; offsets where levels do not stand out of the noise.
+
+    :param groups: the pixels of some frames each, (frames, pixels).
+    """
     middle = robust_mean(level, step)
-    distance = sample - level
-    excess = robust_means(distance, step)
-    noise = MAD_TO_SIGMA * float(np.nanmedian(np.abs(distance, out=distance), overwrite_input=True))
-    if abs(middle) <= FAINT * noise:
-        return Shifts(excess - np.median(excess), np.ones(len(sample)))
+    excesses, count, far = list[Array](), 0, 0
+    for some in groups:
+        distance = some - level
+        excesses.append(robust_means(distance, step))
+        count += int(np.count_nonzero(np.isfinite(distance)))
+        far += int(np.count_nonzero(FAINT * MAD_TO_SIGMA * np.abs(distance, out=distance) >= abs(middle)))
+    excess = np.concatenate(excesses)
+    if 2 * far >= count:  # the median is: FAINT σ of the noise are more than the level
+        return Shifts(excess - np.median(excess), np.ones(len(excess)))
     factors = 1 + excess / middle
-    return Shifts(np.zeros(len(sample)), np.where(factors > 0, factors, 1.0))
+    return Shifts(np.zeros(len(excess)), np.where(factors > 0, factors, 1.0))
 
 
 def bins_of(level: Array) -> list[Array]:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array
-from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of, together
 from pipeline.statistics.noise import MOVING, Noise, largest_step, typical_of
 from pipeline.statistics.order_statistics import Window
 from pipeline.statistics.robust import median, quantile
@@ -66,17 +66,22 @@ class NoiseSample:
 
 def sample_of(stacks: Sequence[Array], shifts: Shifts) -> NoiseSample:
     """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
-    sample = np.concatenate([stack.reshape(len(stack), -1) for stack in stacks], axis=1)
-    window = Window.of(shifts.taken_from(sample))
+    parts = [_over_frames(part, shifts) for part in together(stacks)]
+    level, variance, freedom = (np.concatenate(planes) for planes in zip(*parts, strict=True))
+    ends = np.cumsum([stack[0].size for stack in stacks])[:-1]
+    levels = [one.reshape(stack.shape[1:]) for one, stack in zip(np.split(level, ends), stacks, strict=True)]
+    steps = np.concatenate([largest_step(level).reshape(-1) for level in levels])
+    if len(stacks[0]) == 2:
+        level = np.concatenate([_beside(level).reshape(-1) for level in levels])
+    return NoiseSample(level, steps, variance, freedom)
+
+
+def _over_frames(values: Array, shifts: Shifts) -> tuple[Array, Array, Array]:
+    """Give the typical level of pixels, (frames, pixels), the variance of their values, and its degrees of freedom."""
+    window = Window.of(shifts.taken_from(values))
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = window.mean_of((window.ordered - window.mean) ** 2) * window.size / (window.size - 1)
-    ends = np.cumsum([stack[0].size for stack in stacks])[:-1]
-    levels = [
-        one.reshape(stack.shape[1:]) for one, stack in zip(np.split(typical_of(window), ends), stacks, strict=True)
-    ]
-    steps = np.concatenate([largest_step(level).reshape(-1) for level in levels])
-    shown = map(_beside, levels) if len(sample) == 2 else levels
-    return NoiseSample(np.concatenate([level.reshape(-1) for level in shown]), steps, variance, window.size - 1)
+    return typical_of(window), variance, window.size - 1
 
 
 def _beside(level: Array) -> Array:
