@@ -26,7 +26,7 @@ ENOUGH_TO_SHIFT = 2048
 FEW_FRAMES = 4
 
 TOGETHER = 2**18
-"""Blocks of so many values are put in order together: enough to be worth a call, and more would not stay in the cache."""
+"""So many values are put in order together: enough to be worth a call; more would not stay in the cache."""
 
 DIM = 1e-3
 """Levels of a smaller part than this of the brightest are known no better than those of that."""
@@ -80,7 +80,7 @@ def measure_shifts(stacks: Sequence[Array], kind: str, step: float = 1.0) -> Shi
     :param stacks: sampled blocks of rows, each (frames, rows, columns), NaN where a value is bad.
     :param step: that of a converter, in the unit of the values; 0 where they have none.
     """
-    level, count = np.concatenate([typical_level(part) for part in together(stacks)]), len(stacks[0])
+    level, count = np.concatenate([typical_level(part) for part in gathered(stacks)]), len(stacks[0])
     good = np.isfinite(level)
     where = slice(None) if good.all() else good
     level = level[where]
@@ -96,7 +96,7 @@ def measure_shifts(stacks: Sequence[Array], kind: str, step: float = 1.0) -> Shi
     return Shifts(np.where(known, shifts.offsets, 0.0), np.where(known, shifts.factors, 1.0))
 
 
-def together(stacks: Sequence[Array]) -> Iterator[Array]:
+def gathered(stacks: Sequence[Array]) -> Iterator[Array]:
     """Put blocks of rows together, (frames, pixels): as many as are worth a call, and not all of a large stack."""
     some, size = list[Array](), 0
     for stack in stacks:

@@ -94,6 +94,7 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
         found.append(find_in_blocks(image, blocks) if by != "correlation" else NO_SOURCES)
         light.append(light_in(blocks))
         profiles.append(profiles_of(blocks))
+    del image, blocks  # two others may be held below
     brightness = [int(lit.sum()) for lit in light]
     reference = max(range(len(found)), key=lambda i: (len(found[i]) * (len(found[i]) >= FEWEST_SOURCES), brightness[i]))
     told = [_matched(found[reference], sources, shape) for sources in found]

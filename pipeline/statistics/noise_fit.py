@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array
-from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of, together
+from pipeline.statistics.frame_levels import FEW_PIXELS, Shifts, bins_of, gathered
 from pipeline.statistics.noise import MOVING, Noise, largest_step, typical_of
 from pipeline.statistics.order_statistics import Window
 from pipeline.statistics.robust import median, quantile
@@ -66,7 +66,7 @@ class NoiseSample:
 
 def sample_of(stacks: Sequence[Array], shifts: Shifts) -> NoiseSample:
     """Measure level, step and variance of each pixel; the variance of fewer than two values is NaN."""
-    parts = [_over_frames(part, shifts) for part in together(stacks)]
+    parts = [_over_frames(part, shifts) for part in gathered(stacks)]
     level, variance, freedom = (np.concatenate(planes) for planes in zip(*parts, strict=True))
     ends = np.cumsum([stack[0].size for stack in stacks])[:-1]
     levels = [one.reshape(stack.shape[1:]) for one, stack in zip(np.split(level, ends), stacks, strict=True)]
