@@ -18,6 +18,7 @@ from pipeline.records.frames import Image
 from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.statistics.imprint import (
+    ASTRAY,
     BESIDE,
     CALM,
     FEWEST_COLUMNS,
@@ -142,10 +143,20 @@ def _factor(image: Image, hot: HotRows) -> Factor | None:
     seen = _relief(pixels)
     good = np.isfinite(seen.structure)
     if good.any():
-        out &= good & (seen.apart <= CALM * median(enough(seen.apart[good])))
+        good &= seen.apart <= CALM * median(enough(seen.apart[good]))
+    ordinary = seen.structure[good & known & ~out]
+    out &= good
     planes = seen.structure, dark, _noise(pixels, seen), hot.noise
     a, b, c, d = (plane[out].astype(np.float64) for plane in planes)
-    return factor_of_hot(a, b, c, d)
+    return factor_of_hot(a - _common_light(ordinary), b, c, d)
+
+
+def _common_light(ordinary: FloatArray) -> float:
+    """Give by how much any pixel stands out of its neighbours' middle: among faint stars the mean lies above that."""
+    if not ordinary.size:
+        return 0.0
+    kept = ordinary[np.abs(ordinary) < ASTRAY * spread(ordinary)]
+    return float(kept.mean(dtype=np.float64)) if kept.size else 0.0
 
 
 def _rows_with_most(pixels: Pixels) -> list[int]:
@@ -154,7 +165,8 @@ def _rows_with_most(pixels: Pixels) -> list[int]:
     count = min(height, max(FEWEST_ROWS, LOOKED_AT // width))
     if count == height:
         return list(range(height))
-    some = enough(pixels.values[np.isfinite(pixels.values)] if pixels.mask.any() else pixels.values.reshape(-1))
+    some = enough(pixels.values.reshape(-1))
+    some = some[np.isfinite(some)]
     level = median(some)
     hot = np.count_nonzero(pixels.values > level + STRONG * spread(some - level), axis=1)
     order = np.argsort(np.where(hot > width // 4, 0, hot), kind="stable")
