@@ -181,6 +181,9 @@ APART_SIGMA, APART_FRACTION = 5.0, 0.002
 """Bias and dark frames lie apart from so many times the noise of a pixel, and such a part of their level, up: less is
 the wander of an amplifier."""
 
+TOGETHER = 0.4
+"""A few frames are off where the others lie within such a part of what all span: else all of them jump."""
+
 ROUNDING = 0.3
 """The noise of whole numbers is no less, 1 / √12; of other steps so many times a step."""
 
@@ -204,7 +207,7 @@ def _apart(frames: Compared) -> Iterator[Note]:
     rises = np.diff(offsets)
     drifts = rises.size > 1 and (bool((rises > 0.05 * span).all()) or bool((rises < -0.05 * span).all()))
     off = np.abs(offsets) > 0.5 * allowed
-    few = not drifts and 0 < np.count_nonzero(off) < off.size / 2
+    few = not drifts and 0 < np.count_nonzero(off) < off.size / 2 and float(np.ptp(offsets[~off])) < TOGETHER * span
     how = "they drift from frame to frame" if drifts else "it is lit, or set otherwise" if few else "the level jumps"
     yield frames.note(
         off if few else np.ones_like(off),

@@ -6,15 +6,21 @@ import math
 from datetime import datetime
 
 import attrs
+import numpy as np
 
 from pipeline.records.arrays import IntArray, same_array
 from pipeline.stacking.clip import Clip
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.noise import Noise
+from pipeline.statistics.robust import MAD_TO_SIGMA, WILD, median
 
 HARDLY_ROUNDED = 0.28
 """From such a variance, over the square of a step, rounded values tell their noise to 5 %, wherever they lie between
 two steps: before rounding it was v, and (1 + 4π²v) exp(−2π²v)/π² more or less is seen (Sheppard's corrections)."""
+
+
+JUMPS, FEWEST_THAT_JUMP = 0.25, 3
+"""The scatter of levels that counts, over the noise of a pixel, and how many of them tell it."""
 
 
 @attrs.frozen
@@ -84,6 +90,21 @@ class CombineResult:
     def noise(self) -> Noise | None:
         """The noise by which values were judged; where amplifiers differ, that of the noisiest."""
         return max((one.noise for one in self.amplifiers), key=lambda noise: noise.a, default=None)
+
+    @property
+    def jumps(self) -> float:
+        """By how much the level of bias frames scatters from one to the next, in their unit; 0 where it hardly does.
+
+        It counts from a quarter of a pixel's noise, of which it makes 3 %.  Frames that lie far off are no part of it.
+        """
+        offsets = np.array(self.offsets)
+        if self.kind != "bias" or offsets.size < FEWEST_THAT_JUMP or self.noise is None:
+            return 0.0
+        noise = math.sqrt(max(self.noise.a, self.noise.floor))
+        off = np.abs(offsets - median(offsets))
+        kept = offsets[off <= WILD * max(MAD_TO_SIGMA * median(off), JUMPS * noise)]
+        scatter = float(np.std(kept, ddof=1)) if kept.size > 1 else 0.0
+        return scatter if scatter > JUMPS * noise else 0.0
 
     @property
     def read_noise(self) -> float | None:

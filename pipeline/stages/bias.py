@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
+import numpy as np
 
 from pipeline.checks.bias_left_in import bias_left_in
 from pipeline.checks.ceilings import unflagged
@@ -13,12 +15,13 @@ from pipeline.checks.masters import bias_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import say
-from pipeline.errors import CalibrationError
+from pipeline.errors import CalibrationError, PipelineWarning
 from pipeline.headers.status import Done
-from pipeline.records.frames import Image, check_shapes, shown_as_its_image
+from pipeline.records.arrays import sealed
+from pipeline.records.frames import Image, check_shapes, is_frame, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
-from pipeline.records.note import Note
+from pipeline.records.note import Note, names_of
 from pipeline.records.pixels import Pixels
 from pipeline.stages.checks import (
     as_master,
@@ -56,9 +59,17 @@ class MasterBias:
     def of(cls, image: Image) -> MasterBias:
         """Make a master of a combined image, or of a single one.
 
+        Where the level of its frames jumps from one to the next, and no overscan was there to follow it, its error
+        has the mean of these jumps too.
+
         :raises StepError: the image is no bias.
         :raises CalibrationError: no pixel of it is good.
         """
+        image = Image.of(image, kind="bias") if is_frame(image) else image
+        variance = image.pixels.variance if isinstance(image, Image) and image.kind == "bias" else None
+        if variance is not None and image.found is not None and image.found.jumps:
+            total = variance + variance.dtype.type(image.found.jumps**2 / image.found.frames)
+            image = attrs.evolve(image, data=attrs.evolve(image.pixels, variance=sealed(total)))
         return cls(as_master(image, "MasterBias", "bias"))
 
     def __repr__(self) -> str:
@@ -93,7 +104,28 @@ class MasterBias:
 
 
 def _misfits(image: Image, *, bias: MasterBias, force: bool) -> tuple[Note, ...]:  # noqa: ARG001 - as the stage
-    return (*unflagged([image]), *bias_fits(image, bias.image))
+    return (*unflagged([image]), *bias_fits(image, bias.image), *_level_unsure(image, bias.image))
+
+
+def _level_of_own(image: Image, bias: Image) -> float:
+    """Give by how much the level of an image's own bias may lie off the mean one: what bias frames jump by."""
+    jumps = bias.found.jumps if bias.found is not None else 0.0
+    return jumps / math.sqrt(image.found.frames if image.found is not None else 1)
+
+
+def _level_unsure(image: Image, bias: Image) -> Iterator[Note]:
+    """Say what it does to an image that bias frames jump by a pixel's noise and more."""
+    off, found = _level_of_own(image, bias), bias.found
+    if off and found is not None and found.noise is not None and found.jumps**2 > found.noise.a:
+        yield Note(
+            f"the level of the bias scatters by {found.jumps:.3g} {bias.state.unit} from frame to frame, and no "
+            "overscan follows it: by so much each frame may lie off as a whole that it is taken out of, which UNCERT has",
+            category=PipelineWarning,
+            frames=names_of(image),
+            mend="where frames have an overscan, take it out of each; or measure the sky and take it out",
+            figures=(("jumps", found.jumps), ("off", off)),
+            fact=f"bias jumps under {image.kind}",
+        )
 
 
 def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> bool:
@@ -106,6 +138,9 @@ def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> 
 @stage(rows=True, does="bias", believes=_header_is_believed, looks=_misfits)
 def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
+
+    Where the level of bias frames jumps from one to the next, and no overscan was there to follow it, that of the image
+    jumped too: its variance has that in each pixel, as an error of its own that all of its pixels have in common.
 
     >>> import numpy as np
     >>> from pipeline import Image, MasterBias, subtract_bias
@@ -133,9 +168,13 @@ def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False)
     check_alike((image,), with_others=(bias.image,))
     check_variance_kept(image, bias.image)
     by = f"Zero level correction image is {bias.image.short_name}"
+    taken, off = bias.pixels, _level_of_own(image, bias.image)
+    if off:  # the same in all pixels of this image, and in no other
+        level = np.full(taken.shape, off, taken.dtype)
+        taken = attrs.evolve(taken, shared=(*taken.shared, (f"level of {image.name}", level)))
     return attrs.evolve(
         image,
-        data=image.pixels.minus(bias.pixels),
+        data=image.pixels.minus(taken),
         state=attrs.evolve(image.state, bias=Done(by)),
         added=(*image.added, ("ZEROCOR", by, "")),
     )

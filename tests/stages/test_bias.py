@@ -1,13 +1,22 @@
 """The bias comes out and nothing else."""
 
+import warnings
+
 import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from made_masters import a_bias, a_dark, framed, full, planes_between
 
-from pipeline import Image, MasterBias, subtract_bias, subtract_dark, subtract_overscan
-from pipeline.errors import CalibrationError, ShapeError, SkippedWarning, StepError
+from pipeline import FrameSet, Image, MasterBias, Pixels, combine, each, subtract_bias, subtract_dark, subtract_overscan
+from pipeline.errors import (
+    AssumptionWarning,
+    CalibrationError,
+    PipelineWarning,
+    ShapeError,
+    SkippedWarning,
+    StepError,
+)
 from pipeline.headers.status import Done
 
 
@@ -62,3 +71,49 @@ def test_overscan_is_out_of_image_and_bias_or_of_neither():
     light = subtract_overscan(framed(raw, BIASSEC="[1:5,1:4]", DATASEC="[6:10,1:4]"))
     with pytest.raises(CalibrationError, match=r"frame\.fits: its overscan is out .* that of bias array is not"):
         subtract_bias(light, bias=a_bias(full(1000)))
+
+
+def biases_and_lights(scatter, bias_count=8, light_count=4, seed=1):
+    """Expose frames of 5 ADU of read noise, whose level scatters by so many ADU from one to the next."""
+    rng = np.random.default_rng(seed)
+
+    def frame(kind, level):
+        values = level + rng.normal(0, scatter) + rng.normal(0, 5, (40, 60))
+        return Image.of(values, kind=kind, exposure=60.0 * (kind == "light"), name=f"{kind}{rng.random()}")
+
+    return [
+        [frame(kind, level) for _ in range(count)]
+        for kind, level, count in (("bias", 1000.0, bias_count), ("light", 1200.0, light_count))
+    ]
+
+
+@pytest.mark.parametrize("scatter", [0.3, 15.0])
+def test_levels_that_jump_from_bias_to_bias_are_in_the_variance_of_what_it_is_taken_out_of(scatter):
+    """Of one frame, of a combination, and of frames that are combined afterwards; and this is said."""
+    biases, lights = biases_and_lights(scatter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)  # frames lie far apart
+        image = combine(biases, variance="noise")
+        bias = MasterBias.of(image)
+        known = FrameSet(Image.of(Pixels.of(one.values, 0, np.full((40, 60), 25.0)), name=one.name) for one in lights)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", PipelineWarning)
+            out = [
+                subtract_bias(known[0], bias=bias),
+                subtract_bias(combine(known, clip=None), bias=bias),
+                combine(each(subtract_bias(bias=bias))(known), clip=None),
+            ]
+    jumps = np.std(image.found.offsets, ddof=1) if scatter > 5 else 0.0
+    assert image.found.jumps == pytest.approx(jumps)
+    of_bias = image.pixels.variance + jumps**2 / 8
+    for light, count in zip(out, (1, 4, 4), strict=True):
+        np.testing.assert_allclose(light.pixels.total_variance, (25 + jumps**2) / count + of_bias, rtol=1e-6)
+    assert ("follows it" in " ".join(str(one.message) for one in caught)) == (scatter > 5)
+
+
+def test_one_bias_that_is_lit_is_no_jump():
+    biases, _ = biases_and_lights(0.3)
+    biases[3] = attrs.evolve(biases[3], data=Pixels.of(biases[3].values + 300))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        assert combine(biases).found.jumps == 0
