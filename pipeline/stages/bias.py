@@ -119,7 +119,7 @@ def _level_unsure(image: Image, bias: Image) -> Iterator[Note]:
     if off and found is not None and found.noise is not None and found.jumps**2 > found.noise.a:
         yield Note(
             f"the level of the bias scatters by {found.jumps:.3g} {bias.state.unit} from frame to frame, and no "
-            "overscan follows it: by so much each frame may lie off as a whole that it is taken out of, which UNCERT has",
+            "overscan follows it: what it is taken out of may lie off as a whole by so much a frame, as UNCERT has it",
             category=PipelineWarning,
             frames=names_of(image),
             mend="where frames have an overscan, take it out of each; or measure the sky and take it out",
