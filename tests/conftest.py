@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # L.A.Cosmic's threads spin while
 
 collect_ignore = ["support/ccdproc_adapter.py"]  # its doctests are none, and ccdproc, which it imports, may be absent
 
+settings.register_profile("few", deadline=None, max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
