@@ -13,7 +13,7 @@ from .library.scan import propose_filelists as propose_filelists
 
 # choose
 from .library.match import match as match, Match as Match, Choice as Choice
-from .library.policy import Policy as Policy
+from .checks.policy import Policy as Policy
 from .library.master_library import MasterLibrary as MasterLibrary, StoredMaster as StoredMaster
 
 # records

@@ -53,7 +53,7 @@ Dated = Sequence[tuple[Image, datetime]]
 
 def _reset(dated: Dated) -> Iterator[Note]:
     """Find dates of clocks that were reset, and one date far from all others."""
-    early = [(frame, moment) for frame, moment in dated if _is_early(frame, moment)]
+    early = [(frame, moment) for frame, moment in dated if is_early(frame, moment)]
     if early:
         yield _note(
             f"dated {_days(moment for _, moment in early)}: the clock was reset, or the date is wrong",
@@ -76,7 +76,8 @@ def _reset(dated: Dated) -> Iterator[Note]:
         )
 
 
-def _is_early(frame: Image, moment: datetime) -> bool:
+def is_early(frame: Image, moment: datetime) -> bool:
+    """Tell whether no digital camera can have begun then: its clock was reset.  Plates that were scanned are older."""
     reset = any(timedelta(0) <= moment - zero < timedelta(days=1) for zero in RESETS)
     if not reset and moment >= EARLIEST:
         return False

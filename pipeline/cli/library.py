@@ -9,13 +9,13 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.checks.matched import apart
+from pipeline.checks.policy import Policy
 from pipeline.cli.scan import add_policy, policy_of
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError
 from pipeline.fits.open import FRAME_NAMES
-from pipeline.library.criteria import apart
 from pipeline.library.master_library import MasterLibrary, StoredMaster, expired, superseded
-from pipeline.library.policy import Policy
 
 _FIRST_DAY = datetime(1858, 11, 17, tzinfo=UTC)
 """Where MJD begins."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import attrs
 from toolz import unique
 
+from pipeline.checks.policy import Policy
 from pipeline.cli.options import add_worker_options
 from pipeline.cli.outputs import make_folder
 from pipeline.cli.reduce_many import check_outcomes, outcome_words, problem_words, reduce_lists
@@ -30,7 +31,6 @@ from pipeline.fits.read_recipe import read_recipe
 from pipeline.fits.write import write_whole
 from pipeline.library.master_library import MasterLibrary
 from pipeline.library.match import Choice, Match, match
-from pipeline.library.policy import Policy
 from pipeline.library.scan import TITLE, FoundFrame, ProposedList, frames_in_folder, proposed_lists, target_of
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import Image
@@ -131,7 +131,8 @@ def _names_of(folders: Sequence[Path]) -> list[str]:
 
 def _night(options: argparse.Namespace) -> None:
     recipe = Recipe() if options.recipe is None else read_recipe(options.recipe)
-    policy, say, lists_folder = policy_of(options), printer_of(options), options.output / "lists"
+    policy, say, lists_folder = policy_of(options, recipe.policy), printer_of(options), options.output / "lists"
+    recipe = attrs.evolve(recipe, policy=policy)
     nights = FoundNights.of(options.folders, lists_folder, _apart([options.output, options.library], options.folders))
     if options.library:
         nights = nights.with_masters_of(options.library, lists_folder, policy)

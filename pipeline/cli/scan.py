@@ -7,11 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pipeline.checks.policy import Policy
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError, OutputError, SettingError
 from pipeline.fits.atomic import check_writable, together, whole_file
 from pipeline.fits.open import FRAME_NAMES
-from pipeline.library.policy import Policy
 from pipeline.library.scan import propose_filelists
 from pipeline.night.filelist import parse_filelist
 
@@ -35,14 +35,15 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def policy_of(options: argparse.Namespace) -> Policy:
+def policy_of(options: argparse.Namespace, default: Policy = Policy()) -> Policy:  # noqa: B008 - immutable
     """Read the policy that is asked for.
 
+    :param default: that of the recipe.
     :raises SettingError: the file cannot be read, or holds none.
     """
     path: Path | None = options.policy
     if path is None:
-        return Policy()
+        return default
     try:
         given: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}

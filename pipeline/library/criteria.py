@@ -15,17 +15,16 @@ from typing import Any
 
 import attrs
 
+from pipeline.checks.matched import apart, beyond, temperature
+from pipeline.checks.policy import Policy
 from pipeline.checks.same_setup import is_another
 from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told, settings_in
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
 from pipeline.detector.mosaic import Mosaic
 from pipeline.errors import PipelineError
-from pipeline.headers import keyword_tables as tables
 from pipeline.headers.epochs import day
-from pipeline.headers.keywords import temperature_from
 from pipeline.library.frame_kinds import is_a_master, target_card
-from pipeline.library.policy import Policy
 from pipeline.records.frames import Image
 from pipeline.version import made_by_us
 
@@ -67,11 +66,10 @@ class Taken:
     def of(cls, image: Image) -> Taken:
         """Read it from a frame's header."""
         cards = image.header
-        warm = (temperature_from(cards, key.keyword) for key in tables.TEMPERATURE)
         return cls(
             image,
             settings_in(cards),
-            next((celsius for celsius in warm if celsius is not None), None),
+            temperature(cards),
             day(cards),
             plain_target(target_card(cards)[1]),
             is_a_master(cards),
@@ -103,7 +101,7 @@ class Search:
         days = [each.day for each in self.group if each.day is not None]
         if one.day is None or not days:
             return None
-        return min(one.day - min(days), 0.0) or max(one.day - max(days), 0.0)
+        return beyond(days, one.day)
 
 
 @attrs.define
@@ -263,19 +261,3 @@ def _by_target(search: Search, found: Judged) -> None:
     found.rank.append(not own)
     if own:
         found.equal.append("target")
-
-
-def apart(days: float | None) -> str:
-    """Say how far away a frame was taken, before or after.
-
-    >>> apart(-1364.2), apart(0.01), apart(0), apart(None)
-    ('1,364 days before', '14 minutes after', 'at the same time', 'of an unknown date')
-    """
-    if days is None or days == 0:
-        return "at the same time" if days == 0 else "of an unknown date"
-    size, unit = next(
-        (size, unit)
-        for size, unit in ((1, "days"), (24, "hours"), (1440, "minutes"), (86400, "s"))
-        if abs(days) * size >= 1.5 or unit == "s"
-    )
-    return f"{abs(days) * size:,.0f} {unit} {'before' if days < 0 else 'after'}"

@@ -24,6 +24,7 @@ import numpy as np
 from astropy.io import fits
 from toolz import groupby
 
+from pipeline.checks.policy import Policy
 from pipeline.compose.running import running
 from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError
@@ -33,7 +34,6 @@ from pipeline.fits.open import FRAME_NAMES, open_frame
 from pipeline.fits.write import write
 from pipeline.library.criteria import HARD, SOFT, Taken, trimmed_shape
 from pipeline.library.frame_kinds import is_a_master
-from pipeline.library.policy import Policy
 from pipeline.library.scan import frame_in
 from pipeline.records.frames import FrameSet, Image
 from pipeline.records.identity import content_key

@@ -13,6 +13,8 @@ from typing import Any
 import attrs
 from toolz import groupby
 
+from pipeline.checks.matched import apart
+from pipeline.checks.policy import Policy
 from pipeline.checks.shared_settings import ANGLE
 from pipeline.compose.settings import checked_call
 from pipeline.library.criteria import (
@@ -24,12 +26,10 @@ from pipeline.library.criteria import (
     Judged,
     Search,
     Taken,
-    apart,
     as_long,
     judged,
     value_of,
 )
-from pipeline.library.policy import Policy
 from pipeline.records.frames import FrameSet, Image
 
 NEEDS = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 from toolz import unique
 
+from pipeline.checks.policy import Policy
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import HDUS_PILED
 from pipeline.errors import FrameError, PipelineError
@@ -17,7 +18,6 @@ from pipeline.fits.open import FRAME_NAMES, open_frame
 from pipeline.headers import keywords
 from pipeline.library.frame_kinds import kind_of, target_card, why_finished
 from pipeline.library.match import Choice, Match, match
-from pipeline.library.policy import Policy
 from pipeline.records.frames import FrameSet, Image
 
 LIST_ORDER = ("bias", "dark", "flat", "arc", "light")

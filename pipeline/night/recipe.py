@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
+from pipeline.checks.policy import Policy
 from pipeline.compose.settings import checked
 from pipeline.compose.stage import Stage, Step
 from pipeline.compose.written import written
@@ -153,6 +154,7 @@ class Recipe:
     :param fringe: the step that takes fringes out of the flat-fielded light.
     :param healing: what interpolates over bad pixels, once flags are grown.
     :param extra: steps of your own, each behind or before one of these.
+    :param policy: what calibrations may differ in from the frames they are for, and for how long they are valid.
     :raises SettingError: a setting is of another type or out of its range, or a step is no such step.
     """
 
@@ -175,6 +177,7 @@ class Recipe:
     fringe: Step[Image, Image] | None = None
     healing: Step[Image, Image] | None = None
     extra: tuple[Extra, ...] = ()
+    policy: Policy = Policy()  # noqa: RUF009 - immutable
 
     __hash__ = cheap_hash
     __dask_tokenize__ = content_key

@@ -18,11 +18,12 @@ from typing import Any, Literal
 
 import attrs
 
+from pipeline.checks.matched import matched_notes
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
 from pipeline.compose.stage import stage
-from pipeline.compose.telling import advise, told_together
+from pipeline.compose.telling import advise, say, told_together
 from pipeline.errors import SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
@@ -82,6 +83,9 @@ def reduce(
     made = masters or make_masters(frames, recipe)
     if not is_light:  # no stage sees both
         check_alike(chosen.frames[:1], with_others=frames.light.frames[:1])
+        say(*matched_notes(frames.light, chosen, recipe.policy))
+    kinds = ("bias", "dark", "flat") if is_light else ("bias", "dark")
+    say(*matched_notes(chosen, [one for one in (*frames, *made.images) if one.kind in kinds], recipe.policy))
     key = recipe.key
     recipe = with_noise_known(recipe, made.noise, chosen)
     in_place = InPlace(recipe, kind)  # with the recipe's extra steps before and behind

@@ -4,7 +4,8 @@ import pytest
 from taken_frames import taken
 
 from pipeline import Policy
-from pipeline.library.criteria import Search, Taken, apart, judged, plain_target
+from pipeline.checks.matched import apart
+from pipeline.library.criteria import Search, Taken, judged, plain_target
 
 SETUP = {
     "INSTRUME": "CAM", "GAIN": 100, "OFFSET": 30, "READOUTM": "slow", "CCDSUM": "1 1", "FILTER": "R", "GRATING": "600",

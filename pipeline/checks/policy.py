@@ -24,24 +24,30 @@ def _are_settings(_: Policy, attribute: attrs.Attribute[tuple[str, ...]], words:
 @checked
 @attrs.frozen
 class Policy:
-    """What a calibration may differ in from the frames it is for.
+    """What a calibration may differ in from the frames it is for, and for how long it is valid.
 
-    ``bias_days``, ``dark_days``, ``flat_days`` and ``arc_days`` are for how many days before or after a calibration is
-    valid, as the calibration managers of Gemini have it.  ``dark_temperature`` is by how many K darks may differ, as in
-    DESI's pipeline and WBPP, and from how many on a bias of the same temperature goes before;
-    ``bias_temperature``, wider, bounds a bias, which holds hardly any dark current.
-
-    ``exposure`` is the fraction by which exposures count as equal. A dark of another exposure is taken where a bias
-    lets it be scaled: down, and up only with ``scale_up``; with ``scale_without_bias`` where none is known, too, as
-    for darks of a library that hold none though their headers do not say so. ``same_night`` is how many days frames of
-    one night lie apart at most, ``same_arcs`` the same of arcs, which follow the flexure. ``silent`` lets a
-    calibration in whose header says nothing of a gain, an offset, a readout mode, a filter, a grating or a
-    temperature that the light's states. ``ignore`` names settings that are not looked at.
+    The numbers are those of Gemini's calibration managers, DESI's pipeline and WBPP.
 
     >>> from pipeline import Policy
     >>> Policy(dark_days=400, ignore=("slit",)).dark_days
     400
 
+    :param bias_days: for how many days before or after a bias is valid.
+    :param dark_days: the same of a dark.
+    :param flat_days: the same of a flat.
+    :param arc_days: the same of an arc.
+    :param bias_temperature: by how many K a bias may differ, which holds hardly any dark current.
+    :param dark_temperature: by how many K a dark may differ, and from how many on a bias as warm goes before others.
+    :param exposure: the fraction by which exposures count as equal.
+    :param scale_up: take a dark of a shorter exposure too, where a bias lets it be scaled, though that is mostly noise;
+        longer ones are taken anyway.
+    :param scale_without_bias: scale a dark where no bias is known too, as of a library whose darks hold none though
+        their headers do not say so.
+    :param same_night: how many days frames of one night lie apart at most.
+    :param same_arcs: the same of arcs, which follow the flexure.
+    :param silent: take a calibration whose header says nothing of a gain, an offset, a readout mode, a filter, a
+        grating or a temperature that the light's states.
+    :param ignore: settings that are not looked at.
     :raises SettingError: a number is negative, or there is no such setting.
     """
 
