@@ -9,8 +9,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.checks.matched import apart
-from pipeline.checks.policy import Policy
+from pipeline.checks.policy import Policy, apart
 from pipeline.cli.scan import add_policy, policy_of
 from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError

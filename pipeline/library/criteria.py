@@ -15,8 +15,7 @@ from typing import Any
 
 import attrs
 
-from pipeline.checks.matched import apart, beyond, temperature
-from pipeline.checks.policy import Policy
+from pipeline.checks.policy import Policy, apart, beyond, temperature
 from pipeline.checks.same_setup import is_another
 from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told, settings_in
 from pipeline.compose.running import running

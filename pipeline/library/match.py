@@ -13,8 +13,7 @@ from typing import Any
 import attrs
 from toolz import groupby
 
-from pipeline.checks.matched import apart
-from pipeline.checks.policy import Policy
+from pipeline.checks.policy import Policy, apart
 from pipeline.checks.shared_settings import ANGLE
 from pipeline.compose.settings import checked_call
 from pipeline.library.criteria import (

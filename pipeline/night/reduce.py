@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import attrs
 
-from pipeline.checks.matched import matched_notes
+from pipeline.checks.policy import matched_notes
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call

@@ -4,7 +4,7 @@ import pytest
 from taken_frames import taken
 
 from pipeline import Policy
-from pipeline.checks.matched import apart
+from pipeline.checks.policy import apart
 from pipeline.library.criteria import Search, Taken, judged, plain_target
 
 SETUP = {
