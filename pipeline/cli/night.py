@@ -24,7 +24,8 @@ from pipeline.cli.reduce_many import check_outcomes, outcome_words, problem_word
 from pipeline.cli.scan import add_policy, policy_of
 from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.running import running
-from pipeline.errors import FrameError, OutputError, SettingError
+from pipeline.compose.telling import advise
+from pipeline.errors import FileWarning, FrameError, OutputError, SettingError
 from pipeline.fits.atomic import together, whole_file
 from pipeline.fits.open import open_frame
 from pipeline.fits.read_recipe import read_recipe
@@ -86,7 +87,14 @@ class FoundNights:
         frames: list[FoundFrame] = []
         where: dict[str, tuple[str, str]] = {}
         for folder, night in zip(folders, _names_of(folders), strict=True):
-            found = [one for one in frames_in_folder(folder, beside, without=without) if one.path not in where]
+            try:
+                found = frames_in_folder(folder, beside, without=without)
+            except FrameError as error:
+                if len(folders) == 1 or not folder.is_dir():
+                    raise
+                advise(str(error).removeprefix(f"{folder}: "), FileWarning, of=str(folder))  # a night of clouds
+                continue
+            found = [one for one in found if one.path not in where]
             frames += found
             base = os.path.relpath(folder.resolve(), beside.resolve())
             where |= {one.path: (night, os.path.relpath(one.path, base)) for one in found}

@@ -71,10 +71,12 @@ def test_a_dry_run_tells_the_choices_and_makes_nothing_but_the_table(raw, tmp_pa
     assert "is there already" in capsys.readouterr().err
 
 
-def test_calibrations_are_taken_across_nights_as_long_as_they_are_valid(raw, tmp_path):
+def test_calibrations_are_taken_across_nights_as_long_as_they_are_valid(raw, tmp_path, capsys):
     write_folder(tmp_path / "next", "2021-03-03", "light")
     write_folder(tmp_path / "late", "2021-12-03", "light")
-    assert run("raw", "next", "late", "-o", "out", "--csv", "t.csv") == 0
+    (tmp_path / "cloudy").mkdir()
+    assert run("raw", "next", "cloudy", "late", "-o", "out", "--csv", "t.csv") == 0
+    assert "cloudy: no FITS files in it" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").glob("*.fits")) == [
         f"{n}_M1.fits" for n in sorted(("raw", "next", "late"))
     ]

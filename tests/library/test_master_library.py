@@ -201,7 +201,7 @@ for path in sorted(Path(sys.argv[1]).glob(sys.argv[3])):
 def test_two_writers_and_one_that_is_killed_leave_what_all_have_added(library, tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
-    for number in range(24):
+    for number in range(12):
         write_master(raw / f"{number % 2}_{number:02d}.fits", day=1 + number)
 
     def writer(pattern):
@@ -214,6 +214,6 @@ def test_two_writers_and_one_that_is_killed_leave_what_all_have_added(library, t
     assert [one.communicate()[1] for one in writers] == [b"", b""]
     killed.communicate()
     found = library.masters
-    assert len(found) == 24
+    assert len(found) == 12
     library.rebuild()
     assert library.masters == found
