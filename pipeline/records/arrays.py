@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -23,6 +24,16 @@ def sealed(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """Adopt an array that nobody else holds: a read-only view of read-only memory, without a copy."""
     array.flags.writeable = False
     return array.view()
+
+
+def surely_finite(plane: FloatArray) -> bool:
+    """Tell whether a sum of squares shows, sooner than a look at each value, that all of them are finite.
+
+    So are their squares then.  Not all planes of finite values show it: sums of very large ones are infinite.
+    """
+    flat = plane.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(float(np.einsum("i,i->", flat, flat)))  # np.dot would start threads of its own
 
 
 def seal(array: Any) -> Array:

@@ -6,7 +6,6 @@ the HDUs that stand beside an image in a product, its MASK, UNCERT and FLAGS, an
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pipeline.errors import HeaderError, ShapeError
 from pipeline.headers.cards import Cards
 from pipeline.headers.quiet import quiet
 from pipeline.headers.values import number
-from pipeline.records.arrays import Array, FloatArray, sealed, working_dtype
+from pipeline.records.arrays import Array, FloatArray, sealed, surely_finite, working_dtype
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.version import made_by_us
 
@@ -270,7 +269,7 @@ def sigma_of(variance: FloatArray) -> FloatArray:
 
 def without_infinities(pixels: Pixels) -> Pixels:
     """Give NaN for infinite values, which are flagged: a program that minds no flags is not to reckon with them."""
-    if _surely_finite(pixels.values):
+    if surely_finite(pixels.values):
         return pixels  # as nearly always
     infinite = np.isinf(pixels.values)
     if not infinite.any():
@@ -279,20 +278,10 @@ def without_infinities(pixels: Pixels) -> Pixels:
     return attrs.evolve(pixels, values=sealed(values)).flagged(infinite, Flag.NONFINITE)
 
 
-def _surely_finite(plane: Array) -> bool:
-    """Tell whether a sum of squares shows, three times as quickly as a look at each value, that all of them are finite.
-
-    So are their squares then.  Not all planes of finite values show it: sums of very large ones are infinite.
-    """
-    flat = plane.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(float(np.dot(flat, flat)))
-
-
 def with_unknown_errors_flagged(pixels: Pixels) -> Pixels:
     """Flag pixels whose error, where errors are followed, is no finite number: how good they are nobody knows."""
     planes = [] if pixels.variance is None else [pixels.variance, *(sigma for _, sigma in pixels.shared)]
-    if all(map(_surely_finite, planes)):
+    if all(map(surely_finite, planes)):
         return pixels  # as nearly always
     with np.errstate(over="ignore", invalid="ignore"):
         variance = pixels.total_variance

@@ -23,6 +23,7 @@ from pipeline.records.arrays import (
     seal,
     seal_values,
     sealed,
+    surely_finite,
     working_dtype,
 )
 from pipeline.records.identity import cheap_hash, content_key
@@ -324,6 +325,8 @@ def _rounded(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
 
 def _with_nonfinite(flags: IntArray, *, values: FloatArray) -> IntArray:
     """Flag values that are not finite, or no longer: too large for their type."""
+    if surely_finite(values):
+        return sealed(flags)
     finite = np.isfinite(values)
     return sealed(flags if finite.all() else flags | np.where(finite, FlagBits(0), FlagBits(Flag.NONFINITE)))
 

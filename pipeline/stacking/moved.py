@@ -113,7 +113,7 @@ def noise_of_the_sky(
     :param least: what it is at least, where it is not.
     """
     found = (
-        sky_noise(cut_to(sampled, one.rows, one.columns), shifts, rounding=sampled.rounding.variance)
+        sky_noise(cut_to(sampled, one.rows, one.columns), shifts, rounding=sampled.rounding.variance, of_brighter=False)
         for one in amplifiers
     )
     return tuple(

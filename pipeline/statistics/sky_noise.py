@@ -108,6 +108,7 @@ def sky_noise(
     weights: Array | None = None,
     from_zero: bool = False,
     rounding: float = 0.0,
+    of_brighter: bool = True,
 ) -> SkyNoise | None:
     """Measure the noise that one exposure has in the faint half of sampled pixels; of unlike ones it is their mean.
 
@@ -120,6 +121,7 @@ def sky_noise(
     :param weights: how much each frame counts where the level is told; all the same by default.
     :param from_zero: no bias is in the values: photons make no more than all of the noise.
     :param rounding: the variance of rounding that values have.
+    :param of_brighter: whether to look how much noisier brighter pixels are.
     :returns: None where that takes more frames or pixels.
     """
     if not blocks or len(blocks[0]) < 2 or blocks[0].shape[2] <= 2 * APART:
@@ -133,9 +135,7 @@ def sky_noise(
         return None
     edges = np.nanquantile(level, [*SKY, *BRIGHTER])
     sky = (edges[0] <= level) & (level <= edges[1])
-    residual = _without_scene(values, mean, left, sky, shifts.factors)
-    plane = _variances(residual, left, APART)
-    variance, error = _typical(*plane, sky)
+    residual, plane, (variance, error) = _without_scene(values, mean, left, sky, shifts.factors)
     if not np.isfinite(variance):
         return None
     far, _ = _typical(*_variances(residual, left, APART + 1), sky)
@@ -144,7 +144,7 @@ def sky_noise(
         sky &= level <= np.nanquantile(level, FAINTEST)
         plane = _variances(residual, left, APART - 1)
         variance, error = _typical(*plane, sky)
-    steepest = _steepest(plane, level, edges[1:], variance, error)
+    steepest = _steepest(plane, level, edges[1:], variance, error) if of_brighter else np.inf
     plain = sky & (plane[0] <= chi_square(plane[1], 4.0) * variance)  # NaN is not
     at = float(np.mean(shown[plain]))
     variance += _of_rows(residual, sky, joined, variance)
@@ -224,20 +224,24 @@ def _mean(values: Array) -> tuple[Array, Array | None]:
     return mean, np.where(good & (count > 1), 1 - 1 / count, np.nan)
 
 
-def _without_scene(values: Array, mean: Array, left: Array | None, sky: BoolArray, factors: Array) -> Array:
+def _without_scene(
+    values: Array, mean: Array, left: Array | None, sky: BoolArray, factors: Array
+) -> tuple[Array, tuple[Array, int], tuple[float, float]]:
     """Take from each frame the mean, or its factor times that where the sky has structure and so gets quieter.
 
-    Factors that moving stars made wrong add to the noise.
+    Factors that moving stars made wrong add to the noise.  Gives what is left, its variances, and what is typical.
     """
     residual, unlike = values - mean, factors / np.mean(factors) - 1
-    noise, _ = _typical(*_variances(residual, left, APART), sky)
+    plane = _variances(residual, left, APART)
+    noise = _typical(*plane, sky)
     of_mean, _ = _typical(*_variances(mean[None], None, APART), sky)
-    structure = of_mean - noise / len(values)
-    if structure > CHANCE * of_mean and structure * np.mean(unlike**2) > TELLING * noise:
+    structure = of_mean - noise[0] / len(values)
+    if structure > CHANCE * of_mean and structure * np.mean(unlike**2) > TELLING * noise[0]:
         scaled = residual - unlike[:, None, None] * mean
-        if _typical(*_variances(scaled, left, APART), sky)[0] < noise:
-            residual = scaled
-    return residual
+        of_scaled = _variances(scaled, left, APART)
+        if (less := _typical(*of_scaled, sky))[0] < noise[0]:
+            return scaled, of_scaled, less
+    return residual, plane, noise
 
 
 def _weighted(values: Array, weights: Array) -> Array:

@@ -7,7 +7,7 @@ import pytest
 from made_pixels import GRID, arrays_of
 
 from pipeline import Flag, Pixels
-from pipeline.records.arrays import Scratch
+from pipeline.records.arrays import Scratch, surely_finite
 
 
 def made_in_every_way():
@@ -94,3 +94,13 @@ def test_scratch_memory_gives_whatever_is_asked_for_half_a_page_off(dtype):
         apart = array.__array_interface__["data"][0] - other[size % 7 :].__array_interface__["data"][0]
         assert apart % 4096 == 2048
         array[:] = 1
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_only_planes_of_finite_values_are_surely_finite(odd, dtype):
+    plane = np.linspace(-1e15, 1e15, 3000, dtype=dtype).reshape(50, 60)
+    assert surely_finite(plane)
+    assert surely_finite(plane[:0])
+    plane[-1, -1] = odd
+    assert not surely_finite(plane)
