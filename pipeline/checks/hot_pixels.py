@@ -36,6 +36,8 @@ LOOKED_AT = 32_000
 """So many pixels are looked at to see whether a dark fits, in whole rows: those with most hot pixels."""
 
 FEWEST_ROWS = 16
+BLOCKS = 4
+"""They lie in so many blocks: each is read at once."""
 
 FEWEST_FITTED = 10
 """Of fewer hot pixels no factor is fitted."""
@@ -160,7 +162,7 @@ def _common_light(ordinary: FloatArray) -> float:
 
 
 def _rows_with_most(pixels: Pixels) -> list[int]:
-    """Choose rows in which a dark has most hot pixels, and no rows that are hot."""
+    """Choose blocks of rows in which a dark has most hot pixels, and no rows that are hot."""
     height, width = pixels.shape
     count = min(height, max(FEWEST_ROWS, LOOKED_AT // width))
     if count == height:
@@ -169,18 +171,22 @@ def _rows_with_most(pixels: Pixels) -> list[int]:
     some = some[np.isfinite(some)]
     level = median(some)
     hot = np.count_nonzero(pixels.values > level + STRONG * spread(some - level), axis=1)
-    order = np.argsort(np.where(hot > width // 4, 0, hot), kind="stable")
-    return sorted(int(row) for row in order[-count:])
+    each = count // BLOCKS
+    starts = np.arange(0, height - each + 1, each)
+    in_blocks = np.add.reduceat(np.where(hot > width // 4, 0, hot), starts)
+    chosen = starts[np.argsort(in_blocks, kind="stable")[-BLOCKS:]]
+    return [row for start in sorted(map(int, chosen)) for row in range(start, start + each)]
 
 
 def _picked(image: Image, rows: list[int]) -> Pixels:
-    """Read some rows, of an image on disk one after the other."""
+    """Read some rows, of an image on disk those that follow each other at once."""
     height, _ = image.shape
     if len(rows) == height:
         return image.pixels
     if isinstance(image.source, Pixels):
         return image.source.moved(lambda plane: plane[rows])
-    parts = [image.source.rows(row, row + 1) for row in rows]
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    parts = [image.source.rows(int(run[0]), int(run[-1]) + 1) for run in runs]
     variances = [part.total_variance for part in parts]
     known = [variance for variance in variances if variance is not None]
     return Pixels(
