@@ -362,7 +362,7 @@ class Step(Generic[In_contra, Out_co]):
         if not isinstance(record, stage.takes):
             wanted, found = words_of(stage.takes), in_few_words(record)
             raise StepError(f"{stage.name} takes {wanted}, found {found}{_mend(stage, record)}")
-        whole = whole.chosen_for(record)
+        whole = whole.chosen_for(record if image is None else image)
         settings = self.chosen_for(record).every_setting
         told_none = idle(stage, settings)
         with collecting() as said:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import attrs
+
+from pipeline.headers import keywords
+from pipeline.headers.cards import Cards
 
 _AXIS = r"\s*(?:(\d+)\s*:\s*(\d+)|[*:])\s*"
 _TEXT = re.compile(rf"\s*\[{_AXIS},{_AXIS}\]\s*")
@@ -68,3 +72,44 @@ class Section:
     def overlaps(self, other: Section) -> bool:
         """Tell whether two sections share a pixel."""
         return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
+
+
+def window_within(part: Cards, shape: tuple[int, int], whole: Cards, larger: tuple[int, int]) -> Section | None:
+    """Give where in a larger frame a part of the detector lies; None where headers do not tell that of both alike.
+
+    :param shape: of the part, (ny, nx), with the cards ``part``.
+    :param larger: of the larger frame, with the cards ``whole``.
+    """
+    if keywords.binning(part) != keywords.binning(whole):
+        return None
+    for said in (_subframe, *(_section_said(keyword) for keyword in ("CCDSEC", "DETSEC", "ROISEC"))):
+        inner, outer = said(part, shape), said(whole, larger)
+        if inner and outer:
+            section = inner.moved(outer.x1, outer.y1)
+            return section if section.x1 >= 0 and section.y1 >= 0 and section.fits(larger) else None
+    return None
+
+
+def _subframe(cards: Cards, shape: tuple[int, int]) -> Section | None:
+    """Read where a frame begins as cameras' programs write it: in binned pixels, from 0."""
+    x, y = cards.get("XORGSUBF"), cards.get("YORGSUBF")
+    as_read = (cards.get("NAXIS2", shape[0]), cards.get("NAXIS1", shape[1])) == shape
+    if not as_read or not isinstance(x, int) or not isinstance(y, int) or x < 0 or y < 0:
+        return None
+    return Section(x, x + shape[1], y, y + shape[0])
+
+
+def _section_said(keyword: str) -> Callable[[Cards, tuple[int, int]], Section | None]:
+    """Read a section of unbinned pixels of the detector, where that is just what the frame holds."""
+
+    def read(cards: Cards, shape: tuple[int, int]) -> Section | None:
+        by = keywords.binning(cards) or (1, 1)
+        try:
+            section = Section.of(str(cards.get(keyword)), (0, 0))
+        except ValueError:
+            return None
+        whole = section.x1 % by[0] == 0 and section.y1 % by[1] == 0
+        binned = section.binned(by)
+        return binned if whole and binned.shape == shape else None
+
+    return read

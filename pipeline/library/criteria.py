@@ -21,6 +21,7 @@ from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
 from pipeline.detector.mosaic import Mosaic
+from pipeline.detector.section import window_within
 from pipeline.errors import PipelineError
 from pipeline.headers.epochs import day
 from pipeline.library.frame_kinds import is_a_master, target_card
@@ -127,11 +128,10 @@ def judged(search: Search, one: Taken) -> Judged:
     found = Judged(one, search.days_from(one))
     if search.need == "arc":  # the wavelengths drift within weeks, the slit hardly moves them
         found.rank.append(found.days is None or abs(found.days) > search.policy.same_night)
-    if one.image.shape != search.first.image.shape and not _fits_trimmed(search, one):
-        found.refused.append(f"{_size(one)} for {_size(search.first)}")
+    cut = _by_shape(search, found)
     if bool(one.image.state.turned) != bool(search.first.image.state.turned):
         found.refused.append("turned otherwise")
-    _by_settings(search, found)
+    _by_settings(search, found, {*search.policy.ignore, *(("readout section",) if cut else ())})
     if search.need in ("bias", "dark"):
         _by_temperature(search, found)
     if search.need == "dark":
@@ -161,11 +161,24 @@ def _size(one: Taken) -> str:
     return f"{one.image.shape[1]}x{one.image.shape[0]} pixels"
 
 
-def _by_settings(search: Search, found: Judged) -> None:
+def _by_shape(search: Search, found: Judged) -> bool:
+    """Compare sizes; tell whether a calibration shows more of the detector, and is to be cut to what frames show."""
+    light, other = search.first.image, found.one.image
+    unlike = other.shape != light.shape and not _fits_trimmed(search, found.one)
+    cut = unlike and search.need != "arc" and bool(window_within(light.header, light.shape, other.header, other.shape))
+    found.rank.append(cut)
+    if cut:
+        found.differs.append(f"{_size(found.one)}, of which the window is taken")
+    elif unlike:
+        found.refused.append(f"{_size(found.one)} for {_size(search.first)}")
+    return cut
+
+
+def _by_settings(search: Search, found: Judged, ignore: set[str]) -> None:
     """Compare what headers say of how the instrument was set."""
     unlike, guessed = 0, 0
     for words in (*HARD[search.need], *SOFT[search.need]):
-        if words in search.policy.ignore or (words == "rotator" and "grating" in search.first.settings):
+        if words in ignore or (words == "rotator" and "grating" in search.first.settings):
             continue  # a spectrograph turns with the slit, and its flats turn with it
         light, other = search.first.settings.get(words), found.one.settings.get(words)
         if light is None:

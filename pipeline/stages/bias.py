@@ -30,6 +30,7 @@ from pipeline.stages.checks import (
     check_in_place,
     check_units,
     check_variance_kept,
+    cut_to_image,
 )
 
 
@@ -135,7 +136,13 @@ def _header_is_believed(image: Image, *, bias: MasterBias, **_settings: Any) -> 
     return True
 
 
-@stage(rows=True, does="bias", believes=_header_is_believed, looks=_misfits)
+def _own_bias(image: Image, *, bias: MasterBias | None, **_settings: Any) -> dict[str, Any]:
+    """Take of a bias of the full frame the part that the image shows."""
+    own = bias and cut_to_image(image, bias)
+    return {} if own is bias else {"bias": own}
+
+
+@stage(rows=True, does="bias", believes=_header_is_believed, looks=_misfits, chooses=_own_bias)
 def subtract_bias(image: Image, *, bias: MasterBias | None, force: bool = False) -> Image:
     """Subtract the bias; ``bias=None`` says that there is none to subtract.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from pipeline.checks.done_before import unexpectedly_done
 from pipeline.compose.telling import advise, collecting, say
-from pipeline.errors import CalibrationError, StepError, VarianceWarning
+from pipeline.detector.section import window_within
+from pipeline.errors import CalibrationError, PipelineWarning, StepError, VarianceWarning
+from pipeline.headers.cards import Cards
 from pipeline.headers.colour_mosaic import colour_mosaic
+from pipeline.headers.keyword_tables import READOUT_SECTION
 from pipeline.records.frames import FrameSet, Image, is_frame
-from pipeline.records.note import merged
+from pipeline.records.note import Note, merged, names_of
 
 
 def check_image(thing: object, maker: str, kind: str = "") -> None:
@@ -77,6 +80,34 @@ def check_variance_kept(image: Image, master: Image) -> None:
             mend="give the master one: combine(variance='noise'), or estimate_variance for a single frame",
             at_command="give gain and read noise: --gain and --read-noise",
         )
+
+
+Cut = TypeVar("Cut")
+
+
+def cut_to_image(image: Image, master: Cut) -> Cut:
+    """Cut a master of a larger part of the detector to that which an image shows, where headers tell; this is said."""
+    whole: Image = master.image  # type: ignore[attr-defined]
+    if whole.shape == image.shape:
+        return master
+    section = window_within(image.header, image.shape, whole.header, whole.shape)
+    if section is None:
+        return master
+    note = Note(
+        f"the {whole.kind} {whole.short_name} is of a larger part of the detector, {whole.shape[1]}x{whole.shape[0]} "
+        f"pixels: {section} of it is taken",
+        PipelineWarning,
+        frames=names_of(image),
+        fact=f"cut {whole.name}",
+    )
+    say(note)
+    header = whole.header.to_header()
+    for keyword in {key for row in READOUT_SECTION for key in row}:
+        if keyword in image.header and keyword in header:
+            header[keyword] = image.header[keyword]
+    pixels = whole.pixels.moved(lambda plane: plane[section.window])
+    cut = attrs.evolve(whole, data=pixels, header=Cards.of(header), said=merged((*whole.said, note)))
+    return attrs.evolve(master, image=cut)  # type: ignore[misc]
 
 
 def check_units(image: Image, master: Image) -> None:

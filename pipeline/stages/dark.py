@@ -33,6 +33,7 @@ from pipeline.stages.checks import (
     check_in_place,
     check_units,
     check_variance_kept,
+    cut_to_image,
 )
 
 MOST_RATIO = 1e4
@@ -211,13 +212,14 @@ def _as_long(image: Image, dark: MasterDark) -> bool:
 
 
 def _own_dark(image: Image, *, dark: MasterDark | tuple[MasterDark, ...] | None, **_settings: Any) -> dict[str, Any]:
-    """Choose of several darks that of the image's exposure.
+    """Choose of several darks that of the image's exposure, and of one of the full frame the part that it shows.
 
     Else one without its bias goes before one with it, and a longer one, scaled down, before a shorter one, which scaled
     up is mostly noise.
     """
     if not isinstance(dark, tuple):
-        return {}
+        own = dark and cut_to_image(image, dark)
+        return {} if own is dark else {"dark": own}
     if not dark:
         raise SettingError("dark=() holds no dark; for none, say dark=None")
     seconds = _seconds(image)
@@ -226,7 +228,7 @@ def _own_dark(image: Image, *, dark: MasterDark | tuple[MasterDark, ...] | None,
         far = abs(one.exposed - seconds)
         return (False, far) if _as_long(image, one) else (True, one.has_bias is not False, one.exposed < seconds, far)
 
-    return {"dark": min(dark, key=worse)}
+    return {"dark": cut_to_image(image, min(dark, key=worse))}
 
 
 def _times(image: Image, dark: MasterDark) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
 import numpy as np
@@ -29,7 +29,7 @@ from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.stages.checks import check_image, check_in_place, check_neighbours, check_variance_kept
+from pipeline.stages.checks import check_image, check_in_place, check_neighbours, check_variance_kept, cut_to_image
 from pipeline.statistics.robust import fitted
 
 CURVES = ("polynomial", "spline")
@@ -271,7 +271,13 @@ def _misfits(image: Image, *, flat: MasterFlat, force: bool) -> tuple[Note, ...]
     return (*unflagged([image]), *(flat_fits(image, flat.image) or bias_in_divided(image)))
 
 
-@stage(rows=True, does="flat", looks=_misfits)
+def _own_flat(image: Image, *, flat: MasterFlat | None, **_settings: Any) -> dict[str, Any]:
+    """Take of a flat of the full frame the part that the image shows."""
+    own = flat and cut_to_image(image, flat)
+    return {} if own is flat else {"flat": own}
+
+
+@stage(rows=True, does="flat", looks=_misfits, chooses=_own_flat)
 def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Image:  # noqa: ARG001 - stage's own
     """Divide by the response; ``flat=None`` says that there is none to divide by.
 

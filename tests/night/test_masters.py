@@ -2,12 +2,27 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from made_frames import photons
 from made_masters import full
 from strategies import frames_of
 
-from pipeline import FrameSet, Image, MasterDark, Recipe, combine, make_masters, reduce
-from pipeline.errors import AssumptionWarning
+from pipeline import (
+    FrameSet,
+    Image,
+    MasterBias,
+    MasterDark,
+    Recipe,
+    combine,
+    each,
+    make_masters,
+    match,
+    open_frames,
+    parse_filelist,
+    reduce,
+    subtract_bias,
+)
+from pipeline.errors import AssumptionWarning, ShapeError
 from pipeline.night.masters import pair_noise
 
 
@@ -92,3 +107,64 @@ def test_bias_and_flat_frames_tell_the_noise_of_a_single_light():
     assert noise.b == pytest.approx(0.5, rel=0.05)
     assert pair_noise(bias.found, None) is None
     assert pair_noise(bias.found, combine(frames_of(np.full((1, 9, 9), 9000.0), kind="flat")).found) is None
+
+
+WINDOWS = [
+    lambda x, y, _: {"XORGSUBF": x, "YORGSUBF": y},
+    lambda x, y, shape: {"CCDSEC": f"[{x + 1}:{x + shape[1]},{y + 1}:{y + shape[0]}]"},
+]
+
+
+def windowed_night(cards, x=2, y=3):
+    """Calibrations of 9x8 pixels, and lights of the window of 4x5 that begins at column 2 and row 3."""
+    rng = np.random.default_rng(1)
+    bias, dark, response = rng.uniform(900, 1100, (8, 9)), rng.uniform(0, 50, (8, 9)), rng.uniform(0.8, 1.2, (8, 9))
+    response /= response.mean()
+    whole = {"bias": bias, "dark": bias + dark, "flat": bias + dark + 20000 * response}
+    window = slice(y, y + 5), slice(x, x + 4)
+    light = (bias + dark + 300 * response)[window]
+    calibrations = [
+        Image.of(values, kind=kind, exposure=1.0, name=f"{kind}.fits", header=cards(0, 0, (8, 9)))
+        for kind, values in whole.items()
+    ]
+    return [*calibrations, Image.of(light, exposure=1.0, name="light.fits", header=cards(x, y, (5, 4)))]
+
+
+@pytest.mark.parametrize("cards", WINDOWS)
+def test_calibrations_of_the_full_frame_are_cut_to_the_window_of_the_lights(cards):
+    night = windowed_night(cards)
+    image = reduce(night)
+    np.testing.assert_allclose(image.pixels.values, 300, rtol=1e-5)
+    said = [note for note in image.notes if "larger part" in note.words]
+    assert sorted(note.words.split()[1] for note in said) == ["bias", "dark", "flat"]
+    assert not [note for note in image.notes if "readout section" in note.words]
+    (group,) = [group for group in match(night) if group.kind == "light"]
+    assert [len(choice.frames) for choice in group.choices] == [1, 1, 1, 0]
+    assert "9x8 pixels, of which the window is taken" in group["flat"].why
+
+
+def test_what_lies_outside_of_the_calibration_or_is_not_said_is_not_cut():
+    for night in (windowed_night(lambda *_: {}), windowed_night(WINDOWS[1])[:3] + windowed_night(WINDOWS[0])[3:]):
+        with pytest.raises(ShapeError):
+            reduce(night)
+        (group,) = [group for group in match(night) if group.kind == "light"]
+        assert not any(choice.frames for choice in group.choices)
+    outside = Image.of(np.ones((5, 4)), name="o.fits", header={"XORGSUBF": 6, "YORGSUBF": 3})
+    with pytest.raises(ShapeError):
+        subtract_bias(outside, bias=MasterBias.of(windowed_night(WINDOWS[0])[0]))
+
+
+def test_a_window_is_cut_from_disk_as_from_memory_and_no_rows_are_taken_for_one(tmp_path):
+    night = windowed_night(WINDOWS[0])
+    for frame in night:
+        header = fits.Header({key: frame.header[key] for key in ("XORGSUBF", "YORGSUBF")} | {"EXPTIME": 1.0})
+        fits.PrimaryHDU(frame.values, header).writeto(tmp_path / frame.name)
+    listed = "\n".join(f"{frame.kind}, {frame.name}" for frame in night)
+    frames = open_frames(parse_filelist(listed, folder=tmp_path))
+    bias = MasterBias.of(combine(frames.bias))
+    lights = each(subtract_bias(bias=bias))(frames.light)
+    np.testing.assert_array_equal(lights[0].values, night[-1].values - night[0].values[3:8, 2:6])
+    alike = each(subtract_bias(bias=bias))(frames.dark)
+    assert alike[0].shape == (8, 9)
+    assert not [note for note in alike[0].notes if "larger part" in note.words]
+    np.testing.assert_array_equal(reduce(frames).pixels.values, reduce(night).pixels.values)
