@@ -430,5 +430,11 @@ BINNING: Together = (
 )
 """Binning along x and y: two cards, or one that says both, as ``2 2``, ``2x2`` or ``2,2``."""
 
+IN_BEAM = ("SLITPOS", "GRATPOS")
+"""Whether slit and grating are in the beam: IN or OUT, as the Liverpool Telescope says."""
+
+OUT_OF_BEAM = r"<?(no\b|none|n/a|open|clear|clr|out|free|empty|blank|hole|mirror|image|imaging|home|park|foc|pinhole)"
+"""How the name of a slit or a disperser begins, of any case, that says that there is none, and no spectrum."""
+
 DISPERSION = ("DISPAXIS", "DISPAXI", "DISPDIR")
 """The axis along which a spectrum is dispersed, as FITS counts them: 1 along rows, 2 along columns."""

@@ -126,6 +126,24 @@ def dispersion_axis(*headers: Cards) -> int | None:
     return None if found is None else int(found)
 
 
+def is_spectrum(*headers: Cards) -> bool:
+    """Tell whether headers say that light was dispersed: by a slit and a disperser, or by a dispersion axis.
+
+    Not where the slit or the disperser is said to be out of the beam, as in a spectrograph that takes an image.
+
+    >>> is_spectrum(Cards.of({"GRISM": "Gr4", "SLIT": 1.0})), is_spectrum(Cards.of({"GRISM": "Open", "DISPAXIS": 1}))
+    (True, False)
+    """
+    dispersers, slits = (
+        [str(value) for cards in headers for row in table for key in row if not is_nothing(value := cards.get(key))]
+        for table in (tables.DISPERSER, tables.SLIT)
+    )
+    places = (str(cards.get(key, "")) for cards in headers for key in tables.IN_BEAM)
+    if any(re.match(tables.OUT_OF_BEAM, word.strip(), re.IGNORECASE) for word in (*dispersers, *slits, *places)):
+        return False
+    return bool(dispersers and slits) or dispersion_axis(*headers) is not None
+
+
 def filter_name(*headers: Cards) -> str | None:
     """Give the name of the filter; None where no card says it.
 

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from pipeline.checks.bias_left_in import bias_left_in
 from pipeline.checks.ceilings import unflagged
+from pipeline.checks.done_before import bias_left_in
 from pipeline.checks.masters import bias_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.stage import stage

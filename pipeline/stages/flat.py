@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.checks.ceilings import check_flat_not_saturated, unflagged
 from pipeline.checks.done_before import bias_in_divided, bias_in_flat, unexpectedly_done
+from pipeline.checks.lamp_light import POSITIVE_SIGMA, LampLight, lamp_left_in, other_axis
 from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
 from pipeline.compose.settings import Limits
@@ -22,6 +23,8 @@ from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
 from pipeline.detector.section import Section
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
+from pipeline.headers.colour_mosaic import colour_mosaic
+from pipeline.headers.keywords import dispersion_axis, is_spectrum
 from pipeline.headers.status import RESPONSE, Done
 from pipeline.records.arrays import BoolArray, FloatArray, sealed
 from pipeline.records.frames import Image, check_shapes, shown_as_its_image
@@ -35,14 +38,14 @@ from pipeline.statistics.robust import fitted
 CURVES = ("polynomial", "spline")
 """What the light of a lamp can be fitted by."""
 
-POSITIVE_SIGMA = 5.0
-"""A response is positive when it is this many standard deviations above 0."""
-
 FAINTEST = 3.0
 """ADU on average of which no response can be made, and which finished flats have, of mean or maximum 1."""
 
 OF_LEVEL_ONE = 1e-6
 """A flat whose level is this near to 1 stays as it is, to the bit."""
+
+LEAST_ERROR = 1e-3
+"""Columns whose light is known to this part or better count alike in a lamp's curve."""
 
 
 @shown_as_its_image
@@ -119,7 +122,10 @@ def normalise_flat(
     """Divide a flat by its level, or by the light of its lamp along the dispersion.
 
     A pixel that is not positive at 5 σ is flagged and gets the response 1; σ comes from the pixels' variance, or
-    else from the noise that combining found.  A response that normalise_flat made before stays as it is.
+    else from the noise that combining found.  So does, in spectra, all where the lamp gives no light: columns in which
+    a pixel in the slit is not expected to be positive at 5 σ, and what has less than a tenth of the light in the slit
+    nearby.  A spectrum is what is divided by a curve, or has a slit with a grating, or a dispersion axis, in its
+    header.  A response that normalise_flat made before stays as it is.
 
     >>> import numpy as np
     >>> from pipeline import Image, declare, normalise_flat
@@ -128,7 +134,7 @@ def normalise_flat(
     array([[0.5, 1.5]])
 
     :param by: "mean" or "median" of the good pixels, or a number; for spectra "polynomial" or "spline": each column
-        is divided by a smooth curve through the columns' means, and the whole then by its mean.
+        is divided by a smooth curve through the columns' light, and the whole then by its mean.
     :param region: the section whose good pixels count for mean and median, such as "[100:900,20:60]", columns first.
     :param order: the degree of the polynomial, or the number of pieces of the cubic spline.
     :param saxis: the axis of the array along which the dispersion runs: 1 is x, 0 is y.
@@ -148,15 +154,21 @@ def normalise_flat(
         raise CalibrationError(f"{image.name}: the flat has no good pixel")
     average = float(_chosen(pixels.values, where=known).mean(dtype=np.float64))
     _check_lit(image, average)
+    sigma = _sigma_without_light(image, average)
     with np.errstate(invalid="ignore"):
-        dark = ~(pixels.values > POSITIVE_SIGMA * _sigma_without_light(image, average))
+        dark = ~(pixels.values > POSITIVE_SIGMA * sigma)
     good = known & ~dark
-    if not good.any():
-        raise CalibrationError(f"{image.name}: no pixel of the flat is positive at {POSITIVE_SIGMA:g} σ")
+    _check_any(good, image)
     words = _words(by, region, order, saxis)
-    response = (
-        _as_it_was_made(image, words) if _is_response(image) else _levelled(image, good, by, region, order, saxis)
-    )
+    if _is_response(image):
+        response = _as_it_was_made(image, words)
+    else:
+        lamp = _lamp_of_a_spectrum(image, known, sigma, by, saxis)
+        if lamp is not None:
+            dark |= lamp.leaves_dark(pixels.values)
+            good = known & ~dark
+            _check_any(good, image)
+        response = _levelled(image, good, lamp, by, region, order)
     response = _with_one_where(dark, response)
     made = ((RESPONSE, True, "values without unit"), ("FLATNORM", words, "what the flat was divided by"))
     return MasterFlat(
@@ -197,18 +209,42 @@ def _as_it_was_made(image: Image, words: str) -> Pixels:
     return image.pixels
 
 
-def _levelled(image: Image, good: BoolArray, by: str | float, region: str, order: int, saxis: int) -> Pixels:
-    """Divide a flat's pixels by what normalises it."""
-    pixels = image.pixels
+def _check_any(good: BoolArray, image: Image) -> None:
+    if not good.any():
+        raise CalibrationError(f"{image.name}: no pixel of the flat is positive at {POSITIVE_SIGMA:g} σ")
+
+
+def _lamp_of_a_spectrum(
+    image: Image, known: BoolArray, sigma: FloatArray | float, by: str | float, saxis: Literal[0, 1]
+) -> LampLight | None:
+    """Find the light of the lamp in the flat of a spectrum, and say what does not fit; None for an image's flat."""
     if by in CURVES:
         check_neighbours(image, f"normalise_flat by {by}")
+        say(*other_axis(image, saxis))
+        return LampLight.of(image.pixels.values, known=known, sigma=sigma, saxis=saxis)
+    if not is_spectrum(image.header) or colour_mosaic(image.header):
+        return None
+    axis = dispersion_axis(image.header)
+    lamp = LampLight.of(image.pixels.values, known=known, sigma=sigma, saxis=2 - axis if axis else saxis, roughly=True)
+    say(*lamp_left_in(image, lamp, by))
+    return lamp
+
+
+def _levelled(
+    image: Image, good: BoolArray, lamp: LampLight | None, by: str | float, region: str, order: int
+) -> Pixels:
+    """Divide a flat's pixels by what normalises it."""
+    pixels = image.pixels
+    curve: FloatArray = np.ones((1, 1))
+    if lamp is not None and by in CURVES:
         try:
-            lamp = lamp_spectrum(pixels.values, good=good, by=str(by), order=order, saxis=saxis)
+            curve = lamp_spectrum(lamp, by=str(by), order=order)
         except CalibrationError as error:
             raise CalibrationError(f"{image.name}: {error}") from error
-        exact = None if pixels.variance is None else np.zeros(pixels.shape)
-        pixels = pixels.over(Pixels.of(np.broadcast_to(lamp, pixels.shape), variance=exact))
-    level = float(by) if not isinstance(by, str) else _level(image, by, region, values=pixels.values, good=good)
+    values = pixels.values if curve.size == 1 else pixels.values / curve.astype(pixels.dtype)
+    level = float(by) if not isinstance(by, str) else _level(image, by, region, values=values, good=good)
+    if curve.size > 1:
+        return pixels.times(np.broadcast_to(1 / (level * curve), pixels.shape))
     return pixels if abs(level - 1) <= OF_LEVEL_ONE else pixels.times(1 / level)
 
 
@@ -306,29 +342,31 @@ def divide(image: Image, *, flat: MasterFlat | None, force: bool = False) -> Ima
     )
 
 
-def lamp_spectrum(values: FloatArray, *, good: BoolArray, by: str, order: int, saxis: int) -> FloatArray:
+def lamp_spectrum(light: LampLight, *, by: str, order: int) -> FloatArray:
     """Fit the lamp's light along the dispersion: (1, nx) for ``saxis`` 1, (ny, 1) for 0; always positive.
 
-    A curve is fitted to the logarithm of the mean over good pixels of each column (row), so that any lamp of a
-    colour that the curve can follow cancels, however steep.  Columns whose mean is not positive, or that lie
-    further than 5 σ from the curve, do not count.
+    A curve is fitted to the logarithm of the light of each column (row), between the first and the last that are lit,
+    so that any lamp of a colour that the curve can follow cancels, however steep.  Columns whose light has more error
+    than that of most count less; those that lie further than 5 σ from the curve do not count.
 
     :param by: "polynomial" of degree ``order``, or "spline", cubic, of ``order`` equal pieces.
     :raises CalibrationError: too few columns can be used.
     """
-    across = 0 if saxis == 1 else 1
-    count = good.sum(axis=across)
-    total = np.where(good, values, 0).sum(axis=across, dtype=np.float64)
-    mean = total / np.maximum(count, 1)
-    lit = mean > 0
-    terms = (polynomial if by == "polynomial" else spline)(mean.size, order)
-    if lit.sum() < terms.shape[1]:
-        raise CalibrationError(
-            f"{int(lit.sum())} lit columns along the dispersion (saxis={saxis}) are too few for a {by} of order {order}"
-        )
-    factors, _ = fitted(terms[lit], np.log(mean[lit]))
-    curve: FloatArray = np.exp(terms @ factors)
-    return curve.reshape((1, -1) if saxis == 1 else (-1, 1))
+    used = np.flatnonzero(light.seen & light.lit)
+    first, last = (used[0], used[-1]) if used.size else (0, 0)
+    terms = (polynomial if by == "polynomial" else spline)(last - first + 1, order)
+    if used.size < terms.shape[1]:
+        axis = f"along the dispersion (saxis={light.saxis})"
+        raise CalibrationError(f"{used.size} lit columns {axis} are too few for a {by} of order {order}")
+    seen = np.log(light.lamp[used])
+    weights = np.ones(used.size)
+    if light.error is not None:
+        error = light.error[used] / light.lamp[used]
+        weights = 1 / np.hypot(error / max(float(np.median(error)), LEAST_ERROR), 1)
+    factors, _ = fitted(terms[used - first] * weights[:, None], seen * weights)
+    fit = np.clip(terms @ factors, seen.min() - 1, seen.max() + 1)
+    curve: FloatArray = np.exp(fit[np.clip(np.arange(light.lamp.size), first, last) - first])
+    return curve.reshape((1, -1) if light.saxis == 1 else (-1, 1))
 
 
 def polynomial(count: int, degree: int) -> FloatArray:

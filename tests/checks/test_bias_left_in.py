@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from strategies import quick, seeds
 
 from pipeline import Flag, FrameSet, Image, MasterBias, Pixels, combine, each, open_frame, pipe, subtract_bias, write
-from pipeline.checks.bias_left_in import bias_left_in
+from pipeline.checks.done_before import bias_left_in
 from pipeline.compose.running import running
 from pipeline.errors import HeaderWarning
 from pipeline.stages.header import attach_header

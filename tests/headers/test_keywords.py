@@ -122,3 +122,23 @@ def test_the_filter_and_the_dispersion():
     nothing = Cards.of({"DISPAXIS": 0, "FILTER": ""})
     assert keywords.dispersion_axis(nothing) is None
     assert keywords.filter_name(nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "spectrum"),
+    [
+        ({"GRATNG_N": "1200/5000", "SLIT_N": "2.0 arcsec"}, True),
+        ({"ESO INS GRIS1 NAME": "Gr4", "ESO INS SLIT1 NAME": "slit1.0"}, True),
+        ({"GRATING": "600_SYZY_OLD", "SLIT": 0.45}, True),
+        ({"DISPAXIS": 2}, True),
+        ({"DISPAXIS": 1, "SLITPOS": "IN", "GRATPOS": "OUT"}, False),
+        ({"ALGRNM": "Open_(Lyot)", "ALAPRTNM": "Open"}, False),
+        ({"ALGRNM": "Grism_4", "ALAPRTNM": "Open"}, False),
+        ({"GRATING": "MIRROR", "MASKNAME": "None"}, False),
+        ({"GRISM": "Gr4"}, False),
+        ({"APERTURE": "f/8", "FILTER": "V"}, False),
+        ({}, False),
+    ],
+)
+def test_a_spectrum_has_a_slit_and_a_disperser_in_the_beam(cards, spectrum):
+    assert keywords.is_spectrum(Cards.of(cards)) is spectrum

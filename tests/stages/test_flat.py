@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 from made_masters import a_flat, full, planes_between
 from strategies import quick, seeds
 
-from pipeline import Flag, FrameSet, Image, MasterFlat, Pixels, combine, divide, normalise_flat, open_frame, write
+from pipeline import (
+    Flag,
+    FrameSet,
+    Image,
+    MasterFlat,
+    Pixels,
+    combine,
+    declare,
+    divide,
+    normalise_flat,
+    open_frame,
+    running,
+    write,
+)
 from pipeline.errors import CalibrationError, SettingError, SkippedWarning, StepError
 from pipeline.stages.flat import spline
 
@@ -140,6 +153,131 @@ def test_a_finished_response_read_back_stays_to_the_bit(settings, tmp_path):
 def test_settings_that_make_no_sense_are_refused(settings, words):
     with pytest.raises(SettingError, match=words):
         normalise_flat(flat_of(a_response(1)), **settings)
+
+
+def edge(soft, rows=64, first=9, last=52):
+    """Give how much of the light of a slit each row has, (rows, 1)."""
+    y = np.arange(rows)[:, None]
+    if not soft:
+        return ((y >= first) & (y <= last)).astype(float)
+    return 1 / (1 + np.exp((first - y) / soft)) / (1 + np.exp((y - last) / soft))
+
+
+def behind_a_slit(light, seed, *, deviation=5.0):
+    """Expose a flat with the noise of photons and of the readout, which it knows."""
+    rng = np.random.default_rng(seed)
+    variance = light + deviation**2
+    values = rng.normal(light, np.sqrt(variance))
+    return declare(flat_of(Pixels.of(values, variance=variance)), state="without bias")
+
+
+@quick
+@given(seeds, st.sampled_from([0.0, 1.0, 2.0, 3.0, 5.0]), st.sampled_from(["polynomial", "spline"]), st.booleans())
+def test_rows_at_the_edge_of_a_slit_do_not_bend_the_lamp(seed, soft, by, upright):
+    """In rows that have little light only bright columns are good; the mean over good rows was 8 % off."""
+    along = np.linspace(-1, 1, 256)
+    light = 8000 * np.exp(1.5 * along) * edge(soft)
+    step = normalise_flat(by=by, saxis=0 if upright else 1)
+    flat = step(behind_a_slit(light.T if upright else light, seed)).pixels
+    values, flagged = (flat.values.T, flat.mask.T) if upright else (flat.values, flat.mask)
+    spectrum = values[25:36].mean(axis=0).reshape(8, -1).mean(axis=1)  # photons: 0.1 %
+    np.testing.assert_allclose(spectrum, spectrum.mean(), rtol=6e-3)
+    assert flagged[light < 20].all()
+    assert (values[flagged] == 1).all()
+
+
+SCENES = {
+    "several slits, one faint": edge(1, first=5, last=14)
+    + 0.3 * edge(1, first=26, last=36)
+    + edge(1, first=46, last=58),
+    "slanted": 1 / (1 + np.exp(9 + 3 * np.linspace(-1, 1, 256) - np.arange(64)[:, None])),
+    "bent orders": sum(
+        np.exp(-(((np.arange(64)[:, None] - centre - 5 * np.linspace(-1, 1, 256) ** 2) / 3) ** 4))
+        for centre in (9, 24, 39)
+    ),
+    "scattered light": edge(1) + 0.03,
+}
+
+
+@pytest.mark.parametrize("by", ["polynomial", "spline"])
+@pytest.mark.parametrize("scene", SCENES)
+def test_slits_of_all_sorts_leave_no_lamp_in_the_response(scene, by):
+    slit, lamp = SCENES[scene], 8000 * np.exp(1.5 * np.linspace(-1, 1, 256))
+    flat = normalise_flat(behind_a_slit(slit * lamp, 1), by=by).pixels
+    seen = ~flat.mask & (slit > 0.2)
+    assert seen.sum() > 0.99 * (slit * np.ones_like(flat.values) > 0.2).sum()
+    assert flat.mask[slit * np.ones_like(flat.values) < 0.035].all()
+    spectrum = np.where(seen, flat.values / slit, 0).sum(axis=0).reshape(8, -1).sum(axis=1)
+    spectrum /= seen.sum(axis=0).reshape(8, -1).sum(axis=1)
+    np.testing.assert_allclose(spectrum, spectrum.mean(), rtol=6e-3)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_beyond_the_ends_of_a_spectrum_and_outside_its_slit_the_response_is_one(known):
+    """What is missing or dead changes nothing; without a variance the pixels tell the noise."""
+    along = np.linspace(-1, 1, 256)
+    light = 8000 * np.exp(-((along / 0.35) ** 4)) * edge(1)
+    image = behind_a_slit(light, 3)
+    values = image.pixels.values.copy()
+    values[20:23], values[30:40, :120] = np.nan, np.nan
+    values[:30, 100] = 0.5
+    image = flat_of(Pixels.of(values, variance=image.pixels.variance if known else None))
+    flat = normalise_flat(image, by="polynomial").pixels
+    assert (flat.mask[light < 5]).mean() > 0.999
+    assert (flat.values[flat.mask & np.isfinite(values)] == 1).all()
+    assert not flat.mask[(light > 200) & (edge(1) > 0.3) & np.isfinite(values) & (values > 1)].any()
+    spectrum = flat.values[42:50, 80:176].mean(axis=0).reshape(8, -1).mean(axis=1)
+    np.testing.assert_allclose(spectrum, spectrum.mean(), rtol=6e-3)
+
+
+def test_where_a_lamp_fades_the_response_is_no_choice_of_pixels_that_are_high_by_chance():
+    light = 2000 * np.exp(4 * np.linspace(-1, 0, 128)) * np.ones((400, 1))
+    flat = normalise_flat(behind_a_slit(light, 5), by="polynomial").pixels
+    seen = ~flat.mask
+    columns = seen.sum(axis=0) > 0
+    spectrum = np.where(seen, flat.values, 0).sum(axis=0)[columns] / seen.sum(axis=0)[columns]
+    assert 40 < columns.sum() < 120
+    assert abs(spectrum[:8].mean() - 1) < 0.015
+
+
+def notes_of(image, **settings):
+    with running(on_note=str):
+        return normalise_flat(image, **settings).notes
+
+
+def test_a_header_that_tells_of_a_spectrum_has_what_is_outside_the_slit_flagged():
+    """Light is scattered there, at 30 σ: for an image's flat that is a response, and stays."""
+    light = 8000 * np.exp(0.5 * x) * (edge(1, rows=20, first=5, last=14) + 0.03)
+    spectrum = {"GRISM": "600/4310", "SLIT_N": "2.0 arcsec"}
+    image = behind_a_slit(light, 1, deviation=1.0)
+    flat = normalise_flat(attrs.evolve(image, header=spectrum)).pixels
+    assert flat.mask[:3].all()
+    assert flat.mask[17:].all()
+    assert (flat.values[flat.mask] == 1).all()
+    assert not flat.mask[6:14].any()
+    assert flat.values[~flat.mask].mean() == pytest.approx(1, abs=1e-6)
+    for header in ({}, spectrum | {"GRISM": "Open"}, spectrum | {"BAYERPAT": "RGGB"}):
+        assert not normalise_flat(attrs.evolve(image, header=header)).pixels.mask.any()
+
+
+def test_a_spectrum_s_flat_with_the_lamp_left_in_is_told_and_not_refused():
+    image = attrs.evolve(behind_a_slit(8000 * np.exp(x) * np.ones(SPECTRUM), 1), header={"DISPAXIS": 1})
+    with running(strict=True):
+        (note,) = notes_of(image)
+    assert note.kind == "other"
+    assert note.at_command == "--flat-by spline takes the lamp out"
+    assert dict(note.figures)["times as bright"] == pytest.approx(np.exp(1.8), rel=0.05)
+    assert not notes_of(image, by="spline")
+    assert not notes_of(attrs.evolve(image, header={}))
+    even = behind_a_slit(8000 * np.exp(0.05 * x) * np.ones(SPECTRUM), 1)
+    assert not notes_of(attrs.evolve(even, header={"DISPAXIS": 1}))
+
+
+def test_a_lamp_that_is_fitted_across_the_dispersion_of_the_header_is_told():
+    image = attrs.evolve(behind_a_slit(8000 * np.exp(x) * np.ones(SPECTRUM), 1), header={"DISPAXIS": 1})
+    (note,) = notes_of(image, by="polynomial", order=3, saxis=0)
+    assert note.kind == "header"
+    assert note.at_command == "if the header is right, say --saxis 1"
 
 
 def test_too_few_lit_columns_are_refused():
