@@ -1,7 +1,7 @@
 """How strict the choice of calibrations is, as data: tolerances, and for how long a calibration is valid.
 
 And what that says of the calibrations that are given for a reduction, whoever chose them, where no comparison of
-settings does: when they were taken, and how warm a bias was.
+settings does: when they were taken.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def beyond(values: Sequence[float], value: float) -> float:
 
 
 def matched_notes(images: Sequence[Image], calibrations: Iterable[Image], policy: Policy) -> tuple[Note, ...]:
-    """Say which calibrations are not valid any more for images, or not yet, and which bias is of another temperature.
+    """Say which calibrations are not valid any more for images, or not yet, by what the policy of a recipe allows.
 
     Only where most of a kind are so: what one of many differs in is found where these are combined.
 
@@ -120,7 +120,6 @@ def matched_notes(images: Sequence[Image], calibrations: Iterable[Image], policy
     notes = []
     for kind, some in groupby(lambda one: one.kind, calibrations).items():
         notes += [*_out_of_date(images, some, kind, policy)]
-        notes += [*_warmer(images, some, policy)] if kind == "bias" else []
     return tuple(notes)
 
 
@@ -145,7 +144,7 @@ def _out_of_date(images: Sequence[Image], some: Sequence[Image], kind: str, poli
         yield Note(
             f"{kind} frames of another time: {apart(days)} the {images[0].kind}s, and a {kind} counts as valid for "
             f"{policy.days(kind):g} days",
-            frames=names_of(far),
+            frames=tuple(dict.fromkeys(names_of(far))),
             mend=f"take nearer ones, or say how long they are valid: Recipe(policy=Policy({kind}_days=...))",
             at_command=f"take nearer ones, or say how long they are valid, in the recipe: [policy] {kind}_days = ...",
             figures=(("days", days),),
@@ -157,18 +156,3 @@ def _day(image: Image) -> float | None:
     """Give the MJD of a frame whose clock had not been reset."""
     moment = begin(image.header)
     return None if moment and is_early(image, moment) else day(image.header)
-
-
-def _warmer(images: Sequence[Image], some: Sequence[Image], policy: Policy) -> Iterator[Note]:
-    far, kelvin = _differing(images, some, lambda one: temperature(one.header), policy.bias_temperature)
-    mend = f"take bias frames of the {images[0].kind}s' temperature"
-    if far:
-        yield Note(
-            f"bias frames {abs(kelvin):.1f} K {'warmer' if kelvin > 0 else 'colder'} than the {images[0].kind}s, where "
-            f"{policy.bias_temperature:g} K are allowed",
-            frames=names_of(far),
-            mend=f"{mend}, or allow it: Recipe(policy=Policy(bias_temperature=...))",
-            at_command=f"{mend}, or allow it in the recipe: [policy] bias_temperature = ...",
-            figures=(("K", kelvin),),
-            fact="bias of another temperature",
-        )

@@ -30,13 +30,6 @@ def test_a_calibration_is_out_of_date_from_the_day_that_the_policy_says(kind, si
     assert f"{kind}_days" in note.mend
 
 
-@pytest.mark.parametrize(("kelvin", "said"), [(4, False), (-4, False), (6, True), (-6, True)])
-def test_a_bias_of_another_temperature_is_said(kelvin, said):
-    bias = taken("bias", **{"CCD-TEMP": -20.0 + kelvin})
-    assert bool(matched_notes([taken("light", **{"CCD-TEMP": -20.0})], [bias], Policy())) is said
-    assert not matched_notes([taken("light")], [bias], Policy())
-
-
 def test_the_few_that_differ_and_clocks_that_were_reset_are_not_said_here():
     old, lights = taken("bias", -999, "old.fits"), [taken("light")]
     assert not matched_notes(lights, [taken("bias"), old], Policy())
