@@ -7,7 +7,8 @@ those that are odd by what other frames show in the same place.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -104,21 +105,36 @@ class Moved:
         return bool(np.ptp(self.relative) > 0)
 
 
+SMALL = 5.0
+"""A part of an image whose noise is known worse than the whole's by this factor is too small for an amplifier's."""
+
+
+def sky_of_each(
+    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, shifts: Shifts, **told: Any
+) -> tuple[SkyNoise | None, ...]:
+    """Give the noise of the sky in each amplifier: that of the whole image in a part that stars or lines made.
+
+    :param told: what else :func:`sky_noise` is to know.
+    """
+    told["rounding"] = sampled.rounding.variance
+    whole = sky_noise(sampled.blocks, shifts, **told)
+    if len(amplifiers) == 1 or whole is None:
+        return (whole,) * len(amplifiers)
+    parts = (sky_noise(cut_to(sampled, one.rows, one.columns), shifts, **told) for one in amplifiers)
+    return tuple(part if part and not part.crowded and part.error < SMALL * whole.error else whole for part in parts)
+
+
 def noise_of_the_sky(
-    amplifiers: Sequence[AmplifierNoise], sampled: Sampled, shifts: Shifts, slope: float | None, *, least: float = 0.0
+    amplifiers: Sequence[AmplifierNoise], skies: Iterable[SkyNoise | None], slope: float | None, *, least: float = 0.0
 ) -> tuple[AmplifierNoise, ...]:
     """Give amplifiers with the noise that the sky has in them, and photons above it; where that is told.
 
     :param slope: the variance that a unit of level adds by its photons, where that is known.
     :param least: what it is at least, where it is not.
     """
-    found = (
-        sky_noise(cut_to(sampled, one.rows, one.columns), shifts, rounding=sampled.rounding.variance, of_brighter=False)
-        for one in amplifiers
-    )
     return tuple(
         attrs.evolve(one, noise=one.noise.counted if sky is None else sky.about(_slope(one, sky, slope, least)))
-        for one, sky in zip(amplifiers, found, strict=True)
+        for one, sky in zip(amplifiers, skies, strict=True)
     )
 
 
@@ -165,18 +181,21 @@ def _all_places(
     slope: float | None,
 ) -> Places:
     """Compare the values of all sampled pixels, brought together by ``shifts``, with what noise makes of them."""
-    amplifiers = noise_of_the_sky(amplifiers, sampled, shifts, None, least=slope or 0.0)
+    parts = (cut_to(sampled, one.rows, one.columns) for one in amplifiers)
+    rounding = sampled.rounding.variance
+    skies = (sky_noise(part, shifts, rounding=rounding, of_brighter=False) for part in parts)
+    amplifiers = noise_of_the_sky(amplifiers, skies, None, least=slope or 0.0)
     windows = [Window.of(shifts.taken_from(block.reshape(len(block), -1))) for block in sampled.blocks]
     levels = [
         typical_of(window).reshape(block.shape[1:]) for window, block in zip(windows, sampled.blocks, strict=True)
     ]
-    sky, parts = SkyLevel.of(levels, sampled.rows), list[Places]()
+    sky, places = SkyLevel.of(levels, sampled.rows), list[Places]()
     for window, level, rows in zip(windows, levels, sampled.rows, strict=True):
         place = rows[:, None] * width + sampled.columns
         with np.errstate(invalid="ignore", divide="ignore"):
             bright = smoothed(level) > _limit(amplifiers, sky, place[len(place) // 2], width)
-            parts.append(_places(amplifiers, clip, window, level, place, width, bright))
-    return Places.joined(parts)
+            places.append(_places(amplifiers, clip, window, level, place, width, bright))
+    return Places.joined(places)
 
 
 def lie_apart(one: Image, other: Image) -> bool:

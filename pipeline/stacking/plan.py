@@ -28,7 +28,7 @@ from pipeline.records.arrays import Array, FloatArray, IntArray, working_dtype
 from pipeline.records.frames import Image
 from pipeline.stacking.clip import Clip, frames_needed
 from pipeline.stacking.compatibility import seconds_of
-from pipeline.stacking.moved import Moved, is_moving, lie_apart, noise_of_the_sky, shown_in_turn
+from pipeline.stacking.moved import SMALL, Moved, is_moving, lie_apart, noise_of_the_sky, shown_in_turn, sky_of_each
 from pipeline.stacking.result import MeasuredNoise
 from pipeline.stacking.stack_rows import carries_variance, sample_rows
 from pipeline.stacking.weights import PixelWeights, carried_variances, inverse, scattered_variances, weights_that_draw
@@ -349,9 +349,6 @@ ENOUGH_BLOCKS, MAY_DIFFER = 8, 0.02
 UNLIKE_HALVES = 0.03
 """Halves of an image are another amplifier's each where their noise, over that told of all, differs by more."""
 
-SMALL = 5.0
-"""A part of an image whose noise is known worse than the whole's by this factor is too small for an amplifier's."""
-
 
 def _judged_by_sky(
     frames: tuple[Image, ...],
@@ -369,7 +366,8 @@ def _judged_by_sky(
     if np.ptp(scale) or np.ptp(weights):
         shown = variances_of_sky(measured.sampled.blocks)
         relative = inverse(weights) if shown is None else shown / np.mean(shown)
-    amplifiers = noise_of_the_sky(measured.amplifiers, measured.sampled, measured.shifts, slope)
+    skies = sky_of_each(measured.amplifiers, measured.sampled, measured.shifts)
+    amplifiers = noise_of_the_sky(measured.amplifiers, skies, slope)
     return amplifiers, Moved.of(measured.sampled, measured.shifts, relative)
 
 

@@ -125,7 +125,7 @@ def photon_noise(
         fitted = attrs.evolve(judged.counted, a=a, b=b)
         if np.isfinite(a + b) and not (slope is None and _moved(sample, fitted.variance(sample.beside))):
             found = fitted
-    if sky is None or sky.confirms(found):
+    if sky is None or (sky.confirms(found) and (slope is not None or found.b <= sky.most)):
         return found
     return sky.about(sky.plausible(found.b) if slope is None else slope)
 

@@ -33,6 +33,9 @@ SKY = (0.05, 0.5)
 FAINTEST = 0.15
 """Where all is full of stars, what lies below this quantile is nearest to a sky."""
 
+BETWEEN_STARS = (0.01, 0.06)
+"""And where even there it is not dark, what lies between these."""
+
 BRIGHTER = (0.75, 0.9, 0.97, 1.0)
 """What lies between these tells how much noisier brighter pixels are at most."""
 
@@ -91,7 +94,12 @@ class SkyNoise:
 
     def plausible(self, slope: float) -> float:
         """Bound a slope that motion may have made too steep: brighter pixels do not bear it, or no photons so few."""
-        return min(slope, self.steepest, float(np.sqrt(self.variance)) / FEW_ELECTRONS)
+        return min(slope, self.steepest, self.most)
+
+    @property
+    def most(self) -> float:
+        """The slope of the fewest electrons."""
+        return float(np.sqrt(self.variance)) / FEW_ELECTRONS
 
     def confirms(self, noise: Noise) -> bool:
         """Tell whether a noise is that of the sky, as well as this is known."""
@@ -121,7 +129,7 @@ def sky_noise(
     :param weights: how much each frame counts where the level is told; all the same by default.
     :param from_zero: no bias is in the values: photons make no more than all of the noise.
     :param rounding: the variance of rounding that values have.
-    :param of_brighter: whether to look how much noisier brighter pixels are.
+    :param of_brighter: whether to look how much noisier brighter pixels are, and how quiet the darkest.
     :returns: None where that takes more frames or pixels.
     """
     if not blocks or len(blocks[0]) < 2 or blocks[0].shape[2] <= 2 * APART:
@@ -140,10 +148,10 @@ def sky_noise(
         return None
     far, _ = _typical(*_variances(residual, left, APART + 1), sky)
     crowded = bool(np.isfinite(far) and far > variance * (STRUCTURE + 3 * error))
-    if crowded:
-        sky &= level <= np.nanquantile(level, FAINTEST)
-        plane = _variances(residual, left, APART - 1)
-        variance, error = _typical(*plane, sky)
+    if crowded or (of_brighter and _too_bright(plane, sky, level, shown)):
+        crowded, near = True, _variances(residual, left, APART - 1)
+        sky, variance, error = _between_stars(near, plane, sky, level, darkest=of_brighter)
+        plane = near
     steepest = _steepest(plane, level, edges[1:], variance, error) if of_brighter else np.inf
     plain = sky & (plane[0] <= chi_square(plane[1], 4.0) * variance)  # NaN is not
     at = float(np.mean(shown[plain]))
@@ -184,6 +192,35 @@ def variances_of_sky(blocks: Sequence[Array]) -> Array | None:
     alone = np.maximum(np.mean(own, axis=1), chance * np.std(own, axis=1))
     found: Array = np.where(stands, alone, np.mean(q**2, axis=1))
     return found if np.isfinite(found).all() else None
+
+
+def _too_bright(plane: tuple[Array, int], sky: BoolArray, level: Array, shown: Array) -> bool:
+    """Tell whether all of the sky is so much noisier than its faintest part as photons could never make it."""
+    faint = sky & (level <= np.nanquantile(level, FAINTEST))
+    (variance, error), (quiet, unsure) = (_typical(*plane, part) for part in (sky, faint))
+    limits = chi_square(plane[1], 4.0) * np.array([variance, quiet])
+    bright, dark = (np.mean(shown[part & (plane[0] <= most)]) for part, most in zip((sky, faint), limits, strict=True))
+    by_photons = np.sqrt(quiet) / FEW_ELECTRONS * max(bright - dark, 0.0)
+    return bool(variance > quiet * (STRUCTURE + 3 * (error + unsure)) + by_photons)
+
+
+def _between_stars(
+    near: tuple[Array, int], plane: tuple[Array, int], sky: BoolArray, level: Array, *, darkest: bool
+) -> tuple[BoolArray, float, float]:
+    """Give the same of a crowded field.
+
+    :param near: variances over fewer pixels than those of the ``plane``.
+    :param darkest: whether to look where it is darkest, if even the faintest part is none.
+    """
+    faint = sky & (level <= np.nanquantile(level, FAINTEST))
+    variance, error = _typical(*near, faint)
+    if darkest and _typical(*plane, faint)[0] > variance * (STRUCTURE + 3 * error):
+        low, high = np.nanquantile(level, BETWEEN_STARS)
+        between = (low <= level) & (level <= high)
+        least, unsure = _typical(*near, between)
+        if least < variance:
+            return between, least, unsure
+    return faint, variance, error
 
 
 def _runs(blocks: Sequence[Array]) -> tuple[Array, BoolArray]:
