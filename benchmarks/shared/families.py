@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from attrs import evolve
 
-from pipeline.simulation.moving_lights import Detector, Exposed, drifting, lights, scattered, shifted, some_off
+from pipeline.simulation.moving_lights import Defects, Exposed, drifting, exposed_at, lights, scattered, some_off
 from pipeline.simulation.skies import Lines, Stars, Trace, nebula
 
 SHAPE = (300, 300)
@@ -43,7 +43,7 @@ def off(by):
 
 def later(shift):
     """Let the last two of five look aside."""
-    return lambda _rng, frames: shifted(np.outer(np.arange(frames) >= 0.6 * frames, shift))
+    return lambda _rng, frames: exposed_at(np.outer(np.arange(frames) >= 0.6 * frames, shift))
 
 
 def turning(rng, frames):
@@ -60,7 +60,9 @@ def through_air(**changes):
 def unequal(rng, frames):
     angle = rng.uniform(0, 2 * np.pi)
     shifts = 4 * np.outer(np.arange(frames) == frames - 1, (np.sin(angle), np.cos(angle)))
-    return tuple(evolve(one, seconds=seconds) for one, seconds in zip(shifted(shifts), (2.0, 3.0, 60.0), strict=True))
+    return tuple(
+        evolve(one, seconds=seconds) for one, seconds in zip(exposed_at(shifts), (2.0, 3.0, 60.0), strict=True)
+    )
 
 
 def stars(rng, fwhm):
@@ -95,15 +97,15 @@ FAMILIES = {
     "carried, dither 5": Family(scatter(5.0), carried=True),
     "unequal, 4 px": Family(unequal, counts=(3,)),
     "unequal, carried": Family(unequal, counts=(3,), carried=True),
-    "hot, still": Family(still, settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "hot, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "hot, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Detector.hot(rng, SHAPE)}),
-    "columns, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Detector.with_bad_columns(rng, SHAPE)}),
-    "columns, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Detector.with_bad_columns(rng, SHAPE)}),
+    "hot, still": Family(still, settings=lambda rng: {"detector": Defects.hot(rng, SHAPE)}),
+    "hot, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Defects.hot(rng, SHAPE)}),
+    "hot, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Defects.hot(rng, SHAPE)}),
+    "columns, drift 1": Family(drift(1.0), settings=lambda rng: {"detector": Defects.with_bad_columns(rng, SHAPE)}),
+    "columns, dither 5": Family(scatter(5.0), settings=lambda rng: {"detector": Defects.with_bad_columns(rng, SHAPE)}),
     "trail, still": Family(still, settings=lambda _rng: {"trails": (10.0,)}),
     "trail, dither 5": Family(scatter(5.0), settings=lambda _rng: {"trails": (10.0,)}),
     "trace, drift 1": Family(
-        lambda _rng, frames: shifted(np.outer(np.arange(frames), (1.0, 0.0))),
+        lambda _rng, frames: exposed_at(np.outer(np.arange(frames), (1.0, 0.0))),
         lambda rng, _fwhm: Trace.drawn(rng, SHAPE),
         lambda rng: {"fixed": Lines.drawn(rng, 12, SHAPE, fluxes=(200, 5000))},
     ),

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.compose.settings import checked_call
 from pipeline.figures.blocks import Blocks
 from pipeline.figures.colour import MASK_COLOUR, Appearance, Limits, Range, ranges
-from pipeline.figures.layout import FILL, LINE, NO_PIXELS, binned, figure_layout, menus_of, span_of, title_of
+from pipeline.figures.layout import FILL, LINE, NO_PIXELS, counts_in_bins, figure_layout, menus_of, span_of, title_of
 from pipeline.figures.view import View, view_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def overlay(blocks: Blocks, look: Appearance) -> dict[str, Any]:
 def histogram(view: View, limits: dict[Limits, Range]) -> dict[str, Any]:
     """Count the good pixels in bins about the limits."""
     span = span_of(limits)
-    counts, _, _ = binned(view.good, span)
+    counts, _, _ = counts_in_bins(view.good, span)
     width = (span.high - span.low) / counts.size
     centres = span.low + width * (np.arange(counts.size) + 0.5)
     return {

@@ -32,7 +32,7 @@ def span_of(limits: dict[Limits, Range]) -> Range:
     return Range(max(low - margin, limits["minmax"].low), min(high + margin, limits["minmax"].high))
 
 
-def binned(values: Array, span: Range) -> tuple[Array, int, int]:
+def counts_in_bins(values: Array, span: Range) -> tuple[Array, int, int]:
     """Count values in equal bins, 2 ∛n and at most 256, and those below and above them.
 
     Some values at a time, as memory is slow.
@@ -90,7 +90,7 @@ def _picture_axes(height: int, width: int, whole: float) -> dict[str, Any]:
 
 
 def _histogram_axes(view: View, span: Range, whole: float) -> dict[str, Any]:
-    counts, below, above = binned(view.good, span)
+    counts, below, above = counts_in_bins(view.good, span)
     outside = f" · {below} pixels below, {above} above" if below or above else ""
     return {
         "xaxis2": {

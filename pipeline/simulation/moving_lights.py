@@ -12,7 +12,7 @@ from pipeline.headers.cards import Cards
 from pipeline.records.arrays import Array, BoolArray, FloatArray
 from pipeline.records.frames import FrameSet, Image
 from pipeline.simulation.camera import FULL_SCALE
-from pipeline.simulation.skies import Scene, View, log_even
+from pipeline.simulation.skies import Pointing, Scene, log_even
 from pipeline.simulation.strikes import cosmic_rays, trail
 
 GAIN, READ_NOISE, BIAS = 1.5, 5.0, 1000.0
@@ -34,7 +34,7 @@ class Exposed:
     seconds: float = 60.0
 
 
-def shifted(shifts: Array) -> tuple[Exposed, ...]:
+def exposed_at(shifts: Array) -> tuple[Exposed, ...]:
     """Expose lights at shifts (frames, 2)."""
     return tuple(Exposed((float(rows), float(columns))) for rows, columns in shifts)
 
@@ -43,35 +43,35 @@ def drifting(rng: np.random.Generator, frames: int, step: float) -> tuple[Expose
     """Let each light look ``step`` px further on than the last, in any direction, about the middle."""
     angle = rng.uniform(0, 2 * math.pi)
     along = step * (np.arange(frames) - (frames - 1) / 2)
-    return shifted(np.outer(along, (math.sin(angle), math.cos(angle))))
+    return exposed_at(np.outer(along, (math.sin(angle), math.cos(angle))))
 
 
 def scattered(rng: np.random.Generator, frames: int, span: float) -> tuple[Exposed, ...]:
     """Let lights look anywhere within ``span`` px: jitter, or dithers."""
-    return shifted(rng.uniform(-span, span, (frames, 2)))
+    return exposed_at(rng.uniform(-span, span, (frames, 2)))
 
 
 def some_off(rng: np.random.Generator, frames: int, by: float) -> tuple[Exposed, ...]:
     """Let two of five lights look ``by`` px aside, as those behind an interruption do."""
     off = np.arange(frames) >= frames - max(1, round(0.4 * frames))
     angle = rng.uniform(0, 2 * math.pi)
-    return shifted(by * np.outer(off, (math.sin(angle), math.cos(angle))))
+    return exposed_at(by * np.outer(off, (math.sin(angle), math.cos(angle))))
 
 
 @attrs.frozen
-class Detector:
+class Defects:
     """What is fixed to the detector: ``dark`` e⁻ in 60 s, the ``response`` of pixels; each a number, or (ny, nx)."""
 
     dark: FloatArray | float = 0.0
     response: FloatArray | float = 1.0
 
     @classmethod
-    def hot(cls, rng: np.random.Generator, shape: tuple[int, int], share: float = 0.01) -> Detector:
+    def hot(cls, rng: np.random.Generator, shape: tuple[int, int], share: float = 0.01) -> Defects:
         """Make a share of the pixels hot: 30 to 30,000 e⁻."""
         return cls(dark=np.where(rng.random(shape) < share, log_even(rng, 30, 3e4, shape), 0.0))
 
     @classmethod
-    def with_bad_columns(cls, rng: np.random.Generator, shape: tuple[int, int]) -> Detector:
+    def with_bad_columns(cls, rng: np.random.Generator, shape: tuple[int, int]) -> Defects:
         """Let one column in fifty be bad: half of them bright, half of them half blind."""
         bad = rng.choice(shape[1], max(2, shape[1] // 50), replace=False)
         dark, response = np.zeros(shape), np.ones(shape)
@@ -150,7 +150,7 @@ def lights(
     fwhm: float = 3.0,
     sky: float = 200.0,
     fixed: Scene | None = None,
-    detector: Detector = Detector(),
+    detector: Defects = Defects(),
     hits: float = 2e-3,
     trails: tuple[float, ...] = (),
     told: bool = True,
@@ -171,7 +171,7 @@ def lights(
     noise = np.sqrt(levels + READ_NOISE**2) / GAIN
     electrons, struck, trailed = np.zeros((3, len(exposed), *shape))
     for number, one in enumerate(exposed):
-        view = View(fwhm * one.seeing, one.shift, one.degrees)
+        view = Pointing(fwhm * one.seeing, one.shift, one.degrees)
         electrons[number] = sky
         if scene is not None:
             electrons[number] += one.transparency * scene.light(shape, view)

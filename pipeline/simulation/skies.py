@@ -16,7 +16,7 @@ _erf = np.vectorize(math.erf, otypes=[float])
 
 
 @attrs.frozen
-class View:
+class Pointing:
     """How a frame sees the sky: blurred to a ``fwhm`` in px, shifted by rows and columns, turned about its middle."""
 
     fwhm: float = 3.0
@@ -27,7 +27,7 @@ class View:
 class Scene(Protocol):
     """Anything that sends light."""
 
-    def light(self, shape: tuple[int, int], view: View = ...) -> FloatArray:
+    def light(self, shape: tuple[int, int], view: Pointing = ...) -> FloatArray:
         """Give the e⁻ that fall into each pixel."""
 
 
@@ -59,7 +59,7 @@ class Stars:
         y, x = (rng.uniform(-beyond, side + beyond, stars) for side in shape)
         return cls(y, x, log_even(rng, *fluxes, stars), spread)
 
-    def light(self, shape: tuple[int, int], view: View = View()) -> FloatArray:
+    def light(self, shape: tuple[int, int], view: Pointing = Pointing()) -> FloatArray:
         """Give Gaussians, integrated over pixels."""
         light, width, angle = np.zeros(shape), math.hypot(view.fwhm, self.spread), math.radians(view.degrees)
         up, right = self.y - shape[0] / 2, self.x - shape[1] / 2
@@ -80,7 +80,7 @@ class Together:
 
     parts: tuple[Scene, ...]
 
-    def light(self, shape: tuple[int, int], view: View = View()) -> FloatArray:
+    def light(self, shape: tuple[int, int], view: Pointing = Pointing()) -> FloatArray:
         """Give their light added up."""
         return sum((part.light(shape, view) for part in self.parts), start=np.zeros(shape))
 
@@ -101,7 +101,7 @@ class Trace:
             continuum *= 1 - rng.uniform(0.1, 0.6) * np.exp(-(((x - rng.uniform(0, shape[1])) / 2.5) ** 2))
         return cls(shape[0] / 2 + rng.uniform(-5, 5), continuum)
 
-    def light(self, shape: tuple[int, int], view: View = View()) -> FloatArray:
+    def light(self, shape: tuple[int, int], view: Pointing = Pointing()) -> FloatArray:
         """Give the trace: it wanders along the slit only."""
         return np.outer(pixel_shares(np.arange(shape[0]), self.row + view.shift[0], view.fwhm), self.flux)
 
@@ -120,7 +120,7 @@ class Lines:
         """Draw the lines of a lamp, or of the night sky."""
         return cls(rng.uniform(0, shape[1], lines), log_even(rng, *fluxes, lines))
 
-    def light(self, shape: tuple[int, int], view: View = View()) -> FloatArray:
+    def light(self, shape: tuple[int, int], view: Pointing = Pointing()) -> FloatArray:
         """Give the lines: they wander along the dispersion only."""
         columns = np.arange(shape[1])
         shares = [pixel_shares(columns, x + view.shift[1], view.fwhm) for x in self.x]

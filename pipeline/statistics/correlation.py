@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.records.arrays import FloatArray, IntArray
 from pipeline.statistics.robust import MAD_TO_SIGMA
-from pipeline.statistics.sources import Blocks, level_spikes
+from pipeline.statistics.sources import BinnedImage, level_spikes
 
 FARTHEST = 0.25
 """Shifts are looked for up to this fraction of a side."""
@@ -61,7 +61,7 @@ BOTH = (0, 1)
 """The axes along which a shift is looked for: rows, columns."""
 
 
-def light_in(blocks: Blocks) -> IntArray:
+def light_in(blocks: BinnedImage) -> IntArray:
     """Give by how many σ blocks stand out of their surroundings, uint8; 0 where they do not, and in lone ones."""
     y, x = np.nonzero(blocks.around.above(blocks.values, LIT))
     lit = np.zeros(blocks.values.shape, np.float32)
@@ -71,7 +71,7 @@ def light_in(blocks: Blocks) -> IntArray:
     return np.clip(lit, 0, BRIGHTEST).astype(np.uint8)
 
 
-def profiles_of(blocks: Blocks) -> tuple[FloatArray, FloatArray]:
+def profiles_of(blocks: BinnedImage) -> tuple[FloatArray, FloatArray]:
     """Give what light does along rows and along columns: the root of its mean over the other axis, without its level.
 
     The lines of a lamp may leave no background anywhere, above which they could be seen.

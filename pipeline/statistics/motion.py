@@ -25,7 +25,7 @@ from pipeline.statistics.correlation import (
     light_in,
     profiles_of,
 )
-from pipeline.statistics.sources import CENTRED_IN, NO_SOURCES, Blocks, Sources, find_in_blocks
+from pipeline.statistics.sources import CENTRED_IN, NO_SOURCES, BinnedImage, Sources, find_in_blocks
 
 BOX = 2
 """Pixels: differences are counted in boxes of so many to a side, and of two by two boxes together."""
@@ -89,7 +89,7 @@ def motion_of(images: Sequence[FloatArray], by: Literal["sources", "correlation"
         shape = image.shape[0], image.shape[1]
         if min(shape) < 4 * CENTRED_IN:
             return None
-        blocks = Blocks.of(image)
+        blocks = BinnedImage.of(image)
         step = blocks.by
         found.append(find_in_blocks(image, blocks) if by != "correlation" else NO_SOURCES)
         light.append(light_in(blocks))

@@ -84,10 +84,10 @@ def find_sources(values: FloatArray, most: int = MOST) -> Sources:
 
     Centres are those of pixels weighed by a Gaussian about them (XWIN of SExtractor: Bertin & Arnouts 1996).
     """
-    return find_in_blocks(values, Blocks.of(values), most)
+    return find_in_blocks(values, BinnedImage.of(values), most)
 
 
-def find_in_blocks(values: FloatArray, blocks: Blocks, most: int = MOST) -> Sources:
+def find_in_blocks(values: FloatArray, blocks: BinnedImage, most: int = MOST) -> Sources:
     """Find sources of an image whose blocks are known: see :func:`find_sources`."""
     if min(values.shape) < 4 * CENTRED_IN:
         return NO_SOURCES
@@ -104,7 +104,7 @@ NO_SOURCES = Sources(*(np.empty(0) for _ in range(4)))
 
 
 @attrs.frozen(eq=False)
-class Blocks:
+class BinnedImage:
     """An image in blocks of ``by`` x ``by`` pixels, their mean, and what is around them; lone hot pixels are levelled.
 
     ``halved`` is the image in blocks of 2 x 2.
@@ -116,7 +116,7 @@ class Blocks:
     around: Surroundings
 
     @classmethod
-    def of(cls, image: FloatArray) -> Blocks:
+    def of(cls, image: FloatArray) -> BinnedImage:
         """Bin an image (ny, nx) to 512 x 512 blocks at most; NaN where a pixel is."""
         times = max(1, -(-max(image.shape) // (2 * COARSE)))
         with np.errstate(invalid="ignore", over="ignore"):

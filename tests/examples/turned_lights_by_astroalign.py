@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from pipeline import Cards, Flag, Image, Pixels, attach_header, combine, stage
-from pipeline.simulation.skies import Stars, View
+from pipeline.simulation.skies import Pointing, Stars
 
 
 @stage
@@ -33,7 +33,7 @@ stars = Stars(rng.uniform(10, 150, 60), rng.uniform(10, 170, 60), 10 ** rng.unif
 
 def light(degrees):
     """Expose the field once: photons, and a sky of 200 electrons."""
-    seen = 1.0 * rng.poisson(stars.light(shape, View(3.0, (0.0, 0.0), degrees)) + 200)
+    seen = 1.0 * rng.poisson(stars.light(shape, Pointing(3.0, (0.0, 0.0), degrees)) + 200)
     return Image.of(Pixels.of(seen, 0, seen + 25), exposure=60, header={"OBJECT": "field"}, name=f"{degrees}.fits")
 
 

@@ -9,7 +9,7 @@ from strategies import examples
 
 from pipeline import Image
 from pipeline.figures.colour import LIMITS, STRETCHES, Appearance, Range, colour_scale
-from pipeline.figures.layout import binned, figure_layout, fixed_size_layout, menus_of, span_of, title_of
+from pipeline.figures.layout import counts_in_bins, figure_layout, fixed_size_layout, menus_of, span_of, title_of
 from pipeline.figures.view import view_of
 
 SOME = {"zscale": Range(10.0, 20.0), "percentile": Range(8.0, 30.0), "minmax": Range(7.0, 99.0)}
@@ -37,20 +37,20 @@ def test_the_histogram_spans_a_tenth_more_where_there_is_more():
 @examples(60)
 @given(arrays.arrays(np.float64, st.integers(1, 3000), elements=st.integers(-50, 150)))
 def test_every_value_is_counted_once_in_the_bin_that_numpy_gives_it(values):
-    bins = len(binned(values, Range(0.0, 1.0))[0])
+    bins = len(counts_in_bins(values, Range(0.0, 1.0))[0])
     high = 4.0 * bins  # so that floats hold the edges exactly
-    counts, below, above = binned(values, Range(0.0, high))
+    counts, below, above = counts_in_bins(values, Range(0.0, high))
     np.testing.assert_array_equal(counts, np.histogram(values, bins, range=(0, high))[0])
     assert (below, above) == ((values < 0).sum(), (values > high).sum())
 
 
 def test_bins_by_hand_the_last_holds_its_upper_edge():
     """Eight bins of 1, as eight values are too few for more: -1 | 0, 0.5 | 1 | ... 7.5, 8 | 8.1, 9."""
-    counts, below, above = binned(np.array([-1, 0, 0.5, 1, 7.5, 8, 8.1, 9]), Range(0.0, 8.0))
+    counts, below, above = counts_in_bins(np.array([-1, 0, 0.5, 1, 7.5, 8, 8.1, 9]), Range(0.0, 8.0))
     assert (counts.tolist(), below, above) == ([2, 1, 0, 0, 0, 0, 0, 2], 1, 2)
-    assert len(binned(np.zeros(8000), Range(0.0, 8.0))[0]) == 40  # 2·∛8000
-    assert len(binned(np.zeros(600_000), Range(0.0, 8.0))[0]) == 169  # 2·∛600000 = 168.7, counted in three chunks
-    assert binned(np.zeros(600_000), Range(0.0, 8.0))[0].sum() == 600_000
+    assert len(counts_in_bins(np.zeros(8000), Range(0.0, 8.0))[0]) == 40  # 2·∛8000
+    assert len(counts_in_bins(np.zeros(600_000), Range(0.0, 8.0))[0]) == 169  # 168.7, in three chunks
+    assert counts_in_bins(np.zeros(600_000), Range(0.0, 8.0))[0].sum() == 600_000
 
 
 @examples(30)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import examples, seeds
 
 from pipeline import FrameSet, combine, open_frame, running
-from pipeline.simulation.moving_lights import Detector, Exposed, drifting, lights, scattered, some_off
+from pipeline.simulation.moving_lights import Defects, Exposed, drifting, lights, scattered, some_off
 from pipeline.simulation.skies import Stars
 
 SHAPE = (160, 160)
@@ -152,7 +152,7 @@ def test_a_hit_that_is_left_out_may_be_wilder(seed, exposed, times):
 )
 def test_no_motion_is_seen_where_there_is_none(seed, frames, fwhm, told, hot, stars):
     """Nor among hot pixels, nor hits, nor where there is no star; of both together some tracks look like stars."""
-    detector = Detector.hot(np.random.default_rng(seed), SHAPE) if hot else Detector()
+    detector = Defects.hot(np.random.default_rng(seed), SHAPE) if hot else Defects()
     still = (Exposed(),) * frames
     stack = stack_of(seed, lambda _rng: still, fwhm, told, stars, detector=detector, hits=5e-4 if hot else 4e-3)
     assert combine(stack.frames()).found.shifts is None

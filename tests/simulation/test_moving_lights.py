@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from strategies import examples, seeds
 
 from pipeline.simulation import moving_lights
-from pipeline.simulation.moving_lights import Detector, Exposed, drifting, lights, scattered, some_off
+from pipeline.simulation.moving_lights import Defects, Exposed, drifting, lights, scattered, some_off
 from pipeline.simulation.skies import Stars
 
 SHAPE = (90, 100)
@@ -22,7 +22,7 @@ def made(seed=1, exposed=(Exposed(),) * 3, **settings):
 @examples(10)
 @given(seeds, st.sampled_from([1.0, 60.0]), st.booleans())
 def test_frames_lie_about_what_is_expected_by_their_noise(seed, seconds, hot):
-    detector = Detector.hot(np.random.default_rng(seed), SHAPE) if hot else Detector()
+    detector = Defects.hot(np.random.default_rng(seed), SHAPE) if hot else Defects()
     stack = made(seed, (Exposed(seconds=seconds),) * 3, detector=detector)
     pull = (stack.clean - stack.expected) / stack.sigma
     assert pull.std() == pytest.approx(1, abs=0.03)
@@ -40,7 +40,7 @@ def test_what_struck_frames_is_all_that_tells_them_from_clean_ones():
 
 
 def test_blank_sky_has_no_stars_and_no_defects():
-    stack = made(detector=Detector.with_bad_columns(np.random.default_rng(2), SHAPE))
+    stack = made(detector=Defects.with_bad_columns(np.random.default_rng(2), SHAPE))
     assert 0.3 < stack.blank.mean() < 1
     assert np.ptp(stack.expected[:, stack.blank]) < 0.5 * stack.sigma.max()
     assert (~stack.sound).any(axis=0).sum() == 2

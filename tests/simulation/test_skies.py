@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples, seeds
 
-from pipeline.simulation.skies import Lines, Stars, Together, Trace, View, log_even, nebula, pixel_shares
+from pipeline.simulation.skies import Lines, Pointing, Stars, Together, Trace, log_even, nebula, pixel_shares
 
 SHAPE = (60, 80)
 widths = st.floats(1.5, 7.0)
@@ -21,7 +21,7 @@ def stars(seed, spread=0.0):
 @given(seeds, widths, st.floats(-0.5, 0.5), st.floats(0, 3))
 def test_all_the_light_of_stars_falls_into_pixels(seed, fwhm, shift, spread):
     drawn = stars(seed, spread)
-    light = drawn.light(SHAPE, View(fwhm, (shift, -shift)))
+    light = drawn.light(SHAPE, Pointing(fwhm, (shift, -shift)))
     assert light.sum() == pytest.approx(drawn.flux.sum(), rel=1e-5)
     assert light.min() >= 0
 
@@ -35,7 +35,7 @@ def test_whole_pixels_move_light_and_change_none_of_it(seed, fwhm, rows, columns
         (Trace.drawn(rng, SHAPE), (rows, 0)),
         (Lines(np.array([30.3, 45.0]), np.array([500.0, 90.0])), (0, columns)),
     ):
-        still, there = scene.light(SHAPE, View(fwhm)), scene.light(SHAPE, View(fwhm, (rows, columns)))
+        still, there = scene.light(SHAPE, Pointing(fwhm)), scene.light(SHAPE, Pointing(fwhm, (rows, columns)))
         np.testing.assert_allclose(there, np.roll(still, moved, (0, 1)), rtol=1e-9, atol=1e-4)
 
 
@@ -44,19 +44,21 @@ def test_whole_pixels_move_light_and_change_none_of_it(seed, fwhm, rows, columns
 def test_a_turn_back_brings_stars_back(seed, degrees):
     """And half a turn swaps both axes' ends."""
     drawn = stars(seed)
-    half = drawn.light(SHAPE, View(degrees=180))
+    half = drawn.light(SHAPE, Pointing(degrees=180))
     np.testing.assert_allclose(half[1:, 1:], drawn.light(SHAPE)[:0:-1, :0:-1], rtol=1e-6, atol=1e-6)
     middle = Stars(np.array([30.0]), np.array([40.0]), np.array([1e4]))
-    np.testing.assert_allclose(middle.light(SHAPE, View(degrees=degrees)), middle.light(SHAPE), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        middle.light(SHAPE, Pointing(degrees=degrees)), middle.light(SHAPE), rtol=1e-9, atol=1e-9
+    )
 
 
 @examples(20)
 @given(seeds, widths)
 def test_spectra_and_lines_have_their_flux_in_each_column_and_row(seed, fwhm):
     trace = Trace.drawn(np.random.default_rng(seed), SHAPE)
-    np.testing.assert_allclose(trace.light(SHAPE, View(fwhm)).sum(axis=0), trace.flux, rtol=1e-9)
+    np.testing.assert_allclose(trace.light(SHAPE, Pointing(fwhm)).sum(axis=0), trace.flux, rtol=1e-9)
     lines = Lines(np.array([30.3, 45.0]), np.array([500.0, 90.0]))
-    np.testing.assert_allclose(lines.light(SHAPE, View(fwhm)).sum(axis=1), 590.0)
+    np.testing.assert_allclose(lines.light(SHAPE, Pointing(fwhm)).sum(axis=1), 590.0)
 
 
 def test_a_nebula_is_wide_and_the_sum_of_its_parts():

@@ -9,7 +9,7 @@ from strategies import examples, seeds
 
 from pipeline import Clip, FrameSet, Image, Noise, combine, running
 from pipeline.errors import AssumptionWarning
-from pipeline.simulation.moving_lights import Detector, Exposed, lights, shifted
+from pipeline.simulation.moving_lights import Defects, Exposed, exposed_at, lights
 from pipeline.simulation.skies import Stars
 from pipeline.simulation.strikes import cosmic_rays, trail
 from pipeline.stacking.motion import lost_widely, stars_lost
@@ -22,7 +22,7 @@ SHAPE, CELL = (200, 200), 40
 def stack(shifts, seed=1, count=40, **settings):
     rng = np.random.default_rng(seed)
     scene = Stars.drawn(rng, count, SHAPE, fluxes=(1e4, 4e5), beyond=20)
-    return lights(rng, shifted(np.array(shifts, float)), scene, shape=SHAPE, **settings)
+    return lights(rng, exposed_at(np.array(shifts, float)), scene, shape=SHAPE, **settings)
 
 
 def kept(made, image):
@@ -128,7 +128,7 @@ def test_values_that_are_bad_are_not_used_where_lights_move():
 def test_one_star_alone_is_kept_though_nothing_tells_how_it_moves():
     rng = np.random.default_rng(5)
     scene = Stars(np.array([100.0]), np.array([100.0]), np.array([3e5]))
-    made = lights(rng, shifted(np.array([(0, 0), (12, 0), (0, 12)], float)), scene, shape=SHAPE)
+    made = lights(rng, exposed_at(np.array([(0, 0), (12, 0), (0, 12)], float)), scene, shape=SHAPE)
     assert kept(made, combine(made.frames())) == pytest.approx(1, abs=0.01)
 
 
@@ -141,7 +141,7 @@ def test_seeing_that_changes_takes_no_starlight():
 
 
 def test_a_still_field_of_bad_columns_with_many_hits_is_judged_as_all_that_keeps_still():
-    detector, shape = Detector.with_bad_columns(np.random.default_rng(0), (200, 300)), (200, 300)
+    detector, shape = Defects.with_bad_columns(np.random.default_rng(0), (200, 300)), (200, 300)
     scene = Stars.drawn(np.random.default_rng(0), 10, shape)
     made = lights(np.random.default_rng(0), (Exposed(),) * 10, scene, shape=shape, detector=detector, hits=1e-2)
     with running(strict=True):
@@ -153,7 +153,7 @@ def test_a_still_field_of_bad_columns_with_many_hits_is_judged_as_all_that_keeps
 def test_two_lights_of_few_bright_stars_that_nowhere_overlap_lose_none_and_no_noise_keeps_hits(seed):
     shape, rng = (200, 300), np.random.default_rng(seed)
     scene = Stars.drawn(rng, 3, shape, fluxes=(3e5, 5e6), beyond=-20)
-    made = lights(np.random.default_rng(seed), shifted(np.array([(0, 0), (6, -4)])), scene, shape=shape)
+    made = lights(np.random.default_rng(seed), exposed_at(np.array([(0, 0), (6, -4)])), scene, shape=shape)
     image = combine(made.frames())
     assert kept(made, image) == pytest.approx(1, abs=0.005)
     hit = made.blank & (made.hits > 10 * made.sigma).any(axis=0)
@@ -234,7 +234,7 @@ def test_what_was_left_out_of_stars_and_trails_lies_widely():
 def test_three_stars_that_move_stay(frames):
     rng = np.random.default_rng(frames)
     scene = Stars.drawn(rng, 3, SHAPE, fluxes=(4e4, 4e5), beyond=-20)
-    exposed = shifted(12.0 * np.outer(np.arange(frames), (1.0, 0.5)))
+    exposed = exposed_at(12.0 * np.outer(np.arange(frames), (1.0, 0.5)))
     made = lights(rng, exposed, scene, shape=SHAPE, hits=2e-3)
     found = combine(made.frames()).pixels.values
     light = made.expected.mean(axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import Image, combine
-from pipeline.simulation.moving_lights import GAIN, Exposed, lights, shifted
+from pipeline.simulation.moving_lights import GAIN, Exposed, exposed_at, lights
 from pipeline.simulation.skies import Stars
 from pipeline.stacking.clip import Clip
 from pipeline.stacking.moved import Moved, is_moving, lie_apart, shown_in_turn
@@ -23,7 +23,7 @@ SHAPE = (200, 200)
 def stars(seed, shifts, kind="light", hits=2e-3, count=40):
     rng = np.random.default_rng(seed)
     scene = Stars.drawn(rng, count, SHAPE, fluxes=(1e4, 4e5), beyond=20)
-    frames = lights(rng, shifted(np.array(shifts, float)), scene, shape=SHAPE, hits=hits).frames()
+    frames = lights(rng, exposed_at(np.array(shifts, float)), scene, shape=SHAPE, hits=hits).frames()
     return frames if kind == "light" else [frame.of_kind(kind) for frame in frames]
 
 
@@ -105,5 +105,5 @@ def test_empty_sky_and_hits_do_not_move():
 def test_two_sharp_dithered_lights_move_however_wrong_their_levels_are():
     rng = np.random.default_rng((0, 2))
     scene = Stars.drawn(rng, 80, (300, 300), fluxes=(1e3, 2e5), beyond=20)
-    made = lights(rng, shifted(np.array([(0.0, 0.0), (0.7, -4.0)])), scene, shape=(300, 300), fwhm=2.0)
+    made = lights(rng, exposed_at(np.array([(0.0, 0.0), (0.7, -4.0)])), scene, shape=(300, 300), fwhm=2.0)
     assert combine(made.frames()).found.shifts is not None

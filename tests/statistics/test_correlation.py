@@ -16,7 +16,7 @@ from pipeline.statistics.correlation import (
     profiles_of,
     shift_of_profile,
 )
-from pipeline.statistics.sources import Blocks
+from pipeline.statistics.sources import BinnedImage
 
 SHAPE = (96, 128)
 shifts = st.tuples(st.integers(-20, 20), st.integers(-30, 30))
@@ -92,9 +92,9 @@ def test_noise_and_lone_blocks_are_no_light():
     image = np.random.default_rng(1).normal(100, 5, (256, 256))
     image[9::16, 9::16] += 3000  # levelled as hot pixels, but for noise
     image[40:42, 60:62] += 3000  # a block
-    assert np.count_nonzero(light_in(Blocks.of(image)) > 6) < 3
+    assert np.count_nonzero(light_in(BinnedImage.of(image)) > 6) < 3
     image[100:110, 100:110] += 300
-    assert np.count_nonzero(light_in(Blocks.of(image)) == 100) == 25
+    assert np.count_nonzero(light_in(BinnedImage.of(image)) == 100) == 25
 
 
 @examples(10)
@@ -102,7 +102,7 @@ def test_noise_and_lone_blocks_are_no_light():
 def test_parts_of_a_pixel_are_found(shift):
     stars, shape = Field.spaced(3, (200, 240)), (200, 240)
     ours, theirs = (stars.light(shape, shift=at) for at in ((0.0, 0.0), shift))
-    light = light_in(Blocks.of(ours + np.random.default_rng(1).normal(0, 1, shape)))
+    light = light_in(BinnedImage.of(ours + np.random.default_rng(1).normal(0, 1, shape)))
     windows = brightest_windows(light, 2, shape)
     np.testing.assert_allclose(finer_shift(ours, theirs, (0, 0), (0, 1), windows, 4), shift, atol=0.05)
     assert finer_shift(ours, theirs, (0, 0), (1,), windows, 4)[0] == 0
@@ -120,13 +120,13 @@ def lamp(shift, seed=2, *, noise=1):
 @given(st.integers(-16, 16), st.integers(0, 20))
 def test_the_lines_of_a_lamp_are_told_by_their_profile_along_the_dispersion_alone(blocks, seed):
     lamps = lamp(0, seed, noise=1), lamp(2 * blocks, seed, noise=2)
-    ours, theirs = (profiles_of(Blocks.of(image)) for image in lamps)
+    ours, theirs = (profiles_of(BinnedImage.of(image)) for image in lamps)
     assert [shift_of_profile(*pair) for pair in zip(ours, theirs, strict=True)] == [None, blocks]
 
 
 def test_profiles_of_noise_and_of_another_lamp_tell_nothing():
     rng = np.random.default_rng(1)
-    noise = [profiles_of(Blocks.of(rng.normal(300, 5, (280, 300)))) for _ in range(2)]
+    noise = [profiles_of(BinnedImage.of(rng.normal(300, 5, (280, 300)))) for _ in range(2)]
     assert [shift_of_profile(*pair) for pair in zip(*noise, strict=True)] == [None, None]
-    assert shift_of_profile(*(profiles_of(Blocks.of(lamp(0, seed)))[1] for seed in (1, 2))) is None
+    assert shift_of_profile(*(profiles_of(BinnedImage.of(lamp(0, seed)))[1] for seed in (1, 2))) is None
     assert shift_of_profile(np.zeros(40), np.zeros(40)) is None

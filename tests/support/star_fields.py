@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 
 from pipeline import FrameSet, Image
-from pipeline.simulation.skies import Stars, View
+from pipeline.simulation.skies import Pointing, Stars
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class Field:
 
     def light(self, shape, *, fwhm=3.0, shift=(0.0, 0.0), degrees=0.0):
         """Give what falls into each pixel: round stars, integrated over pixels, shifted and turned about the middle."""
-        return Stars(self.y, self.x, self.flux).light(shape, View(fwhm, shift, degrees))
+        return Stars(self.y, self.x, self.flux).light(shape, Pointing(fwhm, shift, degrees))
 
     def frame(self, rng, shape, *, sky=200.0, pedestal=300.0, hits=0, **light):
         """Expose it once: photon noise, 5 electrons of read noise, and hits in single pixels."""
