@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.simulation.moving_lights import exposed_at, lights
+from pipeline.simulation.skies import Lines
 from pipeline.statistics.frame_levels import Shifts, sampled
-from pipeline.statistics.sky_noise import SkyNoise, sky_noise, variances_of_sky
+from pipeline.statistics.noise import Noise
+from pipeline.statistics.photon_noise import photon_noise
+from pipeline.statistics.sky_noise import FEW_ELECTRONS, SkyNoise, sky_noise, variances_of_sky
 
 SIGMA = 12.0
 SHAPE = (192, 256)
@@ -195,3 +199,21 @@ def test_a_field_full_of_stars_is_judged_where_it_is_faintest():
     assert crowded.crowded
     assert crowded.variance < 1.5 * SIGMA**2
     assert not noise_of(sky(rng, 5)).crowded
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_lines_that_move_through_most_of_the_sky_leave_its_noise(seed):
+    rng = np.random.default_rng(seed)
+    exposed = exposed_at(12.0 * np.outer(np.arange(5) > 2, (0.0, 1.0)))
+    made = lights(rng, exposed, Lines.drawn(rng, 15, (48, 300)), fwhm=3.0, shape=(48, 300), hits=0, kind="arc")
+    assert noise_of(made.values.astype(float)).variance == pytest.approx(
+        np.mean(made.sigma[:, made.blank] ** 2), rel=0.1
+    )
+
+
+def test_a_slope_of_fewer_electrons_than_any_gain_gives_is_not_taken_for_photons():
+    told = SkyNoise(100.0, 1000.0, 0.01)
+    steep = Noise(a=100.0 - 50 * 1000.0, b=50.0, base=1000.0)
+    assert told.confirms(steep)
+    assert photon_noise(None, steep, sky=told).b <= 10 / FEW_ELECTRONS
+    assert photon_noise(None, steep, 50.0, sky=told) == steep
