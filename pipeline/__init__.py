@@ -16,7 +16,7 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
 - combine frames: ``combine`` with its ``Clip`` and ``Noise``, ``measure_noise``, ``add_images``; combine them your own
   way: ``combined``; bring dithered ones to one place first: ``align``, ``coverage``
 - make masters: ``make_masters``, ``Masters``, ``MasterBias``, ``MasterDark``, ``MasterFlat``, ``MasterFringe``,
-  ``normalise_flat``, ``scale_dark``
+  ``mask_sources``, ``normalise_flat``, ``scale_dark``
 - calibrate, in this order: ``declare`` (what was done before), ``flag_saturated``, ``linearise``,
   ``subtract_overscan`` with each ``Amplifier``, ``subtract_bias``, ``subtract_dark`` or ``fit_dark``,
   ``clean_cosmic_rays`` by ``LACosmic``, ``divide``, ``subtract_fringe``, ``heal``, ``to_electrons``, ``orient``

@@ -39,7 +39,12 @@ from .stages.dark import (
     scale_dark as scale_dark,
     subtract_dark as subtract_dark,
 )
-from .stages.flat import MasterFlat as MasterFlat, normalise_flat as normalise_flat, divide as divide
+from .stages.flat import (
+    MasterFlat as MasterFlat,
+    normalise_flat as normalise_flat,
+    divide as divide,
+    mask_sources as mask_sources,
+)
 from .stages.fringe import MasterFringe as MasterFringe, subtract_fringe as subtract_fringe
 from .stages.overscan import subtract_overscan as subtract_overscan
 from .stages.linearity import linearise as linearise

@@ -19,14 +19,14 @@ from pipeline.detector.amplifiers import Amplifier
 from pipeline.errors import SettingError
 from pipeline.fits.open import open_frame
 from pipeline.night.recipe import Recipe
-from pipeline.stages.flat import CURVES, normalise_flat
+from pipeline.stages.flat import CURVES, MASKED_SIGMA, mask_sources, normalise_flat
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.orientation import orient
 from pipeline.stages.overscan import subtract_overscan
 from pipeline.statistics.noise import Noise
 
 NO_CORE_STEPS: dict[str, Any] = {"no_overscan": True, "flat_by": None, "flat_region": None, "electrons": False}
-NO_CORE_STEPS |= {"flat_order": None, "saxis": None}
+NO_CORE_STEPS |= {"flat_order": None, "flat_sources": None, "saxis": None}
 """What stands for the switches in a command that has none."""
 
 
@@ -55,6 +55,14 @@ def add_core_steps(parser: CommandParser) -> None:
     )
     flat.add_argument("--flat-region", metavar="SECTION", help="of which mean or median, as '[100:900,20:60]'")
     flat.add_argument("--flat-order", type=int, metavar="N", help="degree, or pieces of the spline (default: 6)")
+    flat.add_argument(
+        "--flat-sources",
+        type=float,
+        nargs="?",
+        const=MASKED_SIGMA,
+        metavar="K",
+        help="mask stars and their wings in dithered flats of the twilight sky, from K sigma (default: 4)",
+    )
     flat.add_argument("--electrons", action="store_true", help="products in electrons, by --gain or else the header")
     flat.add_argument(
         "--saxis", type=int, choices=[0, 1], help="dispersion along y (0: turned to lie along x) or x (1)"
@@ -121,6 +129,7 @@ def core_steps(options: argparse.Namespace, base: Recipe) -> dict[str, Any]:
     return {
         "overscan": None if options.no_overscan else _overscan(options, base.overscan),
         "normalise": _normalise(options, base.normalise),
+        "flat_sources": base.flat_sources if options.flat_sources is None else mask_sources(sigma=options.flat_sources),
         "electrons": changed(base.electrons, to_electrons, gain=gain) if counts else base.electrons,
         "orient": base.orient if options.saxis is None else changed(base.orient, orient, saxis=options.saxis),
     }

@@ -141,6 +141,8 @@ class Recipe:
     :param flagging: what else is flagged.
     :param declared: kinds of frames that are raw, finished, or without bias, whatever their headers say.
     :param normalise: the step that makes the flat a response.
+    :param flat_sources: the step that masks stars in flats, once bias and dark are out of each; None where they show
+        none, or no twilight sky.
     :param electrons: the step that turns the calibrated image into electrons, or each frame, where amplifiers have
         gains of their own; None to leave it in ADU.
     :param orient: the last step before the header, which lays the dispersion along x; None to leave it as it lies.
@@ -169,6 +171,7 @@ class Recipe:
     normalise: Step[Image, MasterFlat] = normalise_flat()  # noqa: RUF009 - immutable
     electrons: Step[Image, Image] | None = None
     orient: Step[Image, Image] | None = None
+    flat_sources: Step[FrameSet, FrameSet] | None = None
     variance: Literal["noise", "scatter"] | Noise | None = "noise"
     noise: Noise | tuple[Noise, ...] | None = None
     linearity: Step[Image, Image] | None = None

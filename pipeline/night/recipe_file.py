@@ -37,7 +37,7 @@ from pipeline.stages.bias import MasterBias, subtract_bias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
 from pipeline.stages.dark import MasterDark, fit_dark, scale_dark, subtract_dark
 from pipeline.stages.declare import declare
-from pipeline.stages.flat import divide, normalise_flat
+from pipeline.stages.flat import divide, mask_sources, normalise_flat
 from pipeline.stages.fringe import MasterFringe, subtract_fringe
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import attach_header
@@ -56,7 +56,7 @@ STAGES: dict[str, Stage[Any, Any, Any]] = {
     stage.name: stage
     for stage in (
         *(flag_saturated, linearise, subtract_overscan, combine, align, add_images, declare),
-        *(subtract_bias, scale_dark, subtract_dark, fit_dark, normalise_flat, divide, subtract_fringe),
+        *(subtract_bias, scale_dark, subtract_dark, fit_dark, mask_sources, normalise_flat, divide, subtract_fringe),
         *(flag_bad, flag_hot, flag_dead, grow_flags, heal, to_electrons, estimate_variance, correct_median, orient),
         *(clean_cosmic_rays, attach_header, reduce),
     )

@@ -133,10 +133,13 @@ def combined_and_calibrated(
     def put_together(frames: FrameSet) -> Image:
         frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
         scale, light = scale_of(frames), frames[0].kind == "light"
-        if scale is None and not (light and calibrates_each(recipe, frames)):
+        masked = recipe.flat_sources if frames[0].kind == "flat" and len(frames) > 1 else None
+        if scale is None and masked is None and not (light and calibrates_each(recipe, frames)):
             return calibrate(_combined(recipe, frames, bias=bias))
         ready = each(calibrate)(frames)
         ready = aligned(recipe)(ready) if light else ready
+        if masked is not None:
+            return _combined(recipe, masked(ready), scale or "level")
         if not (scale and light):
             return _combined(recipe, ready, scale)
         return _combined(recipe, ready, scale, "exposure")

@@ -31,6 +31,7 @@ from pipeline.night.recipe_file import (
 from pipeline.stacking.clip import Clip
 from pipeline.stages.align import align
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
+from pipeline.stages.flat import mask_sources
 from pipeline.stages.fringe import subtract_fringe
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.healing import heal
@@ -54,6 +55,7 @@ EXAMPLES: dict[str, Any] = {
     "align": align(),
     "fringe": subtract_fringe(fringe=None),
     "healing": heal(),
+    "flat_sources": mask_sources(),
 }
 """What may stand where a recipe has nothing."""
 

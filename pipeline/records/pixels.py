@@ -51,6 +51,7 @@ class Flag(IntFlag):
     HEALED = 128  # the value is an interpolation
     UNCOVERED = 256  # no frame sees this place of the sky
     NOISY = 512  # scatters from frame to frame far more than its surroundings
+    SOURCE = 1024  # stars or their wings lie here in every flat
 
 
 STICKY = Flag.SATURATED

@@ -18,6 +18,7 @@ from pipeline.checks.done_before import bias_in_divided, bias_in_flat, unexpecte
 from pipeline.checks.lamp_light import POSITIVE_SIGMA, LampLight, lamp_left_in, other_axis
 from pipeline.checks.masters import flat_fits
 from pipeline.checks.same_setup import check_alike
+from pipeline.compose.running import running
 from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
@@ -26,14 +27,19 @@ from pipeline.errors import CalibrationError, SettingError, SkippedWarning, Step
 from pipeline.headers.colour_mosaic import colour_mosaic
 from pipeline.headers.keywords import dispersion_axis, is_spectrum
 from pipeline.headers.status import RESPONSE, Done
-from pipeline.records.arrays import BoolArray, FloatArray, sealed
-from pipeline.records.frames import Image, check_shapes, shown_as_its_image
+from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
+from pipeline.records.frames import FrameSet, Image, check_shapes, shown_as_its_image
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
+from pipeline.records.source import Source
+from pipeline.stacking.clip import Sigmas
+from pipeline.stacking.combine import combine
+from pipeline.stacking.combined import loaded
 from pipeline.stages.checks import check_image, check_in_place, check_neighbours, check_variance_kept, cut_to_image
 from pipeline.statistics.robust import fitted
+from pipeline.statistics.sources import mask_of_sources
 
 CURVES = ("polynomial", "spline")
 """What the light of a lamp can be fitted by."""
@@ -388,3 +394,184 @@ def spline(count: int, pieces: int) -> FloatArray:
     for number, weights in enumerate(four):
         terms[np.arange(count), piece + number] = weights
     return terms
+
+
+# ---- twilight flats without stars ----
+
+MASKED_SIGMA = 4.0
+
+FEWEST_FLATS = 3
+"""From so many flats on a star stands out of what they have in common."""
+
+BLOCK, DEGREE = 16, 3
+"""How each flat is lit differently is a polynomial of this degree, fitted to medians of blocks of so many pixels."""
+
+MOST_UNEVEN = 2.0
+"""No flat is lit so many times otherwise than the others where it shows anything."""
+
+ALL_MASKED = 0.01
+"""Where more than this part of the pixels is masked in all flats, their stars do not move enough."""
+
+
+@stage
+def mask_sources(frames: FrameSet, *, sigma: Sigmas = MASKED_SIGMA) -> FrameSet:
+    """Mask stars and their wings in flats of the twilight sky, before these are combined.
+
+    The flats are combined once, and what each has beyond that is looked at in boxes of 4 to 16 pixels: those brighter
+    than their surroundings by ``sigma`` are flagged SOURCE with what is around them, so that the combination takes
+    the other frames there.  It is smooth how each flat is lit otherwise than the mean of all, as by the gradient of
+    the sky: that is divided out of it, or it would stand where others are masked.  Stars must move from flat to flat
+    by more than their wings, or they are flat field.  Bias and dark should be out.
+
+    >>> import numpy as np
+    >>> from pipeline import FrameSet, Image, declare, mask_sources
+    >>> rng = np.random.default_rng(1)
+    >>> sky = [rng.normal(10_000, 50, (128, 128)) for _ in range(5)]
+    >>> sky[2][60:66, 30:36] += 1000
+    >>> flats = FrameSet(declare(Image.of(one, kind="flat"), state="without bias") for one in sky)
+    >>> [bool(flat.pixels.mask[63, 33]) for flat in mask_sources(flats)]
+    [False, False, True, False, False]
+
+    :param sigma: standard deviations of a box; lower finds fainter wings, and masks more for nothing.
+    :raises StepError: the frames are no flats, or cannot be combined.
+    :raises ShapeError: they differ in shape.
+    """
+    if {frame.kind for frame in frames} - {"flat"}:
+        raise StepError(f"mask_sources takes flats, found {frames!r}; give it frames.flat")
+    for frame in frames:
+        check_neighbours(frame, "mask_sources")
+    if len(frames) < FEWEST_FLATS:
+        advise(
+            f"stars cannot be told in fewer than {FEWEST_FLATS} flats: none is masked",
+            of=frames,
+            mend="give more flats, or leave out mask_sources",
+            at_command="give more flats, or leave out --flat-sources",
+        )
+        return frames
+    with running(quiet=True):  # it is said when they are combined for good
+        ready = loaded(frames)
+        first = combine(ready, scale="level").pixels
+    common = np.where(first.mask | ~(first.values > 0), np.nan, first.values)
+    found = [_masked_in(frame.pixels, common, sigma) for frame in ready]
+    everywhere = np.logical_and.reduce([mask for mask, _ in found])
+    if everywhere.mean() > ALL_MASKED:
+        advise(
+            f"{everywhere.mean():.0%} of the pixels are masked as stars in all flats: they are flagged, and left as "
+            "they are",
+            of=frames,
+            mend="move the telescope more between flats",
+            figures=(("masked", float(everywhere.mean())),),
+        )
+    lit = np.array([surface / surface[0, 0] for _, surface in found])
+    levels = np.array([surface[0, 0] for _, surface in found])
+    mean = np.tensordot(levels / levels.sum(), lit, 1)
+    return FrameSet(
+        _without_sources(frame, np.packbits(mask, axis=1), surface, mean)
+        for frame, (mask, _), surface in zip(ready, found, lit, strict=True)
+    )
+
+
+def _masked_in(pixels: Pixels, common: FloatArray, sigma: float) -> tuple[BoolArray, FloatArray]:
+    """Give what sources cover of a flat, and the coefficients of the smooth part of what it is over the others."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        ratio = np.where(pixels.mask, np.nan, pixels.values / common)
+        surface = _smooth_part(ratio)
+        height, width = ratio.shape
+        excess = (ratio - _surface_on(surface, 0, height, height, width)) * np.sqrt(common)
+    return mask_of_sources(excess, sigma), surface
+
+
+def _smooth_part(ratio: FloatArray) -> FloatArray:
+    """Fit a polynomial to the medians of blocks: its coefficients by powers of rows and columns, (4, 4)."""
+    tall, wide = (min(BLOCK, side) for side in ratio.shape)
+    rows, columns = ratio.shape[0] // tall, ratio.shape[1] // wide
+    blocks = ratio[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide).swapaxes(1, 2)
+    ordered = np.sort(blocks.reshape(rows, columns, -1), axis=-1)  # NaN comes last
+    known = np.count_nonzero(np.isfinite(ordered), axis=-1)
+    medians, good = np.take_along_axis(ordered, known[..., None] // 2, -1)[..., 0], 2 * known > tall * wide
+    degree = DEGREE if min(rows, columns) > DEGREE else 0
+    powers = [(up, along) for up in range(degree + 1) for along in range(degree + 1 - up)]
+    surface = np.zeros((DEGREE + 1, DEGREE + 1))
+    surface[0, 0] = 1.0
+    if np.count_nonzero(good) > len(powers):
+        y = _from_the_middle(np.arange(rows)[:, None] * tall + (tall - 1) / 2, ratio.shape[0])
+        x = _from_the_middle(np.arange(columns) * wide + (wide - 1) / 2, ratio.shape[1])
+        terms = np.stack([(y**up * x**along)[good] for up, along in powers], axis=1)
+        for power, factor in zip(powers, fitted(terms, medians[good])[0], strict=True):
+            surface[power] = factor
+    return surface
+
+
+def _from_the_middle(at: Array, side: int) -> FloatArray:
+    """Give places along an axis, from −1 to 1."""
+    return (2 * at - (side - 1)) / max(side - 1, 1)
+
+
+def _surface_on(surface: FloatArray, start: int, stop: int, height: int, width: int) -> FloatArray:
+    """Give a polynomial on some rows, (rows, nx): to the bit the same, however many rows at once."""
+    y, x = _from_the_middle(np.arange(start, stop), height)[:, None], _from_the_middle(np.arange(width), width)
+    values = np.zeros((stop - start, width))
+    for along_x in np.polynomial.polynomial.polyval(x, surface[::-1].T):  # Horner's rule along y
+        values *= y
+        values += along_x
+    return values
+
+
+def _without_sources(frame: Image, packed: Array, surface: FloatArray, mean: FloatArray) -> Image:
+    masked = MaskedRows(frame.source, sealed(packed), surface, mean)
+    return attrs.evolve(frame, data=masked.rows(0, frame.shape[0]) if frame.in_memory else masked)
+
+
+@attrs.frozen(eq=False)
+class MaskedRows:
+    """A source whose rows are those of another, lit as the mean of all flats, and flagged where sources are.
+
+    ``packed`` holds the mask, eight pixels a byte, so that those of many flats fit the memory; ``surface`` and ``mean``
+    are coefficients of how this flat and all on average are lit.
+    """
+
+    source: Source
+    packed: Array
+    surface: FloatArray
+    mean: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.source.dtype
+
+    def rows(self, start: int, stop: int) -> Pixels:
+        """Read some rows, and flag what is masked in them."""
+        height, width = self.shape
+        start, stop, _ = slice(start, stop).indices(height)
+        stop = max(start, stop)
+        own, mean = (_surface_on(one, start, stop, height, width) for one in (self.surface, self.mean))
+        mask = np.unpackbits(self.packed[start:stop], axis=1, count=width).astype(bool)
+        lit = np.clip(mean / own, 1 / MOST_UNEVEN, MOST_UNEVEN)
+        return self.source.rows(start, stop).times(lit).flagged(mask, Flag.SOURCE)
+
+    @property
+    def stored(self) -> None:
+        """What is divided is no whole number."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"rows {start} to {stop} are masked, not stored as {into.dtype}")
+
+    def check_unchanged(self) -> None:
+        """Refuse what is masked if that has changed."""
+        self.source.check_unchanged()
+
+    def loaded(self) -> MaskedRows:
+        """Give the same, over a source that is quick to read."""
+        return attrs.evolve(self, source=self.source.loaded())

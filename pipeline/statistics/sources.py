@@ -1,18 +1,20 @@
-"""Compact sources of an image, found and centred: stars, and what looks like them.
+"""Compact sources of an image, found and centred: stars, and what looks like them; and all that a mask should cover.
 
-They serve to tell how frames lie against each other, so that few good ones do better than many: blends, trails, lone
-hot pixels and hits of cosmic rays are left out by their shape, and what touches a bad pixel too.
+Those found serve to tell how frames lie against each other, so that few good ones do better than many: blends, trails,
+lone hot pixels and hits of cosmic rays are left out by their shape, and what touches a bad pixel too.  A mask covers
+whatever is bright, wings and all.
 """
 
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray
-from pipeline.statistics.robust import MAD_TO_SIGMA
+from pipeline.statistics.robust import MAD_TO_SIGMA, median
 
 COARSE = 512
 """Sources are looked for in so many blocks to a side, at most, and centred in the pixels."""
@@ -58,6 +60,12 @@ FULL = 0.15
 
 FILLED = 0.1
 """The sixth of sixteen pixels over the brightest, looked at before a source is centred: next to 0 in hot pairs."""
+
+BOXES = ((2, 2), (4, 1), (8, 0))
+"""Every so many pixels a box of twice as many to a side is looked at, and masked with so many steps around it."""
+
+BRIGHTEST = 6.0
+"""σ that a pixel counts at most: one that is hit makes no box bright."""
 
 MOST = 150
 """So many sources, the brightest, are enough."""
@@ -352,3 +360,45 @@ def _once(sources: Sources, most: int) -> Sources:
     near = np.hypot(y[:, None] - y, x[:, None] - x) < CENTRED_IN / 2
     first = order[~np.tril(near, -1).any(axis=1)][:most]
     return Sources(*(part[first] for part in (sources.y, sources.x, sources.flux, sources.error)))
+
+
+def mask_of_sources(excess: FloatArray, sigmas: float) -> BoolArray:
+    """Tell what of an image (ny, nx) sources cover with their wings; NaN where a value is bad.
+
+    Boxes of 4, 8 and 16 pixels, half of each over the next, are masked where the mean of their pixels lies so many σ
+    above the level about them: the wider, the fainter are the wings that they find.
+
+    :param excess: the image without whatever is smooth, of the same noise everywhere.
+    """
+    height, width = excess.shape
+    widest = BOXES[-1][0]
+    known = np.isfinite(excess)
+    sigma = MAD_TO_SIGMA * median(np.abs(excess[known]))
+    scaled = np.where(known, excess, 0) / max(sigma if known.any() else 0.0, TINY)
+    room = [(0, -side % widest + (widest if side <= widest else 0)) for side in excess.shape]
+    values = np.pad(np.clip(scaled, -BRIGHTEST, BRIGHTEST).astype(np.float32), room)
+    good, mask = np.pad(known.astype(np.float32), room), np.zeros(values.shape, bool)
+    for step, around in BOXES:
+        total, count = (_in_boxes(plane, step) for plane in (values, good))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            significance = np.where(count > 0, total / np.sqrt(count), np.nan)
+            background = Surroundings.of(significance)
+            rows, columns = (
+                np.minimum(np.arange(side) // size, cells - 1)
+                for side, size, cells in zip(significance.shape, background.size, background.level.shape, strict=True)
+            )
+            limit = (background.level + sigmas * background.sigma)[rows[:, None], columns]
+        high, wide = np.pad(significance > limit, around + 1), 2 * around + 2
+        for _ in range(2):  # down, and across
+            high = reduce(np.logical_or, (high[first : len(high) - wide + 1 + first] for first in range(wide))).T
+        np.logical_or(mask, high.repeat(step, axis=0).repeat(step, axis=1), out=mask)
+    masked: BoolArray = mask[:height, :width] & known
+    return masked
+
+
+def _in_boxes(values: FloatArray, step: int) -> FloatArray:
+    """Add up boxes of 2 x ``step`` pixels to a side, of which one begins every ``step``."""
+    blocks = binned(values, step) * step**2
+    pairs = blocks[1:] + blocks[:-1]
+    boxes: FloatArray = pairs[:, 1:] + pairs[:, :-1]
+    return boxes

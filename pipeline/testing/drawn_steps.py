@@ -27,7 +27,7 @@ from pipeline.stacking.add import add_images
 from pipeline.stacking.combine import combine
 from pipeline.stages.align import align
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
-from pipeline.stages.flat import normalise_flat
+from pipeline.stages.flat import mask_sources, normalise_flat
 from pipeline.stages.fringe import subtract_fringe
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.healing import heal
@@ -208,6 +208,7 @@ PARTICULAR |= {
     # the annotations of a recipe say what its steps take and give; these are what they are for
     ("Recipe", "overscan"): _or_none(subtract_overscan),
     ("Recipe", "normalise"): lambda shape: steps(normalise_flat, shape=shape),
+    ("Recipe", "flat_sources"): _or_none(mask_sources),
     ("Recipe", "electrons"): _or_none(to_electrons),
     ("Recipe", "orient"): _or_none(orient),
     ("Recipe", "linearity"): _or_none(linearise),

@@ -10,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import Clip, Noise, Recipe
+from pipeline import Clip, Noise, Recipe, mask_sources
 from pipeline.cli.main import parsed
 from pipeline.cli.options import client_of, combined_by, declared_of, inputs_of, night_of, recipe_asked, recipe_of
 from pipeline.errors import SettingError
@@ -57,6 +57,8 @@ def test_sigma_is_for_both_sides_unless_one_has_its_own(both, low, high, clip):
          {"declared": (("light", "raw"), ("light", "without bias"), ("dark", "without bias"))}),
         ("--hot 8 --dead .5 --noisy 4 --grow 2 --no-diagonals --saturated-fraction .25",
          {"flagging": Flagging(fraction=0.25, hot=8.0, dead=0.5, noisy=4.0, grow=2, diagonals=False)}),
+        ("--flat-sources", {"flat_sources": mask_sources(sigma=4.0)}),
+        ("--flat-sources 3", {"flat_sources": mask_sources(sigma=3.0)}),
         ("--gain 2 --read-noise 4",
          {"noise": Noise.of(gain=2.0, read_noise=4.0),
           "clip": Clip(low=5.0, high=5.0, counting=Noise.of(gain=2.0, read_noise=4.0))}),
