@@ -17,8 +17,10 @@ import numpy as np
 from astropy.io import fits
 from toolz import unique
 
+from pipeline.checks.crosstalk import crosstalk_notes
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
+from pipeline.detector.amplifier_values import regions_of
 from pipeline.errors import FileWarning, HeaderError, HeaderWarning
 from pipeline.headers.cards import Cards, keyword_of
 from pipeline.headers.epochs import begin, end, moved
@@ -41,7 +43,7 @@ from pipeline.records.interop import (
     without_arithmetic,
     without_infinities,
 )
-from pipeline.records.note import ENTRIES, Note, merged
+from pipeline.records.note import ENTRIES, Note, merged, names_of
 from pipeline.records.notebook import html_of_image
 from pipeline.records.pixels import Pixels
 from pipeline.stacking.combine import combine
@@ -252,7 +254,17 @@ class ReducedImage:
             return None
 
 
-@stage
+def _crosstalk(image: Image) -> tuple[Note, ...]:
+    """Say where what is bright in one amplifier repeats in another: where nothing says what each reads, in halves."""
+    if image.kind != "light":
+        return ()
+    sections = [region.section for region in regions_of(image)]
+    boxes = [(one.y1, one.y2, one.x1, one.x2) for one in sections]
+    values, mask = image.pixels.values, image.pixels.mask
+    return crosstalk_notes(np.where(mask, np.nan, values) if mask.any() else values, boxes, names_of(image))
+
+
+@stage(looks=_crosstalk)
 def attach_header(image: Image) -> ReducedImage:
     """Make the product: the first frame's cards that still hold, and the record of the reduction.
 

@@ -1,0 +1,93 @@
+"""Crosstalk between amplifiers is told from what is bright in one and repeats in another; fields of stars are not."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples
+
+from pipeline import Image, attach_header
+from pipeline.checks.crosstalk import crosstalk_notes
+from pipeline.errors import AssumptionWarning
+
+SIDE = 256
+UP, RIGHT = np.mgrid[-10:11, -10:11]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def field(seed, stars, fwhm=3.0, brightest=40_000.0):
+    """Give a field of stars, some bright and most faint, without its sky and noise."""
+    rng, light = np.random.default_rng(seed), np.zeros((SIDE, SIDE))
+    for flux in np.minimum(20 * 10 ** rng.exponential(0.7, stars), brightest):
+        y, x = rng.uniform(11, SIDE - 12, 2)
+        up, right = int(y), int(x)
+        near = (UP - (y - up)) ** 2 + (RIGHT - (x - right)) ** 2
+        light[up - 10 : up + 11, right - 10 : right + 11] += flux * np.exp(-near * 2.77 / fwhm**2)
+    return light
+
+
+def seen(light, seed):
+    """Give what is counted of it: over a sky of 200, with a noise of 5 and that of photons."""
+    return light + 200 + np.random.default_rng(seed).normal(0, 5, light.shape) * np.sqrt(1 + light / 50)
+
+
+def with_ghosts(light, part, turned):
+    """Add a part of the left half to the right one."""
+    half = SIDE // 2
+    left = light[:, :half][:, ::-1] if turned else light[:, :half]
+    return light + np.pad(part * left, ((0, 0), (half, 0)))
+
+
+HALVES = ((0, SIDE, 0, SIDE // 2), (0, SIDE, SIDE // 2, SIDE))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("declared", [(), HALVES])
+@pytest.mark.parametrize("part", [1e-3, 3e-3])
+def test_ghosts_of_what_is_bright_are_told_with_their_part_of_it(part, declared, turned):
+    light = field(1, 20)
+    light[190:198, 40:50] += 50_000
+    (note,) = crosstalk_notes(seen(with_ghosts(light, part, turned), 2), declared, ("a.fits",))
+    assert note.frames == ("a.fits",)
+    assert dict(note.figures)["part"] == pytest.approx(part, rel=0.1)
+
+
+@examples(10)
+@given(seed=seeds, stars=st.sampled_from([3, 100, 3000]), fwhm=st.sampled_from([2.0, 5.0]))
+def test_fields_of_stars_have_none(seed, stars, fwhm):
+    assert crosstalk_notes(seen(field(seed, stars, fwhm), seed), (), ("a.fits",)) == ()
+
+
+@examples(5)
+@given(seed=seeds, part=st.sampled_from([0.05, 1.0]))
+def test_a_field_that_is_its_own_mirror_image_has_none(seed, part):
+    light = field(seed, 50)
+    assert crosstalk_notes(seen(light + part * light[:, ::-1], seed), (), ("a.fits",)) == ()
+
+
+@examples(5)
+@given(seed=seeds, part=st.floats(1e-3, 0.02))
+def test_spectra_that_repeat_have_none(seed, part):
+    """A bright trace, and a faint one as far from the other edge."""
+    along = 1 + 0.5 * np.sin(np.arange(SIDE) / 20)
+    across = np.exp(-((np.arange(SIDE) - 60)[:, None] ** 2) / 8)
+    light = 40_000 * (across + part * across[::-1]) * along
+    assert crosstalk_notes(seen(light, seed), (), ("a.fits",)) == ()
+
+
+@pytest.mark.parametrize("values", [np.zeros((4, 5)), np.zeros((200, 200)), np.full((200, 300), np.nan)])
+def test_images_of_nothing_have_none(values):
+    assert crosstalk_notes(values, (), ("a.fits",)) == ()
+
+
+@pytest.mark.parametrize("part", [0.0, 1e-3])
+def test_a_product_says_it(part):
+    light = field(3, 40)
+    light[100:110, 40:50] += 60_000
+    image = Image.of(seen(with_ghosts(light, part, turned=True), 3), exposure=60, name="a.fits")
+    if part:
+        with pytest.warns(AssumptionWarning, match="repeats in another"):
+            product = attach_header(image)
+        assert "crosstalk" in str(product.to_hdu().header["HISTORY"])
+    else:
+        assert not attach_header(image).notes
