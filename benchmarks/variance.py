@@ -15,7 +15,7 @@ import warnings
 import attrs
 import numpy as np
 
-from pipeline import Cards, FrameSet, Recipe, reduce
+from pipeline import Cards, FrameSet, Image, Recipe, combine, reduce
 from pipeline.errors import AssumptionWarning
 from pipeline.simulation.simulate import Counts, Detector, Exposures, simulate
 
@@ -85,12 +85,56 @@ def cases(seeds):
             )
 
 
+UNITS = (1e-20, 1e-3, 1.0, 1e3, 1e20)
+GAINS = (0.3, 1.0, 3.0, 8.0)
+MISSING = (0.0, 0.3, 0.6)
+
+
+def cells():
+    """Give what one cell of the table varies: unit, gain, sky in e⁻, the part of values missing, whether told, lights."""
+    for unit, gain in itertools.product(UNITS, GAINS):
+        yield unit, gain, 200.0, 0.0, True, 5
+    for gain, sky, lights in itertools.product(GAINS, (0.0, 10.0, 2000.0), (2, 5)):
+        yield 1.0, gain, sky, 0.0, False, lights  # blank, and quantised at 8 e⁻/ADU
+    for missing, told in itertools.product(MISSING, (True, False)):
+        yield 1.0, 1.5, 200.0, missing, told, 5
+
+
+def pull_of_cell(unit, gain, sky, missing, told, lights, shape=(128, 512)):
+    """Give the standard deviation of (combined − truth)/σ of blank lights in whole ADU, in a unit of so many to one."""
+    rng, frames = np.random.default_rng(1), []
+    header = {"GAIN": (gain / unit, "[e-/ADU]"), "RDNOISE": (5.0, "[e-]")} if told else {}
+    for number in range(lights):
+        counts = np.round(1000 + (rng.poisson(sky, shape) + rng.normal(0, 5, shape)) / gain)
+        values = np.where(rng.random(shape) < missing, np.nan, counts * unit)
+        frames.append(Image.of(values, header=header, exposure=60, name=f"{number}.fits"))
+    pixels = combine(frames, variance="noise").pixels
+    pull = (pixels.values - (1000 + sky / gain) * unit) / np.sqrt(pixels.variance)
+    return float(np.std(pull[~pixels.mask]))
+
+
+def print_cells():
+    """Print the table of cells, and give how many are out: beyond 0.03 of 1."""
+    out = 0
+    for cell in cells():
+        std = pull_of_cell(*cell)
+        bad = not abs(std - 1) <= 0.03
+        out += bad
+        unit, gain, sky, missing, told, lights = cell
+        print(
+            f"unit {unit:g} gain {gain:g} sky {sky:g} e- missing {missing:g} {'told' if told else 'untold'} "
+            f"lights {lights}: std {std:.3f}{' OUT' if bad else ''}",
+            flush=True,
+        )
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    worst, out = {}, 0
+    worst, out = {}, print_cells()
     for seed, sky, without, lights, frames, method, dark in cases(options.seeds):
         night = night_of(seed, sky, without, lights, frames, dark)
         told = seed % 2 or (bool(without) and (lights == 1 or method == "median"))  # nothing else there would tell

@@ -17,7 +17,7 @@ import numpy as np
 from astropy.io import fits
 from toolz import unique
 
-from pipeline.checks.crosstalk import crosstalk_notes
+from pipeline.checks.damaged_readout import crosstalk_notes
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import regions_of

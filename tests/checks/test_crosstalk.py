@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import examples
 
 from pipeline import Image, attach_header
-from pipeline.checks.crosstalk import crosstalk_notes
+from pipeline.checks.damaged_readout import crosstalk_notes
 from pipeline.errors import AssumptionWarning
 
 SIDE = 256
