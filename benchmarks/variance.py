@@ -91,7 +91,7 @@ MISSING = (0.0, 0.3, 0.6)
 
 
 def cells():
-    """Give what one cell of the table varies: unit, gain, sky in e⁻, the part of values missing, whether told, lights."""
+    """Give what cells vary: unit, gain, sky in e⁻, the part of values missing, whether noise is told, lights."""
     for unit, gain in itertools.product(UNITS, GAINS):
         yield unit, gain, 200.0, 0.0, True, 5
     for gain, sky, lights in itertools.product(GAINS, (0.0, 10.0, 2000.0), (2, 5)):
