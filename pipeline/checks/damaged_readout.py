@@ -1,6 +1,7 @@
 """Whether the readout damaged some frames of a kind: dead parts, stuck bits, shifted columns, light on whole columns.
 
-And whether what is bright in one amplifier left ghosts in another, a thousandth of it or less: crosstalk.  Each is sought in what honest nights leave alone: motion, seeing and clouds change stars, and no more.
+And whether what is bright in one amplifier left ghosts in another, a thousandth of it or less: crosstalk.  Each is
+sought in what honest nights leave alone: motion, seeing and clouds change stars, and no more.
 """
 
 from __future__ import annotations
