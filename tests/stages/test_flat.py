@@ -207,7 +207,8 @@ def test_slits_of_all_sorts_leave_no_lamp_in_the_response(scene, by):
     seen = ~flat.mask & (slit > 0.2)
     assert seen.sum() > 0.99 * (slit * np.ones_like(flat.values) > 0.2).sum()
     assert flat.mask[slit * np.ones_like(flat.values) < 0.035].all()
-    spectrum = np.where(seen, flat.values / slit, 0).sum(axis=0).reshape(8, -1).sum(axis=1)
+    even = np.divide(flat.values, slit, out=np.zeros_like(flat.values), where=seen)  # a slit is 0 far from its orders
+    spectrum = even.sum(axis=0).reshape(8, -1).sum(axis=1)
     spectrum /= seen.sum(axis=0).reshape(8, -1).sum(axis=1)
     np.testing.assert_allclose(spectrum, spectrum.mean(), rtol=6e-3)
 
