@@ -271,6 +271,9 @@ MOSTLY = 0.6
 PEAKED = 0.93
 """Two pixels off its place a ghost fits less well, by this factor at least."""
 
+BY_CHANCE = 1e-3
+"""A star stands where a ghost would be with less than this probability, as others like it in the amplifier tell."""
+
 FEWEST_PIXELS = 300
 """So many pixels of a window have to be known."""
 
@@ -303,13 +306,13 @@ def crosstalk_notes(values: Array, amplifiers: Sequence[Box], names: tuple[str, 
     left, right = (0, height, 0, width // 2), (0, height, width - width // 2, width)
     lower, upper = (0, height // 2, 0, width), (height - height // 2, height, 0, width)
     sets = (amplifiers,) if amplifiers else ((left, right), (lower, upper))
-    found = [
-        ghost
+    ways = [
+        (one, other, mirrored)
         for boxes in sets
         for one, other in permutations(boxes, 2)
         for mirrored in ((False, False), (False, True), (True, False), (True, True))
-        if (ghost := _ghost(values, bright, one, other, mirrored, sigma))
     ]
+    found = [ghost for way in ways if (ghost := _ghost(values, bright, *way, sigma, len(ways)))]
     if not found:
         return ()
     most = max(found, key=lambda ghost: ghost.part / ghost.error)
@@ -326,13 +329,14 @@ def crosstalk_notes(values: Array, amplifiers: Sequence[Box], names: tuple[str, 
 
 
 def _ghost(
-    values: Array, bright: IntArray, one: Box, other: Box, mirrored: tuple[bool, bool], sigma: float
+    values: Array, bright: IntArray, one: Box, other: Box, mirrored: tuple[bool, bool], sigma: float, tried: int
 ) -> Ghost | None:
     """Give what is seen in another amplifier of the bright places of one; None where that is nothing, or chance.
 
     :param mirrored: whether rows and columns are read from opposite sides.
+    :param tried: in how many ways a ghost is sought: in some it would be found by chance.
     """
-    found = []
+    found, looked_at = [], []
     for place in bright[_inside(bright, one)]:
         at = [
             end - 1 - (int(here) - start) if turned else there + int(here) - start
@@ -341,6 +345,7 @@ def _ghost(
         light = _window(values, (int(place[0]), int(place[1])))
         if light is not None and (told := _part_of(values, light, (at[0], at[1]), mirrored, sigma)):
             found.append(told)
+            looked_at.append((light, (at[0], at[1])))
     if not found:
         return None
     parts, errors = np.array(found).T
@@ -350,7 +355,30 @@ def _ghost(
     alike = (np.abs(parts - part) < ALIKE * errors + part / 3) & shown
     alone = np.count_nonzero(parts > EACH * errors) >= min(2, parts.size)
     shows = alone and part > SURE * error and LEAST < part < MOST_OF_IT and np.mean(alike) >= MOSTLY
-    return Ghost(part, error, len(found)) if shows else None
+    if not shows:
+        return None
+    light, at_place = looked_at[int(np.argmax(parts / errors))]
+    chance = _chance(values, light, at_place, other, mirrored, part / 2, sigma)
+    return Ghost(part, error, len(found)) if tried * chance ** np.count_nonzero(alike) < BY_CHANCE else None
+
+
+def _chance(
+    values: Array, light: Array, at: tuple[int, int], box: Box, mirrored: tuple[bool, bool], part: float, sigma: float
+) -> float:
+    """Give at which share of all places of an amplifier some light is found as well as at one, as a ghost would be."""
+    seen = values[box[0] : box[1], box[2] : box[3]].astype(np.float64)
+    seen = np.where(np.isfinite(seen), seen - np.nanmedian(seen), 0)
+    lever = light[:: -1 if mirrored[0] else 1, :: -1 if mirrored[1] else 1]
+    lever = np.where(np.isfinite(lever), lever - np.nanmean(lever), 0)
+    squares = float(np.sum(lever**2))
+    fitted = np.fft.irfft2(np.fft.rfft2(seen) * np.conj(np.fft.rfft2(lever, seen.shape)), seen.shape) / squares
+    like = (fitted > part) & (fitted < NO_GHOST)
+    for beside in BESIDE:
+        like &= np.roll(fitted, beside, (0, 1)) < PEAKED * fitted + 2 * sigma / math.sqrt(squares)
+    own = [slice(max(0, here - start - 2 * WINDOW), here - start + 1) for here, start in zip(at, box[::2], strict=True)]
+    like[tuple(own)] = False
+    within: BoolArray = like[: -2 * WINDOW, : -2 * WINDOW]
+    return float(within.mean()) if within.size else 1.0
 
 
 def _part_of(

@@ -58,6 +58,19 @@ def test_fields_of_stars_have_none(seed, stars, fwhm):
     assert crosstalk_notes(seen(field(seed, stars, fwhm), seed), (), ("a.fits",)) == ()
 
 
+@pytest.mark.parametrize("others", [0, 40])
+def test_one_star_where_a_ghost_would_be_is_none_among_others_like_it(others):
+    """Of a field with one bright star, another lies at one of its 16 places by chance; in an empty one, hardly."""
+    rng = np.random.default_rng(7)
+    places = [(100.0, 60.0, 60_000.0), (100.0, SIDE - 61.0, 240.0)]
+    places += [(*rng.uniform(12, SIDE - 13, 2), peak) for peak in rng.uniform(100, 500, others)]
+    light = np.zeros((SIDE, SIDE))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for y, x, peak in places:
+        light += peak * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) * 2.77 / 9)
+    assert bool(crosstalk_notes(seen(light, 8), (), ("a.fits",))) is (others == 0)
+
+
 @examples(5)
 @given(seed=seeds, part=st.sampled_from([0.05, 1.0]))
 def test_a_field_that_is_its_own_mirror_image_has_none(seed, part):
