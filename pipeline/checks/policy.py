@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 import attrs
 from toolz import groupby
 
-from pipeline.checks.shared_settings import SHARED_SETTINGS
+from pipeline.checks.shared_settings import CHOSEN_BY, SHARED_SETTINGS
 from pipeline.checks.times import is_early
 from pipeline.compose.settings import Limits, checked
 from pipeline.errors import SettingError
@@ -28,7 +28,7 @@ Kelvin: TypeAlias = Annotated[float, Limits(least=0, finite=False)]
 
 
 def _are_settings(_: Policy, attribute: attrs.Attribute[tuple[str, ...]], words: tuple[str, ...]) -> None:
-    known = [setting.words for setting in SHARED_SETTINGS]
+    known = [setting.words for setting in (*SHARED_SETTINGS, *CHOSEN_BY)]
     for word in words:
         if word not in known:
             raise SettingError(f"Policy: {attribute.name}={word!r}; expected names of {', '.join(known)}")

@@ -280,7 +280,10 @@ POINTED_SETTINGS = (
 )
 """What is compared of lights that are combined as they lie."""
 
-_BY_WORDS = {setting.words: setting for setting in (*SHARED_SETTINGS, *POINTED_SETTINGS)}
+CHOSEN_BY = (SharedSetting("grating position", tables.DISPERSER_POSITION),)
+"""What ranks calibrations that are chosen, but accuses none that are given: flats of either position serve."""
+
+_BY_WORDS = {setting.words: setting for setting in (*SHARED_SETTINGS, *POINTED_SETTINGS, *CHOSEN_BY)}
 _ASKED: dict[str, list[str]] = {}
 """By the keyword of a card, what it tells of."""
 for _setting in _BY_WORDS.values():

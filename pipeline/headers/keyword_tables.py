@@ -287,6 +287,9 @@ DISPERSER_ANGLE = (
 )
 """Central wavelength, or how the grating or grism is turned, in whatever unit: to be compared, not to be used."""
 
+DISPERSER_POSITION: Together = (("GRATSET",),)  # Liverpool Telescope, SPRAT: red or blue
+"""Which of a few positions the grating or grism is turned to, in words."""
+
 DICHROIC: Together = (("DICHROIC",), ("DICHNAME",), ("BSPLIT_N",), ("ISIDICHR",))
 """Name of the dichroic or beam splitter."""
 

@@ -17,7 +17,7 @@ import attrs
 
 from pipeline.checks.policy import Policy, apart, beyond, temperature
 from pipeline.checks.same_setup import is_another
-from pipeline.checks.shared_settings import SHARED_SETTINGS, SharedSetting, Told, settings_in
+from pipeline.checks.shared_settings import CHOSEN_BY, SHARED_SETTINGS, SharedSetting, Told, settings_in
 from pipeline.compose.running import running
 from pipeline.detector.amplifiers import Readout, declared_amplifiers
 from pipeline.detector.mosaic import Mosaic
@@ -39,8 +39,16 @@ HARD = {
 }
 """Settings in which a calibration of a kind may not differ."""
 
-SOFT = {"bias": (), "dark": (), "flat": ("slit", "rotator"), "arc": ("slit", "gain", "readout mode")}
+SOFT = {
+    "bias": (),
+    "dark": (),
+    "flat": ("slit", "rotator", "grating position"),
+    "arc": ("slit", "gain", "readout mode", "grating position"),
+}
 """Those in which it should not, if there is another."""
+
+CLOSER = ("slit", "grating position")
+"""Those of them that tell groups of lights apart."""
 
 STATED = {*READOUT[:4], *OPTICS[:3]}
 """Settings of which a calibration may not be silent where the light states them."""
@@ -48,7 +56,7 @@ STATED = {*READOUT[:4], *OPTICS[:3]}
 GUESSED = ("filter", "grating")
 """Settings that nobody guesses: where the light is silent and calibrations differ, none is taken."""
 
-_SETTINGS = {setting.words: setting for setting in SHARED_SETTINGS}
+_SETTINGS = {setting.words: setting for setting in (*SHARED_SETTINGS, *CHOSEN_BY)}
 
 
 @attrs.frozen(eq=False)

@@ -18,6 +18,7 @@ from pipeline.checks.shared_settings import ANGLE
 from pipeline.compose.settings import checked_call
 from pipeline.library.criteria import (
     CAMERA,
+    CLOSER,
     GUESSED,
     HARD,
     OPTICS,
@@ -153,7 +154,7 @@ def _groups(frames: Sequence[Taken], policy: Policy) -> list[list[Taken]]:
         last = moment
 
     def alike(one: Taken) -> Any:
-        told = (one.settings.get(words) for words in (*CAMERA, *READOUT, *OPTICS[:2], *OPTICS[3:], "slit"))
+        told = (one.settings.get(words) for words in (*CAMERA, *READOUT, *OPTICS[:2], *OPTICS[3:], *CLOSER))
         return (
             one.target if one.image.kind == "light" else "",
             one.image.shape,
@@ -215,7 +216,7 @@ def _chosen(search: Search, candidates: Sequence[Taken]) -> Choice:
     if not fitting:
         nearest = min(refused, key=lambda each: (len(each.refused), each.order))
         name = nearest.one.image.name
-        return Choice(need, FrameSet(), f"none: the nearest, {name}, is {'; '.join(nearest.refused)}", tuple(left))
+        return Choice(need, FrameSet(), f"none: the nearest is {name}: {'; '.join(nearest.refused)}", tuple(left))
     best = fitting[0]
     if unclear := _guessed(search, [each for each in fitting if each.rank == best.rank]):
         left += [(each.one.image, unclear) for each in fitting]

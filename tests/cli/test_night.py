@@ -87,7 +87,7 @@ def test_calibrations_are_taken_across_nights_as_long_as_they_are_valid(raw, tmp
     }
     assert {row[3] for row in rows if row[:2] == ("late", "light1.fits")} == {""}
     report = (tmp_path / "out" / "report.txt").read_text()
-    assert "bias: none: the nearest, raw/bias2.fits, is 276 days before, valid for 90 days" in report
+    assert "bias: none: the nearest is raw/bias2.fits: 276 days before, valid for 90 days" in report
     assert fits.getheader(tmp_path / "out" / "next_M1.fits")["BIAS1"] == "bias1.fits"
 
 
@@ -151,7 +151,8 @@ def test_real_nights_equal_their_lists_to_the_bit(shared_data, tmp_path, monkeyp
     assert run(sprat, "-o", "wide", "--policy", "wide.toml") == 0
     assert main(["scan", str(sprat), "-o", "s.csv", "--quiet"]) == 0
     report = (tmp_path / "sprat" / "report.txt").read_text()
-    assert "none: the nearest, raw/v_dark_1.fits.gz, is gain not said, for 2.45; 600 s for 120 s" in report
+    assert "none: the nearest is raw/v_dark_1.fits.gz: gain not said, for 2.45; 600 s for 120 s" in report
+    assert "differs: grating position blue for red" in report
     pairs = {
         "kast/J1217p3905": kast / "filelist.csv",
         "sprat/LHS6328": "s_LHS6328.csv",

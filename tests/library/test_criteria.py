@@ -56,6 +56,19 @@ def test_a_calibration_may_not_be_silent_where_the_light_speaks(need, keyword):
     assert not held(need, Policy(silent=True), **{keyword: None}).refused
 
 
+@pytest.mark.parametrize("need", ["bias", "dark", "flat", "arc"])
+def test_a_grating_turned_to_another_position_is_told_of_flats_and_arcs_and_ranks_them_last(need):
+    light = Taken.of(taken("light", 0, **SETUP, GRATSET="red"))
+    same, other = (
+        judged(Search(need, [light], Policy(), True, set()), Taken.of(taken(need, 0, **SETUP, GRATSET=position)))
+        for position in ("red", "blue")
+    )
+    matters = need in ("flat", "arc")
+    assert not other.refused
+    assert other.differs == ["grating position blue for red"] * matters
+    assert (same.rank < other.rank) == matters
+
+
 def test_what_a_policy_ignores_does_not_gate():
     assert not held("flat", Policy(ignore=("filter",)), FILTER="V").refused
     assert not held("dark", Policy(dark_temperature=3), **{"CCD-TEMP": -12.5}).refused

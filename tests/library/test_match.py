@@ -159,7 +159,7 @@ def test_the_nearest_night_is_taken_whole_and_alone():
 def test_what_is_too_old_is_left_and_the_nearest_said():
     light, old = taken("light", 0), taken("bias", -1364, "old")
     choice = match([light, old])[0]["bias"]
-    assert choice.why == "none: the nearest, old, is 1,364 days before, valid for 90 days"
+    assert choice.why == "none: the nearest is old: 1,364 days before, valid for 90 days"
     assert only("bias", light, old, policy=Policy(bias_days=2000)) == ["old"]
 
 

@@ -64,7 +64,7 @@ def test_lights_of_several_targets_exposures_and_filters_go_to_lists_of_their_ow
         "M31_2": ["a", "b", "fr", "long"],
         "NGC_1": ["b", "fv", "n"],
     }
-    assert "# arc: none: the nearest, a.fits, is filter R for V" in proposed["NGC_1"]
+    assert "# arc: none: the nearest is a.fits: filter R for V" in proposed["NGC_1"]
 
 
 def test_sizes_and_binning_are_not_mixed():
@@ -75,7 +75,7 @@ def test_sizes_and_binning_are_not_mixed():
     (text,) = filelists_of([light, good, small, binned]).values()
     assert {path for _, path, _ in listed(text)} == {"l.fits", "good.fits"}
     assert "# bias, small.fits  # left out: 4x4 pixels" in text
-    assert "# dark: none: the nearest, binned.fits, is binning 2 2 for 1 1" in text
+    assert "# dark: none: the nearest is binned.fits: binning 2 2 for 1 1" in text
     assert "# dark, binned.fits  # left out: binned 2x2, 9x9 pixels, binning 2 2 for 1 1" in text
 
 
