@@ -48,9 +48,9 @@ class Said:
     compared: tuple[Value, ...]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Told:
-    """What a header says of a setting.
+    """What a header says of a setting; of the same card it is one and the same.
 
     ``cards`` are compared with the same ones of other headers; ``gist`` is equal where nothing differs.  ``spoken``
     are all keywords that say something, and ``alone`` are those that do so for all of their meaning: see

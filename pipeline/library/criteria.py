@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -56,6 +57,8 @@ STATED = {*READOUT[:4], *OPTICS[:3]}
 GUESSED = ("filter", "grating")
 """Settings that nobody guesses: where the light is silent and calibrations differ, none is taken."""
 
+Setting: TypeAlias = tuple[Told | None, ...]
+
 _SETTINGS = {setting.words: setting for setting in (*SHARED_SETTINGS, *CHOSEN_BY)}
 
 
@@ -69,18 +72,25 @@ class Taken:
     day: float | None
     target: str
     master: bool
+    ours: bool
+    shape: tuple[int, int]
+    to_compare: Setting  # of a calibration, what its kind is compared in
 
     @classmethod
     def of(cls, image: Image) -> Taken:
         """Read it from a frame's header."""
         cards = image.header
+        settings = settings_in(cards)
         return cls(
             image,
-            settings_in(cards),
+            settings,
             temperature(cards),
             day(cards),
             plain_target(target_card(cards)[1]),
             is_a_master(cards),
+            made_by_us(cards.get("CREATOR")),
+            image.shape,
+            tuple(settings.get(words) for words in asked_of(image.kind)),
         )
 
 
@@ -91,7 +101,10 @@ def plain_target(words: str) -> str:
 
 @attrs.frozen
 class Search:
-    """What is looked for: calibrations of a kind for a group; ``by_bias`` tells whether it has a bias."""
+    """What is looked for: calibrations of a kind for a group; ``by_bias`` tells whether it has a bias.
+
+    ``first`` is the frame that stands for the group, ``settings`` are those in which calibrations are compared with it.
+    """
 
     need: str
     group: Sequence[Taken]
@@ -99,17 +112,21 @@ class Search:
     by_bias: bool
     targets: set[str]
 
-    @property
-    def first(self) -> Taken:
-        """The frame that stands for the group."""
-        return self.group[0]
+    first: Taken = attrs.field(init=False, default=attrs.Factory(lambda self: self.group[0], takes_self=True))
+    settings: Setting = attrs.field(init=False)
+    _days: list[float] = attrs.field(init=False)
+
+    @settings.default
+    def _settings_asked_of_the_first(self) -> Setting:
+        return tuple(self.first.settings.get(words) for words in asked_of(self.need))
+
+    @_days.default
+    def _days_of_all(self) -> list[float]:
+        return [each.day for each in self.group if each.day is not None]
 
     def days_from(self, one: Taken) -> float | None:
         """Give by how many days a frame lies before (below 0) or after the group; None where a date is unknown."""
-        days = [each.day for each in self.group if each.day is not None]
-        if one.day is None or not days:
-            return None
-        return beyond(days, one.day)
+        return None if one.day is None or not self._days else beyond(self._days, one.day)
 
 
 @attrs.define
@@ -126,9 +143,8 @@ class Judged:
     @property
     def order(self) -> tuple[Any, ...]:
         """Sort the best first: by rank, then the nearest, single frames before masters, and our masters first."""
-        image = self.one.image
-        ours = made_by_us(image.header.get("CREATOR"))
-        return self.rank, math.inf if self.days is None else abs(self.days), self.one.master, not ours, image.name
+        one, days = self.one, math.inf if self.days is None else abs(self.days)
+        return self.rank, days, one.master, not one.ours, one.image.name
 
 
 def judged(search: Search, one: Taken) -> Judged:
@@ -139,7 +155,7 @@ def judged(search: Search, one: Taken) -> Judged:
     cut = _by_shape(search, found)
     if bool(one.image.state.turned) != bool(search.first.image.state.turned):
         found.refused.append("turned otherwise")
-    _by_settings(search, found, {*search.policy.ignore, *(("readout section",) if cut else ())})
+    _by_settings(search, found, cut)
     if search.need in ("bias", "dark"):
         _by_temperature(search, found)
     if search.need == "dark":
@@ -172,7 +188,7 @@ def _size(one: Taken) -> str:
 def _by_shape(search: Search, found: Judged) -> bool:
     """Compare sizes; tell whether a calibration shows more of the detector, and is to be cut to what frames show."""
     light, other = search.first.image, found.one.image
-    unlike = other.shape != light.shape and not _fits_trimmed(search, found.one)
+    unlike = found.one.shape != search.first.shape and not _fits_trimmed(search, found.one)
     cut = unlike and search.need != "arc" and bool(window_within(light.header, light.shape, other.header, other.shape))
     found.rank.append(cut)
     if cut:
@@ -182,25 +198,52 @@ def _by_shape(search: Search, found: Judged) -> bool:
     return cut
 
 
-def _by_settings(search: Search, found: Judged, ignore: set[str]) -> None:
-    """Compare what headers say of how the instrument was set."""
-    unlike, guessed = 0, 0
-    for words in (*HARD[search.need], *SOFT[search.need]):
-        if words in ignore or (words == "rotator" and "grating" in search.first.settings):
+def _by_settings(search: Search, found: Judged, cut: bool) -> None:
+    """Compare what headers say of how the instrument was set; the readout section not where it is cut to the light's.
+
+    Of a thousand frames most were set as others were: what is found of two settings is remembered.
+    """
+    ignore = (*search.policy.ignore, *(("readout section",) if cut else ()))
+    settings = compared_settings(search.need, search.settings, found.one.to_compare, ignore, search.policy.silent)
+    found.refused += settings.refused
+    found.equal += settings.equal
+    found.differs += settings.differs
+    found.rank += [settings.guessed, len(settings.differs)]
+
+
+@attrs.frozen
+class Compared:
+    """What was found of two frames' settings; ``guessed`` are those on which the light is silent."""
+
+    refused: list[str] = attrs.field(factory=list)
+    equal: list[str] = attrs.field(factory=list)
+    differs: list[str] = attrs.field(factory=list)
+    guessed: int = 0
+
+
+@lru_cache(maxsize=2**12)
+def compared_settings(need: str, light: Setting, other: Setting, ignore: tuple[str, ...], silent: bool) -> Compared:
+    """Compare what headers say of the settings that matter for a need, given in the order of :func:`asked_of`."""
+    refused, equal, differs, guessed = list[str](), list[str](), list[str](), 0
+    dispersed = any(told and words == "grating" for words, told in zip(asked_of(need), light, strict=True))
+    for words, of_light, of_other in zip(asked_of(need), light, other, strict=True):
+        if words in ignore or (words == "rotator" and dispersed):
             continue  # a spectrograph turns with the slit, and its flats turn with it
-        light, other = search.first.settings.get(words), found.one.settings.get(words)
-        if light is None:
-            guessed += words in GUESSED and other is not None
-        elif other is None:
-            if words in STATED and words in HARD[search.need] and not search.policy.silent:
-                found.refused.append(f"{words} not said, for {value_of(light)}")
-        elif difference := _difference(_SETTINGS[words], light, other):
-            hard = words in HARD[search.need]
-            (found.refused if hard else found.differs).append(difference)
-            unlike += not hard
+        if of_light is None:
+            guessed += words in GUESSED and of_other is not None
+        elif of_other is None:
+            if words in STATED and words in HARD[need] and not silent:
+                refused.append(f"{words} not said, for {value_of(of_light)}")
+        elif difference := _difference(_SETTINGS[words], of_light, of_other):
+            (refused if words in HARD[need] else differs).append(difference)
         else:
-            found.equal.append(words)
-    found.rank += [guessed, unlike]
+            equal.append(words)
+    return Compared(refused, equal, differs, guessed)
+
+
+def asked_of(need: str) -> tuple[str, ...]:
+    """Name the settings in which calibrations of a kind are compared with what they are for."""
+    return HARD.get(need, ()) + SOFT.get(need, ())
 
 
 def _difference(setting: SharedSetting, light: Told, other: Told) -> str:
