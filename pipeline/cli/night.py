@@ -86,6 +86,7 @@ class FoundNights:
         """
         frames: list[FoundFrame] = []
         where: dict[str, tuple[str, str]] = {}
+        files = set[Path]()
         for folder, night in zip(folders, _names_of(folders), strict=True):
             try:
                 found = frames_in_folder(folder, beside, without=without)
@@ -94,7 +95,8 @@ class FoundNights:
                     raise
                 advise(str(error).removeprefix(f"{folder}: "), FileWarning, of=str(folder))  # a night of clouds
                 continue
-            found = [one for one in found if one.path not in where]
+            found = [one for one in found if (beside.resolve() / one.path).resolve() not in files]
+            files |= {(beside.resolve() / one.path).resolve() for one in found}
             frames += found
             base = os.path.relpath(folder.resolve(), beside.resolve())
             where |= {one.path: (night, os.path.relpath(one.path, base)) for one in found}

@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import difflib
 import logging
+import os
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +197,22 @@ def parsed_list(path: Path, *, delimiter: str, exposure_key: str | None) -> Pars
     """
     if exposure_key:
         parse_exposure_key(exposure_key)  # a mistake in it is not every file's
-    return parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
+    parsed = parse_rows(read_list(path), delimiter=delimiter, folder=path.parent)
+    located = [
+        (frame, frame.data, Path(frame.data.path)) for frame in parsed.frames if isinstance(frame.data, Location)
+    ]
+    folders = {folder: _shortest(folder) for folder in {place.parent for _, _, place in located}}
+    short = [(frame, attrs.evolve(at, path=str(folders[place.parent] / place.name))) for frame, at, place in located]
+    frames = FrameSet(attrs.evolve(frame, data=at, sources=(str(at),)) for frame, at in short)
+    return attrs.evolve(parsed, frames=frames)
+
+
+def _shortest(folder: Path) -> Path:
+    """Give raw for lists/../raw: people read it in notes.  As it is where that is another folder, as behind a link."""
+    short = Path(os.path.normpath(folder))
+    with suppress(OSError):
+        return short if short.samefile(folder) else folder
+    return folder
 
 
 def problems_by_line(problems: Iterable[str]) -> tuple[str, ...]:

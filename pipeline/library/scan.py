@@ -100,17 +100,28 @@ def frames_in_folder(folder: Path, beside: Path, *, without: Collection[Path] = 
     """
     if not folder.is_dir():
         raise FrameError(f"{folder}: is no folder; name one that holds frames")
-    left = {path.resolve() for path in without}
-    paths = [path for path in folder.rglob("*") if FRAME_NAMES.fullmatch(path.name)]
-    paths = sorted((path for path in paths if left.isdisjoint(path.resolve().parents)), key=_natural)
+    paths = [path for path in _files_below(folder, without) if FRAME_NAMES.fullmatch(path.name)]
     if not paths:
         raise FrameError(f"{folder}: no FITS files in it (.fits, .fit, .fts, or these with .gz, .bz2, .fz)")
-    base = beside.resolve()
-    return [
-        frame_in(path, Path(os.path.relpath(path.resolve(), base)), path.relative_to(folder).as_posix())
-        for path in paths
-        if path.is_file()
-    ]
+    first = unique(sorted(paths, key=lambda path: (path.is_symlink(), _natural(path))), key=Path.resolve)
+    whole, base = folder.resolve(), beside.resolve()  # a link keeps its own name, which may tell what it is
+    inside = {path: path.relative_to(folder) for path in sorted(first, key=_natural)}
+    return [frame_in(path, Path(os.path.relpath(whole / at, base)), at.as_posix()) for path, at in inside.items()]
+
+
+def _files_below(folder: Path, without: Collection[Path]) -> Iterator[Path]:
+    """Give the files in a folder and the folders in it, also in those that are links, each of these once."""
+    whole, entered = folder.resolve(), {path.resolve() for path in without}
+    for here, folders, names in os.walk(folder, followlinks=True):
+        yield from (Path(here, name) for name in names)
+        to_enter = []
+        for path in (Path(here, name) for name in sorted(folders)):
+            real = path.resolve()
+            leads_back = path.is_symlink() and (real.is_relative_to(whole) or whole.is_relative_to(real))
+            if real not in entered and not leads_back:
+                entered.add(real)
+                to_enter.append(path.name)
+        folders[:] = to_enter
 
 
 def _shown(text: str) -> str:
@@ -133,6 +144,8 @@ def frame_in(path: Path, shown: Path, inside: str = "") -> FoundFrame:
     """
     if _shown(shown.as_posix()) != shown.as_posix():
         return FoundFrame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
+    if not path.exists():
+        return FoundFrame(shown.as_posix(), note="is a link to a file that is not there")
     problem = ""
     for hdu in (0, "*", 1):
         try:
@@ -141,7 +154,7 @@ def frame_in(path: Path, shown: Path, inside: str = "") -> FoundFrame:
                 if hdu != "*" or image.header.get(HDUS_PILED) != 1:
                     return frame_of(image, shown.as_posix(), hdu, inside)
         except PipelineError as error:
-            problem = problem or " ".join(str(error).removeprefix(f"{path}: ").split())
+            problem = problem or " ".join(re.sub(rf"^{re.escape(str(path))}(\[\S*\])?: ", "", str(error)).split())
     return FoundFrame(shown.as_posix(), note=problem)
 
 

@@ -1,6 +1,7 @@
 """A frame that a list names more than once is known, whatever its path."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,21 @@ def test_a_frame_is_known_whatever_its_path(listed, again):
     os.link(folder / "a.fits", folder / "hard.fits")
     with pytest.warns(AssumptionWarning, match="listed 2 times, as light; counts once"):
         assert len(read("light, a.fits", f"light, {again.format(folder=folder)}", "light, b.fits")) == 2
+
+
+def test_frames_are_named_without_steps_up_again_where_that_is_the_same_folder(tmp_path, monkeypatch):
+    """A list in another folder: people read in notes raw/a.fits.  Behind a link a step up leads elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("raw", "lists", "elsewhere/raw", "elsewhere/lists"):
+        Path(folder).mkdir(parents=True)
+    for number, folder in enumerate(("raw", "elsewhere/raw"), 1):
+        fits.writeto(f"{folder}/a.fits", full(number))
+        Path(folder, "../lists/n.csv").write_text("light, ../raw/a.fits")
+    Path("link").symlink_to("elsewhere/lists")
+    for path, name, level in (("lists/n.csv", "raw/a.fits", 1), ("link/n.csv", "link/../raw/a.fits", 2)):
+        (frame,) = read_night(path)
+        assert (frame.name, frame.short_name) == (name, "a.fits")
+        np.testing.assert_array_equal(shown(frame), full(level))
 
 
 def test_the_hdus_of_a_file_are_frames_of_their_own(listed):

@@ -17,6 +17,7 @@ from taken_frames import nights, taken
 from pipeline import Cards, Image, Policy, match, parse_filelist
 from pipeline.errors import FrameError
 from pipeline.headers.exposure import exposure
+from pipeline.library import criteria
 from pipeline.library.scan import frame_of
 
 
@@ -154,6 +155,18 @@ def test_the_nearest_night_is_taken_whole_and_alone():
     assert only("bias", taken("light", 0), *frames) == ["-3.0", "-3.01"]
     own = [taken("bias", -0.3, "evening"), taken("bias", 0.4, "morning")]
     assert only("bias", taken("light", 0), *frames, *own) == ["evening", "morning"]
+
+
+def test_settings_of_many_frames_that_were_set_alike_are_compared_once(monkeypatch):
+    """A year of nights: hundreds of groups, and as many candidates for each."""
+    compared = []
+    differ = criteria._difference
+    monkeypatch.setattr(criteria, "_difference", lambda *told: compared.append(told) or differ(*told))
+    criteria.compared_settings.cache_clear()
+    cards = {"GAIN": 100, "FILTER": "R", "INSTRUME": "CAM"}
+    frames = [taken(kind, days, **cards) for kind in ("light", "flat") for days in range(20)]
+    assert len(match(frames)) == 21  # the lights one by one, and the flats, which need nothing that is there
+    assert 0 < len(compared) <= len(cards)
 
 
 def test_what_is_too_old_is_left_and_the_nearest_said():

@@ -151,6 +151,34 @@ def test_paths_are_relative_to_where_the_list_will_lie(tmp_path):
     assert read_night(path).light[0].shape == (2, 2)
 
 
+def test_links_keep_their_names_and_each_file_and_folder_is_found_once(tmp_path):
+    data, header = np.zeros((2, 2)), fits.Header({"IMAGETYP": "light"})
+    for folder in ("archive/deep", "night/own"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("archive/1.fits", "archive/deep/2.fits", "archive/3.fits", "night/own/4.fits"):
+        fits.writeto(tmp_path / name, data, header)
+    night = tmp_path / "night"
+    for link, to in {
+        "linked": "../archive", "again": "../archive", "up": "..", "same": "own",
+        "best.fits": "../archive/3.fits", "twin.fits": "own/4.fits", "gone.fits": "nothing.fits",
+    }.items():  # fmt: skip
+        (night / link).symlink_to(to)
+    (text,) = propose_filelists(night).values()
+    assert listed(text) == {("light", f"{name}.fits", 0) for name in ("again/1", "again/deep/2", "again/3", "own/4")}
+    assert "# ?, gone.fits  # left out: is a link to a file that is not there" in text
+    (night / "again").unlink()
+    (night / "linked").unlink()
+    (text,) = propose_filelists(night, beside=tmp_path).values()
+    assert listed(text) == {("light", f"night/{name}.fits", 0) for name in ("best", "own/4")}
+
+
+def test_what_is_wrong_with_a_file_is_said_without_its_path_again(tmp_path):
+    fits.writeto(tmp_path / "cut.fits", np.zeros((90, 90)), fits.Header({"IMAGETYP": "light"}))
+    (tmp_path / "cut.fits").write_bytes((tmp_path / "cut.fits").read_bytes()[:5760])
+    (text,) = propose_filelists(tmp_path).values()
+    assert "# ?, cut.fits  # left out: the file is cut, " in text
+
+
 def test_no_folder_and_an_empty_one_are_said(tmp_path):
     with pytest.raises(FrameError, match="is no folder"):
         propose_filelists(tmp_path / "none")
