@@ -26,6 +26,7 @@ from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.stacking.add import add_images
 from pipeline.stacking.combine import combine
 from pipeline.stages.align import align
+from pipeline.stages.bias import MasterBias
 from pipeline.stages.cosmic_rays import clean_cosmic_rays
 from pipeline.stages.flat import mask_sources, normalise_flat
 from pipeline.stages.fringe import subtract_fringe
@@ -43,6 +44,7 @@ from pipeline.testing.drawn_values import (
     drawn_for,
     drawn_or_given,
     put_together,
+    values_as,
 )
 
 
@@ -194,6 +196,7 @@ PARTICULAR |= {
     ("Amplifier", "place"): lambda shape: st.just("") | _sections(shape).map(str),
     ("Amplifier", "name"): lambda _: st.sampled_from(["", "A", "1"]),
     ("Appearance", "colours"): lambda _: st.sampled_from(sorted(MASK_COLOUR)),
+    ("combine", "zero"): lambda shape: values_as(MasterBias | None, shape=shape),
     ("LACosmic", "psfsize"): lambda _: st.sampled_from([3, 5, 7, 9]),
     ("LACosmic", "psfk"): lambda _: st.none() | st.just(((0.0, 0.1, 0.0), (0.1, 0.6, 0.1), (0.0, 0.1, 0.0))),
     **{("Noise", part): lambda _: _noise for part in ("a", "b", "c", "d", "base", "floor")},
