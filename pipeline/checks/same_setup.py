@@ -37,20 +37,21 @@ POINTED_BY = (("RA", "DEC"), ("OBJCTRA", "OBJCTDEC"), ("CRVAL1", "CRVAL2"))
 plate's, follow dithers that a mount's own may not tell."""
 
 
-def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = ()) -> None:
+def check_alike(frames: Iterable[Image], *, with_others: Iterable[Image] = (), but: str = "") -> None:
     """Say, in an :class:`AssumptionWarning` each, in what the headers of frames that are reduced together differ.
 
     Frames whose headers say nothing are not compared.  What would be said quietly is not looked for.
 
     :param with_others: images that stand for frames compared before, such as masters: each is compared with the
         first frame only.
+    :param but: the words of a setting in which they may differ.
     """
     if how_to_run().quiet:
         return
     given = tuple(frames)
     found = [*differences(given), *_masters_among(given)]
     for other in with_others:
-        found += differences((given[0], other))
+        found += differences((given[0], other), but=but)
     say(*found)
 
 
@@ -61,10 +62,11 @@ def check_target(lights: Iterable[Image]) -> None:
     say(*_differences(POINTED_SETTINGS, given, heading), *_pointings(given, heading))
 
 
-def differences(frames: Sequence[Image]) -> list[Note]:
+def differences(frames: Sequence[Image], *, but: str = "") -> list[Note]:
     """Find in what the headers of frames that are reduced together differ: a note for each setting."""
     heading = "frames that are reduced together differ in their headers"
-    return [*_differences(SHARED_SETTINGS, frames, heading), *_of_8_bits(frames, heading)]
+    settings = [setting for setting in SHARED_SETTINGS if setting.words != but]
+    return [*_differences(settings, frames, heading), *_of_8_bits(frames, heading)]
 
 
 def _differences(settings: Iterable[SharedSetting], frames: Sequence[Image], heading: str) -> list[Note]:

@@ -201,6 +201,8 @@ _OF_ITS_OWN = "put the frames of each in a list of its own"
 _READ_ALIKE = "use calibrations that were read out as the lights were, or mend the card that is wrong"
 _TURN = "turn those of one kind before they are listed, or write all with one program"
 
+DETECTOR_TEMPERATURE = "detector temperature"
+
 SHARED_SETTINGS = (
     SharedSetting("instrument", tables.INSTRUMENT, mend=_OF_ITS_OWN),
     SharedSetting("arm", tables.ARM, read=_arm, mend=_OF_ITS_OWN),
@@ -230,7 +232,7 @@ SHARED_SETTINGS = (
     SharedSetting("row order", tables.ROW_ORDER, every=True, mend=_TURN),
     SharedSetting("colour mosaic", tables.COLOUR_MOSAIC, mend=_TURN),
     SharedSetting(
-        "detector temperature",
+        DETECTOR_TEMPERATURE,
         _singly(key.keyword for key in tables.TEMPERATURE),
         EXPOSED,
         tolerance=WARMER,

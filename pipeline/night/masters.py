@@ -107,20 +107,6 @@ def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  
             mend="add bias frames, or leave out Flagging(noisy=...)",
             at_command="add bias frames, or leave out --noisy",
         )
-    if recipe.dark_scale == "fit" and not night.dark.frames:
-        advise(
-            "there are no dark frames to be fitted to the lights: no dark is taken out",
-            of=night.light or night,
-            mend="add dark frames, or leave out Recipe(dark_scale='fit')",
-            at_command="add dark frames, or leave out --dark-scale",
-        )
-    if recipe.flat_sources is not None and not night.flat.frames:
-        advise(
-            "there are no flats in which stars could be masked",
-            of=night,
-            mend="add flats, or leave out Recipe(flat_sources=...)",
-            at_command="add flats, or leave out --flat-sources",
-        )
     bias = master_bias(night, recipe)
     dark = master_dark(night, bias, recipe)
     return Masters(bias, dark, master_flat(night, bias, dark, recipe))

@@ -134,9 +134,8 @@ def combined_and_calibrated(
         frames = loaded(frames) if frames[0].kind == "flat" else frames  # their levels are looked at first
         scale, light = scale_of(frames), frames[0].kind == "light"
         masked = recipe.flat_sources if frames[0].kind == "flat" else None
-        if masked is not None and len(frames) == 1:  # that one is as it is, with the noise of a raw frame, is said
-            masked(frames)
-            masked = None
+        if masked is not None and len(frames) == 1:
+            frames, masked = masked(frames), None  # says that one flat does not tell stars
         if scale is None and masked is None and not (light and calibrates_each(recipe, frames)):
             return calibrate(_combined(recipe, frames, bias=bias))
         ready = each(calibrate)(frames)

@@ -81,7 +81,9 @@ def reduce(
         raise StepError(f"reduce: no {kind} frames in {frames!r}; give at least one")
     is_light = kind == "light"
     made = masters or make_masters(frames, recipe)
-    if not is_light:  # no stage sees both
+    if is_light:
+        _say_what_lacks(made, recipe)
+    else:  # no stage sees both
         check_alike(chosen.frames[:1], with_others=frames.light.frames[:1])
         say(*matched_notes(frames.light, chosen, recipe.policy))
     kinds = ("bias", "dark", "flat") if is_light else ("bias", "dark")
@@ -115,6 +117,22 @@ def reduce(
         finish,
         attach_header,
     )
+
+
+def _say_what_lacks(made: Masters, recipe: Recipe) -> None:
+    """Say what is asked for and cannot be done, for want of what it is done to."""
+    if recipe.dark_scale == "fit" and made.dark is None:
+        advise(
+            "there is no dark to be fitted to the lights: none is taken out",
+            mend="add dark frames, or leave out Recipe(dark_scale='fit')",
+            at_command="add dark frames, or leave out --dark-scale",
+        )
+    if recipe.flat_sources is not None and made.flat is None:
+        advise(
+            "there are no flats in which stars could be masked",
+            mend="add flats, or leave out Recipe(flat_sources=...)",
+            at_command="add flats, or leave out --flat-sources",
+        )
 
 
 def named_by(key: str) -> Callable[[Image], Image]:

@@ -14,6 +14,7 @@ from pipeline.checks.done_before import bias_beside_dark
 from pipeline.checks.hot_pixels import AGREED, fitted_factor
 from pipeline.checks.masters import dark_fits, dark_left_in
 from pipeline.checks.same_setup import check_alike
+from pipeline.checks.shared_settings import DETECTOR_TEMPERATURE
 from pipeline.compose.settings import Limits
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say
@@ -294,7 +295,7 @@ def subtract_dark(
     )
 
 
-def _check_together(image: Image, dark: MasterDark) -> None:
+def _check_together(image: Image, dark: MasterDark, *, may_differ_in: str = "") -> None:
     """Refuse a dark that cannot be taken out of an image, and say what is odd about the two."""
     check_in_place(image, "dark")
     check_before_flat(image, "dark")
@@ -305,7 +306,7 @@ def _check_together(image: Image, dark: MasterDark) -> None:
         )
     check_shapes([image, dark.image])
     check_units(image, dark.image)
-    check_alike((image,), with_others=(dark.image,))
+    check_alike((image,), with_others=(dark.image,), but=may_differ_in)
     check_variance_kept(image, dark.image)
     say(*bias_beside_dark(image, dark.image))
 
@@ -342,7 +343,7 @@ def fit_dark(
     if dark is None or isinstance(dark, tuple):
         return image
     _check_bias_out(image, dark)
-    _check_together(image, dark)
+    _check_together(image, dark, may_differ_in=DETECTOR_TEMPERATURE)  # that is what is fitted
     found = fitted_factor(image, dark.image)
     say(*dark_fits(image, dark.image, found.times))
     if found.agreeing < AGREED:

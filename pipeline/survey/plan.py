@@ -53,9 +53,17 @@ CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", 
 """The masters of a night, and those that each is made with."""
 
 
-def _as_path(given: str | os.PathLike[str] | None, field: attrs.Attribute[Path | None]) -> Path | None:
+def _as_output_dir(given: str | os.PathLike[str] | None) -> Path | None:
+    return _as_folder("output_dir", given)
+
+
+def _as_library(given: str | os.PathLike[str] | None) -> Path | None:
+    return _as_folder("library", given)
+
+
+def _as_folder(name: str, given: str | os.PathLike[str] | None) -> Path | None:
     if not isinstance(given, str | os.PathLike | None):
-        raise SettingError(f"Survey: {field.name}={given!r}; expected the path of a folder or None")
+        raise SettingError(f"Survey: {name}={given!r}; expected the path of a folder or None")
     return None if given is None else Path(given)
 
 
@@ -81,14 +89,14 @@ class Survey:
     """
 
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
-    output_dir: Path | None = attrs.field(default=None, converter=attrs.Converter(_as_path, takes_field=True))
+    output_dir: Path | None = attrs.field(default=None, converter=_as_output_dir)
     delimiter: str = ","
     exposure_key: str | None = None
     plane: int | None = None
     strict: bool = False
     overwrite: bool = False
     force: bool = False
-    library: Path | None = attrs.field(default=None, converter=attrs.Converter(_as_path, takes_field=True))
+    library: Path | None = attrs.field(default=None, converter=_as_library)
 
     __dask_tokenize__ = content_key
 

@@ -212,6 +212,7 @@ def test_an_array_where_an_image_is_asked_for_is_taken_as_one():
         (lambda: reduce_many([], 5), "reduce_many: survey=5; expected a Survey"),
         (lambda: reduce_many("night.csv"), "reduce_many takes a list of the paths of file lists; found 'night.csv'"),
         (lambda: Survey(output_dir=5), "Survey: output_dir=5; expected the path of a folder or None"),
+        (lambda: Survey(library=5), "Survey: library=5; expected the path of a folder or None"),
         (lambda: workers("two"), "workers: count='two'; expected a whole number from 1 or None"),
         (lambda: workers(address=5), "workers: address=5; expected a text or None"),
         (lambda: figure(np.eye(3), look="magma"), "figure: look='magma'; expected an Appearance"),

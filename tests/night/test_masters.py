@@ -1,5 +1,7 @@
 """The masters of a night: what each is made of, and what is said of it."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -16,6 +18,7 @@ from pipeline import (
     combine,
     each,
     make_masters,
+    mask_sources,
     match,
     open_frames,
     parse_filelist,
@@ -24,6 +27,8 @@ from pipeline import (
 )
 from pipeline.errors import AssumptionWarning, ShapeError
 from pipeline.night.masters import pair_noise
+from pipeline.simulation.camera import Detector
+from pipeline.simulation.simulate import simulate
 
 
 def test_darks_of_several_exposures_and_a_short_light():
@@ -168,3 +173,18 @@ def test_a_window_is_cut_from_disk_as_from_memory_and_no_rows_are_taken_for_one(
     assert alike[0].shape == (8, 9)
     assert not [note for note in alike[0].notes if "larger part" in note.words]
     np.testing.assert_array_equal(reduce(frames).pixels.values, reduce(night).pixels.values)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lacking", "words"),
+    [
+        (Recipe(dark_scale="fit"), "dark", "no dark to be fitted"),
+        (Recipe(flat_sources=mask_sources()), "flat", "no flats in which stars"),
+        (Recipe(flat_sources=mask_sources()), "flat_0[2-9]", "fewer than 3 flats"),
+    ],
+)
+def test_what_is_asked_for_of_frames_that_are_not_there_is_said(recipe, lacking, words):
+    night = simulate(shape=(32, 64), detector=Detector(hot_pixels=0.05)).frames
+    few = FrameSet(frame for frame in night if not re.match(lacking, frame.name))
+    assert any(words in note.words for note in reduce(few, recipe=recipe).notes)
+    assert not any(words in note.words for note in reduce(night, recipe=recipe).notes)

@@ -310,6 +310,14 @@ def test_no_dark_is_no_fit_and_a_dark_full_of_hits_is_said():
     assert attach_header(out).header["DARKSCL"] == pytest.approx(0.5, rel=0.01)
 
 
+def test_a_dark_that_is_fitted_may_be_of_another_temperature_as_headers_say():
+    warm = MasterDark.of(without_bias(WARM.image.values, kind="dark", exposure=60, header={"CCD-TEMP": -10.0}))
+    light = without_bias(50 + 0.5 * HOT + NOISE[1], exposure=60, header={"CCD-TEMP": -20.0})
+    assert fit_dark(light, dark=warm).notes == ()
+    with pytest.warns(AssumptionWarning, match="detector temperature"):
+        subtract_dark(light, dark=warm)
+
+
 def test_a_reduction_fits_the_dark_to_its_lights_alone():
     frames, _, times = a_night(-6, size=128)
     fitted = reduce(frames, recipe=Recipe(dark_scale="fit"))
