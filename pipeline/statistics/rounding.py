@@ -75,7 +75,8 @@ class Rounding:
             size = _typical_size(blocks, stack)
             if not size:
                 return cls(0.0, QUANTISATION * squared, False)
-            return cls(0.0, (size * last_place) ** 2 / 12 * squared, False)
+            last = size * last_place
+            return cls(0.0, last * last / 12 * squared, False)  # ** would raise where that is infinite
         return cls(step * float(np.sqrt(squared)), step**2 / 12 * squared, on_grid and not np.ptp(scale))
 
 

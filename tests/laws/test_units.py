@@ -139,7 +139,9 @@ def test_hits_and_hot_pixels_are_found_in_any_unit(unit):
     np.testing.assert_array_equal(flag_hot(dark).pixels.flags == Flag.HOT, hot)
 
 
-@pytest.mark.parametrize(("dtype", "unit"), [(np.float32, 1e-25), (np.float32, 1e20), (np.float64, 1e-170)])
+@pytest.mark.parametrize(
+    ("dtype", "unit"), [(np.float32, 1e-25), (np.float32, 1e20), (np.float64, 1e-170), (np.float64, 1e200)]
+)
 def test_a_unit_in_which_no_number_holds_the_variance_is_refused(dtype, unit):
     stack = stack_of(np.random.default_rng(2), "light", 3, rounded=False)
     with pytest.raises(
