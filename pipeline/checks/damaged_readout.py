@@ -221,9 +221,11 @@ def _smeared(frames: Compared) -> Iterator[Note]:
     part = more @ light / squares
     scatter = middle_of_each(np.abs(more - part[:, None] * light))
     like = np.abs(frames.levels - usual) < 0.5 * abs(usual)  # else capped, or exposed otherwise: that is said
-    like &= np.abs(stars @ light) < 0.5 * squares  # else without stars, or with brighter ones
+    brighter = np.abs(stars @ light) / squares
+    like &= brighter < 0.5  # else without stars, or with much brighter ones
     error = MAD_TO_SIGMA * scatter / math.sqrt(squares)
-    odd = like & (part > SMEARED) & (part > OWN_SIGMA * error) & (part > SMEARED_SIGMA * median_of_rest(error))
+    odd = like & (part > np.maximum(SMEARED, brighter / 4))  # wings of brighter stars lie on whole columns too
+    odd &= (part > OWN_SIGMA * error) & (part > SMEARED_SIGMA * median_of_rest(error))
     if 0 < np.count_nonzero(odd) < odd.size / 2:
         most = float(part[odd].max())
         yield frames.note(

@@ -15,6 +15,7 @@ from toolz import groupby
 from pipeline.checks.shared_settings import CHOSEN_BY, SHARED_SETTINGS
 from pipeline.checks.times import is_early
 from pipeline.compose.settings import Limits, checked
+from pipeline.compose.written import written
 from pipeline.errors import SettingError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards
@@ -35,7 +36,7 @@ def _are_settings(_: Policy, attribute: attrs.Attribute[tuple[str, ...]], words:
 
 
 @checked
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Policy:
     """What a calibration may differ in from the frames it is for, and for how long it is valid.
 
@@ -77,6 +78,11 @@ class Policy:
     same_arcs: Days = 0.02
     silent: bool = False
     ignore: tuple[str, ...] = attrs.field(default=(), validator=_are_settings)
+
+    def __repr__(self) -> str:
+        said = ((field.name, getattr(self, field.name)) for field in attrs.fields(Policy))
+        kept = (f"{name}={written(value)}" for name, value in said if value != getattr(Policy(), name))
+        return f"Policy({', '.join(kept)})"
 
     def days(self, kind: str) -> float:
         """Give for how many days a calibration of a kind is valid."""

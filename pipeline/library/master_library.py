@@ -60,7 +60,8 @@ _PATIENCE = 60.0
 class StoredMaster:
     """A master in a library: what it is of, when it was taken, and how good it is.
 
-    ``file`` is its name in the folder, ``hdu`` where in it the image is, ``setup`` the key of how it was taken (masters
+    ``file`` is its name in the folder, ``hdu`` where in it the image is, of the ``kind`` and ``shape`` that are told,
+    ``setup`` the key of how it was taken (masters
     of one setup differ in date and temperature at most), ``day`` in MJD, ``exposure`` in s, ``temperature`` in °C, each
     None where no card says it.  ``frames`` counts those combined, ``error`` is the median standard deviation of its
     pixels (None where it has none) and ``flagged`` the fraction that is flagged, both of a sample of rows; ``made`` is

@@ -220,10 +220,17 @@ PARTICULAR |= {
     ("Recipe", "fringe"): _or_none(subtract_fringe),
     ("Recipe", "healing"): _or_none(heal),
 }
+
+
+def _between(above: float | None = None, below: float | None = None, **ends: Any) -> bool:
+    """Tell whether any number lies between limits."""
+    low: float = max(ends.get("least", -math.inf), -math.inf if above is None else above)
+    high: float = min(ends.get("most", math.inf), math.inf if below is None else below)
+    return low < high
+
+
 AGREE |= {
     "Clip": lambda clip: min(clip["low"], clip["high"]) < math.inf,
-    "Limits": lambda limits: (
-        (limits["above"] is None) or (limits["below"] is None) or limits["above"] < limits["below"]
-    ),
+    "Limits": lambda limits: _between(**limits),
     "normalise_flat": lambda said: not said.get("region") or said.get("by", "mean") in ("mean", "median"),
 }

@@ -65,7 +65,7 @@ MET = {
 def test_every_kind_flag_and_state_is_met():
     seen = set()
 
-    @settings(max_examples=80, derandomize=True, database=None)
+    @settings(max_examples=160, derandomize=True, database=None)
     @given(images())
     def look(image):
         seen.update(name for name, is_met in MET.items() if is_met(image))
