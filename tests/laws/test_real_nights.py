@@ -110,15 +110,10 @@ def test_fitsverify_is_silent_about_products_and_masters(reduced, night, tmp_pat
 
 
 def test_strict_refuses_a_dark_that_may_hold_the_bias(shared_data, tmp_path, capsys):
-    output = tmp_path / "a.fits"
-    assert (
-        main(
-            ["reduce", str(shared_data / "lt_sprat/filelist.csv"), "-o", str(output), "--strict", "--variance", "none"]
-        )
-        == 1
-    )
-    assert "scaled by 0.2" in capsys.readouterr().err
-    assert not output.exists()
+    output, recipe = tmp_path / "a.fits", tmp_path / "wide.toml"
+    recipe.write_text(
+        "recipe = 1\n[policy]\ndark_days = 400\n"
+    )  # the dark is 13 months younger, which is refused first
     command = [
         "reduce",
         str(shared_data / "lt_sprat/filelist.csv"),
@@ -128,6 +123,10 @@ def test_strict_refuses_a_dark_that_may_hold_the_bias(shared_data, tmp_path, cap
         "--variance",
         "none",
     ]
+    command += ["--recipe", str(recipe)]
+    assert main(command) == 1
+    assert "scaled by 0.2" in capsys.readouterr().err
+    assert not output.exists()
     assert main([*command, "--dark-has-bias", "no"]) == 1
     said = capsys.readouterr().err
     assert "a pedestal is divided by the flat" in said  # no bias or overscan is taken out
