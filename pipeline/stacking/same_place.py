@@ -28,6 +28,12 @@ STEPS_CLOSE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 STEPS_AROUND = (*STEPS_CLOSE, (2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (2, -2), (-2, 2), (-2, -2))
 """Steps to pixels: what others show close by is expected; what they show around tells how much light there is."""
 
+STEPS_NEARBY = ((4, 0), (-4, 0), (0, 4), (0, -4), (3, 3), (3, -3), (-3, 3), (-3, -3))
+"""Steps to pixels of which others show one lit near a wing of a star, if none closer by."""
+
+AT_EDGE = 3
+"""So few pixels from it a star may lie beyond the edge."""
+
 LESS = 0.2
 """Light counts so much less with every pixel that it lies further away than the next."""
 
@@ -95,10 +101,10 @@ class SamePlace:
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = np.where(keep, even, 0.0).sum(axis=0) / true_in_each(keep)
         level = self.moved.sky.at(place, self.plan.shape[1])
-        low, high, light, whole = self._seen(frame, place, level)
+        low, high, light, whole, near = self._seen(frame, place, level)
         above = value - high - self.clip.high * self._sigma(place, high, frame)
         higher = value > middle[column]
-        lit = ~whole | (higher & (above > max(self.moved.tolerance, LEAST) * light))
+        lit = ~whole | (near & higher & (above > max(self.moved.tolerance, LEAST) * light))
         lit[lit] = self._is_lit(frame[lit], place[lit], level[lit], smooth=whole[lit])
         least = np.minimum(low, level)
         below = least - self.clip.low * self._sigma(place, least, frame) - value
@@ -114,14 +120,20 @@ class SamePlace:
 
     def _seen(
         self, frame: IntArray, place: IntArray, level: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
         """Give the least and the largest of what others show close to some places, and the light around.
 
-        Also tells where others see all that is close.  Where they see nothing that is the level of the sky.
+        Also tells where others see all that is close; and what is near their light, or the edge: elsewhere the trail of
+        a satellite is no wing of a star.  Where they see nothing that is the level of the sky.
         """
         lit_from = level + LIT * self._sigma(place, level)
         low, high, light = level.copy(), level.copy(), np.zeros(place.shape)
-        whole = np.zeros(place.shape, bool)
+        whole, (row, column), (bottom, right) = (
+            np.zeros(place.shape, bool),
+            np.divmod(place, self.plan.shape[1]),
+            self.plan.shape,
+        )
+        near = np.minimum(np.minimum(row, bottom - 1 - row), np.minimum(column, right - 1 - column)) < AT_EDGE
         for number, shown in self._shown_by_others(frame, place):
             which = np.flatnonzero(frame == number)
             close = shown[: len(STEPS_CLOSE)]
@@ -130,15 +142,17 @@ class SamePlace:
             some = seen.any(axis=0)
             low[which] = np.where(some, np.where(seen, close, np.inf).min(axis=0), level[which])
             high[which] = np.where(some, np.where(seen, close, -np.inf).max(axis=0), level[which])
-            for (dy, dx), there in zip(STEPS_AROUND, shown, strict=True):
+            for (dy, dx), there in zip(STEPS_AROUND, shown, strict=False):
                 counts = LESS ** max(np.hypot(dy, dx) - 1.0, 0.0)
                 light[which] = np.fmax(light[which], counts * (there - lit_from[which]))
-        return low, high, light, whole
+            with np.errstate(invalid="ignore"):
+                near[which] |= (light[which] > 0) | (shown[len(STEPS_AROUND) :] > lit_from[which]).any(axis=0)
+        return low, high, light, whole, near
 
     def _shown_by_others(self, frame: IntArray, place: IntArray) -> Iterator[tuple[int, FloatArray]]:
         """Give, for each frame, what is typical of others around its places, (steps, places); NaN where none sees."""
         (height, width), shifts, known = self.plan.shape, self.moved.shifts, self.moved.known
-        steps = np.array(STEPS_AROUND)
+        steps = np.array(STEPS_AROUND + STEPS_NEARBY)
         asked = [number for number in np.unique(frame).tolist() if known[number]]
         others = {number: self._best_others(number) for number in asked}
         around, shown = dict[int, tuple[IntArray, IntArray]](), dict[int, FloatArray]()
