@@ -294,6 +294,7 @@ class Ghost:
     places: int
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of damaged values differences overflow
 def crosstalk_notes(values: Array, amplifiers: Sequence[Box], names: tuple[str, ...]) -> tuple[Note, ...]:
     """Say where what is bright in one amplifier repeats in another.
 

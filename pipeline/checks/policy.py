@@ -16,7 +16,7 @@ from pipeline.checks.shared_settings import CHOSEN_BY, SHARED_SETTINGS
 from pipeline.checks.times import is_early
 from pipeline.compose.settings import Limits, checked
 from pipeline.compose.written import written
-from pipeline.errors import SettingError
+from pipeline.errors import PipelineWarning, SettingError
 from pipeline.headers import keyword_tables as tables
 from pipeline.headers.cards import Cards
 from pipeline.headers.epochs import begin, day
@@ -150,6 +150,7 @@ def _out_of_date(images: Sequence[Image], some: Sequence[Image], kind: str, poli
         yield Note(
             f"{kind} frames of another time: {apart(days)} the {images[0].kind}s, and a {kind} counts as valid for "
             f"{policy.days(kind):g} days",
+            PipelineWarning,  # a calibration that is old may be right: strict does not refuse it
             frames=tuple(dict.fromkeys(names_of(far))),
             mend=f"take nearer ones, or say how long they are valid: Recipe(policy=Policy({kind}_days=...))",
             at_command=f"take nearer ones, or say how long they are valid, in the recipe: [policy] {kind}_days = ...",

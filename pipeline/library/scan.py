@@ -145,7 +145,8 @@ def frame_in(path: Path, shown: Path, inside: str = "") -> FoundFrame:
     if _shown(shown.as_posix()) != shown.as_posix():
         return FoundFrame(_shown(shown.as_posix()), note="its name is none that a list can hold; rename it")
     if not path.exists():
-        return FoundFrame(shown.as_posix(), note="is a link to a file that is not there")
+        lost = "is a link to a file that is not there" if path.is_symlink() else "cannot be read: there is no such file"
+        return FoundFrame(shown.as_posix(), note=lost)
     problem = ""
     for hdu in (0, "*", 1):
         try:

@@ -199,7 +199,10 @@ def _too_bright(plane: tuple[Array, int], sky: BoolArray, level: Array, shown: A
     faint = sky & (level <= np.nanquantile(level, FAINTEST))
     (variance, error), (quiet, unsure) = (_typical(*plane, part) for part in (sky, faint))
     limits = chi_square(plane[1], 4.0) * np.array([variance, quiet])
-    bright, dark = (np.mean(shown[part & (plane[0] <= most)]) for part, most in zip((sky, faint), limits, strict=True))
+    lit = [shown[part & (plane[0] <= most)] for part, most in zip((sky, faint), limits, strict=True)]
+    if not all(one.size for one in lit):
+        return False
+    bright, dark = (float(np.mean(one)) for one in lit)
     by_photons = np.sqrt(quiet) / FEW_ELECTRONS * max(bright - dark, 0.0)
     return bool(variance > quiet * (STRUCTURE + 3 * (error + unsure)) + by_photons)
 

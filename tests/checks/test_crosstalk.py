@@ -104,3 +104,9 @@ def test_a_product_says_it(part):
         assert "crosstalk" in str(product.to_hdu().header["HISTORY"])
     else:
         assert not attach_header(image).notes
+
+
+def test_damaged_values_overflow_without_a_word():
+    values = np.random.default_rng(1).normal(0, 1, (160, 160)).astype(np.float32)
+    values[::3, ::7], values[::5, ::4] = 3e38, -3e38
+    assert crosstalk_notes(values, [], ("a.fits",)) == ()
