@@ -52,6 +52,12 @@ SEEN_LIT, EVEN = 3.0, 0.25
 ALL_ROUND = 0.06
 """And all of the nine but one show such a part of the largest, to some σ: beside an oblique track two are dark."""
 
+STILL = 0.3
+"""Stars that move by no more than so many pixels stand in their places."""
+
+WING = 2.0
+"""A wing of a star, or a star that moved, is no brighter than so many times what others show of it nearby."""
+
 LEAST = 1.0
 """The tolerated part of the light around: what parts of pixels ask for at least."""
 
@@ -101,15 +107,22 @@ class SamePlace:
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = np.where(keep, even, 0.0).sum(axis=0) / true_in_each(keep)
         level = self.moved.sky.at(place, self.plan.shape[1])
-        low, high, light, whole, near = self._seen(frame, place, level)
+        low, high, light, whole, nearby = self._seen(frame, place, level)
         above = value - high - self.clip.high * self._sigma(place, high, frame)
-        higher = value > middle[column]
+        higher, near = value > middle[column], value - level <= WING * (nearby - level)
+        near &= self._changes
         lit = ~whole | (near & higher & (above > max(self.moved.tolerance, LEAST) * light))
         lit[lit] = self._is_lit(frame[lit], place[lit], level[lit], smooth=whole[lit])
         least = np.minimum(low, level)
         below = least - self.clip.low * self._sigma(place, least, frame) - value
         beyond = np.where(higher, above, np.where(below > 0, np.inf, -np.inf))
         return Unlike(frame, column, np.where(lit, -np.inf, beyond), light)
+
+    @property
+    def _changes(self) -> bool:
+        """Tell whether stars move, or change: else what one frame alone shows near them moves by itself."""
+        shifts = self.moved.shifts[self.moved.known]
+        return self.moved.tolerance > LEAST or bool((np.ptp(shifts, axis=0) > STILL).any())
 
     def _sigma(self, place: IntArray, level: FloatArray, frame: IntArray | None = None) -> FloatArray:
         """Give σ at a level, as one frame has it."""
@@ -120,11 +133,12 @@ class SamePlace:
 
     def _seen(
         self, frame: IntArray, place: IntArray, level: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, FloatArray]:
         """Give the least and the largest of what others show close to some places, and the light around.
 
-        Also tells where others see all that is close; and what is near their light, or the edge: elsewhere the trail of
-        a satellite is no wing of a star.  Where they see nothing that is the level of the sky.
+        Also tells where others see all that is close; and the brightest that they show nearby, the sky where they show
+        no light: there the trail of a satellite is no wing of a star.  Near the edge that has no end.  Where they see
+        nothing that is the level of the sky.
         """
         lit_from = level + LIT * self._sigma(place, level)
         low, high, light = level.copy(), level.copy(), np.zeros(place.shape)
@@ -133,7 +147,8 @@ class SamePlace:
             np.divmod(place, self.plan.shape[1]),
             self.plan.shape,
         )
-        near = np.minimum(np.minimum(row, bottom - 1 - row), np.minimum(column, right - 1 - column)) < AT_EDGE
+        inwards = np.minimum(np.minimum(row, bottom - 1 - row), np.minimum(column, right - 1 - column))
+        nearby = np.where(inwards < AT_EDGE, np.inf, level)
         for number, shown in self._shown_by_others(frame, place):
             which = np.flatnonzero(frame == number)
             close = shown[: len(STEPS_CLOSE)]
@@ -145,9 +160,9 @@ class SamePlace:
             for (dy, dx), there in zip(STEPS_AROUND, shown, strict=False):
                 counts = LESS ** max(np.hypot(dy, dx) - 1.0, 0.0)
                 light[which] = np.fmax(light[which], counts * (there - lit_from[which]))
-            with np.errstate(invalid="ignore"):
-                near[which] |= (light[which] > 0) | (shown[len(STEPS_AROUND) :] > lit_from[which]).any(axis=0)
-        return low, high, light, whole, near
+            brightest = np.where(shown > lit_from[which], shown, -np.inf).max(axis=0)
+            nearby[which] = np.maximum(nearby[which], brightest)
+        return low, high, light, whole, nearby
 
     def _shown_by_others(self, frame: IntArray, place: IntArray) -> Iterator[tuple[int, FloatArray]]:
         """Give, for each frame, what is typical of others around its places, (steps, places); NaN where none sees."""
