@@ -55,7 +55,7 @@ ALL_ROUND = 0.06
 STILL = 0.3
 """Stars that move by no more than so many pixels stand in their places."""
 
-WING = 2.0
+WING = 3.0
 """A wing of a star, or a star that moved, is no brighter than so many times what others show of it nearby."""
 
 LEAST = 1.0
@@ -121,8 +121,8 @@ class SamePlace:
     @property
     def _changes(self) -> bool:
         """Tell whether stars move, or change: else what one frame alone shows near them moves by itself."""
-        shifts = self.moved.shifts[self.moved.known]
-        return self.moved.tolerance > LEAST or bool((np.ptp(shifts, axis=0) > STILL).any())
+        known = self.moved.shifts[self.moved.known]
+        return not known.size or self.moved.tolerance > LEAST or bool((np.ptp(known, axis=0) > STILL).any())
 
     def _sigma(self, place: IntArray, level: FloatArray, frame: IntArray | None = None) -> FloatArray:
         """Give σ at a level, as one frame has it."""

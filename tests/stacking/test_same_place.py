@@ -115,12 +115,13 @@ def test_what_is_tolerated_is_a_part_of_the_light(tolerance):
 
 def test_wings_that_one_frame_alone_shows_so_wide_are_kept_and_hits_in_them_go():
     values, (y, x) = scene(np.random.default_rng(7), SHIFTS[:1].repeat(3, 0)), np.mgrid[: SHAPE[0], : SHAPE[1]]
-    values[0] += np.round(4e3 * np.exp(-((y - 48) ** 2 + (x - 64) ** 2) / 2 / 2.2**2))  # far beyond what is tolerated
+    values[0] += np.round(3e3 * np.exp(-((y - 48) ** 2 + (x - 64) ** 2) / 2 / 2.2**2))  # far beyond what is tolerated
     values[0, 42, 68:70] += 1000
-    out = left_out(planned(values, SHIFTS[:1].repeat(3, 0)))
+    out = left_out(planned(values, SHIFTS[:1].repeat(3, 0), 1.2))
     assert out[0, 42, 68:70].all()
     out[0, 40:45, 66:72] = False  # what is beside a hit goes with it
     assert not out.any()
+    assert left_out(planned(values, SHIFTS[:1].repeat(3, 0)))[0, 46:51, 58:61].all()  # where all else stands still
 
 
 def test_the_trail_of_a_satellite_goes_though_it_is_as_smooth_as_a_star():
