@@ -10,10 +10,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # L.A.Cosmic's threads spin while
 
 collect_ignore = ["support/ccdproc_adapter.py"]  # its doctests are none, and ccdproc, which it imports, may be absent
 
-settings.register_profile("few", deadline=None, max_examples=4, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+# the checks of a commit draw the same each time, and so judge the commit alone; "quick" and "long" search
+for name, examples, same in (("few", 4, True), ("ci", 20, True), ("quick", 10, False), ("long", 2000, False)):
+    slow = [HealthCheck.too_slow]
+    settings.register_profile(name, deadline=None, max_examples=examples, derandomize=same, suppress_health_check=slow)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
