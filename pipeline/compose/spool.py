@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import threading
@@ -15,7 +14,7 @@ import numpy as np
 
 from pipeline.errors import OutputError, StepError
 from pipeline.records.arrays import Array, Shared
-from pipeline.records.pixels import Pixels
+from pipeline.records.pixels import NotStored, Pixels
 
 
 class Spool:
@@ -111,7 +110,7 @@ class SpooledArray:
 
 
 @attrs.frozen(eq=False)
-class SpooledPixels:
+class SpooledPixels(NotStored):
     """Pixels in the spool: a source."""
 
     values: SpooledArray
@@ -150,23 +149,3 @@ class SpooledPixels:
         shared: Shared = tuple((key, sigma.read(start, stop)) for key, sigma in self.shared)
         variance = None if self.variance is None else self.variance.read(start, stop)
         return Pixels(self.values.read(start, stop), self.flags.read(start, stop), variance, shared)
-
-    @property
-    def stored(self) -> None:
-        """What a step gives is no whole number as a detector stores it."""
-
-    @property
-    def ceiling(self) -> float:
-        """Nothing is flagged as saturated yet, or all of it is."""
-        return math.inf
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"rows {start} to {stop} are kept as {self.dtype}, not stored as {into.dtype}")
-
-    def check_unchanged(self) -> None:
-        """Do nothing: nobody else sees the spool."""
-
-    def loaded(self) -> SpooledPixels:
-        """Give itself: it is quick to read."""
-        return self

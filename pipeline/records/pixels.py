@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import attrs
 import numpy as np
@@ -76,8 +76,34 @@ def _sealed_shares(shared: Iterable[Share | tuple[str, Any]]) -> tuple[Share, ..
     return tuple(map(Share.of, shared))
 
 
+class NotStored:
+    """What a :class:`~pipeline.records.source.Source` says whose rows are in memory or computed: see there."""
+
+    __slots__ = ()
+
+    @property
+    def stored(self) -> None:
+        """They are not as a detector stores them."""
+
+    @property
+    def ceiling(self) -> float:
+        """What is saturated is flagged already."""
+        return math.inf
+
+    def read_stored(self, start: int, stop: int, into: Array) -> None:
+        """Refuse: see :attr:`stored`."""
+        raise StepError(f"rows {start} to {stop} are of {type(self).__name__}, not stored as {into.dtype}")
+
+    def check_unchanged(self) -> None:
+        """Do nothing: what nobody else sees does not change."""
+
+    def loaded(self) -> Self:
+        """Give itself: it is quick to read."""
+        return self
+
+
 @attrs.frozen(eq=True)
-class Pixels:
+class Pixels(NotStored):
     """One image's values (ny, nx) with what is known about each of them.
 
     ``values`` float32 or float64, ``flags`` uint16 of :class:`Flag` bits, ``variance`` in the square of the
@@ -176,26 +202,6 @@ class Pixels:
         """Give some rows, counted as slices count: no copy is made, and all of them are these same pixels."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         return self if (start, stop) == (0, self.shape[0]) else self.cut(slice(start, stop))
-
-    @property
-    def stored(self) -> None:
-        """Pixels in memory are not as a detector stores them."""
-
-    @property
-    def ceiling(self) -> float:
-        """What is saturated is flagged already."""
-        return math.inf
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"rows {start} to {stop} are in memory as {self.dtype}, not stored as {into.dtype}")
-
-    def check_unchanged(self) -> None:
-        """Do nothing: what is in memory does not change."""
-
-    def loaded(self) -> Pixels:
-        """Give themselves: nothing is quicker to read."""
-        return self
 
     @property
     def mask(self) -> BoolArray:

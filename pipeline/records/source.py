@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
+import attrs
 import numpy as np
 
 from pipeline.records.arrays import Array
-from pipeline.records.pixels import Pixels
+from pipeline.records.pixels import NotStored, Pixels
 
 
 @runtime_checkable
@@ -50,3 +51,28 @@ class Source(Protocol):
 
     def loaded(self) -> Source:
         """Give the same rows in a form that is quick to read in any order."""
+
+
+@attrs.frozen(eq=False)
+class RowsOfAnother(NotStored):
+    """A source whose rows are those of another, changed: of the same shape and type."""
+
+    source: Source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.source.dtype
+
+    def check_unchanged(self) -> None:
+        """Refuse what is changed here if that has changed."""
+        self.source.check_unchanged()
+
+    def loaded(self) -> Self:
+        """Give the same, over a source that is quick to read."""
+        return attrs.evolve(self, source=self.source.loaded())

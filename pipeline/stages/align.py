@@ -27,7 +27,7 @@ from pipeline.records.arrays import Array, BoolArray, FloatArray, sealed
 from pipeline.records.frames import FrameSet, Image, as_frames
 from pipeline.records.pixels import Flag, FlagBits, Pixels
 from pipeline.records.shared_errors import moved_key
-from pipeline.records.source import Source
+from pipeline.records.source import RowsOfAnother
 from pipeline.stacking.stack_rows import GoodPixels
 from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.motion import motion_of, to_whole_pixels
@@ -107,22 +107,11 @@ def _moved(image: Image, shift: tuple[float, float]) -> Image:
 
 
 @attrs.frozen
-class MovedRows:
+class MovedRows(RowsOfAnother):
     """A source whose rows are those of another, moved up by ``up`` rows and to the right by ``right`` columns."""
 
-    source: Source
     up: int
     right: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the values."""
-        return self.source.dtype
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows of the other, and put them where they go."""
@@ -147,27 +136,6 @@ class MovedRows:
             variance=None if pixels.variance is None else put(pixels.variance, math.nan),
             shared=tuple((moved_key(key, self.up, self.right), put(sigma, math.nan)) for key, sigma in pixels.shared),
         )
-
-    @property
-    def stored(self) -> None:
-        """What is not covered is no whole number."""
-
-    @property
-    def ceiling(self) -> float:
-        """What is saturated is flagged already."""
-        return math.inf
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"rows {start} to {stop} are moved, not stored as {into.dtype}")
-
-    def check_unchanged(self) -> None:
-        """Refuse what is moved if that has changed."""
-        self.source.check_unchanged()
-
-    def loaded(self) -> MovedRows:
-        """Give the same, over a source that is quick to read."""
-        return attrs.evolve(self, source=self.source.loaded())
 
 
 def coverage(frames: Iterable[Any], *, seconds: bool = False) -> FloatArray:

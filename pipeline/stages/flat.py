@@ -33,7 +33,7 @@ from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note
 from pipeline.records.pixels import Flag, Pixels
-from pipeline.records.source import Source
+from pipeline.records.source import RowsOfAnother
 from pipeline.stacking.clip import Sigmas
 from pipeline.stacking.combine import combine
 from pipeline.stacking.combined import loaded
@@ -523,27 +523,16 @@ def _without_sources(frame: Image, packed: Array, surface: FloatArray, mean: Flo
 
 
 @attrs.frozen(eq=False)
-class MaskedRows:
+class MaskedRows(RowsOfAnother):
     """A source whose rows are those of another, lit as the mean of all flats, and flagged where sources are.
 
     ``packed`` holds the mask, eight pixels a byte, so that those of many flats fit the memory; ``surface`` and ``mean``
     are coefficients of how this flat and all on average are lit.
     """
 
-    source: Source
     packed: Array
     surface: FloatArray
     mean: FloatArray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the values."""
-        return self.source.dtype
 
     def rows(self, start: int, stop: int) -> Pixels:
         """Read some rows, and flag what is masked in them."""
@@ -554,24 +543,3 @@ class MaskedRows:
         mask = np.unpackbits(self.packed[start:stop], axis=1, count=width).astype(bool)
         lit = np.clip(mean / own, 1 / MOST_UNEVEN, MOST_UNEVEN)
         return self.source.rows(start, stop).times(lit).flagged(mask, Flag.SOURCE)
-
-    @property
-    def stored(self) -> None:
-        """What is divided is no whole number."""
-
-    @property
-    def ceiling(self) -> float:
-        """What is saturated is flagged already."""
-        return math.inf
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"rows {start} to {stop} are masked, not stored as {into.dtype}")
-
-    def check_unchanged(self) -> None:
-        """Refuse what is masked if that has changed."""
-        self.source.check_unchanged()
-
-    def loaded(self) -> MaskedRows:
-        """Give the same, over a source that is quick to read."""
-        return attrs.evolve(self, source=self.source.loaded())

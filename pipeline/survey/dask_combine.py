@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -18,7 +17,7 @@ from pipeline.errors import StepError
 from pipeline.fits.frame_source import FitsSource
 from pipeline.records.arrays import Array
 from pipeline.records.frames import Image, Location
-from pipeline.records.pixels import Pixels
+from pipeline.records.pixels import NotStored, Pixels
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.tiles import Band, combine_band, join_bands
 from pipeline.stacking.weights import PixelWeights
@@ -90,7 +89,7 @@ def _combine_on_workers(client: Any, plan: Plan) -> tuple[Pixels, Array, Array |
 
 
 @attrs.frozen
-class SentRows:
+class SentRows(NotStored):
     """Some rows of an image, sent to a worker that cannot read it, under the numbers that they have in it."""
 
     pixels: Pixels
@@ -110,26 +109,6 @@ class SentRows:
         if not self.first <= start <= stop <= self.first + self.pixels.shape[0]:
             raise StepError(f"rows {start} to {stop} asked for; {self.first} and {self.pixels.shape[0]} on are here")
         return self.pixels.cut(slice(start - self.first, stop - self.first))
-
-    @property
-    def stored(self) -> None:
-        """What is in memory is not as it was stored."""
-
-    @property
-    def ceiling(self) -> float:
-        """What is saturated is flagged already."""
-        return math.inf
-
-    def read_stored(self, start: int, stop: int, into: Array) -> None:
-        """Refuse: see :attr:`stored`."""
-        raise StepError(f"rows {start} to {stop} are in memory, not stored as {into.dtype}")
-
-    def check_unchanged(self) -> None:
-        """Do nothing: what is in memory does not change."""
-
-    def loaded(self) -> SentRows:
-        """Give the same."""
-        return self
 
 
 def _any_process_reads(image: Image) -> bool:
