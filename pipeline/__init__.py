@@ -32,8 +32,20 @@ What you want to do, and the names for it; ``help(combine)`` tells of one, with 
   and test it with whatever hypothesis draws: ``pipeline.testing``
 
 What can go wrong is drawn in ``pipeline.errors``.  Each name has its home in a folder, and is loaded when it is first
-asked for.  The folders, in the order of the data and of the physics; the face of each says what to open first, and a
-file imports from folders above its own, and from its own::
+asked for.  What is told at length stands in the folders that it is about:
+
+- what is done to a night, nights as they are, a recipe in a file; coming from ASPIRED: :mod:`pipeline.night`
+- what is off by default, dithered lights, darks of another temperature; coming from ccdproc: :mod:`pipeline.stages`
+- commands, exit status; coming from IRAF: :mod:`pipeline.cli`
+- files in and out, on to TwoDSpec: :mod:`pipeline.fits`; pages, images and reports: :mod:`pipeline.figures`
+- what is read in headers, what becomes of cards: :mod:`pipeline.headers`; flags and notes: :mod:`pipeline.records`
+- lights that move, a combination of your own: :mod:`pipeline.stacking`; the noise: :mod:`pipeline.statistics`;
+  several amplifiers: :mod:`pipeline.detector`
+- folders instead of lists: :mod:`pipeline.library`; many nights, and workers: :mod:`pipeline.survey`
+- a stage of your own: :mod:`pipeline.compose`, and :mod:`pipeline.testing`
+
+The folders, in the order of the data and of the physics; the face of each says what to open first, and a file imports
+from folders above its own, and from its own::
 
     headers     what a FITS header says
     records     what flows through a reduction: immutable images with values, flags, variance

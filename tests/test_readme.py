@@ -1,17 +1,22 @@
-"""The samples of the README run as they stand, and do what it says they do."""
+"""The samples of the README, and of the reference in the folders' faces, run as they stand and do what is said."""
 
 import re
 from pathlib import Path
 
 import pytest
+from faces import FACES, samples, section
 
-from pipeline import chain, combine, flag_saturated, open_frame, read_night, reduce, subtract_overscan
+from pipeline import Flag, chain, combine, flag_saturated, open_frame, read_night, reduce, subtract_overscan
 from pipeline.cli.main import main
 
 pytestmark = pytest.mark.slow
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"^ccd-pipeline ([^#\n]*)", README, re.MULTILINE)
+COMMANDS = {
+    name: re.findall(r"^ *ccd-pipeline ([^#\n]*)", text, re.MULTILINE)
+    for name, text in {"README": README, **FACES}.items()
+}
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def demo(tmp_path, monkeypatch, capsys):
 
 
 def test_the_chain_is_the_default_reduction_to_the_bit(demo):
-    short, written_out, _ = SAMPLES
+    short, written_out = SAMPLES
     one, ten = {}, {}
     exec(short, one)
     exec(written_out, ten)
@@ -37,7 +42,8 @@ def test_the_chain_is_the_default_reduction_to_the_bit(demo):
 def test_the_sample_on_workers_gives_what_one_process_gives(demo):
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'")
     names = {"__name__": "__main__"}
-    exec(SAMPLES[2], names)
+    (sample,) = (sample for sample in samples("survey") if "delayed" in sample)
+    exec(sample, names)
     frames = read_night("demo/night.csv")
     ready = chain(flag_saturated(), subtract_overscan())
     assert (
@@ -50,6 +56,20 @@ def test_the_sample_on_workers_gives_what_one_process_gives(demo):
 
 
 def test_the_commands_run_one_after_the_other(demo):
-    assert len(COMMANDS) >= 3
-    for command in COMMANDS:
-        assert main(command.split()) == 0, command
+    assert sum(map(len, COMMANDS.values())) >= 16
+    for name, commands in COMMANDS.items():
+        for command in commands:
+            assert main(command.split()) == 0, (name, command)
+
+
+def test_every_flag_is_in_the_table():
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", section("records", "Flags"), re.MULTILINE)
+    assert [(int(bit), name) for bit, name in rows] == [(flag.value, flag.name) for flag in Flag]
+
+
+def test_the_front_door_is_no_corridor():
+    """What is longer belongs to the folder that it describes."""
+    assert len(README.splitlines()) <= 200
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

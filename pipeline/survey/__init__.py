@@ -4,4 +4,32 @@ Open :mod:`~pipeline.survey.reduce_many` first, then ``plan`` (nights as tasks) 
 ``dask_client`` starts workers, ``dask_combine`` combines one stack on them.
 
 Imports from all folders above; Dask only where it is asked for.
+
+Many nights
+-----------
+``ccd-pipeline reduce */night.csv --output-dir products --workers 8`` reduces many nights in eight processes
+(``--cluster ADDRESS``: on the workers of a Dask scheduler; neither: here, without Dask).  A night is one task, so its
+masters stay where they are used; each master is made once, in a task of its own, for all nights that name the same
+files.  Beside each product lies a record of what it was made of, so the same command, given again after whatever
+stopped it, makes what is missing and no more (``--force``: everything).  A product of another version of this
+program, or of other files or settings, is written over only by ``--force`` or ``--overwrite``; why it is made again
+is said.  Bad nights, also one that kills its workers, are told at the end, with exit status 1, and stop no other.
+
+Workers, and stacks larger than memory
+--------------------------------------
+In Python, with the extra ``distributed``::
+
+    from dask import delayed
+    from pipeline import (Survey, chain, combine, flag_saturated, read_night, reduce_many, combine_on,
+                          subtract_overscan, workers)
+
+    if __name__ == "__main__":
+        with workers(2) as client:                # a Dask client; workers(address="tcp://...") for those elsewhere
+            nights = reduce_many(["demo/night.csv"], Survey(output_dir="products"), client=client)
+            frames = read_night("demo/night.csv")
+            with combine_on(client):              # blocks of rows, each read by the worker that combines it
+                flat = combine(frames.flat)
+            ready = chain(flag_saturated(), subtract_overscan())
+            lights = client.gather(client.map(ready, frames.light))      # any step is a function for Dask
+            bias = delayed(combine)(frames.bias, method="median").compute()
 """

@@ -5,12 +5,11 @@ ASPIRED 0.5.1 wants an environment of its own, and this test runs there::
     pip install "aspired==0.5.1" "setuptools<81" "numpy<2.4" pytest hypothesis . && pytest tests/laws/test_twodspec.py
 """
 
-import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from faces import samples
 
 from pipeline import read_night, reduce, write
 
@@ -65,10 +64,8 @@ def test_the_standard_is_far_above_its_noise(night):
     assert np.median(counts / errors) > 140
 
 
-def test_the_recipe_of_the_readme_runs(shared_data):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    samples = re.findall(r"^```py\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    (recipe,) = (sample for sample in samples if "TwoDSpec" in sample)
+def test_the_sample_of_the_reference_runs(shared_data):
+    (recipe,) = (sample for sample in samples("fits") if "TwoDSpec" in sample)
     made = {}
     exec(recipe.replace("demo/night.csv", str(shared_data / "lt_sprat/filelist.csv")), made)
     assert (made["spec"].exptime, made["spec"].gain, made["spec"].bad_mask.dtype) == (120.0, 2.45, bool)
