@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
 from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
+from pipeline.night.recipe import Recipe
 from pipeline.night.summary import flag_words
 from pipeline.records.frames import FrameSet
 from pipeline.stages.header import ReducedImage
@@ -60,6 +61,8 @@ def write_drawings(
     masters: Masters,
     frames: FrameSet,
     quality: Sequence[Quality],
+    recipe: Recipe,
+    files: Mapping[str, Path],
     options: argparse.Namespace,
     say: Callable[[str], None],
 ) -> None:
@@ -76,6 +79,8 @@ def write_drawings(
             look=look,
             plotlyjs=options.plotlyjs,
             command=options.command_line,
+            recipe=recipe,
+            files=files,
             overwrite=options.overwrite,
         )
         say(f"wrote {options.report}")

@@ -183,11 +183,13 @@ def _write_beside(
 ) -> None:
     """Write what is asked for beside products that have been written: figures and report, quality, record."""
     images = [image for image, _ in products]
-    measured = quality_of(raw_steps(recipe)(frames), images) if options.quality or options.report else []
+    wanted = options.quality or options.report
+    measured = quality_of(raw_steps(recipe)(frames), images, masters.images) if wanted else []
     if files.drawings:
         from pipeline.cli.inspect import write_drawings
 
-        write_drawings(images, masters, frames, measured, options, say)
+        written = {**{image.kind: path for image, path in products}, **files.masters}
+        write_drawings(images, masters, frames, measured, recipe, written, options, say)
     if files.quality:
         write_table(files.quality, quality_table(measured), overwrite=options.overwrite)
         say(f"wrote {files.quality}: quality numbers of {len(measured)} images")

@@ -1,31 +1,37 @@
 """Edge: ``write_report``: a night on one page: what came out, what it was made of, and how well.
 
-First the page and its sections on notes, products, masters, frames, history and header; then the charts of the mean
-along rows and columns before and after the reduction, and the table of quality numbers.
+First what a reader must know: the notes, the command, the files that were written, and what the page holds.  Then its
+sections on products, quality, masters, history, recipe and header; at the end of this file the charts of the mean along
+rows and columns before and after the reduction, and the tables of quality numbers.
 """
 
 from __future__ import annotations
 
 import html
 import math
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 import numpy as np
 
 from pipeline.compose.settings import checked_call
+from pipeline.errors import SettingError
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import write_plotly_beside
 from pipeline.figures.figure import CONFIG
-from pipeline.figures.html_page import PlotlyJs, page_text, panel, whole_page
+from pipeline.figures.html_page import CLEAR, PlotlyJs, page_text, panel, whole_page
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.view import View, view_of
 from pipeline.fits.write import write_whole
 from pipeline.night.masters import Masters
-from pipeline.night.quality import Quality, quality_of
+from pipeline.night.quality import Quality, quality_of, rejected_from
+from pipeline.night.recipe import Recipe
 from pipeline.night.summary import combined_words, step_words
 from pipeline.records.arrays import Array
 from pipeline.records.frames import FrameSet, Image, as_frames
@@ -38,14 +44,11 @@ from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.version import CREATOR
 
-HEADS = ("type", "image", "exposure", "level", "noise", "gradient x", "gradient y", "saturated", "flagged", "rejected")
-"""Of the columns of the table of quality numbers."""
-
 MOST_NAMES = 3
 """So many frames of a note are named at once; the others are shown when asked for."""
 
-BEFORE, AFTER = "#c2571a", "#21508a"
-"""Colours of a profile before the reduction and after it."""
+BEFORE, AFTER = "#c2571a", "#2f74c0"
+"""Colours of a profile before the reduction and after it: told from each other on white and on black."""
 
 HOT = 5.0
 """A dark's pixel is called hot from so many standard deviations above its median."""
@@ -62,9 +65,13 @@ def write_report(
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
     plotlyjs: PlotlyJs = "embed",
     command: str = "",
+    recipe: Recipe | None = None,
+    files: Mapping[str, Path] = {},
     overwrite: bool = False,
 ) -> None:
     """Write the report of a night to one self-contained page: at its top what had to be assumed, or was found wrong.
+
+    It is what one mails: it fetches nothing, and prints on paper as it is.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -81,14 +88,18 @@ def write_report(
     :param frames: the night's raw frames: the first of a product's kind is shown beside it.
     :param quality: the quality numbers to list; by default those of the frames as they are, and of the products.
     :param command: the command line that made it; by default the steps of the first product, as Python.
+    :param recipe: the settings, which the page holds as the file that ``recipe_from_toml`` reads.
+    :param files: where products and masters were written, by their kinds: ``{"light": Path("reduced.fits")}``; the page
+        links to them from where it stands.
     :param look: limits, stretch and colours of its pictures to begin with.
     :param plotlyjs: where the page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from a server.
     :param overwrite: write over a file that is there.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     night = as_frames(frames)
-    rows = quality_of(night, products) if quality is None else quality
-    text = night_page(products, masters, night, look, plotlyjs, rows, command)
+    rows = quality_of(night, products, masters.images) if quality is None else quality
+    links = {name: _link(file, Path(path).parent) for name, file in files.items()}
+    text = night_page(products, masters, night, look, plotlyjs, rows, command, recipe, links)
     if plotlyjs == "directory":
         write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)
@@ -102,24 +113,56 @@ def night_page(
     plotlyjs: PlotlyJs,
     quality: Sequence[Quality] = (),
     command: str = "",
+    recipe: Recipe | None = None,
+    links: Mapping[str, str] = {},
 ) -> str:
-    """Give the page: notes, products, calibrations, frames and their quality, history and header."""
+    """Give the page: notes, contents, products, quality of all frames, calibrations, history, recipe and header."""
     views = [view_of(product) for product in products]
     counts = ", ".join(f"{len(frames.of_kind(kind))} {kind}" for kind in _kinds(frames))
-    parts = [f"<h1>{_safe(views[0].title)}</h1>", f'<p class="sub">{_safe(views[0].subtitle)} · from {counts}</p>']
-    parts += notes_panel(products, command)
-    for product, view in zip(products, views, strict=True):
-        parts += _product(product, view, frames, look)
-    for name, master in masters.named.items():
-        parts += _master(name, master, look)
-    images = [(name, master.image) for name, master in masters.named.items()]
-    parts += _rejections([*images, *((product.kind, product) for product in products)])
-    parts += quality_section(quality)
-    parts += _history(products[0])
-    parts += _header(products[0])
-    parts.append(f'<p class="sub">{CREATOR}</p>')
+    shares = shares_rejected([*masters.images, *products])
+    sections = {
+        **{_title_of(product): _product(product, view, frames, look, links.get(product.kind, ""))
+           for product, view in zip(products, views, strict=True)},
+        "Quality": quality_section(quality, shares),
+        **{f"Master {name}": _master(name, master, look, links.get(name, ""))
+           for name, master in masters.named.items()},
+        "History": [f"<ol>{''.join(f'<li><code>{_safe(step)}</code></li>' for step in products[0].history)}</ol>"],
+        "Recipe": _recipe(recipe),
+        "Header": _header(products[0]),
+    }  # fmt: skip
+    sections = {title: body for title, body in sections.items() if body}
+    parts = [
+        f"<h1>{_safe(views[0].title)}</h1>",
+        f'<p class="sub">{_safe(views[0].subtitle)} · from {counts}</p>',
+        *notes_panel(products, command, links),
+        _contents(sections),
+        *(_section(title, body) for title, body in sections.items()),
+        f'<p class="sub">{CREATOR}</p>',
+    ]
     title = f"{views[0].title}: report of the night"
     return whole_page(title, "\n".join(parts), plotlyjs, page_text("night.css"), page_text("night.js"))
+
+
+def _link(file: Path, folder: Path) -> str:
+    """Link to a file from a page in a folder, as long as both are moved together."""
+    try:
+        where = quote(Path(os.path.relpath(file, folder)).as_posix())
+    except ValueError:  # another drive
+        where = _safe(file.resolve().as_uri())
+    return f'<a href="{where}">{_safe(file.name)}</a>'
+
+
+def _key(title: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", title.lower())
+
+
+def _contents(titles: Iterable[str]) -> str:
+    listed = "".join(f'<li><a href="#{_key(title)}">{_safe(title)}</a></li>' for title in titles)
+    return f'<nav id="contents" aria-label="contents"><ol>{listed}</ol></nav>'
+
+
+def _section(title: str, body: Iterable[str]) -> str:
+    return f'<section id="{_key(title)}"><h2>{_safe(title)}</h2>\n{chr(10).join(body)}</section>'
 
 
 def _safe(text: object) -> str:
@@ -130,13 +173,20 @@ def _kinds(frames: FrameSet) -> list[str]:
     return list(dict.fromkeys(frame.kind for frame in frames))
 
 
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
+def _facts(rows: Iterable[tuple[str, str]], link: str) -> str:
     cells = "".join(f"<dt>{_safe(name)}</dt><dd>{_safe(value)}</dd>" for name, value in rows if value)
-    return f'<dl class="facts">{cells}</dl>'
+    return f'<dl class="facts">{f"<dt>file</dt><dd>{link}</dd>" if link else ""}{cells}</dl>'
 
 
-def notes_panel(products: Sequence[ReducedImage], command: str = "") -> list[str]:
-    """Give a panel with the notes of all products, counted by kind, and what made them: a command line, or steps."""
+def notes_panel(
+    products: Sequence[ReducedImage],
+    command: str = "",
+    links: Mapping[str, str] = {},
+) -> list[str]:
+    """Give a panel with the notes of all products, what made them, and links to the files they are in.
+
+    Notes are counted by kind; what made the products is a command line, or steps.
+    """
     notes = merged(note for product in products for note in product.notes)
     asked = command or _expression(products[0])
     rows = "".join(_note_row(note, at_command=bool(command)) for note in notes)
@@ -144,7 +194,8 @@ def notes_panel(products: Sequence[ReducedImage], command: str = "") -> list[str
     table = f'<div class="wide"><table class="notes">{head}{rows}</table></div>' if notes else ""
     accused = ' class="accused"' if any(note.is_assumption for note in notes) else ""
     made_by = f"<p>Made by <code>{_safe(asked)}</code></p>"
-    return [f'<section id="notes"{accused}><h2>{counted(notes)}</h2>{table}{made_by}</section>']
+    written = f"<p>Written: {', '.join(links.values())}</p>" if links else ""
+    return [f'<section id="notes"{accused}><h2>{counted(notes)}</h2>{table}{made_by}{written}</section>']
 
 
 def _note_row(note: Note, *, at_command: bool) -> str:
@@ -164,8 +215,11 @@ def _expression(product: ReducedImage) -> str:
     return f"pipe({', '.join([f'frames.{product.kind}', *steps])})"
 
 
-def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearance) -> list[str]:
-    title = "The reduced image" if product.kind == "light" else f"The reduced {product.kind}"
+def _title_of(product: ReducedImage) -> str:
+    return "The reduced image" if product.kind == "light" else f"The reduced {product.kind}"
+
+
+def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearance, link: str) -> list[str]:
     facts = [
         ("combined", combined_words(product.found)),
         ("done", step_words(product)),
@@ -173,8 +227,7 @@ def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearan
     ]
     raw = frames.of_kind(product.kind).frames
     return [
-        f"<h2>{title}</h2>",
-        _facts(facts),
+        _facts(facts, link),
         panel(view, look, key=f"product-{product.kind}").body,
         *(before_and_after(raw[0], view, product.kind) if raw else []),
     ]
@@ -192,7 +245,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _master(name: str, master: Any, look: Appearance) -> list[str]:
+def _master(name: str, master: Any, look: Appearance, link: str) -> list[str]:
     view, found, kind = view_of(master), master.image.found, master.image.kind
     facts = [("combined", combined_words(found)), ("level", _level(view)), ("flagged", _flagged_words(view))]
     if found is not None:
@@ -201,8 +254,7 @@ def _master(name: str, master: Any, look: Appearance) -> list[str]:
         facts += [("noise", _noise(found, one, alone, counted)) for one in found.amplifiers]
     if kind == "dark":
         facts.append(("hot pixels", _hot(view)))
-    key = f"master-{re.sub('[^a-z0-9]+', '-', name)}"
-    return [f"<h2>Master {name}</h2>", _facts(facts), panel(view, look, key=key, whole=False).body]
+    return [_facts(facts, link), panel(view, look, key=f"picture-{_key(name)}", whole=False).body]
 
 
 def _level(view: View) -> str:
@@ -238,39 +290,25 @@ def _hot(view: View) -> str:
     return f"{hot} pixels more than {HOT:g} σ above the median of the dark, {_percent(hot / good.size)} of them"
 
 
-def _rejections(images: Iterable[tuple[str, Image | ReducedImage]]) -> list[str]:
-    """List the frames that were combined, and what was left out of each."""
-    rows = [row for kind, image in images for row in _frame_rows(kind, image)]
-    if not rows:
+def _recipe(recipe: Recipe | None) -> list[str]:
+    """Give the settings as a file that can be kept, folded away but on paper."""
+    if recipe is None:
         return []
-    head = "<tr><th>type</th><th>frame</th><th>exposure</th><th>rejected values</th><th>of its pixels</th></tr>"
-    return [
-        "<h2>Frames, and what was rejected of each</h2>",
-        f'<div class="wide"><table class="frames">{head}{"".join(rows)}</table></div>',
-    ]
+    from pipeline.night.recipe_text import recipe_to_toml  # which asks for every stage
 
-
-def _frame_rows(kind: str, image: Image | ReducedImage) -> Iterable[str]:
-    found = image.found
-    if not isinstance(found, CombineResult) or len(image.sources) != found.frames:
-        return
-    size = image.pixels.values.size
-    for name, rejected, seconds in zip(image.sources, found.rejected, found.exposures, strict=True):
-        exposure = "" if seconds is None else f"{seconds:g} s"
-        cells = (kind, re.split(r"[/\\]", name)[-1], exposure, rejected, _percent(rejected / size))
-        yield f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _history(product: ReducedImage) -> list[str]:
-    items = "".join(f"<li><code>{_safe(step)}</code></li>" for step in product.history)
-    return ["<h2>History</h2>", f"<ol>{items}</ol>"]
+    try:
+        text = recipe_to_toml(recipe, comments=False)
+    except SettingError as error:
+        return [f"<p>It stands in no file: {_safe(error)}</p>"]
+    return [f'<p>Save it as a file, for <code>ccd-pipeline reduce --recipe FILE</code>.</p>'
+            f'<pre class="wide" tabindex="0">{_safe(text)}</pre>']  # fmt: skip
 
 
 def _header(product: ReducedImage) -> list[str]:
     rows = "".join(f"<tr><td>{_safe(_lines(card.image))}</td></tr>" for card in product.header.to_header().cards)
     find = '<input type="search" id="find" placeholder="find in the header" aria-label="find in the header">'
-    return ["<h2>Header</h2>", f'<p>{find} <span class="sub" id="found"></span></p>',
-            f'<div class="wide cards"><table id="cards">{rows}</table></div>']  # fmt: skip
+    return [f'<p class="screen">{find} <span class="sub" id="found"></span></p>',
+            f'<div class="wide cards" tabindex="0"><table id="cards">{rows}</table></div>']  # fmt: skip
 
 
 def _lines(card: str) -> str:
@@ -315,6 +353,8 @@ def _chart(key: str, lines: list[dict[str, Any]], along: str, units: tuple[str, 
     axis = {"gridcolor": "#dfe4ea", "zeroline": False, "automargin": True}
     arranged = {
         "height": 260,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
         "margin": {"l": 55, "r": 55, "t": 30, "b": 45},
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#1c2733"},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
@@ -335,26 +375,63 @@ def _labelled(word: str, unit: str) -> str:
 
 # ---- quality ----
 
+COUNTED = ("saturated", "flagged", "rejected")
 
-def quality_section(rows: Sequence[Quality]) -> list[str]:
-    """Give a heading and the table of the quality numbers of frames and products; nothing for none."""
+
+def shares_rejected(images: Iterable[Image | ReducedImage]) -> dict[str, float]:
+    """Give by name which share of the pixels of each frame was left out when it was combined."""
+    return {
+        name: count / image.pixels.values.size
+        for image in images
+        for name, count in rejected_from([image]).items()
+    }  # fmt: skip
+
+
+def quality_section(rows: Sequence[Quality], shares: Mapping[str, float] = {}) -> list[str]:
+    """Give a table for each unit, one row a frame or product, the frames of a kind together; nothing for none.
+
+    :param shares: by name, which share of a frame's pixels was left out when it was combined.
+    """
     if not rows:
         return []
-    head = "".join(f"<th>{name}</th>" for name in HEADS)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
-    return [
-        "<h2>Quality</h2>",
+    about = (
         "<p>Level: median of the good pixels. Noise: from pixel to pixel along rows. Gradient: right edge less left, "
-        "upper less lower. Counts: of pixels, and of values left out when frames were combined.</p>",
-        f'<div class="wide"><table class="quality"><tr>{head}</tr>{body}</table></div>',
-    ]
+        "upper less lower. Saturated and flagged: pixels. Rejected: values left out when frames were combined.</p>"
+    )
+    units = dict.fromkeys(row.unit for row in rows)
+    return [about, *(_quality_table([row for row in rows if row.unit == unit], unit, shares) for unit in units)]
 
 
-def _cells(row: Quality) -> tuple[str, ...]:
-    unit = f" {row.unit}" if row.unit else ""
-    exposure = "" if row.exposure is None else f"{row.exposure:g} s"
+def _quality_table(rows: Sequence[Quality], unit: str, shares: Mapping[str, float]) -> str:
+    measured = [_labelled(word, unit) for word in ("level", "noise", "gradient x", "gradient y")]
+    heads = ["type", "image", "exposure (s)", *measured, *COUNTED, "of its pixels", "dark scaled by"]
+    kinds = [[*of_kind] for _, of_kind in groupby(rows, lambda row: row.kind)]
+    groups = [[_cells(row, _decimals(of_kind), shares) for row in of_kind] for of_kind in kinds]
+    said = [any(row[column] for group in groups for row in group) for column in range(len(heads))]
+
+    def line(cells: Iterable[str], tag: str) -> str:
+        kept = (f"<{tag}>{_safe(cell)}</{tag}>" for cell, shown in zip(cells, said, strict=True) if shown)
+        return f"<tr>{''.join(kept)}</tr>"
+
+    bodies = (f"<tbody>{''.join(line(row, 'td') for row in group)}</tbody>" for group in groups)
+    table = f'<table class="quality"><thead>{line(heads, "th")}</thead>{"".join(bodies)}</table>'
+    return f'<div class="wide" tabindex="0">{table}</div>'
+
+
+def _decimals(rows: Sequence[Quality]) -> int:
+    """Give the decimals that show three digits of the noise: a level is known to no more."""
+    noises = [row.noise for row in rows if row.noise > 0]
+    return min(9, max(0, 2 - math.floor(math.log10(np.median(noises))))) if noises else 2
+
+
+def _cells(row: Quality, decimals: int, shares: Mapping[str, float]) -> tuple[str, ...]:
     sizes = (row.level, row.noise, row.gradient_x, row.gradient_y)
-    measured = ("" if math.isnan(size) else f"{size:.5g}{unit}" for size in sizes)
-    rejected = "" if row.rejected is None else str(row.rejected)
-    name = re.split(r"[/\\]", row.name)[-1]
-    return row.kind, name, exposure, *measured, str(row.saturated), str(row.flagged), rejected
+    return (
+        row.kind,
+        re.split(r"[/\\]", row.name)[-1],
+        "" if row.exposure is None else f"{row.exposure:g}",
+        *("" if math.isnan(size) else f"{size:.{decimals}f}".replace("-", "−") for size in sizes),
+        *("" if count is None else str(count) for count in (row.saturated, row.flagged, row.rejected)),
+        _percent(shares[row.name]) if row.name in shares else "",
+        "" if row.dark is None else f"{row.dark:.4g}",
+    )

@@ -30,7 +30,8 @@ class Quality:
     ``level`` is the median of the good pixels, ``noise`` the standard deviation from pixel to pixel, without what
     changes slowly along rows; ``gradient_x`` and ``gradient_y`` how much higher the right and upper edges are than
     the left and lower ones; all in ``unit``.  ``saturated`` and ``flagged`` count pixels, ``rejected`` the values
-    that combining left out of this frame, or in all; None where it was not combined.
+    that combining left out of this frame, or in all; None where it was not combined.  ``dark`` is the factor, by
+    exposures or fitted, by which the dark was scaled that was taken out of a product (its card DARKSCL); None for none.
 
     >>> import numpy as np
     >>> from pipeline import Image, Quality, measure_quality
@@ -50,6 +51,7 @@ class Quality:
     saturated: int
     flagged: int
     rejected: int | None
+    dark: float | None = None
 
 
 @checked_call
@@ -70,9 +72,13 @@ def measure_quality(image: Image | ReducedImage | Array, *, rejected: int | None
     good = ~pixels.mask & np.isfinite(pixels.values)
     values = pixels.values.astype(np.float64)
     x, y = _gradient(values, good=good)
-    exposure = image.exposure if isinstance(image, Image) else image.header.get("EXPTIME")
+    if isinstance(image, Image):
+        name, exposure, dark = image.name, image.exposure, None
+    else:
+        name = f"product of {len(image.sources)} {image.kind}"
+        exposure, dark = image.header.get("EXPTIME"), image.header.get("DARKSCL")
     return Quality(
-        name=image.name if isinstance(image, Image) else f"product of {len(image.sources)} {image.kind}",
+        name=name,
         kind=image.kind,
         exposure=None if exposure is None else float(exposure),
         unit=image.state.unit,
@@ -83,6 +89,7 @@ def measure_quality(image: Image | ReducedImage | Array, *, rejected: int | None
         saturated=int(np.count_nonzero(pixels.flags & Flag.SATURATED)),
         flagged=int(pixels.mask.sum()),
         rejected=sum(found.rejected) if rejected is None and found is not None else rejected,
+        dark=None if dark is None else float(dark),
     )
 
 
@@ -117,9 +124,12 @@ def rejected_from(products: Sequence[Image | ReducedImage]) -> dict[str, int]:
     }
 
 
-def quality_of(frames: FrameSet, products: Sequence[ReducedImage]) -> list[Quality]:
-    """Measure prepared frames, read one by one, and the products made of them."""
-    rejected = rejected_from(products)
+def quality_of(frames: FrameSet, products: Sequence[ReducedImage], masters: Sequence[Image] = ()) -> list[Quality]:
+    """Measure prepared frames, read one by one, and the products made of them.
+
+    :param masters: what else was combined of the frames, which knows what was left out of them.
+    """
+    rejected = rejected_from([*masters, *products])
     rows = [measure_quality(frame, rejected=rejected.get(frame.name)) for frame in frames]
     return [*rows, *map(measure_quality, products)]
 

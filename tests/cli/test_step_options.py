@@ -75,6 +75,7 @@ def test_quality_numbers_are_written():
     assert set(table["kind"]) == {"bias", "dark", "flat", "light", "arc"}
     bias = table[table["kind"] == "bias"]
     assert np.allclose(bias["level"], 1003, atol=4)
+    assert not np.ma.is_masked(bias["rejected"])
 
 
 def test_a_recipe_takes_the_same_steps():

@@ -2,11 +2,14 @@
 
 import html
 import re
+from urllib.parse import unquote
 
 import attrs
 import numpy as np
 import pytest
 from browser import run_in_page
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import (
     FrameSet,
@@ -14,17 +17,19 @@ from pipeline import (
     MasterBias,
     Masters,
     Note,
+    Recipe,
     attach_header,
     combine,
     make_masters,
     measure_quality,
+    recipe_from_toml,
     reduce,
     write_report,
 )
 from pipeline.cli.main import main
 from pipeline.errors import FileWarning, OutputError
 from pipeline.figures.html_page import plotly_script
-from pipeline.figures.night_report import notes_panel
+from pipeline.figures.night_report import notes_panel, quality_section
 from pipeline.simulation.simulate import simulate
 
 
@@ -48,7 +53,7 @@ def test_the_report_tells_what_combining_found(report):
         for rejected in image.found.rejected:
             assert f"<td>{rejected}</td>" in text
     assert f"read noise {masters.bias.image.found.noise.a**0.5:.3g} adu" in text
-    assert text.count("<li>") == len(product.history)
+    assert text.count("<li><code>") == len(product.history)
 
 
 @pytest.mark.parametrize(("noise", "told"), [(0.2, "read noise unknown"), (2.0, "read noise 1.96 adu")])
@@ -64,15 +69,59 @@ def test_a_read_noise_that_rounding_hides_is_not_told(noise, told, tmp_path):
 
 def test_the_report_lists_the_quality_of_every_frame_and_product(report):
     text, product, _ = report
-    rows = re.search(r'<table class="quality">(.*?)</table>', text, re.DOTALL)[1].split("</tr>")[1:-1]
+    (table,) = re.findall(r'<table class="quality">(.*?)</table>', text, re.DOTALL)
+    heads = re.findall(r"<th>(.*?)</th>", table)
+    assert heads[2:5] == ["exposure (s)", "level (adu)", "noise (adu)"]
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in table.split("<tbody>", 1)[1].split("</tr>")[:-1]]
     assert len(rows) == len(simulate(seed=3).frames) + 2
     last = measure_quality(product)
-    cells = re.findall(
-        r"<td>(.*?)</td>", next(row for row in rows if f"product of {len(product.sources)} light" in row)
+    cells = next(row for row in rows if row[1] == f"product of {len(product.sources)} light")
+    assert cells[3:5] == [f"{last.level:.2f}", f"{last.noise:.2f}"]
+    assert cells[7:] == [str(last.saturated), str(last.flagged), str(last.rejected), "", f"{last.dark:g}"]
+    first = next(row for row in rows if row[1] == "light_01.fits")
+    assert first[9] == str(product.found.rejected[0])
+    assert float(first[10][:-2]) == pytest.approx(
+        100 * product.found.rejected[0] / product.pixels.values.size, rel=0.05
     )
-    assert cells[3:5] == [f"{last.level:.5g} adu", f"{last.noise:.5g} adu"]
-    assert cells[7:] == [str(last.saturated), str(last.flagged), str(last.rejected)]
-    assert next(row for row in rows if "light_01.fits" in row).split("</td>")[-2] == f"<td>{product.found.rejected[0]}"
+
+
+@given(st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
+def test_numbers_of_quality_have_three_digits_of_the_noise(noise, level):
+    row = attrs.evolve(measure_quality(np.ones((3, 3))), noise=noise, level=level, unit="")
+    cells = re.findall(r"<td>(.*?)</td>", quality_section([row])[-1])
+    shown, told = (float(cells[at].replace("−", "-")) for at in (2, 3))
+    assert told == pytest.approx(noise, rel=0.006)
+    assert abs(shown - level) <= max(0.5, 0.006 * noise)
+    assert noise > 1000 or len(cells[3].replace(".", "").lstrip("0")) in (3, 4)
+
+
+def test_units_that_differ_stand_in_tables_of_their_own():
+    adu = measure_quality(np.ones((3, 3)))
+    heads = [
+        re.findall("<th>(level.*?)</th>", table)
+        for table in quality_section([attrs.evolve(adu, unit=unit) for unit in ("adu", "electron", "adu")])[1:]
+    ]
+    assert heads == [["level (adu)"], ["level (electron)"]]
+
+
+def test_the_report_leads_to_its_sections_and_files_and_holds_the_recipe(tmp_path):
+    """A name of a file is text, and its link leads there from where the report lies."""
+    product = attach_header(Image.of(np.ones((2, 3))))
+    odd = tmp_path / "javascript:alert(1) <b>#.fits"
+    odd.touch()
+    (tmp_path / "pages").mkdir()
+    path = tmp_path / "pages" / "n.html"
+    recipe = Recipe(method="median", electrons=None)
+    write_report(path, [product], Masters(), [], plotlyjs="cdn", recipe=recipe, files={"light": odd})
+    text = path.read_text(encoding="utf-8")
+    (written,) = set(re.findall('<a href="([^#"]*)">(.*?)</a>', text))
+    assert (path.parent / unquote(written[0])).resolve() == odd
+    assert written == ("../javascript%3Aalert%281%29%20%3Cb%3E%23.fits", html.escape(odd.name))
+    contents = re.findall('<li><a href="#(.*?)">', text)
+    assert ["notes", *contents] == re.findall('<section id="(.*?)".*?><h2>', text)
+    assert contents == ["the-reduced-image", "quality", "history", "recipe", "header"]
+    (settings,) = re.findall("<pre.*?>(.*?)</pre>", text, re.DOTALL)
+    assert recipe_from_toml(html.unescape(settings)) == recipe
 
 
 def test_the_report_fetches_nothing(report):

@@ -61,6 +61,7 @@ def test_what_was_rejected_is_counted_by_frame():
     assert rejected_from([product]) == {"light0.fits": 0, "light1.fits": 0, "light2.fits": 3, "light3.fits": 0}
     assert measure_quality(product).rejected == 3
     assert measure_quality(product).exposure == 10.0
+    assert measure_quality(product).dark is None
 
 
 def test_the_table_has_a_row_for_each_and_says_nothing_where_nothing_is_known():

@@ -4,7 +4,8 @@ function charts() {
   for (const element of document.querySelectorAll(".chart")) {
     const { data, layout, config } = JSON.parse(document.getElementById(element.dataset.chart).textContent);
     element.addEventListener("touchstart", (event) => event.stopPropagation(), true);    // a finger scrolls the page
-    Plotly.newPlot(element, data, layout, config);
+    Plotly.newPlot(element, data, layout, { ...config, responsive: false });
+    new ResizeObserver(() => Plotly.Plots.resize(element)).observe(element);
   }
 }
 
@@ -18,5 +19,14 @@ function search() {
   };
 }
 
+// Pictures and charts are as wide as the window: on paper they shrink to it, without being drawn anew.
+const PAPER = 690;                                               // dots across A4 and Letter, between the margins
+function fitPaper() {
+  const width = document.querySelector("main").clientWidth;
+  document.documentElement.style.setProperty("--on-paper", Math.min(1, PAPER / width));
+}
+
+fitPaper();
+addEventListener("resize", fitPaper);
 search();
 started.then(charts);
