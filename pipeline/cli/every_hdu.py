@@ -35,7 +35,7 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
     first = next(iter(nights.values()))
     if not first.light.frames:
         raise StepError(f"{options.filelist}: no light frames in it; give at least one")
-    planned = planned_products(options.output or Path("reduced.fits"), first, each=False)
+    planned = planned_products(options.output or Path("reduced.fits"), first)
     asked = {name: recipe_asked(options, mask_hdu=name) for name in nights}
     master_files = master_paths(options.masters, first, next(iter(asked.values())).recipe)
     inputs = [*paths_of(first), options.filelist, *(path for one in asked.values() for path in one.files)]

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.options import FIGURE_NAMES, add_appearance_options
-from pipeline.cli.outputs import check_outputs, product_stem
+from pipeline.cli.outputs import check_outputs
 from pipeline.cli.terminal import CommandParser
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import FigureFile, check_figure, export_figure
 from pipeline.figures.night_report import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
+from pipeline.fits.write import product_stem
 from pipeline.night.masters import Masters
 from pipeline.night.quality import Quality
 from pipeline.night.recipe import Recipe

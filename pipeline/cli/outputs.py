@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -24,7 +24,7 @@ from pipeline.night.masters import sets_of_darks
 from pipeline.night.recipe import Recipe
 from pipeline.night.summary import combined_words, flag_words, step_words
 from pipeline.provenance.record import write_record
-from pipeline.records.frames import FrameSet, Image
+from pipeline.records.frames import FrameSet
 from pipeline.stacking.compatibility import seconds_of
 from pipeline.stages.header import ReducedImage
 
@@ -60,38 +60,16 @@ class ReductionFiles:
         return (*(product.path for product in self.products), *self.masters.values(), *self.beside)
 
 
-def planned_products(output: Path, frames: FrameSet, *, each: bool) -> tuple[PlannedProduct, ...]:
-    """Give the products of a night: one of the lights, or one of each, and one of the arcs.
-
-    The arc's name follows the light's.  With ``each`` the output is a folder, which is made, and the names in it
-    follow those of the frames.
-
-    :raises OutputError: the folder cannot be made.
-    """
-    if each:
-        make_folder(output, "the products")
-        lights = [PlannedProduct(output / product_name(one), "light", FrameSet((one,))) for one in frames.light]
-        arc = output / "arc.fits"
-    else:
-        stem, dot, suffixes = output.name.partition(".")
-        lights = [PlannedProduct(output, "light", frames)]
-        arc = output.parent / f"{stem}_arc{dot}{suffixes}"
-    return (*lights, *([PlannedProduct(arc, "arc", frames)] if frames.arc.frames else []))
+def planned_products(output: Path, frames: FrameSet) -> tuple[PlannedProduct, ...]:
+    """Give the products of a night: one of the lights, and one of the arcs, whose name follows that of the light."""
+    light = PlannedProduct(output, "light", frames)
+    return (light, PlannedProduct(named_after(output, "arc"), "arc", frames)) if frames.arc.frames else (light,)
 
 
-def product_name(image: Image) -> str:
-    """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
-    where = image.sources[0]
-    path, _, hdu = where.rpartition("[") if where.endswith("]") else (where, "", "")
-    name = re.split(r"[/\\]", path)[-1]
-    stem = product_stem(name)
-    part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]")).strip("_")
-    return f"{stem}_{part}.fits" if part else f"{stem}.fits"
-
-
-def product_stem(name: str) -> str:
-    """Give the name of a FITS file without what says that it is one."""
-    return re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
+def named_after(path: Path, what: str) -> Path:
+    """Name a file beside another after it: n_arc.fits beside n.fits."""
+    stem, dot, suffixes = path.name.partition(".")
+    return path.parent / f"{stem}_{what}{dot}{suffixes}"
 
 
 def check_product_names(outputs: Iterable[Path]) -> None:
@@ -104,9 +82,9 @@ def check_product_names(outputs: Iterable[Path]) -> None:
             raise OutputError(f"{output}: a product is a FITS file; end its name in .fits, and draw it by --figure")
 
 
-def record_path(output: Path, *, each: bool = False) -> Path:
-    """Name the record of a reduction: beside its product, or in the folder of its products."""
-    return output / "reduced.json" if each else output.with_name(f"{output.name.partition('.')[0]}.json")
+def record_path(output: Path) -> Path:
+    """Name the record of a reduction, beside its product."""
+    return output.with_name(f"{output.name.partition('.')[0]}.json")
 
 
 def master_paths(folder: Path | None, frames: FrameSet, recipe: Recipe) -> dict[str, Path]:
@@ -174,7 +152,7 @@ def record_command(
     command: str,
     options: argparse.Namespace,
     frames: FrameSet,
-    products: Sequence[tuple[ReducedImage, Path]],
+    products: Sequence[tuple[ReducedImage | dict[str, Any], Path]],
     say: Callable[[str], None],
     recipe: Recipe,
 ) -> None:

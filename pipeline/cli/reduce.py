@@ -80,12 +80,11 @@ def _add_many_options(command: CommandParser) -> None:
 
 def _is_many(options: argparse.Namespace) -> bool:
     """Tell whether many nights are asked for, or one in the way of many."""
-    return bool(options.more or options.output_dir or options.force or options.workers or options.cluster)
+    here = bool(options.output_dir or options.force) and not options.each
+    return here or bool(options.more or options.workers or options.cluster)
 
 
 def _reduce(options: argparse.Namespace) -> None:
-    if options.each and _drawing_paths(options):
-        raise SettingError("--figure and --report draw one reduction; with --each, draw its files by inspect")
     if options.each and options.align:
         raise SettingError("--align is for lights that are combined; it does not go with --each")
     if options.every_hdu:
@@ -96,11 +95,15 @@ def _reduce(options: argparse.Namespace) -> None:
         reduce_nights(options, recipe_asked(options), printer_of(options))
     elif options.every_hdu:
         reduce_every_hdu(options, printer_of(options))
+    elif options.each:
+        from pipeline.cli.reduce_many import reduce_each_light
+
+        reduce_each_light(options, recipe_asked(options), drawing_paths(options), printer_of(options))
     else:
         _reduce_one(options)
 
 
-def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
+def drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     """Give the files of figures and report that were asked for.
 
     :raises OutputError: no kind of figure has such a name.
@@ -117,7 +120,7 @@ def _drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
 
 @told_together()  # masters and lights may share a fact: it is told once
 def _reduce_one(options: argparse.Namespace) -> None:
-    """Reduce one night: its lights to one product, or each to a product of its own, and its arcs."""
+    """Reduce one night: its lights to one product, and its arcs."""
     asked, say = recipe_asked(options), printer_of(options)
     recipe = asked.recipe
     frames = night_of(options)
@@ -133,43 +136,27 @@ def _reduce_one(options: argparse.Namespace) -> None:
     def reduced(planned: PlannedProduct) -> ReducedImage:
         return reduce(planned.frames, recipe=recipe, masters=masters, kind=planned.kind)
 
-    def write_the_rest(products: Sequence[tuple[ReducedImage, Path]], tell: Callable[[str], None]) -> None:
-        _write_masters(masters, files, options)
+    products = [(reduced(planned), planned.path) for planned in files.products]
+    with written_together(say) as tell:
+        for product, path in products:
+            write_product(product, path, options.overwrite, tell)
+        for name, master in masters.named.items():
+            if name in files.masters:
+                write(master, files.masters[name], overwrite=options.overwrite)
         _write_beside(products, recipe, masters, frames, files, options, tell)
-
-    if options.each:  # many products: each is written when it is done, and kept where something is made of all
-        kept = []
-        for planned in files.products:
-            product = reduced(planned)
-            write_product(product, planned.path, options.overwrite, say)
-            kept += [(product, planned.path)] if files.beside else []
-        with written_together(say) as tell:
-            write_the_rest(kept, tell)
-    else:
-        products = [(reduced(planned), planned.path) for planned in files.products]
-        with written_together(say) as tell:
-            for product, path in products:
-                write_product(product, path, options.overwrite, tell)
-            write_the_rest(products, tell)
 
 
 def _files_of(options: argparse.Namespace, frames: FrameSet, recipe: Recipe) -> ReductionFiles:
     """Tell which files are to be written; their folders are made."""
-    output = options.output or Path("reduced" if options.each else "reduced.fits")
+    output = options.output or Path("reduced.fits")
     return ReductionFiles(
-        products=planned_products(output, frames, each=options.each),
+        products=planned_products(output, frames),
         masters=master_paths(options.masters, frames, recipe),
-        record=record_path(output, each=options.each) if options.record else None,
+        record=record_path(output) if options.record else None,
         quality=options.quality,
         recipe=options.save_recipe,
-        drawings=_drawing_paths(options),
+        drawings=drawing_paths(options),
     )
-
-
-def _write_masters(masters: Masters, files: ReductionFiles, options: argparse.Namespace) -> None:
-    for name, master in masters.named.items():
-        if name in files.masters:
-            write(master, files.masters[name], overwrite=options.overwrite)
 
 
 def _write_beside(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from pipeline.errors import StepError
 from pipeline.fits.atomic import whole_file
 from pipeline.fits.mask_file import hdus_of_mask
 from pipeline.records.arrays import Array
+from pipeline.records.frames import Image
 from pipeline.records.interop import shared_hdus
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.bias import MasterBias
@@ -51,6 +53,21 @@ def write(
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
     write_hdus(hdus_of_mask(record) if isinstance(record, Mask) else hdus_of_product(record), Path(path), overwrite)
+
+
+def product_name(image: Image) -> str:
+    """Name the product of one frame after its file: raw/b27.fits.gz[2] gives b27_2.fits."""
+    where = image.sources[0]
+    path, _, hdu = where.rpartition("[") if where.endswith("]") else (where, "", "")
+    name = re.split(r"[/\\]", path)[-1]
+    stem = product_stem(name)
+    part = re.sub(r"[^\w.-]+", "_", hdu.rstrip("]")).strip("_")
+    return f"{stem}_{part}.fits" if part else f"{stem}.fits"
+
+
+def product_stem(name: str) -> str:
+    """Give the name of a FITS file without what says that it is one."""
+    return re.sub(r"(?i)(\.(fits|fit|fts))?(\.(gz|bz2|fz))?$", "", name)
 
 
 def write_hdus(hdus: fits.HDUList, path: Path, overwrite: bool) -> None:

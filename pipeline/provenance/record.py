@@ -21,7 +21,7 @@ from pipeline.fits.frame_source import FitsSource
 from pipeline.fits.write import write_json
 from pipeline.night.recipe import Recipe
 from pipeline.records.arrays import Array
-from pipeline.records.frames import FrameSet
+from pipeline.records.frames import FrameSet, Image
 from pipeline.records.history import StepRecord
 from pipeline.records.note import KINDS, Note
 from pipeline.stages.header import ReducedImage
@@ -64,7 +64,7 @@ def write_record(
     options: Mapping[str, Any],
     recipe: Recipe,
     frames: FrameSet,
-    products: Sequence[tuple[ReducedImage, Path]],
+    products: Sequence[tuple[ReducedImage | dict[str, Any], Path]],
     overwrite: bool = False,
 ) -> None:
     """Write the record of a reduction whose products have been written, perhaps not into their places yet, as JSON.
@@ -72,6 +72,7 @@ def write_record(
     It holds versions, the key of the recipe, settings, each input with its HDU, size and SHA-256, and each product
     with its notes, its steps and what each said, and the SHA-256 of its pixels.
 
+    :param products: each as it was made, or what :func:`told_of` told of it then, and its file.
     :raises FrameError: an input has changed since it was read.
     :raises OutputError: the file is there and may not be overwritten, or cannot be written.
     """
@@ -89,13 +90,17 @@ def write_record(
             {
                 "name": file.name,
                 "pixels": digests(file),
-                "notes": notes_as_json(product.notes),
-                "steps": [_step(step) for step in product.history],
+                **(made if isinstance(made, dict) else told_of(made)),
             }
-            for product, file in products
+            for made, file in products
         ],
     }
     write_json(path, record, overwrite=overwrite)
+
+
+def told_of(product: ReducedImage | Image) -> dict[str, Any]:
+    """Give what a record tells of a product that is at hand: its notes, its steps and what each said."""
+    return {"notes": notes_as_json(product.notes), "steps": steps_as_json(product.history)}
 
 
 def versions() -> dict[str, str]:
@@ -123,9 +128,14 @@ def _digest(values: Array) -> str:
     return hashlib.sha256(said + values.astype(values.dtype.newbyteorder(">")).tobytes()).hexdigest()
 
 
+def steps_as_json(history: Iterable[StepRecord]) -> list[dict[str, Any]]:
+    """Write the steps of a product as JSON holds them, those of its masters within them."""
+    return [_step(step) for step in history]
+
+
 def _step(step: StepRecord) -> dict[str, Any]:
     masters = [
-        {"kind": made.kind, "said": notes_as_json(made.said), "steps": [_step(one) for one in made.history]}
+        {"kind": made.kind, "said": notes_as_json(made.said), "steps": steps_as_json(made.history)}
         for made in step.masters
     ]
     said = notes_as_json(step.said)

@@ -1,7 +1,8 @@
 """Edge: is a product up to date?  Its record, beside it, tells of what it was made, by which version.
 
 The key of all that (the same files, settings and version give the same key, in every process, today and later) says
-whether it is done; where it is not, the record says why.
+whether it is done; where it is not, the record says why.  Whether it is still what was written its size and
+time tell; its bytes are read only where the time is another, as of a copy.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ import numpy as np
 
 from pipeline.errors import OutputError
 from pipeline.fits.atomic import check_writable, together, whereabouts
+from pipeline.fits.file_access import signature_of
 from pipeline.fits.write import write, write_json
 from pipeline.night.recipe import Recipe
-from pipeline.provenance.record import notes_as_json, notes_from_json
+from pipeline.provenance.record import notes_from_json, told_of
 from pipeline.records.identity import content_key
 from pipeline.records.note import Note
+from pipeline.stages.bias import MasterBias
+from pipeline.stages.dark import MasterDark
+from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
 from pipeline.version import CREATOR
 
@@ -93,8 +98,13 @@ def is_done(product: Path, made: MadeOf) -> bool:
 
 def notes_beside(product: Path) -> tuple[Note, ...]:
     """Give the notes of a product that its record keeps."""
-    record = _record_at(record_beside(product))
-    return notes_from_json(record.get("notes", ())) if record else ()
+    return notes_from_json(told_beside(product)["notes"])
+
+
+def told_beside(product: Path) -> dict[str, Any]:
+    """Give what the record of a product tells of it: notes, and steps."""
+    record = _record_at(record_beside(product)) or {}
+    return {name: record.get(name, []) for name in ("notes", "steps")}
 
 
 def check_replaceable(product: Path, made: MadeOf, *, replace: bool) -> None:
@@ -104,12 +114,21 @@ def check_replaceable(product: Path, made: MadeOf, *, replace: bool) -> None:
     """
     if product.is_file() and not replace:
         why = made_otherwise(product, made) or NOT_AS_WRITTEN
-        raise OutputError(f"{product}: is there already, {why}; --force makes it again, over it")
+        raise OutputError(f"{product}: is there already, {why}; --overwrite makes it again, over it")
     check_writable(product, replace)
+    record = record_beside(product)
+    if record.exists() and not replace and "address" not in (_record_at(record) or {}):
+        raise OutputError(f"{record}: is there already, and no record of {product.name}; --overwrite writes over it")
 
 
-def write_with_record(image: ReducedImage, product: Path, made: MadeOf, *, replace: bool) -> None:
-    """Write a product and its record, each whole or not at all.
+def write_with_record(
+    record: ReducedImage | MasterBias | MasterDark | MasterFlat,
+    product: Path,
+    made: MadeOf,
+    *,
+    replace: bool,
+) -> None:
+    """Write a product or a master and its record, each whole or not at all.
 
     The record has its place first: whoever stops between the two leaves a record without its product, and that is
     not done.
@@ -117,11 +136,12 @@ def write_with_record(image: ReducedImage, product: Path, made: MadeOf, *, repla
     :raises OutputError: the file is there and may not be replaced, or cannot be written.
     """
     with together():
-        write(image, product, overwrite=replace)
+        write(record, product, overwrite=replace)
         whole = whereabouts(product)
-        written = {"size": whole.stat().st_size, "sha256": _digest(whole)}
-        record = attrs.asdict(made) | {"product": written, "notes": notes_as_json(image.notes)}
-        write_json(record_beside(product), record, overwrite=True)
+        size, modified, _ = signature_of(whole.stat())
+        written = {"size": size, "modified": modified, "sha256": _digest(whole)}
+        told = told_of(record if isinstance(record, ReducedImage) else record.image)
+        write_json(record_beside(product), attrs.asdict(made) | {"product": written} | told, overwrite=True)
 
 
 def made_otherwise(product: Path, made: MadeOf) -> str:
@@ -151,10 +171,13 @@ def _record_at(path: Path) -> dict[str, Any] | None:
 
 
 def _as_written(product: Path, record: dict[str, Any]) -> bool:
-    """Tell whether a product has the bytes that were written."""
+    """Tell whether a product is what was written: by its size and time, and where the time is another, its bytes."""
+    written = record.get("product")
     try:
-        size = product.stat().st_size
-        return {"size": size, "sha256": _digest(product)} == record.get("product")
+        size, modified, _ = signature_of(product.stat())
+        if not isinstance(written, dict) or written.get("size") != size:
+            return False
+        return bool(written.get("modified") == modified or written.get("sha256") == _digest(product))
     except OSError:
         return False
 

@@ -78,7 +78,7 @@ def reduce_many(
     if isinstance(filelists, str | PurePath) or not isinstance(filelists, Iterable):
         raise SettingError(f"reduce_many takes a list of the paths of file lists; found {filelists!r}")
     lists = [Path(filelist) for filelist in filelists]
-    outputs = night_outputs(lists, survey.output_dir)
+    outputs = night_outputs(lists, survey.output_dir, each=survey.each)
     if client is None:
         plans = [plan_night(filelist, output, survey) for filelist, output in zip(lists, outputs, strict=True)]
     else:

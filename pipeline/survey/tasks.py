@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from traceback import format_exception
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError
+from pipeline.fits.atomic import together
 from pipeline.fits.read_night import open_frames
 from pipeline.library.frame_kinds import is_a_master
 from pipeline.library.master_library import MasterLibrary
@@ -17,16 +18,20 @@ from pipeline.night.masters import Masters, master_bias, master_dark, master_fla
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.provenance.up_to_date import write_with_record
+from pipeline.provenance.up_to_date import is_done, write_with_record
 from pipeline.records.frames import FrameSet
 from pipeline.records.note import merged
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
+from pipeline.stages.header import ReducedImage
 from pipeline.survey.plan import OwnTasks, Survey, Task, TaskResult, collected_notes, done_already, output_of, source_of
 
+OnProduct: TypeAlias = Callable[[ReducedImage, Task, FrameSet, Masters], None]
+"""Called with a product that was made, its task, the frames of that, and its masters, before it takes its place."""
 
-def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
+
+def run_task(task: Task, survey: Survey, *needs: TaskResult, on_product: OnProduct | None = None) -> TaskResult:
     """Make a master, or make and write a product; ``needs`` are what the tasks that this one needs gave."""
     masters = Masters(**{need.kind: need.master for need in needs})  # type: ignore[arg-type]
     said: tuple[str, ...] = ()
@@ -38,8 +43,8 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult) -> TaskResult:
             if survey.library and master and not any(is_a_master(frame.header) for frame in frames):
                 for one in master if isinstance(master, tuple) else (master,):
                     _kept(survey.library, one)
-        elif survey.force or not done_already(task):  # a worker may have died between writing and saying so
-            said = _product(task, masters, survey)
+        elif on_product or survey.force or not done_already(task):  # a worker may have died before it said so
+            said = _product(task, masters, survey, on_product)
     earlier = (note for need in needs for note in need.notes)
     return TaskResult(task.kind, master, merged([*earlier, *notes]), said)
 
@@ -58,18 +63,26 @@ def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str
 
 
 def run_tasks(
-    tasks: Sequence[Task], survey: Survey, made: Mapping[str, TaskResult] | None = None
+    tasks: Sequence[Task],
+    survey: Survey,
+    made: Mapping[str, TaskResult] | None = None,
+    on_product: OnProduct | None = None,
+    on_master: Callable[[TaskResult], None] | None = None,
 ) -> Iterator[tuple[Task, TaskResult | Exception]]:
     """Do tasks in their order; give what became of each product.  A master is kept until no task needs it.
 
     :param made: the results of tasks that are needed and not among these.
+    :param on_product: called with each product; it is made then even where it is there, and is left as it is.
+    :param on_master: called with what gave a master.
     """
     left = Counter(need for task in tasks for need in task.needs)
     kept: dict[str, TaskResult | Exception] = dict(made or {})
     for task in tasks:
-        result = _tried(task, survey, [kept[need] for need in task.needs])
+        result = _tried(task, survey, [kept[need] for need in task.needs], on_product)
         if task.output is None:
             kept[task.key] = result
+            if on_master and isinstance(result, TaskResult):
+                on_master(result)
         for need in task.needs:
             left[need] -= 1
             if not left[need]:
@@ -78,7 +91,9 @@ def run_tasks(
             yield task, result
 
 
-def _tried(task: Task, survey: Survey, needs: Sequence[TaskResult | Exception]) -> TaskResult | Exception:
+def _tried(
+    task: Task, survey: Survey, needs: Sequence[TaskResult | Exception], on_product: OnProduct | None
+) -> TaskResult | Exception:
     """Do a task; give what went wrong with it, or with what it needs, instead of raising it."""
     ready = []
     for need in needs:
@@ -86,7 +101,7 @@ def _tried(task: Task, survey: Survey, needs: Sequence[TaskResult | Exception]) 
             return need
         ready.append(need)
     try:
-        return run_task(task, survey, *ready)
+        return run_task(task, survey, *ready, **({"on_product": on_product} if on_product else {}))
     except Exception as error:  # noqa: BLE001 - told with the night; no night stops the others
         return error
 
@@ -122,13 +137,21 @@ def _kept(folder: Path, master: MasterBias | MasterDark | MasterFlat) -> None:
         advise(f"is not kept in the library: {error}", FileWarning, of=master.image)
 
 
-def _product(task: Task, masters: Masters, survey: Survey) -> tuple[str, ...]:
+def _product(task: Task, masters: Masters, survey: Survey, on_product: OnProduct | None) -> tuple[str, ...]:
     """Make and write a product; say what was done."""
     kind: Literal["light", "arc"] = "light" if task.kind == "light" else "arc"
-    image = reduce(_opened(task, survey), recipe=survey.recipe, kind=kind, masters=masters)
+    frames = _opened(task, survey)
+    image = reduce(frames, recipe=survey.recipe, kind=kind, masters=masters)
     path, made = output_of(task)
-    write_with_record(image, path, made, replace=survey.force or survey.overwrite)
+    there = not survey.force and is_done(path, made)
+    with together():
+        if not there:
+            write_with_record(image, path, made, replace=survey.force or survey.overwrite)
+        if on_product:
+            on_product(image, task, frames, masters)
     height, width = image.pixels.shape
+    if there:
+        return ()
     return (
         f"{kind}: {combined_words(image.found)}; {step_words(image)}",
         f"wrote {path}: {height} rows × {width} columns{flag_words(image)}",

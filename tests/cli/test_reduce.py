@@ -1,6 +1,8 @@
 """``reduce``: what it writes, what it says, and what its options change."""
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from astropy.io import fits
 
 from pipeline import errors, reduce
 from pipeline.cli.main import main
+from pipeline.fits.frame_source import FitsSource
 
 
 def test_reduce_writes_lights_and_arcs_and_says_what_it_did(night, capsys):
@@ -109,17 +112,86 @@ def test_a_finished_flat_of_ours_needs_no_dark(night):
     assert (fits.getdata("two.fits") == 500).all()
 
 
-def test_each_light_has_a_product_named_after_it(night, capsys):
+def bits(folder):
+    """The bytes of all HDUs of all products of a folder, but for the time and the sums."""
+    found = {}
+    for path in sorted(Path(folder).glob("*.fits")):
+        with fits.open(path) as hdus:
+            for hdu in hdus:
+                for keyword in ("DATE", "CHECKSUM", "DATASUM"):
+                    hdu.header.pop(keyword, None)
+            found[path.name] = [(hdu.header.tostring(), hdu.data.tobytes()) for hdu in hdus]
+    return found
+
+
+def test_each_light_has_a_product_named_after_it_which_is_left_when_it_is_there(night, capsys):
     fits.writeto("light2.fits", np.full((20, 30), 640, np.uint16), fits.Header({"EXPTIME": 30}), overwrite=True)
     assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
-    assert sorted(os.listdir("out")) == ["arc.fits", "light1.fits", "light2.fits", "light3.fits"]
+    names = ["arc.fits", "light1.fits", "light2.fits", "light3.fits"]
+    assert sorted(os.listdir("out")) == sorted([*names, *(f"{name}.json" for name in names)])
     assert [fits.getdata(f"out/light{n}.fits").mean() for n in (1, 2, 3)] == [500, 510, 500]
     assert [fits.getheader(f"out/light{n}.fits")["LIGHT1"] for n in (1, 2, 3)] == [f"light{n}.fits" for n in (1, 2, 3)]
     assert "LIGHT2" not in fits.getheader("out/light1.fits")
     assert "wrote out/light3.fits" in capsys.readouterr().out
-    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1  # nothing is written over
+    before = {path: path.stat().st_mtime_ns for path in Path("out").iterdir()}
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
+    assert "4 products are in out already, made of just this: nothing to do" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == before
     assert main(["reduce", "night.csv", "--each"]) == 0
-    assert len(os.listdir("reduced")) == 4
+    assert len(os.listdir("reduced")) == 8
+
+
+def test_of_each_light_what_is_missing_is_made_with_the_same_bits(night, monkeypatch, capsys):
+    command = ["reduce", "night.csv", "--each", "--output-dir", "all", "--masters", "m"]
+    command += ["--record", "--figure", "f.png"]
+    assert main(command) == 0
+    expected = bits("all/night")
+    record = json.loads(Path("all/night/reduced.json").read_text())
+    opened = []
+    monkeypatch.setattr(FitsSource, "rows", lambda *rows: opened.append(rows))
+    capsys.readouterr()
+    assert main(command) == 0
+    assert opened == []
+    monkeypatch.undo()
+    monkeypatch.chdir(night)
+    for name in ("all/night/light2.fits", "all/night/reduced.json", "f_light2.png", "m/master_dark.fits"):
+        Path(name).unlink()
+    capsys.readouterr()
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert said.count("wrote all/night/light") == said.count("wrote f_light") == 1
+    assert bits("all/night") == expected
+    assert json.loads(Path("all/night/reduced.json").read_text())["products"] == record["products"]
+    assert Path("m/master_dark.fits").exists()
+    Path("f_light1.png").unlink()  # its product is left as it is
+    before = Path("all/night/light1.fits").stat().st_mtime_ns
+    assert main([*command, "--overwrite"]) == 0  # the record is made anew
+    assert Path("f_light1.png").exists()
+    assert Path("all/night/light1.fits").stat().st_mtime_ns == before
+
+
+def test_of_each_light_what_is_out_of_date_is_made_when_asked(night, capsys):
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
+    fits.writeto("light2.fits", np.full((20, 30), 640, np.uint16), fits.Header({"EXPTIME": 30}), overwrite=True)
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1
+    assert "out/light2.fits: is there already, made from other files; --overwrite makes it" in capsys.readouterr().err
+    before = Path("out/light1.fits").stat().st_mtime_ns
+    assert main(["reduce", "night.csv", "--each", "-o", "out", "--overwrite"]) == 0
+    assert fits.getdata("out/light2.fits").mean() == 510
+    assert Path("out/light1.fits").stat().st_mtime_ns == before
+    Path("out/light3.fits.json").write_text('{"a": "figure"}')
+    Path("out/light3.fits").unlink()
+    assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 1
+    assert "is there already, and no record of light3.fits" in capsys.readouterr().err
+    assert main(["reduce", "night.csv", "--each", "-o", "out", "--output-dir", "b"]) == 2
+
+
+def test_figures_and_reports_of_each_light_are_named_after_it(night):
+    command = ["reduce", "night.csv", "--each", "-o", "out", "--figure", "f.json", "g.png", "--report", "r.html"]
+    assert main([*command, "--quality", "q.csv"]) == 0
+    names = {name.format(n) for name in ("f_light{}.json", "g_light{}.png", "r_light{}.html") for n in (1, 2, 3)}
+    assert names <= set(os.listdir())
+    assert len(Path("q.csv").read_text().splitlines()) == 1 + 13 + 4
 
 
 def failing_at(number, reduce=reduce):
@@ -136,9 +208,9 @@ def failing_at(number, reduce=reduce):
 
 
 def test_each_light_is_written_when_it_is_done_and_all_else_together_at_the_end(night, monkeypatch, capsys):
-    monkeypatch.setattr("pipeline.cli.reduce.reduce", failing_at(3))
+    monkeypatch.setattr("pipeline.survey.tasks.reduce", failing_at(3))
     assert main(["reduce", "night.csv", "--each", "-o", "out", "--masters", "m", "--record"]) == 1
-    assert sorted(os.listdir("out")) == ["light1.fits", "light2.fits"]
+    assert sorted(path.name for path in Path("out").glob("*.fits")) == ["light1.fits", "light2.fits"]
     assert os.listdir("m") == []
     assert capsys.readouterr().out.count("wrote") == 2
 

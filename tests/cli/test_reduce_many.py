@@ -29,7 +29,7 @@ def test_what_an_earlier_version_made_is_made_again_by_force_and_that_is_said(ni
     capsys.readouterr()
     reason = f"made by ccd-pipeline 0.1.0, this is {CREATOR}"
     assert main(command) == 1
-    assert capsys.readouterr().err.count(f"is there already, {reason}; --force makes it again") == 2
+    assert capsys.readouterr().err.count(f"is there already, {reason}; --overwrite makes it again") == 2
     assert main([*command, "--force"]) == 0
     said = capsys.readouterr()
     assert said.err.count(f"is there already, {reason}; made again") == 2  # light and arc of a night are one note

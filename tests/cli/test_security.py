@@ -195,7 +195,7 @@ def test_file_names_reach_no_shell(folder):
     )
     assert main(["reduce", "night.csv", "--quiet", "--each", "-o", "each"]) == 0
     assert set(os.listdir()) - before == {"reduced.fits", "reduced.json", "f.png", "each"}
-    assert len(os.listdir("each")) == len(NAMES)
+    assert len(os.listdir("each")) == 2 * len(NAMES)  # each with its record
 
 
 # ---- nothing is fetched ----
@@ -308,7 +308,7 @@ def test_products_of_each_light_stay_in_their_folder(folder):
     Path("night.csv").write_text('light, light.fits, "../../EVIL"\n')
     before = set(os.listdir(folder.parent))
     assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
-    assert [path.name for path in Path("out").iterdir()] == ["light_.._.._EVIL.fits"]
+    assert sorted(path.name for path in Path("out").iterdir()) == [f"light_.._.._EVIL.fits{s}" for s in ("", ".json")]
     assert set(os.listdir(folder.parent)) == before
 
 

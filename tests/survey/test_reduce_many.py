@@ -161,7 +161,7 @@ def test_a_product_made_otherwise_is_not_written_over_unasked(nights, change, wh
     (outcome,) = reduce_many(nights[:1], survey)
     assert [type(error) for error in outcome.errors] == [errors.OutputError]
     assert why in str(outcome.errors[0])
-    assert "--force" in str(outcome.errors[0])
+    assert "--overwrite" in str(outcome.errors[0])
     assert product.read_bytes() == before
     (outcome,) = reduce_many(nights[:1], Survey(recipe=survey.recipe, overwrite=True))
     assert outcome.errors == ()
