@@ -41,6 +41,7 @@ from pipeline.survey.plan import (
     done_already,
     night_outputs,
     open_frames_of,
+    output_of,
     tasks_of_list,
 )
 from pipeline.survey.reduce_many import Outcome, reduce_many
@@ -297,9 +298,10 @@ def _draw(
 
     report = [task.drawings[-1]] if night.options.report else []
     figures = task.drawings[: len(task.drawings) - len(report)]
-    measured = quality_of(raw_steps(night.asked.recipe)(frames), [image]) if report else []
+    measured = quality_of(raw_steps(night.asked.recipe)(frames), [image], masters.images) if report else []
     given = {"figure": figures, "report": next(iter(report), None), "output": task.output, "overwrite": night.replace}
-    write_drawings([image], masters, frames, measured, argparse.Namespace(**vars(night.options) | given), say)
+    options, files = argparse.Namespace(**vars(night.options) | given), {image.kind: output_of(task)[0]}
+    write_drawings([image], masters, frames, measured, night.asked.recipe, files, options, say)
 
 
 def _write_of_all(

@@ -15,6 +15,11 @@ stopped it, makes what is missing and no more (``--force``: everything).  A prod
 program, or of other files or settings, is written over only by ``--force`` or ``--overwrite``; why it is made again
 is said.  Bad nights, also one that kills its workers, are told at the end, with exit status 1, and stop no other.
 
+``reduce night.csv --each -o lights`` works light by light in the same way: what is in ``lights``, made of just this, is
+left, told by its record, size and time; what is missing is made; what is out of date is an error, and made again by
+``--overwrite``.  ``--figure f.png`` draws ``f_NAME.png`` of each light, and ``--report`` likewise.  Of many lists the
+products of each stand in a folder of its name (``--output-dir``), or in ``reduced`` beside it.
+
 Workers, and stacks larger than memory
 --------------------------------------
 In Python, with the extra ``distributed``::
