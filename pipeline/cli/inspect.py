@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.cli.options import FIGURE_NAMES, add_appearance_options
 from pipeline.cli.outputs import check_outputs
 from pipeline.cli.terminal import CommandParser
+from pipeline.errors import OutputError
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import FigureFile, check_figure, export_figure
 from pipeline.figures.night_report import write_report
@@ -25,8 +26,14 @@ from pipeline.stages.header import ReducedImage
 
 
 def add_inspect(command: CommandParser) -> None:
-    """Add the options of the command that draws a frame."""
-    command.add_argument("file", type=Path, metavar="FILE", help="a FITS file")
+    """Add the options of the command that draws frames."""
+    command.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="a FITS file; several, such as raw, master and reduced, stand in one page, side by side or blinking",
+    )
     command.add_argument("--hdu", default="0", metavar="HDU", help="number or name of the HDU (default: 0)")
     command.add_argument(
         "-o",
@@ -44,17 +51,27 @@ def add_inspect(command: CommandParser) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    options.figure = options.figure or [options.file.with_name(f"{product_stem(options.file.name)}.html")]
+    files = options.files
+    if not options.figure and len(files) > 1:
+        raise OutputError(f"{len(files)} frames, and no name for their page: add -o FILE.html")
+    options.figure = options.figure or [files[0].with_name(f"{product_stem(files[0].name)}.html")]
     for path in options.figure:
-        check_figure(path, browser=options.browser)
-    check_outputs(options.figure, [options.file], overwrite=options.overwrite)
-    image = open_frame(options.file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
-    image = image.rows(0, image.shape[0])  # read once, for all that follows
+        check_figure(path, browser=options.browser, several=len(files) > 1)
+    check_outputs(options.figure, files, overwrite=options.overwrite)
     say = (lambda _: None) if options.quiet else print
-    height, width = image.shape
-    say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")
+    images = []
+    for file in files:
+        image = open_frame(file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
+        image = image.rows(0, image.shape[0])  # read once, for all that follows
+        height, width = image.shape
+        say(f"{image.name}: {height} rows × {width} columns{flag_words(image)}")
+        images.append(image)
+    names = [image.short_name for image in images]
     with together():
-        write_figures(image, options, image.short_name, say)
+        if len(images) == 1:
+            write_figures(images[0], options, names[0], say)
+        else:
+            write_figures(images, options, names, say)
 
 
 def write_drawings(
@@ -87,7 +104,7 @@ def write_drawings(
         say(f"wrote {options.report}")
 
 
-def write_figures(record: Any, options: argparse.Namespace, name: str, say: Callable[[str], None]) -> None:
+def write_figures(record: Any, options: argparse.Namespace, name: str | list[str], say: Callable[[str], None]) -> None:
     """Write the figures that were asked for."""
     look = Appearance(options.limits, options.stretch, options.colours)
     form = FigureFile(options.plotlyjs, options.full, options.compact, options.browser)

@@ -346,8 +346,13 @@ def add_appearance_options(command: CommandParser) -> None:
     from pipeline.figures.colour import LIMITS, MAPS, STRETCHES  # which combining has no use for
 
     add = command.group("figures").add_argument
-    add("--limits", choices=LIMITS, default="zscale", help="values of the first and last colour (default: zscale)")
-    add("--stretch", choices=STRETCHES, default="linear", help="of the colours (default: linear)")
+    add(
+        "--limits",
+        choices=LIMITS,
+        default="percentile",
+        help="values of the first and last colour (default: percentile, 99.5 %%)",
+    )
+    add("--stretch", choices=STRETCHES, default="asinh", help="of the colours (default: asinh)")
     add("--colours", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
     add(
         "--plotlyjs",

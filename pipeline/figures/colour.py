@@ -134,6 +134,8 @@ class Appearance:
     ``limits`` are ``"zscale"``, ``"percentile"`` or ``"minmax"``; ``stretch`` is ``"linear"``, ``"asinh"`` or
     ``"log"``; ``colours`` are viridis, cividis, magma or grey.
 
+    Most of a frame is sky, and its light spans many times the noise of that: asinh between percentiles shows both.
+
     >>> from pipeline import Appearance
     >>> Appearance(limits="minmax", stretch="log").colours
     'viridis'
@@ -141,6 +143,6 @@ class Appearance:
     :raises SettingError: there are no such limits, or no such stretch or map.
     """
 
-    limits: Limits = "zscale"
-    stretch: Stretch = "linear"
+    limits: Limits = "percentile"
+    stretch: Stretch = "asinh"
     colours: Literal["viridis", "cividis", "magma", "grey"] = "viridis"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import attrs
 import numpy as np
 
 from pipeline.compose.settings import checked, checked_call
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, SettingError
 from pipeline.figures.colour import Appearance
 from pipeline.figures.figure import FIRST_VIEW_CELLS, drawing, limits_of
-from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, panel, plotly_script
+from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, page_of_several, panel, plotly_script
 from pipeline.figures.layout import figure_layout, fixed_size_layout
 from pipeline.figures.plotly_json import as_json
 from pipeline.figures.static_image import painted
@@ -57,14 +57,15 @@ def export_figure(
     *,
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
     form: FigureFile = FigureFile(),
-    name: str = "",
+    name: str | Sequence[str] = "",
     overwrite: bool = False,
 ) -> None:
     """Write the figure of a record to a file, whole or not at all.
 
     The name says what is written: .html a page that zooms in on every pixel, .iframe.html the same to paste into
     another page, .png and .jpg a static image, .svg and .pdf the same by kaleido and Chromium, .json what any plotly
-    draws.
+    draws.  A list of records, such as a raw frame, its flat and the product, is a page that shows them side by side
+    or blinking, with one view for all.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -75,18 +76,21 @@ def export_figure(
     ...     Path(folder, "eye.html").exists()
     True
 
+    :param record: a ReducedImage, a master, an Image, Pixels, or an array, HDU or CCDData; or a list of them.
     :param look: limits, stretch and colours to begin with.
     :param form: how the file is written, where that is left open.
-    :param name: the title; by default the record's own name.
+    :param name: the title; by default the record's own name.  Of several records, a name for each.
     :param overwrite: write over a file that is there.
-    :raises OutputError: the name ends otherwise, the file is there and may not be overwritten, cannot be written, or
-        what its kind needs is not installed.
+    :raises OutputError: the name ends otherwise, or not in .html for several records; the file is there and may not be
+        overwritten, cannot be written, or what its kind needs is not installed.
+    :raises SettingError: there are several records, and not a name for each.
     :raises ShapeError: the record is no two-dimensional array of real numbers.
     """
     path = Path(path)
-    check_figure(path, browser=form.browser)
+    several = isinstance(record, list | tuple)
+    check_figure(path, browser=form.browser, several=several)
     make = _maker_of(path)
-    content = make(view_of(record, name), look, form, path)
+    content = _several(record, name, look, form) if several else make(view_of(record, str(name)), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
         write_plotly_beside(path)
     write_whole(path, content, overwrite=overwrite)
@@ -102,6 +106,22 @@ def write_plotly_beside(page: Path) -> None:
         raise OutputError(f"{path}: is another version of plotly.js; choose another folder, or embed it in the page")
     if not path.exists():
         write_whole(path, script)
+
+
+def _several(records: Sequence[Any], names: str | Sequence[str], look: Appearance, form: FigureFile) -> bytes:
+    """Give the page of several records."""
+    if not records:
+        raise SettingError("export_figure: the list of records is empty; give at least one")
+    names = [""] * len(records) if isinstance(names, str) else list(names)
+    if len(names) != len(records):
+        raise SettingError(f"export_figure: {len(names)} names for {len(records)} records; give one for each")
+    views = [view_of(record, name) for record, name in zip(records, names, strict=True)]
+    panels = [
+        panel(view, look, key=f"frame-{n}", label=name or f"{n} {view.title}")
+        for n, (view, name) in enumerate(zip(views, names, strict=True), 1)
+    ]
+    title = " · ".join(dict.fromkeys(view.title for view in views))
+    return page_of_several(panels, title, form.plotlyjs).encode(errors="replace")
 
 
 def _html(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:  # noqa: ARG001 - one signature for all
@@ -177,12 +197,15 @@ def _maker_of(path: Path) -> _Maker:
     raise OutputError(f"{path}: no kind of figure; end the name in {', '.join(sorted(_MAKERS))}")
 
 
-def check_figure(path: Path, *, browser: bool = False) -> None:
+def check_figure(path: Path, *, browser: bool = False, several: bool = False) -> None:
     """Tell whether a figure can be made, before there is anything to draw.
 
     :param browser: as for :class:`FigureFile`.
-    :raises OutputError: no kind of figure has such a name, or what draws it is not installed.
+    :param several: of several records.
+    :raises OutputError: no kind of figure has such a name, what draws it is not installed, or it holds one record only.
     """
+    if several and _maker_of(path) is not _html:
+        raise OutputError(f"{path}: several frames are shown together in a page only; end the name in .html")
     drawn_by_it = _maker_of(path) is _static and (browser or path.suffix.lower() in (".svg", ".pdf"))
     if drawn_by_it and not find_spec("kaleido"):
         raise OutputError(f"{path}: takes kaleido, which is not installed: {WITH_BROWSER}")

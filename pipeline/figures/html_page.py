@@ -8,6 +8,7 @@ import html
 import math
 import re
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -17,12 +18,12 @@ import attrs
 import numpy as np
 
 from pipeline.figures.blocks import CELL, Blocks, block_size, noise_map
-from pipeline.figures.colour import MASK_COLOUR, NOTHING, Appearance
+from pipeline.figures.colour import MAPS, MASK_COLOUR, NOTHING, Appearance, Limits, Range
 from pipeline.figures.figure import CONFIG, FIRST_VIEW_CELLS, histogram, limits_of
-from pipeline.figures.layout import figure_layout, limit_choices, stretch_choices, title_of
+from pipeline.figures.layout import LIMIT_WORDS, figure_layout, title_of
 from pipeline.figures.plotly_json import in_html
 from pipeline.figures.tile_codec import FRACTION, TILE, Tile, encode_flags, encode_tiles
-from pipeline.figures.view import View
+from pipeline.figures.view import SkyGrid, View
 from pipeline.records.arrays import FloatArray
 from pipeline.records.pixels import Flag
 
@@ -31,13 +32,16 @@ PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
 SCRIPT_NAME = "plotly.min.js"
 """What plotly.js is called where it lies beside a page."""
 
-CLEAR = "rgba(0,0,0,0)"
-MODEBAR = {"bgcolor": CLEAR, "color": "#8d98a5", "activecolor": "#21508a"}
-
-SCRIPTS = ("tiles.js", "picture.js", "frame.js", "page.js")
+SCRIPTS = (
+    *("tiles.js", "colour.js", "picture.js", "sky.js", "theme.js", "controls.js"),
+    *("readout.js", "cuts.js", "region.js", "limits.js", "frame.js", "desk.js", "page.js"),
+)
 
 OVERVIEW = 1024
 """Beside the tiles a page holds at most this number of blocks, squared: views of half the frame need no tile."""
+
+SIGMA_STEP = 0.04
+"""Standard deviations are told to 2 %: their logarithms to this step."""
 
 QUICK = 2**22
 """Pixels that a browser decodes without being waited for: a page of so few needs no first view beside the tiles."""
@@ -54,8 +58,15 @@ class Panel:
 
 def page(panel: Panel, plotlyjs: PlotlyJs = "embed") -> str:
     """Give a page of one frame."""
-    heading = f'<h1>{html.escape(panel.title)}</h1>\n<p class="sub">{html.escape(panel.subtitle)}</p>'
-    return whole_page(panel.title, f"{heading}\n{panel.body}", plotlyjs)
+    return page_of_several([panel], panel.title, plotlyjs)
+
+
+def page_of_several(panels: Sequence[Panel], title: str, plotlyjs: PlotlyJs = "embed") -> str:
+    """Give a page of frames that are looked at together: side by side or blinking, with one view for all."""
+    sub = f'<p class="sub">{html.escape(panels[0].subtitle)}</p>\n' if len(panels) == 1 else ""
+    bodies = "\n".join(panel.body for panel in panels)
+    together = f'<div class="desk" data-tool="zoom">\n<div class="frames">\n{bodies}\n</div>\n</div>'
+    return whole_page(title, f"<h1>{html.escape(title)}</h1>\n{sub}{together}", plotlyjs)
 
 
 def iframe(text: str, title: str, height: int) -> str:
@@ -78,43 +89,77 @@ def whole_page(title: str, body: str, plotlyjs: PlotlyJs = "embed", style: str =
     )
 
 
-def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = True) -> Panel:
+def panel(view: View, look: Appearance, *, key: str = "frame", whole: bool = True, label: str = "") -> Panel:
     """Make the figure of a frame.
 
     :param key: tells the frames of a page apart.
     :param whole: carry every pixel, to zoom in on; otherwise the blocks of the first view only.
+    :param label: what the frame is called among others, over which it stands then.
     """
     blocks = view.blocks(OVERVIEW if whole else FIRST_VIEW_CELLS)
     tiles = encode_tiles(view.values, noise=view.noise) if whole or blocks.size == 1 else None
-    content = {**_settings(view, look), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
-    data = in_html(content)
+    limits = limits_of(view)
+    content = {**_settings(view, look, limits), **_pixels(view, blocks, tiles), "digits": _digits(view, tiles)}
+    data = in_html({**content, "label": label})
+    heading = f'<h2>{html.escape(label)}</h2>\n<p class="sub">{html.escape(_line(view))}</p>\n' if label else ""
     note = html.escape(_note(view, tiles))
+    note = f"<details><summary>How exactly</summary>{note}</details>" if label else note
+    told = html.escape(f"picture of {label or view.title}; press ? for its keys")
     body = (
-        f'<figure class="frame" data-frame="{key}">\n<div class="controls"></div>\n<div class="plot"></div>\n'
-        f'<figcaption>{note}</figcaption>\n</figure>\n<script type="application/json" id="{key}">{data}</script>'
+        f'<figure class="frame" data-frame="{key}">\n{heading}<div class="controls"></div>\n'
+        '<p class="readout" role="status" aria-live="off">Point at a pixel.</p>\n'
+        f'<div class="plot" role="application" tabindex="0" aria-label="{told}"></div>\n'
+        f"<figcaption>{note}</figcaption>\n</figure>\n"
+        f'<script type="application/json" id="{key}">{data}</script>'
     )
     return Panel(view.title, view.subtitle, body)
 
 
-def _settings(view: View, look: Appearance) -> dict[str, Any]:
+def _line(view: View) -> str:
+    return f"{view.title} · {view.subtitle}"
+
+
+def _settings(view: View, look: Appearance, limits: dict[Limits, Range]) -> dict[str, Any]:
     """Give the figure without its pixels, what its buttons change, and what the page's script says and paints."""
-    limits = limits_of(view)
-    arranged = figure_layout(view, look, limits)
-    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "modebar": {**arranged["modebar"], **MODEBAR}}
     data = [_ground(view), histogram(view, limits)]
+    rules = [{"key": rule, "label": LIMIT_WORDS[rule], "range": [r.low, r.high]} for rule, r in limits.items()]
     return {
-        "figure": {"data": data, "layout": {**arranged, **clear}, "config": CONFIG},
-        "choices": [
-            ["limits", limit_choices(limits), look.limits],
-            ["stretch", stretch_choices(look), look.stretch],
-        ],
+        "figure": {"data": data, "layout": figure_layout(view, look, limits), "config": CONFIG},
+        "rules": rules,
+        "look": {"limits": look.limits, "stretch": look.stretch, "colours": look.colours},
+        "maps": MAPS,
+        "marks": {name: list(bytes.fromhex(colour[1:])) for name, colour in MASK_COLOUR.items()},
         "title": title_of(view),
         "name": re.sub(r"\W+", "_", view.title).strip("_") or "frame",
+        "told": _told(view, limits),
         "unit": view.unit,
         "masked": view.masked is not None,
-        "mark": list(bytes.fromhex(MASK_COLOUR[look.colours][1:])),
         "nothing": NOTHING,
         "reasons": [str(flag.name).lower().replace("_", " ") for flag in Flag],
+        "sky": [_rounded(grid) for grid in view.sky],
+        "origin": view.origin,
+    }
+
+
+def _told(view: View, limits: dict[Limits, Range]) -> str:
+    """Say what is to be seen, for those who do not see it."""
+    unit = f" {view.unit}" if view.unit else ""
+    inner, outer = limits["percentile"], limits["minmax"]
+    flagged = 0 if view.masked is None else int(np.count_nonzero(view.masked))
+    return (
+        f"{_line(view)}. 99.5 % of the good pixels lie between {inner.low:.5g} and {inner.high:.5g}{unit}, "
+        f"all between {outer.low:.5g} and {outer.high:.5g}; {flagged} pixels are flagged."
+    )
+
+
+def _rounded(grid: SkyGrid) -> dict[str, Any]:
+    """Write coordinates to a thousandth of a pixel, directions to 0.2 milliseconds of arc at least."""
+    places = 9 if len(grid.nodes) == 3 else 0
+    return {
+        "names": grid.names,
+        "unit": grid.unit,
+        "digits": grid.digits,
+        "nodes": np.round(grid.nodes, places + grid.digits + (2 if not places else 0)),
     }
 
 
@@ -134,7 +179,17 @@ def _pixels(view: View, blocks: Blocks, tiles: list[Tile] | None) -> dict[str, A
         "overview": _overview(view, blocks) if blocks.size > 1 and not (tiles and view.values.size <= QUICK) else None,
         "tiles": tiles and [tile.as_list for tile in tiles],
         "flags": encode_flags(view.flags) if tiles and view.masked is not None else None,
+        "sigmas": _sigmas(view) if tiles and view.sigma is not None else None,
     }
+
+
+def _sigmas(view: View) -> list[list[Any]]:
+    """Give the logarithms of the standard deviations, NaN where one is not known or 0."""
+    sigma = np.asarray(view.sigma)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithms = np.log(sigma)
+    logarithms[~np.isfinite(logarithms)] = np.nan
+    return _lists(logarithms, noise=np.full(view.noise.shape, SIGMA_STEP * FRACTION))
 
 
 def _overview(view: View, blocks: Blocks) -> dict[str, Any]:
@@ -188,7 +243,10 @@ def _note(view: View, tiles: list[Tile] | None) -> str:
         )
     elif tiles:
         words.append("Pixel values are to seven digits.")
-    return " ".join([*words, "Drag a box: zoom in. Double-click: back to the whole frame."])
+    if tiles and view.sigma is not None:
+        words.append("Standard deviations are told to 2 %.")
+    words += [f"Coordinates are within {max(grid.error, 0.01):.2g} pixels of the WCS." for grid in view.sky[:1]]
+    return " ".join([*words, "Wheel or drag: zoom in. Double-click: back to the whole frame. ? lists the keys."])
 
 
 @cache

@@ -91,7 +91,7 @@ def _picture_axes(height: int, width: int, whole: float) -> dict[str, Any]:
 
 def _histogram_axes(view: View, span: Range, whole: float) -> dict[str, Any]:
     counts, below, above = counts_in_bins(view.good, span)
-    outside = f" · {below} pixels below, {above} above" if below or above else ""
+    outside = f" · pixels outside: {below} below, {above} above" if below or above else ""
     return {
         "xaxis2": {
             **AXIS,

@@ -1,5 +1,7 @@
-// One frame of a page: plotly's axes, colour bar and histogram, and the picture under them.
+// One frame of a page: plotly's axes, colour bar and histogram, the picture under them, and the tools over them.
 "use strict";
+
+const CLOSEST = 6;         // the least number of pixels that a view is wide
 
 class Frame {
   constructor(element, page) {
@@ -7,48 +9,69 @@ class Frame {
     this.element = element;
     this.room = element.querySelector(".plot");
     this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", page.told);
     this.plot = document.createElement("div");
     this.room.replaceChildren(this.canvas, this.plot);
     this.image = page.tiles && new Tiled(page.shape, page.tiles, page.flags, page.side);
-    this.state = { outliers: true, masked: true };
+    this.sigmas = page.sigmas && new Tiled(page.shape, page.sigmas, null, page.side);
+    this.state = { outliers: true, masked: true, tool: "zoom", cuts: false };
+    this.colours = { map: page.look.colours, stretch: page.look.stretch, inverted: false };
+    this.unit = page.unit ? ` ${page.unit}` : "";
     this.counted = page.figure.layout.xaxis2.title.text;
     this.coarser = new Map();
     this.asked = 0;
     this.scale = window.devicePixelRatio || 1;
+    this.tools = [];
+    this.desk = null;
   }
 
   async start() {
     this.first = await this.overview();
     const { layout, data, config } = this.page.figure;
-    this.fit(layout);
-    const saving = { name: "save", title: "Save what is seen as PNG", icon: Plotly.Icons.camera };
-    saving.click = () => this.save();
-    await Plotly.newPlot(this.plot, data, layout, {
-      ...config, responsive: false, modeBarButtonsToRemove: [...config.modeBarButtonsToRemove, "toImage"],
-      modeBarButtonsToAdd: [saving],
+    written(layout, this.fitted());
+    await Plotly.newPlot(this.plot, data, themed(layout), {
+      ...config, responsive: false, displayModeBar: false, doubleClick: "reset",
     });
     await this.refresh();
-    this.follow();
-    this.controls();
+    const bar = this.element.querySelector(".controls");
+    this.limits = new LimitsTool(this, bar);
+    this.region = new Region(this);
     this.readout = new Readout(this);
+    this.cuts = new Cuts(this);
+    this.tools = [this.limits, this.region, this.readout, this.cuts];
+    this.follow();
+    this.placed();
   }
 
-  // Keep the picture under the axes, whoever moves them.
+  // Keep the picture and the tools where the axes are, whoever moves them.
   follow() {
-    this.plot.on("plotly_relayout", () => { this.paint(); this.refresh(); });
-    this.plot.on("plotly_relayouting", () => this.paint());
+    this.plot.on("plotly_relayout", () => { this.placed(); this.refresh(); this.desk?.moved(this); });
+    this.plot.on("plotly_relayouting", () => this.placed());
     let width = this.element.clientWidth;
     new ResizeObserver(() => {
       const now = this.element.clientWidth;
       if (Math.abs(now - width) < 2 || !now) return;             // none: hidden for now
       width = now;
-      this.scale = window.devicePixelRatio || 1;
-      // plotly leaves parts of a colour bar that is turned
-      this.plot.querySelectorAll(".colorbar").forEach((bar) => bar.remove());
-      Plotly.relayout(this.plot, this.fitted());
+      this.arrange();
     }).observe(this.element);
     // A finger scrolls the page, unless it is to zoom.
     this.plot.addEventListener("touchstart", (event) => { if (!this.state.touch) event.stopPropagation(); }, true);
+    this.room.addEventListener("pointerdown", () => this.room.focus({ preventScroll: true }));
+    this.room.addEventListener("wheel", (event) => this.turn(event), { passive: false });
+  }
+
+  placed() {
+    this.paint();
+    for (const tool of this.tools) tool.place();
+  }
+
+  // Lay the figure out anew, for another width or with another tool.
+  arrange() {
+    this.scale = window.devicePixelRatio || 1;
+    // plotly leaves parts of a colour bar that is turned
+    this.plot.querySelectorAll(".colorbar").forEach((bar) => bar.remove());
+    return Plotly.relayout(this.plot, this.fitted());
   }
 
   // The blocks of the first view, which the page holds beside the tiles.
@@ -69,16 +92,16 @@ class Frame {
   }
 
   // Give what changes in the layout for the room there is: a picture of its own proportions, the histogram beside it
-  // or below.
+  // or below, and cuts at its edges.
   fitted() {
     const [height, width] = this.page.shape, room = Math.max(this.element.clientWidth, 240), narrow = room < 620;
-    const left = narrow ? 68 : 70, most = narrow ? 520 : 720, bar = narrow ? 12 : 110;
+    const cut = this.state.cuts ? CUT + CUT_GAP : 0, left = 70, most = narrow ? 520 : 720, bar = (narrow ? 12 : 110) + cut;
     const wide = Math.min(room - left - bar, (most * width) / height);
     const tall = Math.max(Math.min((wide * height) / width, most), 90);
     const beside = room - left - bar - wide > 320, two = narrow || beside, right = beside ? 20 : bar;
     const across = beside ? room - left - right : Math.max(wide, Math.min(room - left - right, 320));
     const along = beside ? tall : tall + 190, counts = (beside ? Math.min(tall, 260) : 105) / along;
-    const top = narrow ? 90 : 34, bottom = two ? 74 : 56;
+    const top = (narrow ? 66 : 12) + cut, bottom = two ? 74 : 56;
     const layout = {
       width: across + left + right, height: along + top + bottom, "margin.autoexpand": false,
       "margin.l": left, "margin.r": right, "margin.t": top, "margin.b": bottom,
@@ -89,21 +112,12 @@ class Frame {
       "xaxis2.title.text": two ? this.counted.replace(" · ", "<br>") : this.counted,
     };
     const place = narrow
-      ? { orientation: "h", x: 0.5, xanchor: "center", yanchor: "bottom", len: 1, thickness: 10, "title.side": "top" }
-      : { orientation: "v", x: (wide + 10) / across, xanchor: "left", yanchor: "top", len: tall / along, thickness: 16,
-          "title.side": "right" };
-    for (const [key, value] of Object.entries({ ...place, y: 1 })) layout[`coloraxis.colorbar.${key}`] = value;
+      ? { orientation: "h", x: 0, xanchor: "left", y: 1 + cut / along, yanchor: "bottom", len: wide / across,
+          thickness: 10, "title.side": "top" }
+      : { orientation: "v", x: (wide + cut + 10) / across, xanchor: "left", y: 1, yanchor: "top", len: tall / along,
+          thickness: 16, "title.side": "right" };
+    for (const [key, value] of Object.entries(place)) layout[`coloraxis.colorbar.${key}`] = value;
     return layout;
-  }
-
-  // Write this into a layout that is not drawn yet.
-  fit(layout) {
-    for (const [path, value] of Object.entries(this.fitted())) {
-      const keys = path.replace("[0]", ".0").split("."), last = keys.pop();
-      let at = layout;
-      for (const key of keys) at = at[key] = at[key] || {};
-      at[last] = value;
-    }
   }
 
   // Choose the smallest blocks that have a pixel of the screen each.
@@ -153,18 +167,123 @@ class Frame {
   }
 
   look() {
-    const { cmin: low, cmax: high, colorscale: scale } = this.plot._fullLayout.coloraxis, { nothing, mark } = this.page;
-    return { low, high, scale, nothing, mark, ...this.state };
+    const { cmin: low, cmax: high, colorscale: scale } = this.plot._fullLayout.coloraxis, { nothing } = this.page;
+    const { outliers, masked } = this.state;
+    return { low, high, scale, nothing, mark: this.mark, outliers, masked };
   }
 
-  // Say what lies at a pixel: its value, and what is painted there where that is a block.
+  get mark() {
+    return this.page.marks[this.colours.map];
+  }
+
+  colour(colours) {
+    this.colours = { ...this.colours, ...colours };
+    const { map, stretch, inverted } = this.colours;
+    return Plotly.relayout(this.plot, { "coloraxis.colorscale": scaleOf(this.page.maps[map], stretch, inverted) });
+  }
+
+  // ---- moving the view ----
+
+  // Give what the axes show, or will show as soon as the screen is next drawn.
+  get edges() {
+    const { x0, x1, y0, y1 } = viewOf(this.plot);
+    return this.next || [x0, x1, y0, y1];
+  }
+
+  // Move the axes when the screen is next drawn: a wheel turns faster than that.
+  moveTo(edges) {
+    if (!this.next) {
+      requestAnimationFrame(() => {
+        const [x0, x1, y0, y1] = this.next;
+        this.next = null;
+        Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
+      });
+    }
+    this.next = edges;
+  }
+
+  whole_() {
+    const [height, width] = this.page.shape;
+    return [-0.5, width - 0.5, -0.5, height - 0.5];
+  }
+
+  // Show `times` as much about a place; never more than the whole frame, nor less than a few pixels.
+  zoom(times, at) {
+    const [x0, x1, y0, y1] = this.edges, whole = this.whole_(), [x, y] = at || [(x0 + x1) / 2, (y0 + y1) / 2];
+    const factor = Math.max(times, CLOSEST / Math.min(x1 - x0, y1 - y0));
+    if (times < 1 && factor >= 1) return;
+    const all = Math.max((x1 - x0) / (whole[1] - whole[0]), (y1 - y0) / (whole[3] - whole[2])) * factor >= 1;
+    if (all) { this.moveTo(whole); return; }
+    this.moveTo(this.inside([x + (x0 - x) * factor, x + (x1 - x) * factor, y + (y0 - y) * factor, y + (y1 - y) * factor]));
+  }
+
+  // Move by parts of what is seen.
+  pan(across, up) {
+    const [x0, x1, y0, y1] = this.edges, dx = (x1 - x0) * across, dy = (y1 - y0) * up;
+    this.moveTo(this.inside([x0 + dx, x1 + dx, y0 + dy, y1 + dy]));
+  }
+
+  // Keep a view within the frame, as far as it is smaller.
+  inside([x0, x1, y0, y1]) {
+    const [left, right, bottom, top] = this.whole_();
+    const kept = (low, high, least, most) => {
+      if (high - low >= most - least) return [(least + most - high + low) / 2, (least + most + high - low) / 2];
+      const shift = Math.max(least - low, 0) || Math.min(most - high, 0);
+      return [low + shift, high + shift];
+    };
+    return [...kept(x0, x1, left, right), ...kept(y0, y1, bottom, top)];
+  }
+
+  turn(event) {
+    const [x, y] = this.pixelAt(event), out = event.deltaY > 0;
+    if (!this.desk?.listens || !this.holds(x, y) || event.ctrlKey || !event.deltaY) return;
+    const [x0, x1, y0, y1] = this.edges, [left, right, bottom, top] = this.whole_();
+    if (out && x0 <= left && x1 >= right && y0 <= bottom && y1 >= top) return;      // the page scrolls on
+    event.preventDefault();
+    const lines = event.deltaMode === 0 ? event.deltaY / 100 : event.deltaY / 3;
+    this.zoom(1.25 ** Math.min(Math.max(lines, -3), 3), [x, y]);
+  }
+
+  // ---- pixels: where they are, and what they hold ----
+
+  // Give the place of an event, in pixels of the frame.
+  pixelAt({ clientX, clientY }) {
+    const view = viewOf(this.plot), box = this.room.getBoundingClientRect();
+    const across = clientX - box.left - view.left, down = clientY - box.top - view.top;
+    const seen = across >= 0 && down >= 0 && across <= view.wide && down <= view.tall;
+    return seen || this.region?.start ? [view.x(across), view.y(down)] : [NaN, NaN];
+  }
+
+  holds(x, y) {
+    const [height, width] = this.page.shape;
+    return x >= -0.5 && y >= -0.5 && x < width - 0.5 && y < height - 0.5;
+  }
+
+  // Point at a pixel, or at none.
+  point(at, told = true) {
+    this.at = at;
+    if (at) this.readout.show(...at);
+    else this.readout.hide();
+    this.cuts.place();
+    if (told) this.desk?.pointed(this, at);
+  }
+
+  choose(edges, told = true) {
+    const shown = this.region.show(edges);
+    if (told) this.desk?.chosen(this, edges);
+    return shown;
+  }
+
+  // Say what lies at a pixel: [kind, words] of its place, value, flags and coordinates, and of a block painted there.
   async told(x, y) {
-    const { page, part } = this, unit = page.unit ? ` ${page.unit}` : "", lines = [`x ${x}, y ${y}`];
+    const { page, part, unit } = this, lines = [];
+    const add = (kind, text) => { if (text) lines.push([kind, text]); };
+    add("pixel", `x ${x}, y ${y}`);
     if (this.image) {
-      const tile = await this.image.tile(Math.floor(y / page.side), Math.floor(x / page.side));
-      const at = (y % page.side) * tile.width + (x % page.side);
-      lines.push(this.number(tile.values[at]) + unit);
-      if (tile.flags && tile.flags[at]) lines.push(this.why(tile.flags[at]));
+      const [values, sigmas] = await Promise.all([this.at_(this.image, x, y), this.sigmas && this.at_(this.sigmas, x, y)]);
+      const error = sigmas && Number.isFinite(sigmas.value) ? ` ± ${Number(Math.exp(sigmas.value).toPrecision(2))}` : "";
+      add("value", this.number(values.value) + error + unit);
+      add("flags", values.flags && this.why(values.flags));
     }
     const shown = x >= part.x0 && x < part.x1 && y >= part.y0 && y < part.y1 ? part : this.whole, { size } = shown;
     const column = Math.floor((x - shown.x0) / size), row = Math.floor((y - shown.y0) / size);
@@ -173,16 +292,69 @@ class Frame {
       const extreme = this.state.outliers && !Number.isNaN(shown.extreme[at]);
       const value = this.number(extreme ? shown.extreme[at] : shown.mean[at]) + unit;
       const words = extreme ? `stands out of ${size}×${size} pixels here` : `mean of ${size}×${size} pixels`;
-      lines.push(...(this.image ? [`${words}: ${value}`] : [value, words]));
-      if (!this.image && shown.masked[at]) lines.push(`${(100 * shown.masked[at]).toPrecision(2)} % of them masked`);
+      if (this.image) add("block", `${words}: ${value}`);
+      else { add("value", value); add("block", words); }
+      if (!this.image && shown.masked[at]) add("flags", `${(100 * shown.masked[at]).toPrecision(2)} % of them masked`);
     }
+    add("counted", `${x + 1}, ${y + 1} counted from 1`);
+    add("sky", skyWords(page.sky, page.shape, x, y));
     return { lines, x0: shown.x0 + column * size, y0: shown.y0 + row * size, size };
   }
 
-  number(value) {
+  async at_(image, x, y) {
+    const { side } = this.page, tile = await image.tile(Math.floor(y / side), Math.floor(x / side));
+    const at = (y % side) * tile.width + (x % side);
+    return { value: tile.values[at], flags: tile.flags && tile.flags[at] };
+  }
+
+  // Give the pixels of a row (along x) or a column (along y) as far as they are seen; blocks where there is no more.
+  async line(axis, at) {
+    const [x0, x1, y0, y1] = this.edges, [height, width] = this.page.shape;
+    const [low, high, most] = axis === "x" ? [x0, x1, width] : [y0, y1, height];
+    const first = Math.max(Math.floor(low + 0.5), 0), end = Math.min(Math.ceil(high + 0.5), most);
+    if (!this.image) return this.blocks(axis, at, first, end);
+    const part = await (axis === "x" ? this.image.window(first, end, at, at + 1, 1)
+      : this.image.window(at, at + 1, first, end, 1));
+    return { first, size: 1, values: part.mean, masked: part.masked };
+  }
+
+  blocks(axis, at, first, end) {
+    const { size, columns, mean, extreme, masked } = this.first, from = Math.floor(first / size);
+    const places = Array.from({ length: Math.ceil(end / size) - from }, (_, i) => {
+      const along = from + i, across = Math.floor(at / size);
+      return axis === "x" ? across * columns + along : along * columns + across;
+    });
+    const value = (i) => (Number.isNaN(extreme[i]) ? mean[i] : extreme[i]);
+    return { first: from * size, size, values: places.map(value), masked: places.map((i) => masked[i] === 1) };
+  }
+
+  // Give the pixels of a box, tile by tile: of a large one, never all are in memory.
+  async * pieces({ x0, x1, y0, y1 }) {
+    if (!this.image) { yield this.cells({ x0, x1, y0, y1 }); return; }
+    const { side } = this.page, from = (at) => Math.floor(at / side) * side;
+    for (let y = from(y0); y < y1; y += side)
+      for (let x = from(x0); x < x1; x += side) {
+        const part = await this.image.window(Math.max(x, x0), Math.min(x + side, x1), Math.max(y, y0),
+          Math.min(y + side, y1), 1);
+        yield { values: part.mean, masked: part.masked };
+      }
+  }
+
+  cells({ x0, x1, y0, y1 }) {
+    const { size, columns, mean, masked } = this.first, found = { values: [], masked: [] };
+    for (let row = Math.floor(y0 / size); row * size < y1; row++)
+      for (let column = Math.floor(x0 / size); column * size < x1; column++) {
+        found.values.push(mean[row * columns + column]);
+        found.masked.push(masked[row * columns + column] === 1);
+      }
+    return found;
+  }
+
+  number(value, more = 0) {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "+∞" : "−∞";
     const { digits } = this.page;
-    return (digits === null ? String(Number(value.toPrecision(7))) : value.toFixed(digits)).replace("-", "−");
+    const words = digits === null ? String(Number(value.toPrecision(7))) : value.toFixed(digits + more);
+    return words.replace(/-/g, "−");
   }
 
   why(bits) {
@@ -191,54 +363,15 @@ class Frame {
 
   // Save axes, colour bar, histogram and picture as one image; the browser keeps it, nothing is sent.
   save() {
-    const { data, layout } = this.plot, { title, name } = this.page;
+    const { data, layout } = this.plot, { title, name } = this.page, ink = "#1c2733", grid = "#dfe4ea";
     const place = { xref: "x domain", yref: "y domain", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch" };
+    const light = Object.fromEntries(["xaxis", "yaxis", "xaxis2", "yaxis2"].map((axis) =>
+      [axis, { ...layout[axis], color: ink, linecolor: ink, gridcolor: grid }]));
     const seen = {
-      ...layout, title, paper_bgcolor: "#fff", height: layout.height + 50,
-      margin: { ...layout.margin, t: layout.margin.t + 50 },
+      ...layout, ...light, title, paper_bgcolor: "#fff", height: layout.height + 50,
+      font: { ...layout.font, color: ink }, margin: { ...layout.margin, t: layout.margin.t + 50 },
       images: [{ ...place, source: this.canvas.toDataURL(), layer: "below" }],
     };
     Plotly.downloadImage({ data, layout: seen }, { format: "png", scale: 2, filename: name });
   }
-
-  controls() {
-    const bar = this.element.querySelector(".controls");
-    const change = (choice) => () => Plotly.relayout(this.plot, choice.change);
-    for (const [name, choices, active] of this.page.choices)
-      bar.append(group(name, choices.map((c) => [c.label, c.key === active, change(c)])));
-    const toggle = (key) => (on) => { this.state[key] = on; this.paint(); };
-    if (this.page.masked)
-      bar.append(box("masked pixels", true, toggle("masked"), `rgb(${this.page.mark.join(",")})`));
-    if (this.part.size > 1 || this.page.block > 1)
-      bar.append(box("single pixels that stand out", true, toggle("outliers")));
-    if (matchMedia("(pointer: coarse)").matches) bar.append(box("a finger zooms", false, toggle("touch")));
-  }
-}
-
-function group(name, choices) {
-  const set = document.createElement("div");
-  set.className = "group";
-  set.setAttribute("role", "group");
-  set.setAttribute("aria-label", name);
-  for (const [label, active, act] of choices) {
-    const button = document.createElement("button");
-    button.textContent = label;
-    button.setAttribute("aria-pressed", active);
-    button.onclick = () => {
-      for (const other of set.children) other.setAttribute("aria-pressed", other === button);
-      act();
-    };
-    set.append(button);
-  }
-  return set;
-}
-
-function box(text, on, act, colour) {
-  const label = document.createElement("label"), input = document.createElement("input");
-  input.type = "checkbox";
-  input.checked = on;
-  input.onchange = () => act(input.checked);
-  label.append(input, text);
-  if (colour) label.style.setProperty("--mark", colour);
-  return label;
 }

@@ -27,7 +27,7 @@ function mixed(shadeOf, [red, green, blue], share) {
   return shade([part(0, red), part(8, green), part(16, blue)]);
 }
 
-// Paint the blocks of a window, one dot each, the top row first, as `coloured` in painting.py; list what stands out.
+// Paint the blocks of a window, one dot each, the top row first, as `coloured` in static_image.py; list what stands out.
 function dotsOf(part, { shades, low, high, outliers, masked, nothing, mark }) {
   const { rows, columns, mean, extreme } = part, image = new ImageData(columns, rows), spots = [];
   const dots = new Uint32Array(image.data.buffer), slope = (SHADES - 1) / (high - low), none = shade(nothing);
@@ -92,60 +92,5 @@ function compose(canvas, view, layers, [height, width], scale) {
       context.fillStyle = `rgb(${dot & 255},${(dot >>> 8) & 255},${(dot >>> 16) & 255})`;
       context.fillRect(Math.round(x(column + 0.5)) - SPOT / 2, Math.round(y(row + 0.5)) - SPOT / 2, SPOT, SPOT);
     }
-  }
-}
-
-// ---- what lies under the pointer ----
-
-class Readout {
-  constructor(frame) {
-    this.frame = frame;
-    [this.label, this.outline] = ["readout", "outline"].map((name) => {
-      const element = document.createElement("div");
-      element.className = name;
-      element.hidden = true;
-      frame.room.append(element);
-      return element;
-    });
-    for (const kind of ["pointermove", "pointerdown"]) frame.room.addEventListener(kind, (event) => this.follow(event));
-    frame.room.addEventListener("pointerleave", ({ pointerType }) => { if (pointerType !== "touch") this.hide(); });
-  }
-
-  hide() {
-    this.at = null;
-    this.label.hidden = this.outline.hidden = true;
-  }
-
-  async follow(event) {
-    const { frame } = this, view = viewOf(frame.plot), box = frame.room.getBoundingClientRect();
-    const across = event.clientX - box.left - view.left, down = event.clientY - box.top - view.top;
-    const x = Math.round(view.x(across)), y = Math.round(view.y(down)), [height, width] = frame.page.shape;
-    if (across < 0 || down < 0 || across > view.wide || down > view.tall || x < 0 || y < 0 || x >= width || y >= height)
-      return this.hide();
-    const at = `${x},${y}`;
-    this.at = at;
-    const told = await frame.told(x, y);
-    if (this.at !== at) return undefined;                      // the pointer has moved on
-    this.show(view, across, down, told);
-    return undefined;
-  }
-
-  show(view, across, down, { lines, x0, y0, size }) {
-    const { label, outline } = this;
-    label.replaceChildren(...lines.map((text, i) => {
-      const line = document.createElement(i === 1 ? "b" : "span");
-      line.textContent = text;
-      return line;
-    }));
-    label.hidden = outline.hidden = false;
-    const right = across + 16 + label.offsetWidth < view.wide, below = down + 16 + label.offsetHeight < view.tall;
-    const left = view.left + (right ? across + 14 : Math.max(across - 14 - label.offsetWidth, -view.left));
-    const top = view.top + (below ? down + 14 : Math.max(down - 14 - label.offsetHeight, -view.top));
-    Object.assign(label.style, { left: `${left}px`, top: `${top}px` });
-    const [wide, tall] = [view.across(x0 + size) - view.across(x0), view.down(y0) - view.down(y0 + size)];
-    Object.assign(outline.style, {
-      left: `${view.left + view.across(x0 - 0.5)}px`, top: `${view.top + view.down(y0 + size - 0.5)}px`,
-      width: `${wide}px`, height: `${tall}px`,
-    });
   }
 }

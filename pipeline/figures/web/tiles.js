@@ -4,7 +4,7 @@
 const STANDS_OUT = 5;      // as in blocks.py
 const KEPT_TILES = 96;
 
-// ---- values out of text: see codes.py ----
+// ---- values out of text: see tile_codec.py ----
 
 function bytesOf(base64) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
