@@ -32,6 +32,8 @@ PlotlyJs: TypeAlias = Literal["embed", "cdn", "directory"]
 SCRIPT_NAME = "plotly.min.js"
 """What plotly.js is called where it lies beside a page."""
 
+CLEAR = "rgba(0,0,0,0)"
+
 SCRIPTS = (
     *("tiles.js", "colour.js", "picture.js", "sky.js", "theme.js", "controls.js"),
     *("readout.js", "cuts.js", "region.js", "limits.js", "frame.js", "desk.js", "page.js"),

@@ -27,7 +27,7 @@ class Desk {
     this.tool = group("what dragging does", [["zoom", "key z"], ["pan", "key p"], ["box", "key b: statistics"]].map(
       ([tool]) => [tool, tool === "zoom", () => this.take(tool)]));
     this.cuts = switchButton("cuts", (on) => this.cut(on), "row and column under the pointer: key c");
-    const whole = button("whole", () => this.active.moveTo(this.active.whole_()), "the whole frame: key 0");
+    const whole = button("whole", () => this.active.moveTo(this.active.wholeEdges()), "the whole frame: key 0");
     const save = button("save", () => this.active.save(), "what is seen, as PNG");
     for (const single of [whole, save]) single.className = "single";
     this.bar.append(this.stretch, this.map, this.invert, ...this.switches(), this.tool, this.cuts, whole, save);
@@ -125,7 +125,7 @@ class Desk {
     const [x0, x1, y0, y1] = frame.edges;
     this.others(frame, (other, dx, dy) => {
       const wanted = [x0 + dx, x1 + dx, y0 + dy, y1 + dy], far = (x1 - x0) * 1e-6;
-      if (other.edges.some((edge, i) => Math.abs(edge - wanted[i]) > far)) other.moveTo(wanted);
+      if (other.edges.some((edge, i) => Math.abs(edge - wanted[i]) > far)) other.moveTo(wanted, true);
     });
   }
 
@@ -152,7 +152,7 @@ class Desk {
     const acts = {
       "+": () => frame.zoom(1 / 1.5, frame.at), "=": () => frame.zoom(1 / 1.5, frame.at),
       "-": () => frame.zoom(1.5, frame.at), _: () => frame.zoom(1.5, frame.at),
-      0: () => frame.moveTo(frame.whole_()),
+      0: () => frame.moveTo(frame.wholeEdges()),
       z: () => press(this.tool, 0), p: () => press(this.tool, 1), b: () => press(this.tool, 2),
       c: () => this.cuts.click(), i: () => this.invert.click(), s: () => next(this.stretch), l: () => next(frame.limits.group),
       m: () => {

@@ -46,7 +46,12 @@ class Frame {
 
   // Keep the picture and the tools where the axes are, whoever moves them.
   follow() {
-    this.plot.on("plotly_relayout", () => { this.placed(); this.refresh(); this.desk?.moved(this); });
+    const moves = (change) => Object.keys(change).some((key) => /^[xy]axis\.(auto)?range/.test(key));
+    this.plot.on("plotly_relayout", (change) => {
+      this.placed();
+      this.refresh();
+      if (moves(change) && !this.led) this.desk?.moved(this);
+    });
     this.plot.on("plotly_relayouting", () => this.placed());
     let width = this.element.clientWidth;
     new ResizeObserver(() => {
@@ -190,26 +195,29 @@ class Frame {
     return this.next || [x0, x1, y0, y1];
   }
 
-  // Move the axes when the screen is next drawn: a wheel turns faster than that.
-  moveTo(edges) {
+  // Move the axes when the screen is next drawn: a wheel turns faster than that.  Who is led by another frame does not
+  // lead that one in turn: it comes later, and would hold it back.
+  moveTo(edges, led = false) {
     if (!this.next) {
-      requestAnimationFrame(() => {
+      requestAnimationFrame(async () => {
         const [x0, x1, y0, y1] = this.next;
         this.next = null;
-        Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
+        await Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
+        if (!this.next) this.led = false;
       });
     }
     this.next = edges;
+    this.led = led;
   }
 
-  whole_() {
+  wholeEdges() {
     const [height, width] = this.page.shape;
     return [-0.5, width - 0.5, -0.5, height - 0.5];
   }
 
   // Show `times` as much about a place; never more than the whole frame, nor less than a few pixels.
   zoom(times, at) {
-    const [x0, x1, y0, y1] = this.edges, whole = this.whole_(), [x, y] = at || [(x0 + x1) / 2, (y0 + y1) / 2];
+    const [x0, x1, y0, y1] = this.edges, whole = this.wholeEdges(), [x, y] = at || [(x0 + x1) / 2, (y0 + y1) / 2];
     const factor = Math.max(times, CLOSEST / Math.min(x1 - x0, y1 - y0));
     if (times < 1 && factor >= 1) return;
     const all = Math.max((x1 - x0) / (whole[1] - whole[0]), (y1 - y0) / (whole[3] - whole[2])) * factor >= 1;
@@ -225,7 +233,7 @@ class Frame {
 
   // Keep a view within the frame, as far as it is smaller.
   inside([x0, x1, y0, y1]) {
-    const [left, right, bottom, top] = this.whole_();
+    const [left, right, bottom, top] = this.wholeEdges();
     const kept = (low, high, least, most) => {
       if (high - low >= most - least) return [(least + most - high + low) / 2, (least + most + high - low) / 2];
       const shift = Math.max(least - low, 0) || Math.min(most - high, 0);
@@ -237,7 +245,7 @@ class Frame {
   turn(event) {
     const [x, y] = this.pixelAt(event), out = event.deltaY > 0;
     if (!this.desk?.listens || !this.holds(x, y) || event.ctrlKey || !event.deltaY) return;
-    const [x0, x1, y0, y1] = this.edges, [left, right, bottom, top] = this.whole_();
+    const [x0, x1, y0, y1] = this.edges, [left, right, bottom, top] = this.wholeEdges();
     if (out && x0 <= left && x1 >= right && y0 <= bottom && y1 >= top) return;      // the page scrolls on
     event.preventDefault();
     const lines = event.deltaMode === 0 ? event.deltaY / 100 : event.deltaY / 3;
@@ -280,8 +288,8 @@ class Frame {
     const add = (kind, text) => { if (text) lines.push([kind, text]); };
     add("pixel", `x ${x}, y ${y}`);
     if (this.image) {
-      const [values, sigmas] = await Promise.all([this.at_(this.image, x, y), this.sigmas && this.at_(this.sigmas, x, y)]);
-      const error = sigmas && Number.isFinite(sigmas.value) ? ` ± ${Number(Math.exp(sigmas.value).toPrecision(2))}` : "";
+      const [values, sigmas] = await Promise.all([this.pixelOf(this.image, x, y), this.sigmas && this.pixelOf(this.sigmas, x, y)]);
+      const error = sigmas && Number.isFinite(sigmas.value) ? ` ± ${twoDigits(Math.exp(sigmas.value))}` : "";
       add("value", this.number(values.value) + error + unit);
       add("flags", values.flags && this.why(values.flags));
     }
@@ -301,7 +309,7 @@ class Frame {
     return { lines, x0: shown.x0 + column * size, y0: shown.y0 + row * size, size };
   }
 
-  async at_(image, x, y) {
+  async pixelOf(image, x, y) {
     const { side } = this.page, tile = await image.tile(Math.floor(y / side), Math.floor(x / side));
     const at = (y % side) * tile.width + (x % side);
     return { value: tile.values[at], flags: tile.flags && tile.flags[at] };
@@ -374,4 +382,10 @@ class Frame {
     };
     Plotly.downloadImage({ data, layout: seen }, { format: "png", scale: 2, filename: name });
   }
+}
+
+// Write 9.04 as 9.0 and 123.4 as 120: a standard deviation is told to 2 %.
+function twoDigits(value) {
+  const text = value.toPrecision(2);
+  return value < 10 && !text.includes("e") ? text : String(Number(text));
 }

@@ -4,7 +4,7 @@ function charts() {
   for (const element of document.querySelectorAll(".chart")) {
     const { data, layout, config } = JSON.parse(document.getElementById(element.dataset.chart).textContent);
     element.addEventListener("touchstart", (event) => event.stopPropagation(), true);    // a finger scrolls the page
-    Plotly.newPlot(element, data, layout, { ...config, responsive: false });
+    Plotly.newPlot(element, data, themed(layout), { ...config, responsive: false });
     new ResizeObserver(() => Plotly.Plots.resize(element)).observe(element);
   }
 }
