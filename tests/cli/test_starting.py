@@ -71,6 +71,7 @@ def test_combining_imports_only_what_it_uses(stack, unused):
     assert (stack / "out.fits").exists()
     assert loaded & unused == set()
     assert of_ours(loaded) & OTHERS == set()
+    assert not [name for name in loaded if name.startswith("astropy.units")]
 
 
 @pytest.mark.parametrize("other", sorted(OTHERS))
@@ -92,6 +93,17 @@ def test_asking_for_help_imports_no_command(command):
     assert {name for name in of_ours(loaded) if name.startswith("cli.")} == {
         "cli.interrupt", "cli.main", "cli.terminal"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["import astropy.units as early", "from astropy.units.core import Unit"])
+def test_units_are_those_of_astropy_for_whoever_uses_them(stack, how):
+    """Also for what asks for them while the command is imported."""
+    asking = f"import pipeline.cli.main as command\ndef parsed(words=None, parsed=command.parsed):\n    {how}\n"
+    asking += "    globals().update(locals())\n    return parsed(words)\ncommand.parsed = parsed\n"
+    asked = "import astropy.units as u\nm = early.m if 'early' in globals() else Unit('m')\n"
+    asked += "assert m is u.m and 2 * u.km == 2000 * m and isinstance(2 * m, u.Quantity)"
+    words = ["combine", stack / "night.csv", "--type", "bias", "-o", stack / "out.fits", "--quiet"]
+    subprocess.run([sys.executable, "-c", f"{asking}{COMMAND}\n{asked}", *map(str, words)], check=True)
 
 
 # ---- threads and garbage ----
