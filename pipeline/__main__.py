@@ -31,9 +31,8 @@ class _UnitsLater(ModuleType):
                 return type(name, (), {})
             if name == "__path__":
                 astropy = importlib.util.find_spec("astropy")
-                return [
-                    os.path.join(place, "units") for place in (astropy and astropy.submodule_search_locations) or ()
-                ]
+                places = astropy.submodule_search_locations if astropy else None
+                return [f"{place}/units" for place in places or ()]
             if name.startswith("__"):  # by whoever looks through all modules, as inspect does
                 raise AttributeError(name)
         self.leave()
