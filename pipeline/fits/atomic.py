@@ -23,9 +23,13 @@ from astropy.io import fits
 
 from pipeline.errors import OutputError
 
-if sys.platform != "win32":
+try:
     import fcntl
-
+except ImportError:
+    LOCKS = False
+else:
+    LOCKS = True
+"""Whether files can be locked: not on Windows, where one that is open cannot be renamed either."""
 
 _DRAFT = re.compile(r"\.([0-9]{1,9})(-[0-9a-f]{8})?\.tmp-.+")
 
@@ -46,7 +50,7 @@ class Draft:
         while True:
             temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp-{path.name}")
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            if sys.platform == "win32":  # where a file that is open cannot be renamed
+            if not LOCKS:
                 os.close(descriptor)
                 return cls(path, temporary, overwrite, None)
             if _locked(descriptor) and temporary.exists():  # else one who sweeps was quicker than the lock
@@ -123,7 +127,7 @@ def _remove_if_left(left: Path, process: int) -> None:
 def _locked(descriptor: int, process: int | None = None) -> bool:
     """Lock an open draft; where there are no locks, tell by its process, if it has one, whether it is left behind."""
     try:
-        if sys.platform != "win32":
+        if LOCKS:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
     except BlockingIOError:
@@ -219,7 +223,7 @@ def _deliver(drafts: list[Draft]) -> None:
         check_writable(draft.path, draft.overwrite)
     placed: list[Path] = []
     with ExitStack() as replaced:  # held open, a file is not removed by renaming over it: that would take a while
-        for draft in drafts if sys.platform != "win32" else ():
+        for draft in drafts if LOCKS else ():
             with suppress(OSError):
                 replaced.enter_context(draft.path.open("rb"))
         for draft in reversed(drafts):

@@ -13,7 +13,7 @@ from folders import files, ramp
 
 from pipeline import Image, attach_header, open_frame, write
 from pipeline.errors import OutputError
-from pipeline.fits.atomic import Draft, together, whole_file
+from pipeline.fits.atomic import LOCKS, Draft, together, whole_file
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def writer(tmp_path):
     process.wait()
 
 
+@pytest.mark.skipif(not LOCKS, reason="this system has no locks of files")
 def test_the_next_write_removes_what_a_dead_process_left_and_nothing_else(writer, tmp_path):
     process, draft = writer
     product = attach_header(Image.of(ramp(5), exposure=1.0))

@@ -1,6 +1,5 @@
 """Products are written whole or not at all, with checksums and the time."""
 
-import resource
 import time
 import warnings
 from datetime import UTC, datetime
@@ -57,6 +56,7 @@ def test_an_existing_file_is_refused_unless_it_may_be_overwritten(tmp_path):
 @pytest.fixture
 def small_disk():
     """Let no file of this process grow past 8 kB: the write fails half-way, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="this system has no limits of processes")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
     yield

@@ -7,7 +7,6 @@ takes more than 10 s of work; memory is limited.  Each is told once, with its in
 
 import argparse
 import random
-import resource
 import signal
 import sys
 import tempfile
@@ -27,8 +26,12 @@ class Hang(BaseException):
     """A target took too long; no Exception, so that nothing takes it for a broken file."""
 
 
-CLOCKS = ((signal.ITIMER_PROF, signal.SIGPROF, SECONDS), (signal.ITIMER_REAL, signal.SIGALRM, 6 * SECONDS))
-"""Seconds of work, however busy the machine is; and of waiting for what does not come."""
+CLOCKS = (
+    ((signal.ITIMER_PROF, signal.SIGPROF, SECONDS), (signal.ITIMER_REAL, signal.SIGALRM, 6 * SECONDS))
+    if hasattr(signal, "setitimer")
+    else ()
+)
+"""Seconds of work, however busy the machine is; and of waiting for what does not come; Windows has none."""
 
 
 def guarded(target: Target, data: bytes, folder: Path) -> None:
@@ -92,6 +95,8 @@ def main() -> int:
     parser.add_argument("--again", type=Path, metavar="FILE", help="repeat a finding, named TARGET-NUMBER")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "ccd-pipeline-fuzz"), metavar="DIR")
     options = parser.parse_args()
+    import resource  # which Windows has not
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     options.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ccd-pipeline-fuzz-") as name:

@@ -85,7 +85,7 @@ def contents(folder: Path) -> tuple[str, ...]:
     return tuple(content(folder / name) for name in FILES)
 
 
-def run(times: int, seed: int, folder: Path, by: signal.Signals = signal.SIGKILL) -> dict[str, int]:
+def run(times: int, seed: int, folder: Path, interrupt: bool = False) -> dict[str, int]:
     """Kill so many times; give how often what was found.
 
     :raises AssertionError: a file was neither old nor new, or something was left behind.
@@ -109,16 +109,16 @@ def run(times: int, seed: int, folder: Path, by: signal.Signals = signal.SIGKILL
             before = known["new"]
         child = start(night)
         time.sleep(rng.uniform(0.5, 1.2) * sorted(seconds)[1])
-        os.kill(child, by)
+        os.kill(child, signal.SIGINT if interrupt else signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
         ended = status == 0
-        assert ended or by == signal.SIGKILL or os.waitstatus_to_exitcode(status) == 130, f"kill {number}: {status}"
+        assert ended or not interrupt or os.waitstatus_to_exitcode(status) == 130, f"kill {number}: {status}"
         now = contents(products)
         for name, one, old, new in zip(FILES, now, known["old"], known["new"], strict=True):
             assert one in (old, new), f"kill {number}: {name} is neither old nor new"
         found["done before the kill" if ended else "killed"] += 1
         left = len(list(products.iterdir())) > len(FILES)
-        assert not left or by == signal.SIGKILL, f"kill {number}: a draft was left"
+        assert not left or not interrupt, f"kill {number}: a draft was left"
         found["left a draft"] += left
         found["of one night" if now in known.values() else "of both nights, each whole"] += 1
         found["changed"] += now != before
@@ -136,9 +136,8 @@ def main() -> int:
     parser.add_argument("--interrupt", action="store_true", help="by Ctrl-C instead")
     parser.add_argument("--folder", type=Path, help="where; by default where temporary files are")
     options = parser.parse_args()
-    by = signal.SIGINT if options.interrupt else signal.SIGKILL
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        found = run(options.times, options.seed, Path(folder), by)
+        found = run(options.times, options.seed, Path(folder), options.interrupt)
     print(f"{options.times} times all files whole; {', '.join(f'{count} {what}' for what, count in found.items())}")
     return 0
 

@@ -1,7 +1,5 @@
 """The library of masters: what is in it is what its files say, whoever writes, whatever stops them."""
 
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -212,7 +210,7 @@ def test_two_writers_and_one_that_is_killed_leave_what_all_have_added(library, t
     killed, *writers = writer("*.fits"), writer("0_*.fits"), writer("1_*.fits")
     while not list(library.folder.glob("*.fits")):
         time.sleep(0.01)
-    os.kill(killed.pid, signal.SIGKILL)
+    killed.kill()
     assert [one.communicate()[1] for one in writers] == [b"", b""]
     killed.communicate()
     found = library.masters

@@ -31,6 +31,9 @@ distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'ccd-pipeline[distributed]'"
 )
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""What no process can refuse; Windows has but one."""
+
 
 @pytest.fixture
 def nights(tmp_path):
@@ -118,7 +121,7 @@ def test_a_worker_that_dies_costs_nothing(nights, tmp_path):
 
         def kill(outcome, *_):
             if not killed:
-                killed.append(os.kill(pids[0], signal.SIGKILL))
+                killed.append(os.kill(pids[0], KILL))
 
         outcomes = reduce_many(nights, Survey(output_dir=tmp_path / "there"), client=client, on_finished=kill)
     assert killed
@@ -138,7 +141,7 @@ def killing(place, name, path, deaths):
             def or_die(asked, *others):
                 if str(path) in repr(asked):
                     tempfile.mkstemp(dir=deaths)
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), KILL)
                 return function(asked, *others)
 
             setattr(module, name, or_die)
