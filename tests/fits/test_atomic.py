@@ -28,10 +28,9 @@ def writer(tmp_path):
             print(draft.name, flush=True)
             time.sleep(600)
     """
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    yield process, tmp_path / process.stdout.readline().strip()
-    process.kill()
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        yield process, tmp_path / process.stdout.readline().strip()
+        process.kill()
 
 
 @pytest.mark.skipif(not LOCKS, reason="this system has no locks of files")
