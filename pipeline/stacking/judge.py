@@ -46,7 +46,14 @@ def judge(batch: Batch, plan: Plan) -> tuple[Batch, BoolArray]:
 
     All others keep all.  NaN is never kept.
     """
-    batch, keep = judge_by_own_values(batch, plan)
+    return explained([judge_by_own_values(batch, plan)], plan)
+
+
+def explained(judged: list[tuple[Batch, BoolArray]], plan: Plan) -> tuple[Batch, BoolArray]:
+    """Put pixels that were judged by their own values together; keep what moves, too."""
+    batch, keep = judged[0]
+    if len(judged) > 1:
+        batch, keep = Batch.joined([part for part, _ in judged]), np.concatenate([kept for _, kept in judged], axis=1)
     if plan.moved and plan.clip:
         keep = SamePlace(plan, plan.clip, plan.moved).explained(batch, keep)
     return batch, keep

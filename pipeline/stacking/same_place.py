@@ -148,12 +148,12 @@ class SamePlace:
             self.plan.shape,
         )
         inwards = np.minimum(np.minimum(row, bottom - 1 - row), np.minimum(column, right - 1 - column))
-        nearby = np.where(inwards < AT_EDGE, np.inf, level)
+        nearby = level.copy()
         for number, shown in self._shown_by_others(frame, place):
             which = np.flatnonzero(frame == number)
             close = shown[: len(STEPS_CLOSE)]
             seen = np.isfinite(close)
-            whole[which] = seen.all(axis=0)
+            whole[which] = (seen | ~self._within(place[which])).all(axis=0)
             some = seen.any(axis=0)
             low[which] = np.where(some, np.where(seen, close, np.inf).min(axis=0), level[which])
             high[which] = np.where(some, np.where(seen, close, -np.inf).max(axis=0), level[which])
@@ -161,8 +161,17 @@ class SamePlace:
                 counts = LESS ** max(np.hypot(dy, dx) - 1.0, 0.0)
                 light[which] = np.fmax(light[which], counts * (there - lit_from[which]))
             brightest = np.where(shown > lit_from[which], shown, -np.inf).max(axis=0)
+            brightest[(inwards[which] < AT_EDGE) & (brightest > level[which])] = np.inf
             nearby[which] = np.maximum(nearby[which], brightest)
         return low, high, light, whole, nearby
+
+    def _within(self, place: IntArray) -> BoolArray:
+        """Tell which of the steps close to some places lead to pixels of the image, (steps, places)."""
+        row, column = np.divmod(place, self.plan.shape[1])
+        down, right = np.array(STEPS_CLOSE).T[:, :, None]
+        (y, x), (height, width) = (row + down, column + right), self.plan.shape
+        within: BoolArray = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        return within
 
     def _shown_by_others(self, frame: IntArray, place: IntArray) -> Iterator[tuple[int, FloatArray]]:
         """Give, for each frame, what is typical of others around its places, (steps, places); NaN where none sees."""

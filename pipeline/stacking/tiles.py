@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.compose.running import how_to_run
 from pipeline.records.arrays import Array, BoolArray, FloatArray, IntArray, Scratch, sealed
 from pipeline.records.pixels import Flag, FlagBits, Pixels
-from pipeline.stacking.judge import average_of_kept, judge, moving, weights_of
+from pipeline.stacking.judge import average_of_kept, explained, judge, judge_by_own_values, moving, weights_of
 from pipeline.stacking.plan import Plan
 from pipeline.stacking.propagation import (
     Errors,
@@ -166,6 +166,7 @@ def _image_of(
 def _combine(plan: Plan, band: Band) -> None:
     """Combine the rows of a band."""
     reader, scratch, asked, waiting = Reader(plan.frames), Scratch(), asked_of(plan), list[Batch]()
+    own = list[tuple[Batch, BoolArray]]()
     start, width = band.first_place // plan.shape[1], plan.shape[1]
     stop = start + band.values.size // width
     for first, last in _tiles(plan, start, stop, whole=reader.whole):
@@ -190,18 +191,35 @@ def _combine(plan: Plan, band: Band) -> None:
             band.errors.append(_combine_with_errors(plan, band, rows, batch))
             continue
         waiting.append(batch)
-        for some in _full(plan, waiting, at_end=last == stop):
-            judged, keep = judge(some, plan)
+        for judged, keep in _judged(plan, waiting, own, at_end=last == stop):
             band.put(plan, judged, keep=keep)
     reader.check_unchanged()
     if not band.errors:
         band.give_variance(plan)
 
 
-def _full(plan: Plan, waiting: list[Batch], *, at_end: bool) -> Iterator[Batch]:
-    """Give pixels that wait to be judged once there are enough of them; at once where their neighbours matter too."""
+def _judged(
+    plan: Plan, waiting: list[Batch], own: list[tuple[Batch, BoolArray]], *, at_end: bool
+) -> Iterator[tuple[Batch, BoolArray]]:
+    """Judge pixels that wait; where lights move by what is around, too, for which rows are read again: of many at once.
+
+    :param own: those that were judged by their own values, and wait for that.
+    """
     how = how_to_run()
     at_once = max(1, min(JUDGED_VALUES, how.memory // (JUDGED_BYTES * how.threads)) // len(plan.frames))
+    for some in _full(plan, waiting, at_once, at_end=at_end):
+        own.append(judge_by_own_values(some, plan))
+        places = np.concatenate([batch.place for batch, _ in own])
+        if plan.moved is None or places.size >= at_once or (places.size and np.ptp(places) >= TILE_PIXELS // 2):
+            yield explained(own, plan)
+            own.clear()
+    if own and at_end:
+        yield explained(own, plan)
+        own.clear()
+
+
+def _full(plan: Plan, waiting: list[Batch], at_once: int, *, at_end: bool) -> Iterator[Batch]:
+    """Give pixels that wait to be judged once there are enough of them; at once where their neighbours matter too."""
     if at_end or moving(plan) or sum(batch.place.size for batch in waiting) >= at_once:
         together = Batch.joined(waiting)
         waiting.clear()
