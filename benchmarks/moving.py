@@ -97,8 +97,10 @@ class Verdict:
         self.light.append(kept.sum() / all_of_it.sum() if kept.size else np.nan)
         in_trail = (stack.trail > 0.01 * stack.sigma).any(axis=0)
         hit = (stack.hits > HIT * told_from_others(stack)).any(axis=0) & stack.sound & ~in_trail
-        self.sky_hits.append(truth.left(image, hit & truth.blank) < 0.5)
-        self.light_hits.append(truth.left(image, hit & ~truth.blank) < 0.5)
+        # a pixel beside one that is lit is the wing of what lights that, be its own light less than half a σ
+        in_sky = hit & np.lib.stride_tricks.sliding_window_view(np.pad(truth.blank, 1, mode="edge"), (3, 3)).all((2, 3))
+        self.sky_hits.append(truth.left(image, in_sky) < 0.5)
+        self.light_hits.append(truth.left(image, hit & ~in_sky) < 0.5)
         sky = truth.blank & truth.untouched
         self.lost.append(np.abs(image - truth.clean)[sky] > 0.01 * truth.noise)
         if in_trail.any():

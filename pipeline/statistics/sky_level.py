@@ -89,6 +89,10 @@ def smoothed(level: Array) -> Array:
     return middle
 
 
+MOST_HIT = 0.5
+"""Of a block of pixels hits strike no more than this part."""
+
+
 @attrs.frozen(eq=False, repr=False)
 class Places:
     """Pixels of sampled rows: which are ``bright``, and ``odd`` as no noise is, and their variance over frames.
@@ -105,9 +109,17 @@ class Places:
     def joined(cls, parts: Sequence[Places]) -> Places:
         """Put those of several blocks of frames together."""
         bright, odd, ratio = (
-            np.concatenate([getattr(part, plane) for part in parts]) for plane in ("bright", "odd", "ratio")
+            np.concatenate(planes)
+            for planes in zip(*((part.bright, part.odd_by_chance, part.ratio) for part in parts), strict=True)
         )
         return cls(bright, odd, ratio, parts[0].degrees)
+
+    @property
+    def odd_by_chance(self) -> BoolArray:
+        """Which are odd, without dark ones of a block where most are: a trace that a frame shows there is no hit."""
+        dark = ~self.bright
+        by_light = np.count_nonzero(self.odd & dark) > MOST_HIT * np.count_nonzero(dark)
+        return self.odd & self.bright if by_light else self.odd
 
     @property
     def restless(self) -> bool:

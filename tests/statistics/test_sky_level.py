@@ -64,3 +64,15 @@ def test_what_is_odd_in_the_sky_too_hides_no_motion_of_all_that_is_bright():
     bright = np.arange(4000) < 60
     odd = bright | (np.arange(4000) % 4 > 0)
     assert Places(bright, odd, np.where(odd, 50.0, 1.0), 2).restless
+
+
+def test_a_trace_in_a_block_of_dark_pixels_does_not_pass_for_hits_all_over():
+    size, rng = 900, np.random.default_rng(1)
+    bright, odd = np.arange(size) < 100, rng.random(size) < 0.01
+    shown_by_one = Places(np.zeros(size, bool), np.arange(size) < 890, np.ones(size), 4)
+    moving, still = (
+        Places(bright, odd | (bright & (rng.random(size) < share)), np.ones(size), 4) for share in (0.2, 0)
+    )
+    assert Places.joined([moving] * 6 + [shown_by_one]).restless
+    assert not Places.joined([still] * 6).restless
+    assert np.count_nonzero(Places.joined([still, shown_by_one]).odd) == np.count_nonzero(still.odd)
