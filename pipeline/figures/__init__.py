@@ -11,11 +11,16 @@ Pages, images and reports
 
     ccd-pipeline reduce demo/night.csv -o figure.fits --figure figure.html figure.png --report report.html
     ccd-pipeline inspect figure.fits -o look.html look.json look.iframe.html
+    ccd-pipeline inspect demo/raw/light_01.fits figure.fits -o both.html    # in one page, side by side or blinking
 
 A figure is a page that holds every pixel, to a sixteenth of the noise: at first view blocks, with single hot pixels and
-dead columns kept; every pixel when zoomed in, its value under the pointer; no server, nothing sent.  ``.svg`` and
-``.pdf`` take kaleido and a Chromium (the extra ``static``); ``.json`` draws in any plotly.  The report is one page with
-the notes, the products, the calibrations and their noise, what was rejected, the history, and the header, searchable.
+dead columns kept; every pixel when zoomed in.  Under the pointer it tells the value, its error and flags, the place
+counted from 0 and from 1, and in the sky where there is a WCS; cuts along row and column, and the numbers of a box; the
+limits of the colours by rule, typed or dragged; keys for all of it (? lists them), light and dark.  No server, nothing
+sent.  ``.svg`` and
+``.pdf`` take kaleido and a Chromium (the extra ``static``); ``.json`` draws in any plotly.  The report is one page to
+mail, on screen or printed: first the notes, the command and the files, then products, quality frame by frame, the
+calibrations and their noise, what was rejected, history, recipe, and the header, searchable.
 In Python: ``figure(record)``, ``export_figure(record, "x.html")``, ``write_report``.
 
 A page needs a browser of 2023 or later (``DecompressionStream``).

@@ -92,7 +92,7 @@ def notes(make, raw):
             return str(error)
 
 
-@pytest.mark.parametrize(("words", "kind", "keywords"), aspects())
+@pytest.mark.parametrize(("words", "kind", "keywords"), tuple(aspects()))
 def test_the_ten_lines_and_reduce_say_the_same(words, kind, keywords):
     nights = (spoilt(kind, keywords, values) for values in (((1, 0),) if words == "done" else VALUES))
     told = next(((raw, said) for raw in nights if (said := notes(reduce, raw))), None)
