@@ -124,6 +124,17 @@ class Hand:
         self.browser.wait(condition, 10)
 
 
+STAR = """
+    const part = emptyWindow(0, 48, 0, 32, 8), at = (column, row) => row * part.columns + column;
+    part.mean.fill(0);
+    for (const place of [at(5, 0), at(5, 1), at(5, 2)]) part.extreme[place] = -9;
+    for (const place of [at(2, 1), at(0, 2), at(1, 2), at(0, 3), at(1, 3)]) part.extreme[place] = 9;
+    return dotsOf(part, { ...ccdFrames[0].look(), shades: ccdFrames[0].shades }).spots.map(([column, row]) => [column, row])
+      .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+"""
+"""What is painted as standing out: a hot pixel, a dead column, and a star over two by two blocks."""
+
+
 @pytest.mark.slow
 def test_mouse_wheel_and_keys_work_the_tools_of_two_frames_at_once(browser, tmp_path):
     """A product that lost four columns and three rows of its raw frame: both show the same place of the sky."""
@@ -139,6 +150,8 @@ def test_mouse_wheel_and_keys_work_the_tools_of_two_frames_at_once(browser, tmp_
     hand = Hand(browser)
     browser.open(tmp_path / "two.html")
     browser.wait(READY)
+
+    assert browser.run(STAR) == [[2, 1], [5, 0], [5, 1], [5, 2]]  # the hot pixel and the dead column, not the star
 
     hand.mouse("mouseMoved", hand.place(70, 50))
     hand.wait("ccdFrames[1].readout.line.querySelector('.value')")

@@ -297,7 +297,7 @@ class Frame {
     const column = Math.floor((x - shown.x0) / size), row = Math.floor((y - shown.y0) / size);
     const at = row * shown.columns + column;
     if (size > 1) {
-      const extreme = this.state.outliers && !Number.isNaN(shown.extreme[at]);
+      const extreme = this.state.outliers && !Number.isNaN(shown.extreme[at]) && !inStar(shown, row, at);
       const value = this.number(extreme ? shown.extreme[at] : shown.mean[at]) + unit;
       const words = extreme ? `stands out of ${size}×${size} pixels here` : `mean of ${size}×${size} pixels`;
       if (this.image) add("block", `${words}: ${value}`);

@@ -33,7 +33,7 @@ function dotsOf(part, { shades, low, high, outliers, masked, nothing, mark }) {
   const dots = new Uint32Array(image.data.buffer), slope = (SHADES - 1) / (high - low), none = shade(nothing);
   for (let row = 0, from = 0; row < rows; row++)
     for (let at = (rows - 1 - row) * columns, end = from + columns; from < end; from++, at++) {
-      const out = outliers && !Number.isNaN(extreme[from]), value = out ? extreme[from] : mean[from];
+      const out = outliers && !Number.isNaN(extreme[from]) && !inStar(part, row, from), value = out ? extreme[from] : mean[from];
       const place = (value - low) * slope + 0.5;
       let dot = Number.isFinite(value) ? shades[place < 0 ? 0 : place >= SHADES ? SHADES - 1 : place | 0] : none;
       if (masked && part.masked[from]) dot = mixed(dot, mark, 0.35 + 0.65 * part.masked[from]);
@@ -45,6 +45,15 @@ function dotsOf(part, { shades, low, high, outliers, masked, nothing, mark }) {
   canvas.height = rows;
   canvas.getContext("2d").putImageData(image, 0, 0);
   return { canvas, spots: spots.length <= MOST_SPOTS ? spots : [] };
+}
+
+// Tell whether blocks beside and above or below a block stand out as it does.  Pixels that do so alone or in a line are
+// a detector's; what is as wide as high is a star, which painted by its brightest pixels would be a square.
+function inStar({ rows, columns, mean, extreme }, row, at) {
+  const up = extreme[at] > mean[at], alike = (other) => (up ? extreme[other] > mean[other] : extreme[other] < mean[other]);
+  const column = at - row * columns;
+  const beside = (column > 0 && alike(at - 1)) || (column < columns - 1 && alike(at + 1));
+  return beside && ((row > 0 && alike(at - columns)) || (row < rows - 1 && alike(at + columns)));
 }
 
 // ---- where things lie on the screen ----
