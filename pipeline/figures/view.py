@@ -71,10 +71,21 @@ def sky_grids(header: Cards, shape: tuple[int, int]) -> list[SkyGrid]:
         prefix = wcs.wcs.ctype[sky[0]].split("-")[0]
         return [_celestial(lambda x, y: world(x, y)[list(sky)], shape, prefix, wcs.wcs.radesys)]
     return [
-        _gridded(lambda x, y, axis=axis: world(x, y)[[axis]], shape, (name.split("-")[0],), str(wcs.wcs.cunit[axis]))  # type: ignore[misc]
+        _along(axis, world, shape, name.split("-")[0], str(wcs.wcs.cunit[axis]), header)
         for axis, name in enumerate(wcs.wcs.ctype)
         if name not in ("", "LINEAR", "PIXEL")
     ]
+
+
+def _along(axis: int, world: Coordinates, shape: tuple[int, int], name: str, unit: str, header: Cards) -> SkyGrid:
+    """Give one coordinate in the unit of its card: astropy gives wavelengths in metres."""
+    from astropy.units import Unit
+
+    asked = Unit(str(header.get(f"CUNIT{axis + 1}", unit)), parse_strict="silent")
+    factor = Unit(unit).to(asked) if unit and asked.is_equivalent(unit) else 1.0
+    return _gridded(
+        lambda x, y: factor * world(x, y)[[axis]], shape, (name,), asked.to_string() if factor != 1 else unit
+    )
 
 
 def _celestial(degrees: Coordinates, shape: tuple[int, int], prefix: str, reference: str) -> SkyGrid:

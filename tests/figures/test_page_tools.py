@@ -60,9 +60,9 @@ def test_coordinates_between_the_nodes_are_astropys(header):
         back = wcs.all_world2pix(np.rad2deg(direction), 0)
         assert np.hypot(*(back.T - [x, y])).max() < 0.05
     else:
-        there = wcs.all_pix2world(np.stack([x, y], -1), 0)
-        step = wcs.all_pix2world(np.stack([x + 1, y], -1), 0)[:, 0] - there[:, 0]
-        assert (np.abs(found[0] - there[:, 0]) / step).max() < 0.05
+        there, next_to_it = (1e10 * wcs.all_pix2world(np.stack([at, y], -1), 0)[:, 0] for at in (x, x + 1))
+        assert (np.abs(found[0] - there) / (next_to_it - there)).max() < 0.05
+        assert (grid.unit, grid.digits, there.min()) == ("Angstrom", 1, pytest.approx(4000, abs=5))
 
 
 def test_a_header_without_a_wcs_has_no_coordinates_and_one_that_is_broken_neither(tmp_path):
@@ -129,8 +129,8 @@ STAR = """
     part.mean.fill(0);
     for (const place of [at(5, 0), at(5, 1), at(5, 2)]) part.extreme[place] = -9;
     for (const place of [at(2, 1), at(0, 2), at(1, 2), at(0, 3), at(1, 3)]) part.extreme[place] = 9;
-    return dotsOf(part, { ...ccdFrames[0].look(), shades: ccdFrames[0].shades }).spots.map(([column, row]) => [column, row])
-      .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const { spots } = dotsOf(part, { ...ccdFrames[0].look(), shades: ccdFrames[0].shades });
+    return spots.map(([column, row]) => [column, row]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
 """
 """What is painted as standing out: a hot pixel, a dead column, and a star over two by two blocks."""
 
