@@ -11,7 +11,7 @@ Pages, images and reports
 
     ccd-pipeline reduce demo/night.csv -o figure.fits --figure figure.html figure.png --report report.html
     ccd-pipeline inspect figure.fits -o look.html look.json look.iframe.html
-    ccd-pipeline inspect demo/raw/light_01.fits figure.fits -o both.html    # in one page, side by side or blinking
+    ccd-pipeline inspect demo/raw/light_01.fits figure.fits -o compared.html # in one page, side by side or blinking
 
 A figure is a page that holds every pixel, to a sixteenth of the noise: at first view blocks, with single hot pixels and
 dead columns kept; every pixel when zoomed in.  Under the pointer it tells the value, its error and flags, the place
