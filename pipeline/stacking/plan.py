@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -125,7 +125,7 @@ class Plan:
         """(ny, nx)."""
         return self.frames[0].shape
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.floating]:
         """The type of the result."""
         return np.result_type(*(working_dtype(frame.source.dtype) for frame in self.frames))

@@ -210,7 +210,7 @@ def _judged(
     for some in _full(plan, waiting, at_once, at_end=at_end):
         own.append(judge_by_own_values(some, plan))
         places = np.concatenate([batch.place for batch, _ in own])
-        if plan.moved is None or places.size >= at_once or (places.size and np.ptp(places) >= TILE_PIXELS // 2):
+        if plan.moved is None or places.size >= at_once or (places.size and np.ptp(places) >= TILE_PIXELS):
             yield explained(own, plan)
             own.clear()
     if own and at_end:
