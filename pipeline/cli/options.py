@@ -300,11 +300,14 @@ def add_worker_options(command: CommandParser) -> None:
 
 
 @contextmanager
-def client_of(options: argparse.Namespace) -> Iterator[Any]:
-    """Give a client of the workers that are asked for; None for none."""
+def client_of(options: argparse.Namespace, *, here: bool = False) -> Iterator[Any]:
+    """Give a client of the workers that are asked for; None for none.
+
+    :param here: None for those of this machine, too.
+    """
     if options.workers is not None and options.workers < 1:
         raise SettingError(f"--workers {options.workers}; expected one or more")
-    if options.workers is None and options.cluster is None:
+    if here or (options.workers is None and options.cluster is None):
         yield None
     else:
         from pipeline.survey.dask_client import workers

@@ -45,7 +45,7 @@ from pipeline.survey.plan import (
     tasks_of_list,
 )
 from pipeline.survey.reduce_many import Outcome, reduce_many
-from pipeline.survey.tasks import OnProduct, run_tasks
+from pipeline.survey.tasks import OnProduct, can_fork, run_tasks
 
 
 def reduce_nights(options: argparse.Namespace, asked: RecipeAsked, say: Callable[[str], None]) -> None:
@@ -93,8 +93,16 @@ def reduce_lists(
         told.update(outcome.notes)
         say(f"[{finished}/{nights}] {outcome.filelist}: {outcome_words(outcome)}")
 
-    with client_of(options) as client, running(progress=None):  # of the whole it is told night by night
-        return reduce_many(lists, survey, client=client, on_finished=say_finished)
+    here = bool(options.workers) and can_fork()  # else on workers of Dask, which start anywhere
+    with client_of(options, here=here) as client, running(progress=None):  # of the whole it is told night by night
+        return reduce_many(
+            lists,
+            survey,
+            client=client,
+            processes=options.workers if here else 1,
+            on_finished=say_finished,
+            on_chosen=lambda why: say(f"working {why}"),
+        )
 
 
 def outcome_words(outcome: Outcome) -> str:

@@ -8,7 +8,8 @@ Imports from all folders above; Dask only where it is asked for.
 Many nights
 -----------
 ``ccd-pipeline reduce */night.csv --output-dir products --workers 8`` reduces many nights in eight processes
-(``--cluster ADDRESS``: on the workers of a Dask scheduler; neither: here, without Dask).  A night is one task, so its
+(``--cluster ADDRESS``: on the workers of a Dask scheduler; neither: here).  Processes are forked, where that is to be
+had and pays, which is said; else Dask starts them.  A night is one task, so its
 masters stay where they are used; each master is made once, in a task of its own, for all nights that name the same
 files.  Beside each product lies a record of what it was made of, so the same command, given again after whatever
 stopped it, makes what is missing and no more (``--force``: everything).  A product of another version of this

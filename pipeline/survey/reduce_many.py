@@ -1,23 +1,23 @@
-"""Edge: ``reduce_many``: the nights of many file lists, reduced here or on the workers of Dask."""
+"""Edge: ``reduce_many``: the nights of many file lists, reduced here, in processes, or on the workers of Dask."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 from toolz import unique
 
-from pipeline.compose.settings import checked_call
+from pipeline.compose.settings import Limits, checked_call
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
 from pipeline.records.note import Note, merged
 from pipeline.survey.dask_client import check_versions
 from pipeline.survey.dask_tasks import plan_on_workers, run_on_workers
 from pipeline.survey.plan import NightPlan, Survey, Task, TaskResult, night_outputs, plan_night
-from pipeline.survey.tasks import run_tasks
+from pipeline.survey.tasks import can_fork, processes_that_pay, run_in_processes, run_tasks
 
 OnFinished = Callable[["Outcome", int, int], None]
 """Called with what became of a night, how many nights are finished, and how many there are."""
@@ -50,7 +50,9 @@ def reduce_many(
     survey: Survey = Survey(),  # noqa: B008 - an immutable record
     *,
     client: Any = None,
+    processes: Annotated[int, Limits(least=1)] = 1,
     on_finished: OnFinished | None = None,
+    on_chosen: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Reduce the nights of many file lists; write their products.
 
@@ -68,7 +70,9 @@ def reduce_many(
     ((), ['night.fits'])
 
     :param client: a Dask client, whose workers see the same files under the same names; None: this process.
+    :param processes: work in so many processes of this machine where that pays: where it cannot fork, in this one.
     :param on_finished: called with each night as it is finished.
+    :param on_chosen: called with how many processes were chosen and why, in words, where several may be.
     :param filelists: paths of lists.
     :param survey: what is asked of every night: recipe, output folder and the like.
     :raises SettingError: it is no list of paths, or two products would have one name.
@@ -86,8 +90,15 @@ def reduce_many(
         plans = plan_on_workers(client, lists, outputs, survey)
     _check_names(plans)
     tasks = list(unique((task for plan in plans for task in plan.tasks), key=lambda task: task.key))
-    results = run_tasks(tasks, survey) if client is None else run_on_workers(client, plans, survey)
-    return _outcomes(plans, results, on_finished)
+    if client is not None:
+        return _outcomes(plans, run_on_workers(client, plans, survey), on_finished)
+    if processes > 1:
+        chosen, why = processes_that_pay(plans, processes) if can_fork() else (1, "in this process: it cannot fork")
+        if on_chosen:
+            on_chosen(why)
+        if chosen > 1:
+            return _outcomes(plans, run_in_processes(plans, survey, chosen), on_finished)
+    return _outcomes(plans, run_tasks(tasks, survey), on_finished)
 
 
 def _check_names(plans: Sequence[NightPlan]) -> None:

@@ -1,15 +1,29 @@
-"""Edge: doing the tasks of a survey, masters and products, here or on a worker."""
+"""Edge: doing the tasks of a survey, masters and products: here, on a worker, or in several processes here.
+
+Processes that are forked have all that is imported, and all masters that nights share, without a copy: starting one
+takes hundredths of a second, where a cluster of Dask on this machine takes seconds.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import perf_counter
 from traceback import format_exception
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from pipeline.compose.running import running
 from pipeline.compose.telling import advise
-from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError
+from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError, WorkerError
 from pipeline.fits.atomic import together
 from pipeline.fits.read_night import open_frames
 from pipeline.library.frame_kinds import is_a_master
@@ -25,7 +39,18 @@ from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
 from pipeline.stages.header import ReducedImage
-from pipeline.survey.plan import OwnTasks, Survey, Task, TaskResult, collected_notes, done_already, output_of, source_of
+from pipeline.survey.plan import (
+    NightPlan,
+    OwnTasks,
+    Survey,
+    Task,
+    TaskResult,
+    collected_notes,
+    done_already,
+    output_of,
+    shared_and_own_tasks,
+    source_of,
+)
 
 OnProduct: TypeAlias = Callable[[ReducedImage, Task, FrameSet, Masters], None]
 """Called with a product that was made, its task, the frames of that, and its masters, before it takes its place."""
@@ -49,7 +74,7 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult, on_product: OnProdu
     return TaskResult(task.kind, master, merged([*earlier, *notes]), said)
 
 
-def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str, TaskResult | Exception]:
+def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult | Exception) -> dict[str, TaskResult | Exception]:
     """Do the tasks that are a night's own; give what became of each product, by its key.
 
     :param needs: the masters that it shares with other nights, in the order in which it names them.
@@ -65,7 +90,7 @@ def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult) -> dict[str
 def run_tasks(
     tasks: Sequence[Task],
     survey: Survey,
-    made: Mapping[str, TaskResult] | None = None,
+    made: Mapping[str, TaskResult | Exception] | None = None,
     on_product: OnProduct | None = None,
     on_master: Callable[[TaskResult], None] | None = None,
 ) -> Iterator[tuple[Task, TaskResult | Exception]]:
@@ -156,3 +181,134 @@ def _product(task: Task, masters: Masters, survey: Survey, on_product: OnProduct
         f"{kind}: {combined_words(image.found)}; {step_words(image)}",
         f"wrote {path}: {height} rows × {width} columns{flag_words(image)}",
     )
+
+
+# ---- several processes of this machine ----
+
+BYTES_PER_SECOND = 5e7
+"""Of raw frames, what one process reduces about; a product takes a tenth of a second besides."""
+
+
+def can_fork() -> bool:
+    """Tell whether this process can be forked: on Linux, where it runs no threads, whose locks would stay locked."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+def processes_that_pay(plans: Sequence[NightPlan], processes: int) -> tuple[int, str]:
+    """Choose how many processes work, of so many at most: not more than nights, and none where starting costs more.
+
+    Starting is measured, by starting one that does nothing; the work is estimated from the sizes of the frames.
+
+    :return: how many, 1 for this one alone, and why, in words.
+    """
+    nights = [plan for plan in plans if plan.tasks]
+    read = {one.input.path: one.input.size for plan in nights for task in plan.tasks for one in task.frames}
+    products = sum(task.output is not None for plan in nights for task in plan.tasks)
+    seconds = sum(read.values()) / BYTES_PER_SECOND + products / 10
+    useful = min(processes, len(nights))
+    if useful < 2:
+        return 1, f"in this process: {'one night is' if nights else 'nothing is'} left to do"
+    began = perf_counter()
+    with suppress(OSError):
+        nothing = multiprocessing.get_context("fork").Process(target=int)
+        nothing.start()
+        nothing.join()
+    start = (perf_counter() - began) * useful
+    work = f"{len(nights)} nights of about {seconds:.1f} s"
+    if seconds * (1 - 1 / useful) < start:
+        return 1, f"in this process: {work} in all, and starting {useful} takes {start:.2f} s"
+    return useful, f"in {useful} processes: {work} in all, and starting them takes {start:.2f} s"
+
+
+def run_in_processes(
+    plans: Sequence[NightPlan], survey: Survey, processes: int
+) -> Iterator[tuple[Task, TaskResult | Exception]]:
+    """Do what is planned in processes of this machine; give what became of each product, as it is known.
+
+    Masters that several nights share are made first, here.  A night whose process dies is tried again alone.
+    """
+    shared, nights = shared_and_own_tasks(plans)
+    made: dict[str, TaskResult | Exception] = {}
+    for key, task in shared.items():
+        made[key] = _tried(task, survey, [made[need] for need in task.needs], None)
+    left = dict[str, OwnTasks]()
+    for night, found in _in_pool(nights, survey, made, processes):
+        if isinstance(found, BrokenProcessPool):
+            left[night.key] = night
+        else:
+            yield from _of_products(night, found)
+    for night in left.values():
+        for _, found in _in_pool([night], survey, made, 1):
+            yield from _of_products(night, _died(night) if isinstance(found, BrokenProcessPool) else found)
+
+
+def _died(night: OwnTasks) -> WorkerError:
+    product = next(task.output for task in night.tasks if task.output)
+    return WorkerError(f"{product}: the process that made it died, twice; is there memory enough?")
+
+
+def _of_products(
+    night: OwnTasks, found: dict[str, TaskResult | Exception] | Exception
+) -> Iterator[tuple[Task, TaskResult | Exception]]:
+    for task in night.tasks:
+        if task.output:
+            yield task, found if isinstance(found, Exception) else found[task.key]
+
+
+_inherited: tuple[Survey, Mapping[str, TaskResult | Exception]] | None = None
+"""What forked processes have of the one that started them."""
+
+
+def _in_pool(
+    nights: Sequence[OwnTasks], survey: Survey, made: Mapping[str, TaskResult | Exception], processes: int
+) -> Iterator[tuple[OwnTasks, Any]]:
+    """Give what became of nights in processes that are forked now: results, or what went wrong."""
+    global _inherited  # noqa: PLW0603 - forked, not sent: masters are large
+    _inherited = survey, made
+    with _forked(processes) as pool:
+        futures: dict[Future[Any], OwnTasks] = {pool.submit(_run_here, night): night for night in nights}
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error  # Ctrl-C, which every process of a terminal hears
+            yield futures.pop(future), future.result() if error is None else error
+    _inherited = None
+
+
+@contextmanager
+def _forked(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of processes that end with this block, by Ctrl-C where it is left in the midst of work."""
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork"), initializer=_hear_nothing)
+    try:
+        yield pool
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - before:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGINT)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _hear_nothing() -> None:
+    """Leave Ctrl-C to the process that forked this one, while there is nothing to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run_here(night: OwnTasks) -> dict[str, TaskResult | Exception]:
+    """Do the tasks of a night in a forked process; Ctrl-C is heard once, so that nothing half-written is left."""
+
+    def stop(*_: Any) -> None:
+        _hear_nothing()
+        raise KeyboardInterrupt
+
+    if _inherited is None:
+        raise WorkerError("this process was not forked with what it needs")
+    survey, made = _inherited
+    signal.signal(signal.SIGINT, stop)
+    try:
+        with running(threads=1):
+            return run_own_tasks(night, survey, *(made[need] for need in night.needs))
+    finally:
+        _hear_nothing()

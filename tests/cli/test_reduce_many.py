@@ -82,7 +82,7 @@ def test_nothing_of_dask_is_imported_unless_asked_for(nights, tmp_path):
 
 def test_without_dask_the_command_says_what_to_install(nights, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert main(["reduce", str(nights[0]), "--workers", "2"]) == 2
+    assert main(["reduce", str(nights[0]), "--cluster", "tcp://127.0.0.1:1"]) == 2
     assert "pip install 'ccd-pipeline[distributed]'" in capsys.readouterr().err
 
 

@@ -1,19 +1,23 @@
 """Doing the tasks of a survey: masters once and no longer than needed, what goes wrong told with the night."""
 
+import os
+import signal
+import sys
 import weakref
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_nights import content, write_nights
+from small_nights import borrow_biases, content, write_nights
 from strategies import examples
 
 import pipeline.survey.tasks
-from pipeline import Recipe, Survey, read_night, reduce, write
-from pipeline.errors import FrameError
+from pipeline import Recipe, Survey, read_night, reduce, reduce_many, write
+from pipeline.errors import FrameError, WorkerError
 from pipeline.records.note import Note
 from pipeline.survey.plan import OwnTasks, Task, TaskResult, plan_night
-from pipeline.survey.tasks import run_own_tasks, run_task, run_tasks
+from pipeline.survey.tasks import processes_that_pay, run_in_processes, run_own_tasks, run_task, run_tasks
 
 
 @pytest.fixture
@@ -125,3 +129,39 @@ def test_a_frame_that_changed_since_its_list_was_read_is_refused(tasks, tmp_path
     (tmp_path / "n00" / "raw" / "bias_02.fits").touch()
     with pytest.raises(FrameError, match=r"bias_02\.fits: changed since its list was read"):
         run_task(tasks[0], Survey())
+
+
+# ---- several processes ----
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+def test_processes_give_what_this_one_gives_and_a_night_whose_process_dies_is_told(tmp_path, monkeypatch):
+    nights = write_nights(tmp_path, 3)
+    borrow_biases(nights[0], nights[1])  # a master that two of them share
+    plans = [plan_night(night, night.with_name("r.fits"), Survey()) for night in nights]
+    make, here = pipeline.survey.tasks.reduce, os.getpid()
+
+    def reduce_or_die(frames, **settings):
+        assert os.getpid() != here
+        if str(nights[2].parent) in frames[0].name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return make(frames, **settings)
+
+    monkeypatch.setattr(pipeline.survey.tasks, "reduce", reduce_or_die)
+    ends = {task.output: end for task, end in run_in_processes(plans, Survey(), 2)}
+    assert [type(ends[night.with_name("r.fits")]) for night in nights] == [TaskResult, TaskResult, WorkerError]
+    monkeypatch.undo()
+    expected = reduce_many(nights[:2], Survey(output_dir=tmp_path / "here"))
+    assert not [outcome for outcome in expected if outcome.errors]
+    for night in nights[:2]:
+        made, alone = night.with_name("r.fits"), tmp_path / "here" / night.parent.name / "night.fits"
+        assert content(made) == content(alone)
+
+
+def test_no_process_is_started_where_it_does_not_pay(tmp_path):
+    nights = write_nights(tmp_path, 2)
+    plans = [plan_night(night, night.with_name("r.fits"), Survey()) for night in nights]
+    assert processes_that_pay(plans[:1], 4) == (1, "in this process: one night is left to do")
+    assert processes_that_pay([], 4) == (1, "in this process: nothing is left to do")
+    assert processes_that_pay([attrs.evolve(plan, tasks=()) for plan in plans], 4)[0] == 1
+    assert processes_that_pay(plans, 4)[0] in (1, 2)  # not more than nights
