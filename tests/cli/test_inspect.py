@@ -35,6 +35,17 @@ def test_inspect_draws_a_page_beside_the_file_where_no_name_is_given(product, tm
     assert "sky.html: is there already" in capsys.readouterr().err
 
 
+def test_inspect_shows_several_files_in_one_page_of_a_name_that_is_given(product, capsys):
+    Path("raw.fits").write_bytes(Path("sky.fits").read_bytes())
+    assert main(["inspect", "raw.fits", "sky.fits", "-o", "both.html"]) == 0
+    text = Path("both.html").read_text(encoding="utf-8")
+    assert (text.count('<figure class="frame"'), "<h2>raw.fits</h2>" in text) == (2, True)
+    assert main(["inspect", "raw.fits", "sky.fits"]) == 1
+    assert "add -o FILE.html" in capsys.readouterr().err
+    assert main(["inspect", "raw.fits", "sky.fits", "-o", "both.png"]) == 1
+    assert "in a page only" in capsys.readouterr().err
+
+
 def test_inspect_tells_each_note_of_a_product_once_and_counts_them(tmp_path, capsys):
     noted = Image.of(np.ones((9, 9)), name="a.fits").noted([Note("is dark", frames=("a.fits", "b.fits"))])
     write(attach_header(noted), tmp_path / "product.fits")

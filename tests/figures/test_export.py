@@ -51,6 +51,13 @@ def test_what_is_not_installed_is_said_with_what_to_do_before_anything_is_drawn(
             ask()
 
 
+def test_several_records_take_a_name_each_and_are_one_at_least(product):
+    with pytest.raises(SettingError, match="1 names for 2 records"):
+        export_figure([product, product], "x.html", name=["a.fits"])
+    with pytest.raises(SettingError, match="is empty"):
+        export_figure([], "x.html")
+
+
 def test_names_and_files_that_cannot_be(product):
     with pytest.raises(OutputError, match="end the name in"):
         export_figure(product, "x.gif")
