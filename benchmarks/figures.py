@@ -1,6 +1,5 @@
-"""(g) Looking at a frame: our page beside a heatmap of every pixel, our PNG beside kaleido's."""
+"""(g) Looking at a frame: our page beside a heatmap of every pixel, and static images."""
 
-import importlib.util
 import statistics
 import sys
 import time
@@ -95,25 +94,18 @@ def zoom(chromium, low, high):
 
 
 def pictures(values, folder, runs):
-    heading(f"(g) a PNG of {len(values)}², whole processes, seconds of processor time; median (range) of {runs}")
+    heading(f"(g) images of {len(values)}², whole processes, seconds of processor time; median (range) of {runs}")
     fits.writeto(folder / "sky.fits", values)
-    jobs = {"ours": picture(folder_of(folder, "ours"))}
-    if found() and importlib.util.find_spec("kaleido"):
-        jobs["kaleido"] = picture(folder_of(folder, "kaleido"), "--browser")
-    else:
-        print("left out: kaleido, which is not installed or has no Chromium")
+    jobs = {kind: picture(folder_of(folder, kind), kind) for kind in ("png", "svg", "pdf")}
     costs, failed = interleave(jobs, runs)
     for name, usage in costs.items():
         print(f"{name:12}{spread((run.cpu for run in usage), '.2f'):>24}")
-    if len(costs) == 2:
-        both = ([run.cpu for run in costs[name]] for name in ("ours", "kaleido"))
-        print(f"{'ratio':12}{spread(ratios(*both), '.3f'):>24}")
     for name, reason in failed.items():
         print(f"{name}: failed: {reason}")
     return failed
 
 
-def picture(work, *options):
-    out = work / "sky.png"
-    command = [sys.executable, "-m", "pipeline", "inspect", str(work.parent / "sky.fits"), "-o", str(out), *options]
+def picture(work, kind):
+    out = work / f"sky.{kind}"
+    command = [sys.executable, "-m", "pipeline", "inspect", str(work.parent / "sky.fits"), "-o", str(out)]
     return Job(command, work, out)

@@ -83,7 +83,8 @@ from .fits.read_recipe import write_recipe as write_recipe
 
 # look
 from .figures.figure import figure as figure
-from .figures.export import export_figure as export_figure, FigureFile as FigureFile
+from .figures.export import export_figure as export_figure
+from .figures.static_image import FigureFile as FigureFile
 from .figures.night_report import write_report as write_report
 from .figures.colour import Appearance as Appearance
 from .night.quality import measure_quality as measure_quality, quality_table as quality_table, Quality as Quality

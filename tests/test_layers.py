@@ -144,7 +144,7 @@ def test_the_face_of_testing_is_what_its_users_import_and_nothing_else():
 
 
 OUTSIDE = re.compile(
-    r"(asyncio|dask|distributed|glob|io|kaleido|mmap|multiprocessing|os|pathlib|PIL|plotly|random|shutil|signal|socket"
+    r"(asyncio|dask|distributed|glob|io|matplotlib|mmap|multiprocessing|os|pathlib|PIL|plotly|random|shutil|signal|socket"
     r"|subprocess|sys|tempfile|time|tqdm|urllib|uuid)(\..*)?"
 )
 """What a pure file has no use for: what lies outside of the program, and chance."""

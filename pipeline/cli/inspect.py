@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.options import FIGURE_NAMES, add_appearance_options
+from pipeline.cli.options import FIGURE_NAMES, add_appearance_options, figure_form
 from pipeline.cli.outputs import check_outputs
 from pipeline.cli.terminal import CommandParser
 from pipeline.errors import OutputError
 from pipeline.figures.colour import Appearance
-from pipeline.figures.export import FigureFile, check_figure, export_figure
+from pipeline.figures.export import check_figure, export_figure
 from pipeline.figures.night_report import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
@@ -56,7 +56,8 @@ def _inspect(options: argparse.Namespace) -> None:
         raise OutputError(f"{len(files)} frames, and no name for their page: add -o FILE.html")
     options.figure = options.figure or [files[0].with_name(f"{product_stem(files[0].name)}.html")]
     for path in options.figure:
-        check_figure(path, browser=options.browser, several=len(files) > 1)
+        check_figure(path, several=len(files) > 1)
+    figure_form(options)  # whether its settings can be
     check_outputs(options.figure, files, overwrite=options.overwrite)
     say = (lambda _: None) if options.quiet else print
     images = []
@@ -107,7 +108,7 @@ def write_drawings(
 def write_figures(record: Any, options: argparse.Namespace, name: str | list[str], say: Callable[[str], None]) -> None:
     """Write the figures that were asked for."""
     look = Appearance(options.limits, options.stretch, options.colours)
-    form = FigureFile(options.plotlyjs, options.full, options.compact, options.browser)
+    form = figure_form(options)
     for path in options.figure:
         export_figure(record, path, look=look, form=form, name=name, overwrite=options.overwrite)
         say(f"wrote {path}")

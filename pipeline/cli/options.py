@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -25,6 +26,9 @@ from pipeline.stacking.clip import Clip
 from pipeline.stages.bad_pixels import Mask
 from pipeline.stages.declare import Declared
 from pipeline.statistics.noise import Noise
+
+if TYPE_CHECKING:
+    from pipeline.figures.static_image import FigureFile
 
 # ---- combining ----
 
@@ -356,7 +360,7 @@ def add_appearance_options(command: CommandParser) -> None:
         help="values of the first and last colour (default: percentile, 99.5 %%)",
     )
     add("--stretch", choices=STRETCHES, default="asinh", help="of the colours (default: asinh)")
-    add("--colours", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
+    add("--colours", "--colour-map", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
     add(
         "--plotlyjs",
         choices=["embed", "directory", "cdn"],
@@ -365,4 +369,42 @@ def add_appearance_options(command: CommandParser) -> None:
     )
     add("--full", action="store_true", help="JSON of every pixel, not of blocks")
     add("--compact", action="store_true", help="JSON with base64 arrays, for plotly.js from 2.28 on")
-    add("--browser", action="store_true", help="PNG and JPG by kaleido and Chromium, like SVG and PDF")
+    add(
+        "--figure-size", type=_inches, metavar="WxH", help="of PNG, JPG, SVG and PDF in inches: 6x4 (default: 6.4 wide)"
+    )
+    add("--dpi", type=int, default=150, metavar="N", help="dots per inch of these (default: 150)")
+    add("--no-title", action="store_true", help="leave the title out of these")
+    add("--no-histogram", action="store_true", help="leave the histogram out of these")
+    add(
+        "--axes",
+        choices=["index", "pixel", "sky"],
+        default="index",
+        help="of these: pixels from 0 (default), from 1 as FITS counts, or on the sky by the WCS",
+    )
+
+
+def _inches(text: str) -> tuple[float, float]:
+    try:
+        width, height = map(float, re.split("[x×]", text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected inches such as 6x4, found {text!r}") from None
+    return width, height
+
+
+def figure_form(options: argparse.Namespace) -> FigureFile:
+    """Give how figures are to be written.
+
+    :raises SettingError: the size or the dots are out of range.
+    """
+    from pipeline.figures.static_image import FigureFile
+
+    return FigureFile(
+        plotlyjs=options.plotlyjs,
+        full=options.full,
+        compact=options.compact,
+        size=options.figure_size,
+        dpi=options.dpi,
+        title=not options.no_title,
+        histogram=not options.no_histogram,
+        axes=options.axes,
+    )

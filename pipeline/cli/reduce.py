@@ -12,6 +12,7 @@ from pipeline.cli.options import (
     add_figure_options,
     add_reduction_options,
     add_worker_options,
+    figure_form,
     inputs_of,
     night_of,
     recipe_asked,
@@ -111,8 +112,9 @@ def drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     if options.figure:
         from pipeline.figures.export import check_figure
 
+        figure_form(options)  # whether its settings can be
         for path in options.figure:
-            check_figure(path, browser=options.browser)
+            check_figure(path)
     if options.report and options.report.suffix.lower() != ".html":
         raise OutputError(f"{options.report}: the report is a page; end its name in .html")
     return (*options.figure, *([options.report] if options.report else []))
@@ -147,7 +149,14 @@ def _reduce_one(options: argparse.Namespace) -> None:
 
 
 def _files_of(options: argparse.Namespace, frames: FrameSet, recipe: Recipe) -> ReductionFiles:
-    """Tell which files are to be written; their folders are made."""
+    """Tell which files are to be written; their folders are made.
+
+    :raises OutputError: one cannot be, or a figure of it.
+    """
+    if options.figure and options.axes == "sky":
+        from pipeline.figures.static_image import wcs_on_the_sky
+
+        wcs_on_the_sky(frames.light.frames[0].header, frames.light.frames[0].name)
     output = options.output or Path("reduced.fits")
     return ReductionFiles(
         products=planned_products(output, frames),

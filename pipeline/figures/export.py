@@ -7,17 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 
-from pipeline.compose.settings import checked, checked_call
+from pipeline.compose.settings import checked_call
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures.colour import Appearance
-from pipeline.figures.figure import FIRST_VIEW_CELLS, drawing, limits_of
-from pipeline.figures.html_page import SCRIPT_NAME, PlotlyJs, iframe, page, page_of_several, panel, plotly_script
-from pipeline.figures.layout import figure_layout, fixed_size_layout
+from pipeline.figures.figure import drawing, limits_of
+from pipeline.figures.html_page import SCRIPT_NAME, iframe, page, page_of_several, panel, plotly_script
+from pipeline.figures.layout import figure_layout
 from pipeline.figures.plotly_json import as_json
-from pipeline.figures.static_image import painted
+from pipeline.figures.static_image import FigureFile, drawn
 from pipeline.figures.view import View, view_of
 from pipeline.fits.write import write_whole
 
@@ -27,45 +26,22 @@ JSON_CELLS = 1024
 EVERY_CELL = 10**6
 
 
-@checked
-@attrs.frozen
-class FigureFile:
-    """How a figure is to be written, where its kind of file leaves a choice.
-
-    >>> from pipeline import FigureFile
-    >>> FigureFile(plotlyjs="cdn")
-    FigureFile(plotlyjs='cdn', full=False, compact=False, browser=False)
-
-    :param plotlyjs: where a page has plotly.js from: ``embed`` in it, ``directory`` beside it, ``cdn`` from plotly's
-        server.
-    :param full: JSON of every pixel.
-    :param compact: JSON with base64 arrays, which plotly.js before 2.28 and R's plotly draw as nothing.
-    :param browser: PNG and JPG through kaleido and Chromium, as SVG and PDF always are.
-    :raises SettingError: plotly.js is nowhere such.
-    """
-
-    plotlyjs: PlotlyJs = "embed"
-    full: bool = False
-    compact: bool = False
-    browser: bool = False
-
-
 @checked_call
 def export_figure(
     record: Any,
     path: str | Path,
     *,
     look: Appearance = Appearance(),  # noqa: B008 - an immutable record
-    form: FigureFile = FigureFile(),
+    form: FigureFile = FigureFile(),  # noqa: B008 - an immutable record
     name: str | Sequence[str] = "",
     overwrite: bool = False,
 ) -> None:
     """Write the figure of a record to a file, whole or not at all.
 
     The name says what is written: .html a page that zooms in on every pixel, .iframe.html the same to paste into
-    another page, .png and .jpg a static image, .svg and .pdf the same by kaleido and Chromium, .json what any plotly
-    draws.  A list of records, such as a raw frame, its flat and the product, is a page that shows them side by side
-    or blinking, with one view for all.
+    another page, .png, .jpg, .svg and .pdf a static image by matplotlib, .json what any plotly draws.  A list of
+    records, such as a raw frame, its flat and the product, is a page that shows them side by side or blinking, with one
+    view for all.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -82,13 +58,14 @@ def export_figure(
     :param name: the title; by default the record's own name.  Of several records, a name for each.
     :param overwrite: write over a file that is there.
     :raises OutputError: the name ends otherwise, or not in .html for several records; the file is there and may not be
-        overwritten, cannot be written, or what its kind needs is not installed.
+        overwritten, cannot be written, or what its kind needs is not installed or, for axes on the sky, not in the
+        header.
     :raises SettingError: there are several records, and not a name for each.
     :raises ShapeError: the record is no two-dimensional array of real numbers.
     """
     path = Path(path)
     several = isinstance(record, list | tuple)
-    check_figure(path, browser=form.browser, several=several)
+    check_figure(path, several=several)
     make = _maker_of(path)
     content = _several(record, name, look, form) if several else make(view_of(record, str(name)), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
@@ -150,30 +127,7 @@ def _to_the_noise(values: Any, noise: Any) -> Any:
 
 
 def _static(view: View, look: Appearance, form: FigureFile, path: Path) -> bytes:
-    kind = path.suffix[1:].lower().replace("jpeg", "jpg")
-    return _by_browser(view, look, kind) if form.browser or kind in ("svg", "pdf") else painted(view, look, kind)
-
-
-WITH_BROWSER = "pip install 'ccd-pipeline[static]' and a Chromium or Chrome browser; .png, .jpg and .html need neither"
-"""What SVG and PDF take."""
-
-
-def _by_browser(view: View, look: Appearance, kind: str) -> bytes:
-    import plotly.graph_objects as go
-
-    spec = drawing(view, look, FIRST_VIEW_CELLS)
-    spec["layout"] = fixed_size_layout(spec["layout"], view)
-    try:
-        content: bytes = go.Figure(spec).to_image(format=kind.replace("jpg", "jpeg"))
-    except Exception as error:  # kaleido's own classes differ by version
-        raise OutputError(
-            f"a {kind} figure: kaleido and Chromium gave none ({_first_line(error)}): {WITH_BROWSER}"
-        ) from error
-    return content
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return drawn(view, look, form, path.suffix[1:].lower().replace("jpeg", "jpg"))
 
 
 _Maker = Callable[[View, Appearance, FigureFile, Path], bytes]
@@ -197,15 +151,17 @@ def _maker_of(path: Path) -> _Maker:
     raise OutputError(f"{path}: no kind of figure; end the name in {', '.join(sorted(_MAKERS))}")
 
 
-def check_figure(path: Path, *, browser: bool = False, several: bool = False) -> None:
+def check_figure(path: Path, *, several: bool = False) -> None:
     """Tell whether a figure can be made, before there is anything to draw.
 
-    :param browser: as for :class:`FigureFile`.
     :param several: of several records.
     :raises OutputError: no kind of figure has such a name, what draws it is not installed, or it holds one record only.
     """
-    if several and _maker_of(path) is not _html:
+    make = _maker_of(path)
+    if several and make is not _html:
         raise OutputError(f"{path}: several frames are shown together in a page only; end the name in .html")
-    drawn_by_it = _maker_of(path) is _static and (browser or path.suffix.lower() in (".svg", ".pdf"))
-    if drawn_by_it and not find_spec("kaleido"):
-        raise OutputError(f"{path}: takes kaleido, which is not installed: {WITH_BROWSER}")
+    if make is _static and not find_spec("matplotlib"):
+        raise OutputError(
+            f"{path}: takes matplotlib, which is not installed: pip install 'ccd-pipeline[static]'; .html and .json "
+            "need nothing"
+        )

@@ -148,29 +148,6 @@ def _colour_axis(view: View, look: Appearance, chosen: Range, whole: float) -> d
     }
 
 
-def fixed_size_layout(layout: dict[str, Any], view: View) -> dict[str, Any]:
-    """Give a layout of one size, for a file: the axes as large as the picture, the colour bar beside it, no buttons."""
-    height, width = view.shape
-    left, right, top, bottom, below = 75, 110, 75, 60, 180
-    wide = min(815, 900 * width / height)
-    tall, room = max(wide * height / width, 60), max(wide, 600)
-    whole, part = tall + below, wide / room
-    foot = (below - 80) / whole
-    bar = {**layout["coloraxis"]["colorbar"], "x": part + 0.015, "len": tall / whole}
-    return {
-        **layout,
-        "width": round(left + room + right),
-        "height": round(top + whole + bottom),
-        "margin": {"l": left, "r": right, "t": top, "b": bottom, "autoexpand": False},
-        "updatemenus": [],
-        "xaxis": {**layout["xaxis"], "domain": [0, part]},
-        "yaxis": {**layout["yaxis"], "domain": [below / whole, 1]},
-        "yaxis2": {**layout["yaxis2"], "domain": [0, foot]},
-        "shapes": [{**layout["shapes"][0], "y1": foot}],
-        "coloraxis": {**layout["coloraxis"], "colorbar": bar},
-    }
-
-
 def _value(view: View) -> str:
     return f"value ({view.unit})" if view.unit else "value"
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import chromium
 from skies import write_sky
 
 from pipeline import FigureFile, export_figure
@@ -35,20 +34,13 @@ def test_plotly_js_is_put_beside_a_page_once(product):
         export_figure(product, "c.html", form=form)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["svg", "pdf"])
-def test_svg_and_pdf_come_through_a_browser(kind, product):
-    chromium()
-    pytest.importorskip("kaleido")
-    export_figure(product, f"x.{kind}")
-    assert Path(f"x.{kind}").read_bytes().startswith({"svg": b"<svg", "pdf": b"%PDF"}[kind])
-
-
-def test_what_is_not_installed_is_said_with_what_to_do_before_anything_is_drawn(product, monkeypatch):
-    monkeypatch.setitem(sys.modules, "kaleido", None)
-    for ask in (lambda: export_figure(product, "x.svg"), lambda: check_figure(Path("x.png"), browser=True)):
-        with pytest.raises(OutputError, match=r"not installed.*pip install"):
+@pytest.mark.parametrize("kind", ["png", "jpg", "svg", "pdf"])
+def test_what_is_not_installed_is_said_with_what_to_do_before_anything_is_drawn(kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for ask in (lambda: export_figure(None, f"x.{kind}"), lambda: check_figure(Path(f"x.{kind}"))):
+        with pytest.raises(OutputError, match=r"not installed.*pip install 'ccd-pipeline\[static\]'"):
             ask()
+    check_figure(Path("x.html"))
 
 
 def test_several_records_take_a_name_each_and_are_one_at_least(product):
@@ -67,3 +59,5 @@ def test_names_and_files_that_cannot_be(product):
     assert Path("there.html").read_text(encoding="utf-8") == "mine"
     with pytest.raises(SettingError, match="plotlyjs"):
         FigureFile(plotlyjs="inline")
+    with pytest.raises(SettingError, match=r"200×200 inches at 2400 dpi are more than 1e\+08 dots"):
+        FigureFile(size=(200, 200), dpi=2400)
