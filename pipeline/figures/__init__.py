@@ -17,9 +17,9 @@ A figure is a page that holds every pixel, to a sixteenth of the noise: at first
 dead columns kept; every pixel when zoomed in.  Under the pointer it tells the value, its error and flags, the place
 counted from 0 and from 1, and in the sky where there is a WCS; cuts along row and column, and the numbers of a box; the
 limits of the colours by rule, typed or dragged; keys for all of it (? lists them), light and dark.  No server, nothing
-sent.  ``.json`` draws in any plotly.  The report is one page to mail, on screen or printed: first the notes, the command
-and links to the files, then products, quality frame by frame, the calibrations and their noise, history, recipe, and the
-header, searchable.
+sent.  ``.json`` draws in any plotly.  The report is one page to mail, on screen or printed: first the notes, the
+command and links to the files, then products, quality frame by frame, the calibrations and their noise, history,
+recipe, and the header, searchable.
 
 ``.png``, ``.jpg``, ``.svg`` and ``.pdf`` are for papers and take matplotlib (the extra ``static``)::
 
