@@ -360,7 +360,14 @@ def add_appearance_options(command: CommandParser) -> None:
         help="values of the first and last colour (default: percentile, 99.5 %%)",
     )
     add("--stretch", choices=STRETCHES, default="asinh", help="of the colours (default: asinh)")
-    add("--colours", "--colour-map", choices=list(MAPS), default="viridis", help="colour map (default: viridis)")
+    add(
+        "--colours",
+        "--colour-map",
+        choices=list(MAPS),
+        default="viridis",
+        metavar="MAP",
+        help=f"colour map: {', '.join(MAPS)} (default: viridis)",
+    )
     add(
         "--plotlyjs",
         choices=["embed", "directory", "cdn"],

@@ -86,11 +86,16 @@ class FigureFile:
     axes: Axes = "index"
 
     def __attrs_post_init__(self) -> None:
-        if self.size and self.size[0] * self.size[1] * self.dpi**2 > MOST_DOTS:
+        if self.size and not are_few_dots(self.size, self.dpi):
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches at {self.dpi} dpi are more than {MOST_DOTS:g} "
                 "dots; ask for fewer"
             )
+
+
+def are_few_dots(size: tuple[float, float], dpi: int) -> bool:
+    """Tell whether an image of a size in inches takes no more memory than one should ask for."""
+    return size[0] * size[1] * dpi**2 <= MOST_DOTS
 
 
 @attrs.frozen
@@ -232,7 +237,8 @@ def _title(figure: Any, view: View, frame: _Frame) -> None:
     left, top = frame.left / frame.wide, 1 - MARGIN / frame.tall
     for text, size, down, weight in ((view.title, 11, 0.0, "bold"), (view.subtitle, 8, 0.22, "normal")):
         letters = int((frame.wide - frame.left - MARGIN) / (0.0085 * size))  # of a usual width
-        shown = textwrap.shorten(text, max(letters, 8), placeholder=" …")
+        printable = text.encode(errors="replace").decode()  # a file's name may be no text
+        shown = textwrap.shorten(printable, max(letters, 8), placeholder=" …")
         figure.text(
             left, top - down / frame.tall, shown, size=size, weight=weight, va="top", color=INK, parse_math=False
         )

@@ -21,6 +21,7 @@ from pipeline.compose.stage import Stage, Step
 from pipeline.detector.section import Section
 from pipeline.errors import SettingError
 from pipeline.figures.colour import MASK_COLOUR
+from pipeline.figures.static_image import are_few_dots
 from pipeline.night.recipe import Extra, Place, RawPlace
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.stacking.add import add_images
@@ -231,6 +232,7 @@ def _between(above: float | None = None, below: float | None = None, **ends: Any
 
 AGREE |= {
     "Clip": lambda clip: min(clip["low"], clip["high"]) < math.inf,
+    "FigureFile": lambda form: not form["size"] or are_few_dots(form["size"], form["dpi"]),
     "Limits": lambda limits: _between(**limits),
     "normalise_flat": lambda said: not said.get("region") or said.get("by", "mean") in ("mean", "median"),
 }

@@ -56,7 +56,8 @@ def test_a_figure_is_as_large_as_asked_for_and_the_same_bytes_each_time(size, pr
         for name in ("a", "b"):
             export_figure(product, f"{name}.{kind}", form=form)
         assert Path(f"a.{kind}").read_bytes() == Path(f"b.{kind}").read_bytes()
-    assert Pillow.open("a.png").size == (60 * wide, 60 * tall)
+    with Pillow.open("a.png") as drawn:
+        assert drawn.size == (60 * wide, 60 * tall)
     box = re.search(rb"MediaBox \[ ?0 0 ([\d.]+) ([\d.]+)", Path("a.pdf").read_bytes())
     assert [float(number) for number in box.groups()] == [72 * wide, 72 * tall]
     assert f'viewBox="0 0 {72 * wide:g} {72 * tall:g}"' in Path("a.svg").read_text(encoding="utf-8")
@@ -128,4 +129,5 @@ def test_the_command_refuses_what_cannot_be_before_it_works(product, capsys):
         assert not Path("r.fits").exists()
     asked = ["--figure-size", "3x3", "--dpi", "50", "--no-title", "--no-histogram", "--colour-map", "grey"]
     assert main([*reduced, *asked, "--axes", "pixel"]) == 0
-    assert Pillow.open("r.png").size == (150, 150)
+    with Pillow.open("r.png") as drawn:
+        assert drawn.size == (150, 150)
