@@ -240,7 +240,8 @@ def _made(
 
     def tell_of_masters(result: TaskResult) -> None:
         for name, master in result.masters.named.items():
-            say(f"master {name}: {combined_words(master.image.found)}{flag_words(master.image)}")
+            found = f"{combined_words(master.image.found)}{flag_words(master.image)}"
+            say(f"master {name}: {'; '.join([found, *result.said])}")
             if name in night.masters:
                 made[name] = master
 

@@ -58,6 +58,9 @@ from pipeline.version import CREATOR
 CALIBRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("bias", ()), ("dark", ("bias",)), ("flat", ("bias", "dark")))
 """The masters of a night, and those that each is made with."""
 
+KEPT_MASTERS = ".masters"
+"""Where in the folder of its products a night whose lights are reduced each keeps its masters, one of each kind."""
+
 
 def _as_output_dir(given: str | os.PathLike[str] | None) -> Path | None:
     return _as_folder("output_dir", given)
@@ -122,7 +125,8 @@ class ListedFrame:
 class Task:
     """A master or a product to be made: of which frames, and with the results of which other tasks.
 
-    ``key`` is the same for tasks that do the same, in whatever night they stand; ``drawings`` are made of a product.
+    ``key`` is the same for tasks that do the same, in whatever night they stand; ``drawings`` are made of a product,
+    and a master is kept in the file ``kept``, where there is one, for what is made later.
     """
 
     key: str
@@ -132,6 +136,7 @@ class Task:
     output: Path | None = None
     made: MadeOf | None = None
     drawings: tuple[Path, ...] = ()
+    kept: Path | None = None
 
 
 @attrs.frozen
@@ -280,7 +285,8 @@ def _tasks_of_night(known: dict[str, tuple[ListedFrame, ...]], output: Path, sur
             used = (*known[kind], *(known["dark"] if tell_noise else ()))
             keys[kind] = f"{kind}-{content_key(settings, [one.input for one in used], needs)}"
             made = MadeOf(keys[kind], said, tuple(one.input for one in used), code=code, recipe=name)
-            tasks.append(Task(keys[kind], kind, used, needs, made=made))
+            kept = output / KEPT_MASTERS / kind if survey.each else None
+            tasks.append(Task(keys[kind], kind, used, needs, made=made, kept=kept))
     calibrations = tuple(one.input for kind, _ in CALIBRATIONS for one in known[kind])
     calibrated_by = content_key(calibrations)
     for kind, frames, path in _products_of_night(known, output, each=survey.each):

@@ -32,7 +32,7 @@ from pipeline.night.masters import Masters, master_bias, master_dark, master_fla
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.provenance.up_to_date import is_done, write_with_record
+from pipeline.provenance.up_to_date import is_done, keep, kept, write_with_record
 from pipeline.records.frames import FrameSet
 from pipeline.records.note import merged
 from pipeline.stages.bias import MasterBias
@@ -58,6 +58,9 @@ OnProduct: TypeAlias = Callable[[ReducedImage, Task, FrameSet, Masters], None]
 
 def run_task(task: Task, survey: Survey, *needs: TaskResult, on_product: OnProduct | None = None) -> TaskResult:
     """Make a master, or make and write a product; ``needs`` are what the tasks that this one needs gave."""
+    again = task.made and task.kept and not (survey.force or survey.library) and kept(task.kept, task.made.address)
+    if again:
+        return TaskResult(task.kind, again[0], again[1], ("kept from an earlier run",))
     masters = Masters(**{need.kind: need.master for need in needs})  # type: ignore[arg-type]
     said: tuple[str, ...] = ()
     master = None
@@ -71,7 +74,10 @@ def run_task(task: Task, survey: Survey, *needs: TaskResult, on_product: OnProdu
         elif on_product or survey.force or not done_already(task):  # a worker may have died before it said so
             said = _product(task, masters, survey, on_product)
     earlier = (note for need in needs for note in need.notes)
-    return TaskResult(task.kind, master, merged([*earlier, *notes]), said)
+    told = merged([*earlier, *notes])
+    if task.made and task.kept and master:
+        keep((master, told), task.kept, task.made.address)
+    return TaskResult(task.kind, master, told, said)
 
 
 def run_own_tasks(own: OwnTasks, survey: Survey, *needs: TaskResult | Exception) -> dict[str, TaskResult | Exception]:

@@ -11,6 +11,7 @@ from astropy.io import fits
 from pipeline import errors, reduce
 from pipeline.cli.main import main
 from pipeline.fits.frame_source import FitsSource
+from pipeline.survey import tasks
 
 
 def test_reduce_writes_lights_and_arcs_and_says_what_it_did(night, capsys):
@@ -128,7 +129,7 @@ def test_each_light_has_a_product_named_after_it_which_is_left_when_it_is_there(
     fits.writeto("light2.fits", np.full((20, 30), 640, np.uint16), fits.Header({"EXPTIME": 30}), overwrite=True)
     assert main(["reduce", "night.csv", "--each", "-o", "out"]) == 0
     names = ["arc.fits", "light1.fits", "light2.fits", "light3.fits"]
-    assert sorted(os.listdir("out")) == sorted([*names, *(f"{name}.json" for name in names)])
+    assert sorted(os.listdir("out")) == sorted([".masters", *names, *(f"{name}.json" for name in names)])
     assert [fits.getdata(f"out/light{n}.fits").mean() for n in (1, 2, 3)] == [500, 510, 500]
     assert [fits.getheader(f"out/light{n}.fits")["LIGHT1"] for n in (1, 2, 3)] == [f"light{n}.fits" for n in (1, 2, 3)]
     assert "LIGHT2" not in fits.getheader("out/light1.fits")
@@ -138,7 +139,7 @@ def test_each_light_has_a_product_named_after_it_which_is_left_when_it_is_there(
     assert "4 products are in out already, made of just this: nothing to do" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == before
     assert main(["reduce", "night.csv", "--each"]) == 0
-    assert len(os.listdir("reduced")) == 8
+    assert len(os.listdir("reduced")) == 9
 
 
 def test_of_each_light_what_is_missing_is_made_with_the_same_bits(night, monkeypatch, capsys):
@@ -157,8 +158,11 @@ def test_of_each_light_what_is_missing_is_made_with_the_same_bits(night, monkeyp
     for name in ("all/night/light2.fits", "all/night/reduced.json", "f_light2.png", "m/master_dark.fits"):
         Path(name).unlink()
     capsys.readouterr()
-    assert main(command) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "_master", None)  # all are taken as an earlier run kept them
+        assert main(command) == 0
     said = capsys.readouterr().out
+    assert said.count("kept from an earlier run") == 3
     assert said.count("wrote all/night/light") == said.count("wrote f_light") == 1
     assert bits("all/night") == expected
     assert json.loads(Path("all/night/reduced.json").read_text())["products"] == record["products"]
