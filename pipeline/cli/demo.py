@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.cli.replay import Parse
 from pipeline.cli.terminal import printer_of
+from pipeline.compose.running import at_work
 from pipeline.fits.open import open_frame
 from pipeline.records.pixels import Pixels
 from pipeline.simulation.simulate import Night, simulate, write_night
@@ -33,8 +34,9 @@ def _demo(parse: Parse, options: argparse.Namespace) -> None:
     folder: Path = options.directory
     output = folder / "reduced.fits"
     say = printer_of(options)
-    night = simulate(seed=options.seed)
-    filelist = write_night(night, folder, overwrite=options.overwrite)
+    with at_work("simulating a night"):
+        night = simulate(seed=options.seed)
+        filelist = write_night(night, folder, overwrite=options.overwrite)
     command = ["reduce", str(filelist), "-o", str(output), *(["--overwrite"] if options.overwrite else [])]
     say(f"simulated {night.frames!r} in {folder}\n$ ccd-pipeline {' '.join(command)}")
     parsed = parse(command)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.cli.options import delimiter_of, recipe_asked
 from pipeline.cli.outputs import check_outputs, check_product_names, master_paths, planned_products, written_together
+from pipeline.compose.running import one_by_one
 from pipeline.compose.telling import told_together
 from pipeline.errors import SettingError, StepError
 from pipeline.fits.every_hdu import Product, read_every_hdu, write_every_hdu
@@ -43,7 +44,7 @@ def reduce_every_hdu(options: argparse.Namespace, say: Callable[[str], None]) ->
     check_product_names(one.path for one in planned)
     say(f"{options.filelist}: {len(nights)} HDUs in each of {len(first)} files: {', '.join(map(str, nights))}")
     made: dict[Path, dict[int | str, Product]] = {}
-    for name, frames in nights.items():
+    for name, frames in one_by_one(nights.items(), "HDU"):
         recipe = asked[name].recipe
         masters = make_masters(frames, recipe)
         for called, master in masters.named.items():

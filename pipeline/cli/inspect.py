@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.cli.options import FIGURE_NAMES, add_appearance_options, figure_form
 from pipeline.cli.outputs import check_outputs
-from pipeline.cli.terminal import CommandParser
+from pipeline.cli.terminal import CommandParser, printer_of
+from pipeline.compose.running import one_by_one
 from pipeline.errors import OutputError
 from pipeline.figures.colour import Appearance
 from pipeline.figures.export import check_figure, export_figure
@@ -59,9 +60,9 @@ def _inspect(options: argparse.Namespace) -> None:
         check_figure(path, several=len(files) > 1)
     figure_form(options)  # whether its settings can be
     check_outputs(options.figure, files, overwrite=options.overwrite)
-    say = (lambda _: None) if options.quiet else print
+    say = printer_of(options)
     images = []
-    for file in files:
+    for file in one_by_one(files, "reading frame"):
         image = open_frame(file, int(options.hdu) if options.hdu.isdecimal() else options.hdu)
         image = image.rows(0, image.shape[0])  # read once, for all that follows
         height, width = image.shape

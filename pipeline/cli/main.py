@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipeline.cli.interrupt import INTERRUPTED, INTERRUPTED_WORDS, came_of_ctrl_c, interruptible
-from pipeline.cli.terminal import CommandParser, notes_told, progress_bar, refused_words, terminal_text
+from pipeline.cli.terminal import CommandParser, notes_told, progress_shown, refused_words, terminal_text
 from pipeline.errors import AssumptionWarning, PipelineError, SettingError
 from pipeline.version import CREATOR
 
@@ -79,13 +79,11 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command that was read; give its exit status."""
-    from pipeline.compose.running import running  # which asks for numpy: help does not
-
     try:
         with (
             interruptible(),
             notes_told(strict=options.strict, summary=not options.quiet),
-            running(progress=None if options.quiet else progress_bar()),
+            progress_shown(options),
         ):
             options.run(options)
     except SettingError as error:

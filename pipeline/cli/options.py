@@ -7,7 +7,7 @@ import logging
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import attrs
 
 from pipeline.cli.step_options import add_align, add_linearity, add_noise, core_steps, noise_given, other_steps
 from pipeline.cli.terminal import CommandParser, printer_of
+from pipeline.compose.running import at_work
 from pipeline.errors import SettingError
 from pipeline.fits.mask_file import read_mask
 from pipeline.fits.open import FRAME_NAMES
@@ -317,7 +318,9 @@ def client_of(options: argparse.Namespace, *, here: bool = False) -> Iterator[An
         from pipeline.survey.dask_client import workers
 
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Dask gives up after Ctrl-C is nobody's concern
-        with workers(options.workers, options.cluster) as client:
+        with ExitStack() as stack:
+            with at_work("waiting for workers"):
+                client = stack.enter_context(workers(options.workers, options.cluster))
             yield client
 
 

@@ -16,7 +16,7 @@ from pipeline.cli.options import RecipeAsked, client_of, delimiter_of
 from pipeline.cli.outputs import check_outputs, master_paths, named_after, record_command, written_together
 from pipeline.cli.terminal import refused_words
 from pipeline.compose import telling
-from pipeline.compose.running import running
+from pipeline.compose.running import one_by_one
 from pipeline.compose.telling import told_together
 from pipeline.errors import AssumptionWarning, NightsError, OutputError, PipelineError, SettingError
 from pipeline.fits.read_night import paths_of
@@ -94,7 +94,7 @@ def reduce_lists(
         say(f"[{finished}/{nights}] {outcome.filelist}: {outcome_words(outcome)}")
 
     here = bool(options.workers) and can_fork()  # else on workers of Dask, which start anywhere
-    with client_of(options, here=here) as client, running(progress=None):  # of the whole it is told night by night
+    with client_of(options, here=here) as client:
         return reduce_many(
             lists,
             survey,
@@ -245,7 +245,9 @@ def _made(
             if name in night.masters:
                 made[name] = master
 
-    for _, result in run_tasks(night.to_run, night.survey, on_product=on_product, on_master=tell_of_masters):
+    results = run_tasks(night.to_run, night.survey, on_product=on_product, on_master=tell_of_masters)
+    kinds = [task.kind for task in night.to_run if task.output]
+    for _, result in one_by_one(results, "product" if "arc" in kinds else "light", len(kinds)):
         if isinstance(result, Exception):
             raise result
         telling.say(*result.notes)

@@ -1,4 +1,4 @@
-"""Edge: how the command speaks on a terminal: help and usage, a bar of progress, notes of a line each, its report.
+"""Edge: how the command speaks on a terminal: help and usage, what is being done, notes of a line each, its report.
 
 Every call of the command imports this file, for ``--help`` too: nothing heavy belongs here.
 """
@@ -11,8 +11,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from time import monotonic
+from typing import Any, NoReturn, TextIO
 
 from pipeline.errors import AssumptionWarning
 from pipeline.records.note import Note, counted
@@ -54,27 +55,133 @@ def _meant(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def progress_bar() -> Callable[[int, int], None] | None:
-    """Give what draws a bar for each stack; None where there is no terminal.
+QUIET_SECONDS, DRAWN_EVERY = 0.7, 0.2
+"""What takes less time leaves a terminal as it is; and so often it is drawn what is being done from then on."""
 
-    It is told the rows done and the rows there are; a stack that is done leaves nothing behind.
+
+class _Task:
+    """Something that is being done: in words, since when, and how much of it is done of how much, 0 if not known."""
+
+    def __init__(self, words: str, total: int) -> None:
+        self._words, self._count, self.done, self.total, self.began = words, total, 0, total, monotonic()
+
+    def tell(self, done: int) -> None:
+        self.done = done
+
+    @property
+    def words(self) -> str:
+        return f"{self._words} {min(self.done + 1, self._count)} of {self._count}" if self._count else self._words
+
+
+class StatusLine:
+    """What is being done, on the last line of a terminal; gone when it is done, or while other lines are printed.
+
+    Whoever works tells it, which costs next to nothing, and a thread draws it.  That lives while something is being
+    done, and no longer, so that processes are forked without it.
     """
-    if not sys.stderr.isatty():
-        return None
-    from tqdm import tqdm
 
-    bar: Any = None
+    def __init__(self, stream: TextIO) -> None:
+        import threading  # here: help does without
 
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = tqdm(total=total, desc="combining", unit=" rows", leave=False, file=sys.stderr)
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-            bar = None
+        self._stream, self._quiet_until = stream, monotonic() + QUIET_SECONDS
+        self._tasks: list[_Task] = []
+        self._put: Callable[[str], None] | None = None
+        self._thread, self._lock, self._stop = threading.Thread, threading.Lock(), threading.Event()
 
-    return show
+    @contextmanager
+    def doing(self, words: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show what is done in this block, as :class:`~pipeline.compose.running.Running` has it told."""
+        task, thread = _Task(words, total), None
+        self._tasks.append(task)
+        if len(self._tasks) == 1:
+            self._stop.clear()
+            thread = self._thread(target=self._draw, daemon=True)
+            thread.start()
+        try:
+            yield task.tell
+        finally:
+            self._tasks.remove(task)
+            if thread:
+                self._stop.set()
+                thread.join()
+
+    def rows(self, done: int, total: int) -> None:
+        """Show how many rows are done of what was begun last."""
+        for task in self._tasks[-1:]:
+            task.done, task.total = done, total
+
+    @contextmanager
+    def out_of_the_way(self) -> Iterator[None]:
+        """Leave the line to what is printed in this block."""
+        with self._lock:
+            self._clear()
+            yield
+
+    def _draw(self) -> None:
+        while not self._stop.wait(max(DRAWN_EVERY, self._quiet_until - monotonic())):
+            from tqdm import tqdm  # here: most commands are done before
+
+            tasks = list(self._tasks)
+            with self._lock, suppress(OSError, ValueError):  # of a terminal that has gone away
+                self._put = self._put or tqdm.status_printer(self._stream)
+                if tasks:
+                    self._put(self._words_of(*tasks))
+        with self._lock:
+            self._clear()
+
+    def _words_of(self, *tasks: _Task) -> str:
+        """Give what is being done, and what around it is one of several, as one line that fits."""
+        from tqdm import tqdm
+
+        *around, last = tasks
+        words = [*(task.words for task in around if task.total), last.words]
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except OSError:
+            columns = 80
+        line: str = tqdm.format_meter(
+            last.done,
+            last.total or None,
+            monotonic() - last.began,
+            ncols=max(columns - 1, 1),
+            prefix=terminal_text(": ".join(words)).replace("\n", " "),
+            ascii="utf" not in (self._stream.encoding or "").lower(),
+            bar_format="{desc} {percentage:3.0f}%|{bar:20}| [{elapsed}]" if last.total else "{desc} [{elapsed}]",
+        )
+        return line
+
+    def _clear(self) -> None:
+        if self._put:
+            with suppress(OSError, ValueError):
+                self._put("")
+                self._put("")
+        self._put = None
+
+
+_status: StatusLine | None = None
+"""That of the command that runs, which its lines go round."""
+
+
+@contextmanager
+def progress_shown(options: argparse.Namespace) -> Iterator[None]:
+    """Show in this block what is being done, where there is a terminal and it is not to be quiet."""
+    from pipeline.compose.running import at_work, running  # which asks for numpy: help does not
+
+    global _status  # noqa: PLW0603 - there is one terminal
+    if options.quiet or not sys.stderr.isatty():
+        yield
+        return
+    _status = StatusLine(sys.stderr)
+    forks = getattr(options, "workers", None)  # only without a thread: what they do is told part by part
+    try:
+        with running(doing=_status.doing, progress=_status.rows), nullcontext() if forks else at_work("working"):
+            yield
+    finally:
+        _status = None
+
+
+def _no_status() -> AbstractContextManager[None]:
+    return _status.out_of_the_way() if _status else nullcontext()
 
 
 _COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -104,7 +211,8 @@ def notes_told(*, strict: bool, summary: bool) -> Iterator[None]:
         text = note.command_words
         if text not in told:
             told[text] = note
-            print(terminal_text(f"ccd-pipeline: note: {text}"), file=sys.stderr)
+            with _no_status():
+                print(terminal_text(f"ccd-pipeline: note: {text}"), file=sys.stderr)
 
     with running(strict=strict, on_note=show):
         yield
@@ -125,6 +233,7 @@ def printer_of(options: argparse.Namespace) -> Callable[[str], None]:
 def print_line(line: str) -> None:
     """Print a line; a reader that has gone away, as head does, costs nothing of what is done."""
     try:
-        print(line, flush=True)
+        with _no_status():
+            print(line, flush=True)
     except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends

@@ -9,7 +9,7 @@ import attrs
 import toolz
 
 from pipeline.compose.lazy import lazily
-from pipeline.compose.running import how_to_run
+from pipeline.compose.running import how_to_run, one_by_one
 from pipeline.compose.spool import SpooledPixels
 from pipeline.compose.stage import Frames, In_contra, Out_co, Stage, Step
 from pipeline.compose.telling import collecting, keeping, told_together
@@ -258,7 +258,7 @@ class Each:
             raise StepError(f"{self!r} takes a FrameSet, found {in_few_words(frames)}")
         known, parts = as_frames(frames), _parts(self.step)
         with told_together():
-            return FrameSet(_run(frame, parts, len(known)) for frame in known)
+            return FrameSet(_run(frame, parts, len(known)) for frame in one_by_one(known.frames, "frame"))
 
     def __repr__(self) -> str:
         return f"each({self.step!r})"

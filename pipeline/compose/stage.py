@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 import attrs
 import numpy as np
 
-from pipeline.compose.running import how_to_run
+from pipeline.compose.running import at_work, how_to_run
 from pipeline.compose.settings import Wanted, a_word, unknown_setting
 from pipeline.compose.telling import advise, collecting, say
 from pipeline.compose.written import names_in_words_of, written
@@ -375,7 +375,8 @@ class Step(Generic[In_contra, Out_co]):
                 _ask_unclear_card(stage, record)
             if not how_to_run().quiet:
                 _log.debug("%s of %r", self, record)
-            result: Any = record if done else _given(stage, record, settings)
+            with at_work(stage.name.replace("_", " "), record):
+                result: Any = record if done else _given(stage, record, settings)
             worked = not (done or told_none)
             if worked and stage.looks and not how_to_run().quiet:
                 stage.look(record if image is None else image, dict(whole.settings))

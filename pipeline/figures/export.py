@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.compose.running import at_work
 from pipeline.compose.settings import checked_call
 from pipeline.errors import OutputError, SettingError
 from pipeline.figures.colour import Appearance
@@ -67,7 +68,8 @@ def export_figure(
     several = isinstance(record, list | tuple)
     check_figure(path, several=several)
     make = _maker_of(path)
-    content = _several(record, name, look, form) if several else make(view_of(record, str(name)), look, form, path)
+    with at_work(f"drawing {path.name}"):
+        content = _several(record, name, look, form) if several else make(view_of(record, str(name)), look, form, path)
     if form.plotlyjs == "directory" and make in (_html, _iframe):
         write_plotly_beside(path)
     write_whole(path, content, overwrite=overwrite)

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import attrs
 import numpy as np
 
+from pipeline.compose.running import at_work
 from pipeline.compose.settings import checked_call
 from pipeline.errors import SettingError
 from pipeline.figures.colour import Appearance
@@ -99,7 +100,8 @@ def write_report(
     night = as_frames(frames)
     rows = quality_of(night, products, masters.images) if quality is None else quality
     links = {name: _link(file, Path(path).parent) for name, file in files.items()}
-    text = night_page(products, masters, night, look, plotlyjs, rows, command, recipe, links)
+    with at_work(f"drawing {Path(path).name}"):
+        text = night_page(products, masters, night, look, plotlyjs, rows, command, recipe, links)
     if plotlyjs == "directory":
         write_plotly_beside(Path(path))
     write_whole(Path(path), text.encode(errors="replace"), overwrite=overwrite)

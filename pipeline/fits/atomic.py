@@ -21,6 +21,7 @@ from pathlib import Path
 import attrs
 from astropy.io import fits
 
+from pipeline.compose.running import at_work
 from pipeline.errors import OutputError
 
 try:
@@ -178,7 +179,7 @@ def together() -> Iterator[dict[Path, Draft]]:
 def whole_file(path: Path, overwrite: bool) -> Iterator[Path]:
     """Give a path to write to, and put the file in its place once it is on disk."""
     check_writable(path, overwrite)
-    with together() as drafts, _in_our_words(path):
+    with together() as drafts, _in_our_words(path), at_work(f"writing {path.name}"):
         draft = Draft.of(path, overwrite)
         try:
             yield draft.temporary

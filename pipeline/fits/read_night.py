@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 from toolz import groupby, unique
 
+from pipeline.compose.running import one_by_one
 from pipeline.compose.telling import advise, collecting, told_together
 from pipeline.errors import MOST, AssumptionWarning, FileListError, PipelineError, PipelineWarning
 from pipeline.fits.frame_source import FitsSource
@@ -262,7 +263,7 @@ def opened_frames(
     lines: list[int | None] = []
     problems: list[str] = []
     known: dict[Any, Image | str] = {}
-    for frame in frames:
+    for frame in one_by_one(frames.frames, "reading frame"):
         where = frame.data
         if not isinstance(where, Location):
             opened.append(frame)

@@ -11,7 +11,7 @@ import attrs
 from toolz import unique
 
 from pipeline.checks.policy import Policy
-from pipeline.compose.running import running
+from pipeline.compose.running import one_by_one, running
 from pipeline.detector.amplifiers import HDUS_PILED
 from pipeline.errors import FrameError, PipelineError
 from pipeline.fits.open import FRAME_NAMES, open_frame
@@ -106,7 +106,10 @@ def frames_in_folder(folder: Path, beside: Path, *, without: Collection[Path] = 
     first = unique(sorted(paths, key=lambda path: (path.is_symlink(), _natural(path))), key=Path.resolve)
     whole, base = folder.resolve(), beside.resolve()  # a link keeps its own name, which may tell what it is
     inside = {path: path.relative_to(folder) for path in sorted(first, key=_natural)}
-    return [frame_in(path, Path(os.path.relpath(whole / at, base)), at.as_posix()) for path, at in inside.items()]
+    return [
+        frame_in(path, Path(os.path.relpath(whole / at, base)), at.as_posix())
+        for path, at in one_by_one(inside.items(), "reading the header of file")
+    ]
 
 
 def _files_below(folder: Path, without: Collection[Path]) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from pipeline.compose.running import one_by_one
 from pipeline.compose.settings import checked_call
 from pipeline.records.arrays import Array, BoolArray, FloatArray
 from pipeline.records.frames import FrameSet, Image
@@ -130,8 +131,10 @@ def quality_of(frames: FrameSet, products: Sequence[ReducedImage], masters: Sequ
     :param masters: what else was combined of the frames, which knows what was left out of them.
     """
     rejected = rejected_from([*masters, *products])
-    rows = [measure_quality(frame, rejected=rejected.get(frame.name)) for frame in frames]
-    return [*rows, *map(measure_quality, products)]
+    images = [*frames, *products]
+    counts = [rejected.get(frame.name) for frame in frames] + [None] * len(products)
+    together = list(zip(images, counts, strict=True))
+    return [measure_quality(image, rejected=count) for image, count in one_by_one(together, "measuring image")]
 
 
 def _noise(values: FloatArray, *, good: BoolArray) -> float:

@@ -14,6 +14,7 @@ import astropy
 import numpy as np
 from astropy.io import fits
 
+from pipeline.compose.running import at_work, one_by_one
 from pipeline.errors import FrameError
 from pipeline.fits.atomic import whereabouts
 from pipeline.fits.file_access import signature_of
@@ -89,7 +90,11 @@ def write_record(
         "command": command,
         "recipe": recipe.key,
         "settings": {name: _plain(value, folder) for name, value in settings.items()},
-        "inputs": [_input(frame.kind, frame.data, folder) for frame in frames if isinstance(frame.data, FitsSource)],
+        "inputs": [
+            _input(frame.kind, frame.data, folder)
+            for frame in one_by_one(frames.frames, "recording frame")
+            if isinstance(frame.data, FitsSource)
+        ],
         "products": [
             {
                 "name": file.name,
@@ -121,6 +126,7 @@ def versions() -> dict[str, str]:
 def digests(path: Path) -> dict[str, str]:
     """Give the SHA-256 of the pixels of each HDU of a product: of their type and shape, and then of their bytes."""
     with (
+        at_work(f"recording {path.name}"),
         whereabouts(path).open("rb") as stream,
         fits.open(stream, memmap=False) as hdus,
     ):  # a name may look like an address

@@ -430,8 +430,13 @@ class FrameSet(Sequence[Image]):
         return FrameSet((*others, *self.frames)) if are_frames(others) else NotImplemented
 
     def __repr__(self) -> str:
+        return f"FrameSet({self.short_name})"
+
+    @property
+    def short_name(self) -> str:
+        """How many frames of each kind there are."""
         counts = [f"{len(self.of_kind(kind))} {kind}" for kind in KINDS if self.of_kind(kind).frames]
-        return f"FrameSet({', '.join(counts)})"
+        return ", ".join(counts)
 
     def _repr_html_(self) -> str:
         return html_of_frames(repr(self), ((repr(frame),) for frame in self.frames))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import attrs
 from toolz import unique
 
+from pipeline.compose.running import at_work, one_by_one
 from pipeline.compose.settings import Limits, checked_call
 from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import identity
@@ -84,21 +85,28 @@ def reduce_many(
     lists = [Path(filelist) for filelist in filelists]
     outputs = night_outputs(lists, survey.output_dir, each=survey.each)
     if client is None:
-        plans = [plan_night(filelist, output, survey) for filelist, output in zip(lists, outputs, strict=True)]
+        named = one_by_one(list(zip(lists, outputs, strict=True)), "looking at night")
+        plans = [plan_night(filelist, output, survey) for filelist, output in named]
     else:
         check_versions(client)
         plans = plan_on_workers(client, lists, outputs, survey)
     _check_names(plans)
     tasks = list(unique((task for plan in plans for task in plan.tasks), key=lambda task: task.key))
-    if client is not None:
-        return _outcomes(plans, run_on_workers(client, plans, survey), on_finished)
-    if processes > 1:
+    if client is None and processes > 1:
         chosen, why = processes_that_pay(plans, processes) if can_fork() else (1, "in this process: it cannot fork")
         if on_chosen:
             on_chosen(why)
         if chosen > 1:
             return _outcomes(plans, run_in_processes(plans, survey, chosen), on_finished)
-    return _outcomes(plans, run_tasks(tasks, survey), on_finished)
+    with at_work("night", total=len(plans)) as tell:
+
+        def finished(outcome: Outcome, done: int, nights: int) -> None:
+            tell(done)
+            if on_finished:
+                on_finished(outcome, done, nights)
+
+        results = run_tasks(tasks, survey) if client is None else run_on_workers(client, plans, survey)
+        return _outcomes(plans, results, finished)
 
 
 def _check_names(plans: Sequence[NightPlan]) -> None:

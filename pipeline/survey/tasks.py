@@ -21,7 +21,7 @@ from time import perf_counter
 from traceback import format_exception
 from typing import Any, Literal, TypeAlias
 
-from pipeline.compose.running import running
+from pipeline.compose.running import one_by_one, running
 from pipeline.compose.telling import advise
 from pipeline.errors import FileWarning, FrameError, OutputError, PipelineError, WorkerError
 from pipeline.fits.atomic import together
@@ -273,7 +273,7 @@ def _in_pool(
     _inherited = survey, made
     with _forked(processes) as pool:
         futures: dict[Future[Any], OwnTasks] = {pool.submit(_run_here, night): night for night in nights}
-        for future in as_completed(futures):
+        for future in one_by_one(as_completed(futures), "night", len(nights)):  # told from now on: all are forked
             error = future.exception()
             if error is not None and not isinstance(error, Exception):
                 raise error  # Ctrl-C, which every process of a terminal hears
@@ -314,7 +314,7 @@ def _run_here(night: OwnTasks) -> dict[str, TaskResult | Exception]:
     survey, made = _inherited
     signal.signal(signal.SIGINT, stop)
     try:
-        with running(threads=1):
+        with running(threads=1, progress=None, doing=None):  # the process that forked this one tells of nights
             return run_own_tasks(night, survey, *(made[need] for need in night.needs))
     finally:
         _hear_nothing()

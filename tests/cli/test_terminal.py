@@ -4,22 +4,28 @@ import inspect
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
+import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from pipeline import Image, MasterBias, combine, errors, open_frame, read_night, subtract_bias, write
+from pipeline.cli import terminal
 from pipeline.cli.main import main
-from pipeline.cli.terminal import notes_told
-from pipeline.compose.running import how_to_run, running
+from pipeline.cli.terminal import StatusLine, _Task, notes_told
+from pipeline.compose.running import at_work, how_to_run, running
 from pipeline.compose.telling import advise
 from pipeline.errors import AssumptionWarning, FileWarning, PipelineWarning, SkippedWarning
 from pipeline.records.note import KINDS, Note
+from pipeline.simulation.simulate import Counts, simulate, write_night
 from pipeline.stages.header import attach_header
 
 WARNINGS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PipelineWarning)]
@@ -112,31 +118,122 @@ def biases(tmp_path):
     return tmp_path
 
 
-def on_a_terminal(command, folder):
-    """Run a command whose standard error is a terminal; give what it drew there."""
+def on_a_terminal(command, folder, columns=80):
+    """Run a command on a terminal; give what it drew there."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     termios = pytest.importorskip("termios", reason="there are no terminals here")
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    try:
-        subprocess.run(command, cwd=folder, stderr=theirs, stdout=subprocess.PIPE, check=True)
-        os.set_blocking(ours, False)
-        return os.read(ours, 100_000).decode()
-    except BlockingIOError:
-        return ""
-    finally:
-        os.close(ours)
+    termios.tcsetwinsize(theirs, (24, columns))
+    drawn = b""
+    with subprocess.Popen(command, cwd=folder, stderr=theirs, stdout=theirs) as process:
         os.close(theirs)
+        with suppress(OSError):  # where the other end is closed
+            while some := os.read(ours, 2**16):
+                drawn += some
+    os.close(ours)
+    assert process.returncode == 0, drawn
+    return drawn.decode()
+
+
+def lines_left(drawn):
+    """Give the lines that a terminal shows in the end: what comes after a carriage return is written over the line."""
+    lines = []
+    for line in drawn.replace("\r\n", "\n").split("\n"):
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        lines.append(shown.rstrip())
+    return lines
+
+
+def showing(*words, after=0):
+    """Give a command that shows often what it does, after some seconds."""
+    often = f"terminal.QUIET_SECONDS, terminal.DRAWN_EVERY = {after}, 4e-3"
+    code = f"from pipeline.cli import main, terminal\n{often}\nraise SystemExit(main.main({list(words)!r}))"
+    return [sys.executable, "-c", code]
 
 
 @pytest.mark.slow
-def test_a_terminal_sees_a_bar(biases):
-    assert "combining" in on_a_terminal(COMMAND, biases)
+def test_a_terminal_sees_what_is_being_done_and_is_left_with_the_lines_of_the_report(tmp_path):
+    write_night(simulate(shape=(100, 120)), tmp_path)
+    (tmp_path / "night.csv").write_text((tmp_path / "night.csv").read_text() + "dark, raw/dark_01.fits\n")  # noted
+    command = ["reduce", "night.csv", "--report", "r.html", "--figure", "f.html", "f.json", "--record"]
+    drawn = on_a_terminal(showing(*command), tmp_path)
+    for words in ("reading frame 1", "combine 7 bias", "%|", "of 3: ", "measuring image", "drawing", "writing"):
+        assert words in drawn
+    *lines, last = lines_left(drawn)
+    assert last == ""
+    said = r"(ccd-pipeline: note|master \w+|light|arc|wrote \S+|night.csv|1 notes?): .*|wrote .*"
+    assert [line for line in lines if not re.fullmatch(said, line) or "[00:" in line] == []
+    assert any(line.startswith("ccd-pipeline: note: ") for line in lines)
 
 
 @pytest.mark.slow
-def test_a_terminal_sees_none_where_asked_to_be_quiet(biases):
-    assert on_a_terminal([*COMMAND, "--quiet"], biases) == ""
+def test_a_terminal_sees_which_light_and_which_night_it_is(tmp_path):
+    write_night(simulate(shape=(64, 80), counts=Counts(arc=0)), tmp_path)
+    assert "light 2 of 3" in on_a_terminal(showing("reduce", "night.csv", "--each"), tmp_path)
+    for number in range(3):
+        (tmp_path / f"{number}.csv").write_text((tmp_path / "night.csv").read_text())
+    lists = ["0.csv", "1.csv", "2.csv"]
+    many = on_a_terminal(showing("reduce", *lists, "--output-dir", "many", "--workers", "2"), tmp_path)
+    assert "looking at night 2 of 3" in many
+    assert "night 1 of 3" in many
+    assert not [line for line in lines_left(many) if " of 3" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("quiet", "after"), [([], 600), (["--quiet"], 0)])
+def test_a_terminal_sees_nothing_of_what_is_quickly_done_or_is_to_be_quiet(biases, quiet, after):
+    drawn = on_a_terminal(showing(*COMMAND[3:], *quiet, after=after), biases)
+    assert "\r" not in drawn.replace("\r\n", "")
+    assert bool(drawn) != bool(quiet)
+
+
+class Terminal(io.StringIO):
+    """Stands for a terminal without a size."""
+
+    def fileno(self):
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ([("night", 12), ("combine", 0)], "night 1 of 12: combine [00:00]"),
+        ([("working", 0), ("combine", 0)], "combine [00:00]"),
+        ([("reading frame", 4)], "reading frame 3 of 4  50%|##########          | [00:00]"),
+        ([("\x1b[2Jx\ny", 0)], "\\x1b[2Jx y [00:00]"),
+        ([("a" * 200, 0)], "a" * 79),
+    ],
+)
+def test_what_is_being_done_in_words(told, shown):
+    tasks = [_Task(*one) for one in told]
+    tasks[-1].tell(2)
+    assert StatusLine(Terminal())._words_of(*tasks) == shown
+
+
+def test_no_thread_is_left_when_nothing_is_being_done():
+    """A process is forked without one, whose locks would stay locked."""
+    status = StatusLine(Terminal())
+    with running(doing=status.doing):
+        for _ in range(2):
+            with at_work("something"), at_work("within"):
+                assert threading.active_count() == 2
+            assert threading.active_count() == 1
+
+
+def test_a_terminal_that_goes_away_costs_nothing(monkeypatch):
+    monkeypatch.setattr(terminal, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(terminal, "DRAWN_EVERY", 1e-3)
+    stream = Terminal()
+    status = StatusLine(stream)
+    with status.doing("something", 0):
+        while not stream.getvalue():
+            sleep(1e-3)
+        stream.close()
+        sleep(0.01)
+    with status.out_of_the_way():
+        pass
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """How stages run shows nowhere in what they give."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +16,10 @@ from pipeline import (
     chain,
     combine,
     each,
+    flag_saturated,
     running,
 )
+from pipeline.compose.running import one_by_one
 
 
 @quick
@@ -40,3 +44,23 @@ def test_running_ends_with_its_block():
         assert (inner.threads, inner.memory) == (7, 2**20)
     with running() as how:
         assert how.threads != 7
+
+
+def test_whoever_asks_is_told_what_is_being_done():
+    told = []
+
+    @contextmanager
+    def doing(words, total):
+        told.append((words, total))
+        yield lambda done: told.append(done)
+        told.append("done")
+
+    frames = frames_of(np.random.default_rng(1).poisson(300, (3, *SHAPE)).astype("u2"), exposure=30.0)
+    with running(doing=doing):
+        chain(each(flag_saturated(level=60000)), combine)(frames)
+        assert list(one_by_one((letter for letter in "ab"), "letter", 2)) == ["a", "b"]
+    each_of = [one for number in (1, 2, 3) for one in ((f"flag saturated light{number - 1}.fits", 0), "done", number)]
+    assert told == [("frame", 3), *each_of, "done", ("combine 3 light", 0), "done", ("letter", 2), 1, 2, "done"]
+    with running(doing=doing, quiet=True):
+        combine(frames)
+    assert told[-1] == "done"
