@@ -116,7 +116,8 @@ class NightsError(PipelineError):
 
     def __str__(self) -> str:
         """Give one line per problem, under a heading."""
-        return "\n  ".join([f"of {self.nights} nights, these could not be reduced:", *self.problems])
+        which = "the night" if self.nights == 1 else f"of {self.nights} nights, these"
+        return "\n  ".join([f"{which} could not be reduced:", *self.problems])
 
 
 class PipelineWarning(UserWarning):

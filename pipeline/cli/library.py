@@ -15,6 +15,7 @@ from pipeline.cli.terminal import printer_of
 from pipeline.errors import FrameError
 from pipeline.fits.open import FRAME_NAMES
 from pipeline.library.master_library import MasterLibrary, StoredMaster, expired, superseded
+from pipeline.records.note import number_of
 
 _FIRST_DAY = datetime(1858, 11, 17, tzinfo=UTC)
 """Where MJD begins."""
@@ -76,9 +77,15 @@ def _list(options: argparse.Namespace) -> None:
     no_more = _why_no_more(masters, policy)
     for one in masters:
         error = "error not known" if one.error is None else f"error {one.error:.3g}"
-        words = [one.words, f"{one.frames} frames", error, f"{one.flagged:.2%} flagged", no_more.get(one.file, "")]
+        words = [
+            one.words,
+            number_of(one.frames, "frame"),
+            error,
+            f"{one.flagged:.2%} flagged",
+            no_more.get(one.file, ""),
+        ]
         say(f"{one.file}: {', '.join(filter(None, words))}")
-    say(f"{len(masters)} masters, {len(no_more)} of them superseded or expired")
+    say(f"{number_of(len(masters), 'master')}, {len(no_more)} of them superseded or expired")
 
 
 def _why_no_more(masters: tuple[StoredMaster, ...], policy: Policy, only: str = "") -> dict[str, str]:
@@ -99,4 +106,4 @@ def _prune(options: argparse.Namespace) -> None:
     for file, why in no_more.items():
         say(f"{'deleted' if options.delete else 'would delete'} {file}: {why}")
     kept = len(masters) - len(no_more) if options.delete else len(masters)
-    say(f"{kept} masters are left" if options.delete else f"nothing was deleted of {kept}; --delete does it")
+    say(f"left: {number_of(kept, 'master')}" if options.delete else f"nothing was deleted of {kept}; --delete does it")

@@ -35,6 +35,7 @@ from pipeline.library.match import Choice, Match, match
 from pipeline.library.scan import TITLE, FoundFrame, ProposedList, frames_in_folder, proposed_lists, target_of
 from pipeline.night.recipe import Recipe
 from pipeline.records.frames import Image
+from pipeline.records.note import number_of
 from pipeline.survey.plan import Survey
 from pipeline.survey.reduce_many import Outcome
 
@@ -227,7 +228,7 @@ def _group_lines(name: str, group: Match, nights: FoundNights, matches: Sequence
     first = group.frames[0]
     seconds = "" if first.exposure is None else f" of {first.exposure:g} s"
     names = ", ".join(nights.shown(frame.name, night) for frame in group.frames)
-    yield f"{name}: {len(group.frames)} light{'s' if len(group.frames) > 1 else ''}{seconds}: {names}"
+    yield f"{name}: {number_of(len(group.frames), 'light')}{seconds}: {names}"
     for choice in group.choices:
         yield from _choice_lines(choice.need, choice, nights, night)
     flats = {frame.name: one for one in matches if one.kind == "flat" for frame in one.frames}

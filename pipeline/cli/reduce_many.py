@@ -28,7 +28,7 @@ from pipeline.night.recipe_steps import raw_steps
 from pipeline.night.summary import combined_words, flag_words
 from pipeline.provenance.up_to_date import is_done, notes_beside, told_beside, write_with_record
 from pipeline.records.frames import FrameSet
-from pipeline.records.note import Note
+from pipeline.records.note import Note, number_of
 from pipeline.stages.bias import MasterBias
 from pipeline.stages.dark import MasterDark
 from pipeline.stages.flat import MasterFlat
@@ -121,7 +121,8 @@ def check_outcomes(outcomes: Sequence[Outcome], say: Callable[[str], None]) -> N
     bad = [outcome for outcome in outcomes if outcome.errors]
     written = sum(len(outcome.written) for outcome in outcomes)
     there = sum(len(outcome.there) for outcome in outcomes)
-    say(f"{len(outcomes)} nights: {written} products written, {there} done already, {len(bad)} nights bad")
+    done = f"{number_of(written, 'product')} written, {there} done already"
+    say(f"{number_of(len(outcomes), 'night')}: {done}, {number_of(len(bad), 'night')} bad")
     for outcome in bad:
         for error in outcome.errors:
             if not isinstance(error, PipelineError | AssumptionWarning):

@@ -275,11 +275,12 @@ def _cosmics(options: argparse.Namespace, base: Step[Any, Any] | None, *, counts
     gain, read_noise = number_or_tuple(options.gain), number_or_tuple(options.read_noise)
     if base is None and (gain is None or read_noise is None):
         raise SettingError("--cosmic-rays needs --gain and --read-noise")
-    if not (options.cosmic_rays or options.cosmic or gain or read_noise):
-        return base
-    from pipeline.stages.cosmic_rays import LACosmic, clean_cosmic_rays
+    from pipeline.stages.cosmic_rays import LACosmic, check_astroscrappy, clean_cosmic_rays
 
     if base is not None and base.stage != clean_cosmic_rays:
+        return base
+    check_astroscrappy()
+    if not (options.cosmic_rays or options.cosmic or gain or read_noise):
         return base
     settings = dict(_setting(text, LACosmic) for text in options.cosmic)
     settings |= {"fsmode": options.cosmic_rays} if options.cosmic_rays else {}

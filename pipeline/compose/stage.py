@@ -33,6 +33,7 @@ from pipeline.records.frames import FrameSet, Image, are_frames, as_frames, in_f
 from pipeline.records.history import Lineage, StepRecord
 from pipeline.records.identity import cheap_hash, content_key
 from pipeline.records.note import Note, merged
+from pipeline.version import made_by_us
 
 _log = logging.getLogger("pipeline")
 
@@ -370,7 +371,7 @@ class Step(Generic[In_contra, Out_co]):
             if done and stage.believes and not stage.believes(record, **settings):
                 done = None
             if done:
-                advise(f"{stage.name} skipped, being done already ({done})", SkippedWarning, of=record)
+                advise(_skipped(stage, record, done), SkippedWarning, of=record)
             elif not told_none and not settings.get("force"):
                 _ask_unclear_card(stage, record)
             if not how_to_run().quiet:
@@ -543,6 +544,13 @@ def done_before(stage: Stage[Any, Any, Any], record: Any, settings: dict[str, An
     if done and not done.sure:
         raise StepError(f"{record.name}: {stage.name} may have been done already ({done}); put it first")
     return done
+
+
+def _skipped(stage: Stage[Any, Any, Any], record: Any, done: Done) -> str:
+    """Say that a step is skipped; of masters that were made here all at once: nothing else is to be expected."""
+    if record.kind in ("bias", "dark", "flat") and made_by_us(record.header.get("CREATOR")):
+        return "made here, as its header says: what was done to it is not done again"
+    return f"{stage.name} skipped, being done already ({done})"
 
 
 def skips(step: Step[Image, Any], image: Image) -> bool:

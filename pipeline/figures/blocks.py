@@ -33,8 +33,18 @@ class Blocks:
 
     @property
     def shown(self) -> FloatArray:
-        """The mean, and the extreme over it."""
-        return np.where(np.isnan(self.extreme), self.mean, self.extreme)
+        """The mean, and over it the extreme where pixels stand out alone or in a line, as those of a detector do.
+
+        What is as wide as high is a star, which painted by its brightest pixels would be a square.
+        """
+        alone = np.zeros(self.mean.shape, bool)
+        with np.errstate(invalid="ignore"):
+            bright, dark = self.extreme > self.mean, self.extreme < self.mean
+        for out in (bright, dark):
+            wide = np.pad(out, 1)
+            beside, above = wide[1:-1, :-2] | wide[1:-1, 2:], wide[:-2, 1:-1] | wide[2:, 1:-1]
+            alone |= out & ~(beside & above)
+        return np.where(alone, self.extreme, self.mean)
 
 
 def block_size(shape: tuple[int, int], cells: int) -> int:

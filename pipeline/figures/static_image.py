@@ -10,6 +10,7 @@ PNG takes about 0.9 s more of the processor, for imports; an SVG or PDF some sec
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 import warnings
 from collections.abc import Mapping
@@ -73,7 +74,8 @@ class FigureFile:
     :param title: whether these have the title.
     :param histogram: whether these have the histogram.
     :param axes: of these: ``index``, pixels from 0; ``pixel``, from 1 as FITS counts; ``sky``, the header's WCS.
-    :raises SettingError: plotly.js is nowhere such, there are no such axes, or the size is none, or of too many dots.
+    :raises SettingError: plotly.js is nowhere such, there are no such axes, or the size is none, leaves no room for a
+        picture, or is of too many dots.
     """
 
     plotlyjs: PlotlyJs = "embed"
@@ -85,7 +87,34 @@ class FigureFile:
     histogram: bool = True
     axes: Axes = "index"
 
+    @property
+    def room(self) -> tuple[float, float]:
+        """Inches along x and y that are left for the picture, at most."""
+        wide, tall = self.size or (WIDE, self.above + self.below + TALLEST)
+        return wide - self.left - RIGHT, tall - self.above - self.below
+
+    @property
+    def left(self) -> float:
+        """Inches at the left of the picture."""
+        return LEFT + (0.2 if self.axes == "sky" else 0)
+
+    @property
+    def above(self) -> float:
+        """Inches above the picture."""
+        return TOP if self.title else MARGIN
+
+    @property
+    def below(self) -> float:
+        """Inches below the picture."""
+        return BOTTOM + (HISTOGRAM + GAP if self.histogram else 0)
+
     def __attrs_post_init__(self) -> None:
+        if self.size and min(self.room) < LEAST:
+            least = (math.ceil(100 * (s - r + LEAST)) / 100 for s, r in zip(self.size, self.room, strict=True))
+            raise SettingError(
+                f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about it; "
+                f"ask for {' by '.join(f'{inches:g}' for inches in least)}, or leave out title and histogram"
+            )
         if self.size and not are_few_dots(self.size, self.dpi):
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches at {self.dpi} dpi are more than {MOST_DOTS:g} "
@@ -118,7 +147,7 @@ def drawn(view: View, look: Appearance, form: FigureFile, kind: str) -> bytes:
     """Draw a view; give the bytes of the file.
 
     :param kind: png, jpg, svg or pdf.
-    :raises OutputError: the size leaves no room for a picture, or axes on the sky are asked for and there is no WCS.
+    :raises OutputError: axes on the sky are asked for and there is no WCS.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -144,20 +173,13 @@ def drawn(view: View, look: Appearance, form: FigureFile, kind: str) -> bytes:
 
 def _frame(view: View, form: FigureFile) -> _Frame:
     """Give the picture the room that there is: pixels are square, and nothing is left at its sides."""
-    rows, columns = view.shape
-    left = LEFT + (0.2 if form.axes == "sky" else 0)
-    below = BOTTOM + (HISTOGRAM + GAP if form.histogram else 0)
-    above = TOP if form.title else MARGIN
-    wide, tall = form.size or (WIDE, above + below + TALLEST)
-    across, up = wide - left - RIGHT, tall - above - below
-    if min(across, up) < LEAST:
-        raise OutputError(f"a figure of {wide:g}×{tall:g} inches has no room for a picture; ask for a larger one")
+    (rows, columns), (across, up) = view.shape, form.room
     scale = min(across / columns, up / rows)
     width, height = columns * scale, rows * scale
     if form.size is None:
         height = max(height, FLATTEST)
-        return _Frame(wide, above + below + height, left, below, max(width, LEAST), height)
-    return _Frame(wide, tall, left + (across - width) / 2, below + (up - height) / 2, width, height)
+        return _Frame(WIDE, form.above + form.below + height, form.left, form.below, max(width, LEAST), height)
+    return _Frame(*form.size, form.left + (across - width) / 2, form.below + (up - height) / 2, width, height)
 
 
 def _picture(figure: Any, view: View, look: Appearance, limits: Range, form: FigureFile, frame: _Frame) -> None:

@@ -190,7 +190,16 @@ def counted(notes: Iterable[Note]) -> str:
     """
     kinds = Counter(note.kind for note in notes)
     words = ", ".join(f"{count} {KINDS[kind][1]}" for kind, count in kinds.items())
-    return f"{kinds.total()} {'note' if kinds.total() == 1 else 'notes'}: {words}" if kinds else "no notes"
+    return f"{number_of(kinds.total(), 'note')}: {words}" if kinds else "no notes"
+
+
+def number_of(count: int, thing: str) -> str:
+    """Count things, by their name in the singular.
+
+    >>> number_of(1, "night"), number_of(0, "night")
+    ('1 night', '0 nights')
+    """
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def names_of(frames: Any) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import (
     Annotated,
@@ -190,15 +192,18 @@ def _written(number: float | tuple[float, ...]) -> str:
     return ", ".join(f"{one:g}" for one in number) if isinstance(number, tuple) else f"{number:g}"
 
 
+def check_astroscrappy() -> None:
+    """Tell whether cosmic rays can be cleaned, before there is any light to clean.
+
+    :raises SettingError: astroscrappy is not installed.
+    """
+    if not find_spec("astroscrappy"):
+        raise SettingError("cosmic rays on single lights need astroscrappy: pip install 'ccd-pipeline[cosmicray]'")
+
+
 def _astroscrappy() -> ModuleType:
-    try:
-        import astroscrappy
-    except ImportError as error:
-        raise SettingError(
-            "cosmic rays on single lights need astroscrappy: pip install 'ccd-pipeline[cosmicray]'"
-        ) from error
-    module: ModuleType = astroscrappy
-    return module
+    check_astroscrappy()
+    return import_module("astroscrappy")
 
 
 def _of_same_shape(background: Image, image: Image) -> Pixels:

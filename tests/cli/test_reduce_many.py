@@ -45,7 +45,7 @@ def test_the_command_reduces_many_nights_and_counts_them(nights, tmp_path, capsy
     assert main(["reduce", *lists, "--output-dir", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
     assert "[3/3]" in said.out
-    assert "3 nights: 4 products written, 0 done already, 1 nights bad" in said.out
+    assert "3 nights: 4 products written, 0 done already, 1 night bad" in said.out
     assert said.err.startswith("ccd-pipeline: of 3 nights, these could not be reduced:\n")
     assert f"  {nights[1]}: " in said.err
     assert "none.fits: cannot be read" in said.err

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 pytestmark = pytest.mark.slow
-UNUSED = {"plotly", "PIL", "dask", "distributed", "tqdm", "kaleido", "astroscrappy", "matplotlib", "pandas", "scipy"}
+UNUSED = {"plotly", "PIL", "dask", "distributed", "tqdm", "astroscrappy", "matplotlib", "pandas", "scipy"}
 UNUSED |= {"astropy.nddata", "astropy.stats", "astropy.table", "astropy.wcs", "asyncio", "multiprocessing", "xml"}
 """What a command that reads, combines and writes has no use for, unless astropy.io.fits has."""
 

@@ -1,5 +1,7 @@
 """The steps around the core, at the command line: each in its place, and in the product's header."""
 
+import sys
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -180,3 +182,10 @@ def test_switches_of_the_core_that_make_no_sense_are_refused(night, capsys, swit
     assert main(["reduce", "night.csv", *switches]) == status
     assert words in capsys.readouterr().err
     assert not (night / "reduced.fits").exists()
+
+
+def test_what_cosmic_rays_need_is_asked_for_before_a_frame_is_read(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "astroscrappy", None)
+    asked = ["--cosmic-rays", "median", "--gain", "1.5", "--read-noise", "5"]
+    assert main(["reduce", "there-is-none.csv", *asked]) == 2
+    assert "pip install 'ccd-pipeline[cosmicray]'" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -39,17 +40,21 @@ from pipeline import (
     combine,
     divide,
     each,
+    make_masters,
     pipe,
+    read_night,
     scale_dark,
     stage,
     subtract_bias,
     subtract_dark,
+    write,
 )
 from pipeline.compose.running import running
 from pipeline.compose.stage import Master
 from pipeline.errors import HeaderWarning, SettingError, SkippedWarning, StepError
 from pipeline.headers.status import Done
 from pipeline.records.arrays import FloatArray
+from pipeline.simulation.simulate import simulate
 from pipeline.testing import steps
 
 PUBLIC = {name: getattr(pipeline, name) for name in pipeline.__all__}
@@ -140,6 +145,20 @@ def test_a_step_that_the_header_says_was_done_is_skipped_and_said_to_be():
     assert image.pixels == LIGHT.pixels
     assert image.history[0].skipped == "ZEROCOR = T"
     assert subtract_bias(done, bias=BIAS, force=True).pixels == subtract_bias(LIGHT, bias=BIAS).pixels
+
+
+def test_of_masters_that_were_made_here_it_is_said_once_that_nothing_is_done_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames = simulate(shape=(32, 48)).frames
+    for name, master in make_masters(frames).named.items():
+        write(master, f"{name}.fits")
+    Path("night.csv").write_text("".join(f"{kind}, {kind}.fits\n" for kind in ("bias", "dark", "flat")))
+    told = []
+    with running(on_note=told.append):
+        make_masters(read_night("night.csv"))
+    assert [note.command_words for note in told] == [
+        "dark.fits and 1 more: made here, as its header says: what was done to it is not done again"
+    ]
 
 
 def test_a_step_that_was_skipped_may_be_forced_after_all_and_again():

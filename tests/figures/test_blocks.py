@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.figures.blocks import block_size, in_blocks, noise_map
+from pipeline.figures.blocks import Blocks, block_size, in_blocks, noise_map
 
 
 def test_noise_is_measured_under_a_slope_and_beside_wild_pixels():
@@ -53,3 +53,13 @@ def test_block_sizes():
         8,
         2,
     ]
+
+
+def test_what_stands_out_is_painted_unless_it_is_a_star():
+    """A hot pixel and a dead column are; a star over two by two blocks, with one beside it, is not but for that."""
+    mean, extreme = np.zeros((4, 6)), np.full((4, 6), np.nan)
+    extreme[:3, 5] = -9
+    extreme[1, 2] = extreme[2:, :2] = 9
+    shown = Blocks(8, mean, extreme, None).shown
+    assert {(int(row), int(column)) for row, column in np.argwhere(shown)} == {(1, 2), (0, 5), (1, 5), (2, 5)}
+    assert (shown[1, 2], shown[0, 5]) == (9, -9)

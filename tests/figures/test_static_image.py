@@ -12,7 +12,7 @@ from skies import SKY, write_sky
 
 from pipeline import Appearance, FigureFile, Image, export_figure
 from pipeline.cli.main import main
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, SettingError
 from pipeline.figures.static_image import BOTTOM, GAP, HISTOGRAM, LEFT, RIGHT, WIDE
 
 LINEAR = Appearance("zscale", "linear")
@@ -64,9 +64,13 @@ def test_a_figure_is_as_large_as_asked_for_and_the_same_bytes_each_time(size, pr
 
 
 def test_a_figure_too_small_for_a_picture_is_refused(product):
-    with pytest.raises(OutputError, match="1×1 inches has no room for a picture"):
-        export_figure(product, "x.png", form=FigureFile(size=(1, 1)))
-    assert not Path("x.png").exists()
+    """Before there is anything to draw; what the message asks for is enough."""
+    with pytest.raises(SettingError, match="1×1 inches have no room for a picture") as why:
+        FigureFile(size=(1, 1))
+    least = tuple(map(float, re.search(r"ask for ([\d.]+) by ([\d.]+)", str(why.value)).groups()))
+    export_figure(product, "x.png", form=FigureFile(size=least))
+    assert Path("x.png").exists()
+    assert FigureFile(size=(2, 1.1), title=False, histogram=False)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (300, 2)])

@@ -47,7 +47,7 @@ function dotsOf(part, { shades, low, high, outliers, masked, nothing, mark }) {
   return { canvas, spots: spots.length <= MOST_SPOTS ? spots : [] };
 }
 
-// Tell whether blocks beside and above or below a block stand out as it does.  Pixels that do so alone or in a line are
+// Tell whether blocks beside and above or below a block stand out as it does, as `shown` in blocks.py.  Pixels that do so alone or in a line are
 // a detector's; what is as wide as high is a star, which painted by its brightest pixels would be a square.
 function inStar({ rows, columns, mean, extreme }, row, at) {
   const up = extreme[at] > mean[at], alike = (other) => (up ? extreme[other] > mean[other] : extreme[other] < mean[other]);
