@@ -112,8 +112,8 @@ class FigureFile:
         if self.size and min(self.room) < LEAST:
             least = (math.ceil(100 * (s - r + LEAST)) / 100 for s, r in zip(self.size, self.room, strict=True))
             raise SettingError(
-                f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about it; "
-                f"ask for {' by '.join(f'{inches:g}' for inches in least)}, or leave out title and histogram"
+                f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about "
+                f"it; ask for {' by '.join(f'{inches:g}' for inches in least)}, or leave out title and histogram"
             )
         if self.size and not are_few_dots(self.size, self.dpi):
             raise SettingError(
