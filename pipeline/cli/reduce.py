@@ -82,7 +82,7 @@ def _add_many_options(command: CommandParser) -> None:
 def _is_many(options: argparse.Namespace) -> bool:
     """Tell whether many nights are asked for, or one in the way of many."""
     here = bool(options.output_dir or options.force) and not options.each
-    return here or bool(options.more or options.workers or options.cluster)
+    return here or bool(options.more or options.cluster) or options.workers is not None
 
 
 def _reduce(options: argparse.Namespace) -> None:

@@ -68,6 +68,11 @@ def test_switches_that_do_not_go_together_are_refused(nights, capsys, switches, 
     assert words in capsys.readouterr().err
 
 
+def test_no_workers_are_refused_for_one_night_too(nights, capsys):
+    assert main(["reduce", str(nights[0]), "--workers", "0"]) == 2
+    assert "--workers 0; expected one or more" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_nothing_of_dask_is_imported_unless_asked_for(nights, tmp_path):
     words = ["reduce", "--output-dir", str(tmp_path / "out"), "--quiet", str(nights[0]), str(nights[1])]
