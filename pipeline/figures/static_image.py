@@ -109,7 +109,7 @@ class FigureFile:
         return BOTTOM + (HISTOGRAM + GAP if self.histogram else 0)
 
     def __attrs_post_init__(self) -> None:
-        if self.size and min(self.room) < LEAST:
+        if self.size and min(self.room) < LEAST - 1e-9:
             least = (math.ceil(100 * (s - r + LEAST)) / 100 for s, r in zip(self.size, self.room, strict=True))
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about "
