@@ -140,7 +140,8 @@ class SamePlace:
         no light: there the trail of a satellite is no wing of a star.  Near the edge that has no end.  Where they see
         nothing that is the level of the sky.
         """
-        lit_from = level + LIT * self._sigma(place, level)
+        sigma = self._sigma(place, level)
+        lit_from, dark_to = level + LIT * sigma, level + SEEN_LIT * sigma
         low, high, light = level.copy(), level.copy(), np.zeros(place.shape)
         whole, (row, column), (bottom, right) = (
             np.zeros(place.shape, bool),
@@ -153,7 +154,8 @@ class SamePlace:
             which = np.flatnonzero(frame == number)
             close = shown[: len(STEPS_CLOSE)]
             seen = np.isfinite(close)
-            whole[which] = (seen | ~self._within(place[which])).all(axis=0)
+            dark = (np.where(seen, close, -np.inf) <= dark_to[which]).all(axis=0)  # there no star is beyond the edge
+            whole[which] = (seen | (dark & ~self._within(place[which]))).all(axis=0)
             some = seen.any(axis=0)
             low[which] = np.where(some, np.where(seen, close, np.inf).min(axis=0), level[which])
             high[which] = np.where(some, np.where(seen, close, -np.inf).max(axis=0), level[which])
@@ -245,9 +247,7 @@ class SamePlace:
             level = self.moved.sky.at(place + here, width)
             sigma = self._sigma(place + here, level, np.full(place.shape, number))
             column = place % width
-            beside = np.fmax(flat[place - (column > 0)], flat[place + (column < width - 1)])
-            beside = np.where(column == 0, flat[np.minimum(place + 1, flat.size - 1)], beside)
-            beside = np.where(column == width - 1, flat[place - 1], beside)
+            beside = np.fmax(flat[place - (column > 0)], flat[place + (column < width - 1)])  # at an edge itself
             thin = flat[place] - level > THIN * (np.fmax(beside - level, 0.0) + sigma)
             flat[place[thin]] = np.fmax(beside, level)[thin]
         return image

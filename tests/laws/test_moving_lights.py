@@ -94,6 +94,22 @@ def test_two_lights_keep_their_starlight_and_lose_their_hits(way, air):
     assert hits_gone(stack, values).mean() > 0.85
 
 
+@pytest.mark.parametrize(("frames", "step"), [(2, 0.4), (3, 0.2), (5, 0.4)])
+def test_stars_half_beyond_an_edge_keep_what_is_seen_of_them(frames, step):
+    """The image has nothing beside a column at its edge that would tell light there from a thin track."""
+    rng = np.random.default_rng(0)
+    inside, along, out = (
+        Stars.drawn(rng, 20, SHAPE, fluxes=(1e3, 5e5), beyond=0),
+        np.arange(10, 150, 14),
+        rng.uniform(0, 3, (4, 10)),
+    )
+    y, x = np.r_[along, along, -out[0], 159 + out[1]], np.r_[-out[2], 159 + out[3], along, along]
+    there = Stars(np.r_[y, inside.y], np.r_[x, inside.x], np.r_[rng.uniform(3e3, 3e5, 40), inside.flux])
+    stack = lights(rng, drifting(rng, frames, step), there, shape=SHAPE, fwhm=2.0, hits=0)
+    lost = stack.clean.mean(axis=0) - combine(stack.frames()).pixels.values
+    assert lost.max() < stack.sigma.min()
+
+
 @tried(10)
 @given(seeds, motions(), st.randoms(use_true_random=False))
 def test_the_order_of_lights_that_move_changes_nothing(seed, exposed, random):
