@@ -41,6 +41,7 @@ from pipeline.records.pixels import Flag, Pixels
 from pipeline.stacking.result import CombineResult
 from pipeline.stages.gain import to_electrons
 from pipeline.stages.header import ReducedImage
+from pipeline.stages.orientation import orient
 from pipeline.statistics.amplifier_noise import AmplifierNoise
 from pipeline.statistics.robust import MAD_TO_SIGMA
 from pipeline.version import CREATOR
@@ -231,7 +232,7 @@ def _product(product: ReducedImage, view: View, frames: FrameSet, look: Appearan
     return [
         _facts(facts, link),
         panel(view, look, key=f"product-{product.kind}").body,
-        *(before_and_after(raw[0], view, product.kind) if raw else []),
+        *(before_and_after(raw[0], product, view) if raw else []),
     ]
 
 
@@ -321,9 +322,10 @@ def _lines(card: str) -> str:
 # ---- before and after ----
 
 
-def before_and_after(raw: Image, view: View, kind: str) -> list[str]:
-    """Draw the mean along rows and columns before and after the reduction."""
-    before = raw.pixels
+def before_and_after(raw: Image, product: ReducedImage, view: View) -> list[str]:
+    """Draw the mean along rows and columns before and after the reduction; of a product that was turned, as it lies."""
+    turned = any(step.is_of(orient) and step.worked and step.was_told(saxis=0) for step in product.history)
+    before, kind = raw.pixels.moved(np.rot90) if turned else raw.pixels, product.kind
     after = Pixels(view.values, view.flags)
     charts = []
     for axis, name in ((0, "column"), (1, "row")):

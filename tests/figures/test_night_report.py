@@ -1,6 +1,8 @@
 """The report of a night, in a browser, and in words."""
 
+import base64
 import html
+import json
 import re
 from urllib.parse import unquote
 
@@ -22,6 +24,7 @@ from pipeline import (
     combine,
     make_masters,
     measure_quality,
+    orient,
     recipe_from_toml,
     reduce,
     write_report,
@@ -29,7 +32,8 @@ from pipeline import (
 from pipeline.cli.main import main
 from pipeline.errors import FileWarning, OutputError
 from pipeline.figures.html_page import plotly_script
-from pipeline.figures.night_report import notes_panel, quality_section
+from pipeline.figures.night_report import before_and_after, notes_panel, quality_section
+from pipeline.figures.view import view_of
 from pipeline.simulation.simulate import simulate
 
 
@@ -205,3 +209,21 @@ def test_a_quiet_night_says_so_at_the_top():
     (panel,) = notes_panel([attach_header(Image.of(np.ones((2, 3))))])
     assert "<h2>no notes</h2>" in panel
     assert "accused" not in panel
+
+
+def test_before_and_after_are_drawn_as_the_product_lies():
+    """A raw frame of 20 rows and 30 columns, turned: both lines along x are of 20 means."""
+    raw = Image.of(np.arange(20.0)[:, None] + np.zeros((20, 30)), exposure=1.0)
+    product = attach_header(orient(raw, saxis=0))
+    (text,) = before_and_after(raw, product, view_of(product))
+    specs = [json.loads(spec) for spec in re.findall(r'json" id="[^"]*">(.*?)</script>', text)]
+    along, up = ([decoded(line["y"]) for line in spec["data"]] for spec in specs)
+    np.testing.assert_allclose(along, [np.arange(20.0)] * 2)
+    np.testing.assert_allclose(up, [[9.5] * 30] * 2)
+
+
+def decoded(values):
+    """Give numbers that plotly has as a list, or as base64."""
+    if isinstance(values, list):
+        return values
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
