@@ -61,6 +61,7 @@ def test_whoever_asks_is_told_what_is_being_done():
         assert list(one_by_one((letter for letter in "ab"), "letter", 2)) == ["a", "b"]
     each_of = [one for number in (1, 2, 3) for one in ((f"flag saturated light{number - 1}.fits", 0), "done", number)]
     assert told == [("frame", 3), *each_of, "done", ("combine 3 light", 0), "done", ("letter", 2), 1, 2, "done"]
+    told.clear()
     with running(doing=doing, quiet=True):
         combine(frames)
-    assert told[-1] == "done"
+    assert told == []
