@@ -91,7 +91,7 @@ class StatusLine:
     @contextmanager
     def doing(self, words: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show what is done in this block, as :class:`~pipeline.compose.running.Running` has it told."""
-        task, thread = _Task(words, total), None
+        task, thread = _Task(words, total if total > 1 else 0), None
         self._tasks.append(task)
         if len(self._tasks) == 1:
             self._stop.clear()
