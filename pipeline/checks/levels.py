@@ -38,7 +38,8 @@ class Compared:
 
     ``others`` is at each pixel what a frame is compared with: the median of all, or of two frames the other one.
     ``noise`` is that of each frame.  ``rows`` hold adjoining pixels, (frames, rows, columns): none if not sampled so.
-    ``step`` is that of a converter, 0 where values show none.
+    ``step`` is that of a converter, 0 where values show none.  ``dark`` are blocks of three rows of frames without
+    light, (frames, rows, columns), NaN where a value is bad: columns may be left out between.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Compared:
     noise: Array
     rows: Array
     step: float
+    dark: tuple[Array, ...] = ()
 
     @classmethod
     def of(cls, kind: str, names: Sequence[str], sampled: Sampled) -> Compared | None:
@@ -66,7 +68,8 @@ class Compared:
         rows = np.concatenate(sampled.blocks[::step], axis=1) if adjoining else np.zeros((count, 0, 0))
         converter = sampled.rounding.step
         noise = _noise_of(stack[:, :: max(1, stack.shape[1] // ENOUGH_FOR_NOISE)], converter)
-        return cls(kind, tuple(names), stack, _others(stack), noise, rows, converter)
+        dark = tuple(sampled.blocks[:: max(1, step // 2)]) if kind in NOISIER else ()
+        return cls(kind, tuple(names), stack, _others(stack), noise, rows, converter, dark)
 
     def note(self, which: BoolArray, words: str, fact: str, mend: str, **figures: float) -> Note:
         """Make a note about some of the frames."""
@@ -167,7 +170,7 @@ def level_notes(frames: Compared, damage: Sequence[Note] = ()) -> tuple[Note, ..
     """
     checks = [_without_lines]
     if len(frames.names) > 1:
-        checks += [_apart, _lit_otherwise]
+        checks += [_apart, _lit_otherwise, _vary_together]
     if len(frames.names) > 2:
         checks += [_noisy]
     found = [note for check in checks for note in check(frames)]
@@ -302,6 +305,56 @@ def _noisy(frames: Compared) -> Iterator[Note]:
             "noise",
             "leave it out",
             ratio=most,
+        )
+
+
+BESIDE = (*((0, columns) for columns in range(1, 9)), (1, 0), (2, 0))
+"""So many rows and sampled columns apart pixels are looked at, whether they vary together: stripes of an interference
+change their sign at some of these distances, and vanish at one, not at all."""
+
+IN_COMMON, SURELY_IN_COMMON = 0.1, 7.0
+"""The part of the noise that pixels share, from which it is said; and from so many of its errors."""
+
+ENOUGH_IN_COMMON = 7
+"""So many frames tell of it."""
+
+
+def _vary_together(frames: Compared) -> Iterator[Note]:
+    """Find bias and dark frames in which pixels vary together: by rows, columns or stripes, in each frame otherwise.
+
+    The differences of frames keep no pattern that is fixed.
+    """
+    if not frames.dark:
+        return
+    some = slice(None, ENOUGH_IN_COMMON)
+    left = np.diff(np.stack([block[some] for block in frames.dark]), axis=1)  # (blocks, frames, rows, columns)
+    left -= np.diff(frames.levels[some])[:, None, None]
+    distance = np.abs(left)
+    known = distance[np.isfinite(distance)]
+    kept = distance <= WILD * (MAD_TO_SIGMA * median(known) + HALF_A_STEP * frames.step)  # neither hits nor NaN
+    count = np.maximum(kept.sum(axis=(0, 2, 3), keepdims=True), 1)
+    left = np.where(kept, left, 0.0)
+    left = np.where(kept, left - left.sum(axis=(0, 2, 3), keepdims=True) / count, 0.0)  # a median is a whole number
+    variance = float(np.sum(left**2)) / float(count.sum())
+    share = 0.0
+    for down, right in BESIDE:
+        first, second = (slice(down, None), slice(right, None)), (slice(-down or None), slice(-right or None))
+        pairs = np.count_nonzero(kept[..., *first] & kept[..., *second])
+        common = abs(float(np.sum(left[..., *first] * left[..., *second]))) / max(pairs * variance, 1e-300)
+        if common > max(IN_COMMON, SURELY_IN_COMMON / math.sqrt(max(pairs, 1))):
+            share = max(share, min(common, 0.999))
+    if share:
+        times = math.sqrt(share / (1 - share))
+        yield frames.note(
+            np.ones(len(frames.names), bool),
+            f"in {frames.kind} frames pixels vary together, by {times:.2g} times the noise that is each pixel's own "
+            f"({100 * share:.0f} % of the variance): rows, columns or stripes that differ from frame to frame, such as "
+            "an interference; UNCERT takes pixels for independent and may be off by as much",
+            "varying together",
+            "take an overscan out of each row where there is one, leave such frames out, or look for what disturbs the "
+            "readout",
+            percent=100 * share,
+            times=times,
         )
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stacks_of_frames import SEEDS, SHAPE, Camera, checked, said
+from strategies import examples
 
 from pipeline import FrameSet, Image, combine
 
@@ -312,3 +313,58 @@ def test_combine_says_it_with_a_clip_or_without(clip):
     images = FrameSet(Image.of(frame, kind="bias", name=f"{number}") for number, frame in enumerate(frames))
     combined = combine(images, clip=None) if clip is None else combine(images)
     assert [note.frames for note in combined.notes] == [("0",)]
+
+
+quiet = pytest.mark.filterwarnings("ignore::pipeline.errors.PipelineWarning")
+PATTERNS = ("rows", "columns", "stripes", "blocks")
+
+
+def disturbed(rng, pattern, count, times, noise=5.0, shape=(96, 112), hits=0.0):
+    """Bias frames with a pattern that is another in each, of so many times the noise of a pixel alone."""
+    y, x = np.indices(shape)
+    frames = []
+    for _ in range(count):
+        common = {
+            "rows": lambda: rng.normal(0, 1, (shape[0], 1)),
+            "columns": lambda: rng.normal(0, 1, (1, shape[1])),
+            "stripes": lambda: np.sqrt(2) * np.sin(0.37 * 2 * np.pi * (y * 119.3 + x) + rng.uniform(0, 2 * np.pi)),
+            "blocks": lambda: np.kron(rng.normal(0, 1, (12, 14)), np.ones((8, 8))),
+        }[pattern]()
+        values = 1000 + 0.02 * x + noise * (rng.standard_normal(shape) + times * common)
+        frames.append(np.where(rng.random(shape) < hits, values + 500, values))
+    return frames
+
+
+def shared_in(frames, kind="bias"):
+    stack = FrameSet(Image.of(np.rint(values).astype(np.uint16), kind=kind) for values in frames)
+    return [note for note in combine(stack).notes if note.fact.endswith("varying together")]
+
+
+@quiet
+@pytest.mark.parametrize("pattern", PATTERNS)
+@examples(4)
+@given(SEEDS, st.integers(4, 7), st.sampled_from([("bias", 0.0), ("dark", 2e-3)]))
+def test_frames_whose_pixels_vary_together_are_said_and_by_how_much(pattern, seed, count, kind):
+    (note,) = shared_in(disturbed(np.random.default_rng(seed), pattern, count, 5.0, hits=kind[1]), kind[0])
+    assert 1.2 < dict(note.figures)["times"] < 9  # of stripes less, where frames happen to have like phases
+    assert "UNCERT" in note.words
+
+
+@quiet
+@examples(12)
+@given(SEEDS, st.integers(2, 7), st.floats(0.3, 30), st.floats(0, 2e-3))
+def test_a_fixed_pattern_hits_and_levels_that_jump_are_none_that_pixels_share(seed, count, noise, hits):
+    rng = np.random.default_rng(seed)
+    fixed = 50 * rng.normal(size=(96, 112)) + 30 * rng.normal(size=(96, 1))
+    frames = [
+        frame + fixed + 3 * noise * rng.normal() for frame in disturbed(rng, "rows", count, 0.0, noise, hits=hits)
+    ]
+    assert not shared_in(frames)
+    assert not shared_in(frames, "light")
+
+
+@quiet
+def test_what_pixels_share_of_rows_is_its_part_of_the_variance():
+    """Of 3 and 4 ADU, 9 parts and 16: rows that vary by 3/4 of a pixel's own noise."""
+    (note,) = shared_in(disturbed(np.random.default_rng(1), "rows", 7, 0.75, 4.0, shape=(300, 400)))
+    assert dict(note.figures)["times"] == pytest.approx(0.75, abs=0.15)
