@@ -446,8 +446,8 @@ def _bright_places(values: Array) -> tuple[IntArray, float]:
         return none
     sky, sigma = median(some), MAD_TO_SIGMA * median(steps) / float(np.sqrt(2))
     limit = sky + BRIGHT * sigma
-    lines = np.fmax.reduceat(values[:height:2], np.arange(0, height // 2, CELL // 2), axis=0)  # images span more rows
-    cells = np.fmax.reduceat(lines[:, :width], np.arange(0, width, CELL), axis=1)
+    blocks = values[:height].reshape(-1, CELL, values.shape[1])[:, ::2]  # images span more rows
+    cells = np.fmax.reduceat(np.fmax.reduce(blocks, axis=1), np.arange(0, width, CELL), axis=1)
     high = np.argwhere(cells > limit)
     if not sigma or not high.size:
         return none

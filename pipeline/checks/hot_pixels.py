@@ -39,6 +39,9 @@ FEWEST_ROWS = 16
 BLOCKS = 4
 """They lie in so many blocks: each is read at once."""
 
+ROWS_OF_BLOCK = 2
+"""So many rows of each block tell how many hot pixels are in it."""
+
 FEWEST_FITTED = 10
 """Of fewer hot pixels no factor is fitted."""
 
@@ -170,12 +173,15 @@ def _rows_with_most(pixels: Pixels) -> list[int]:
     some = enough(pixels.values.reshape(-1))
     some = some[np.isfinite(some)]
     level = median(some)
-    hot = np.count_nonzero(pixels.values > level + STRONG * spread(some - level), axis=1)
-    each = count // BLOCKS
+    limit, each = level + STRONG * spread(some - level), count // BLOCKS
     starts = np.arange(0, height - each + 1, each)
-    in_blocks = np.add.reduceat(np.where(hot > width // 4, 0, hot), starts)
-    chosen = starts[np.argsort(in_blocks, kind="stable")[-BLOCKS:]]
-    return [row for start in sorted(map(int, chosen)) for row in range(start, start + each)]
+    hot_in = np.zeros(starts.size, int)
+    for row in range(0, each, -(-each // ROWS_OF_BLOCK)):
+        hot = np.count_nonzero(pixels.values[row : starts[-1] + row + 1 : each] > limit, axis=1)
+        hot_in += np.where(hot > width // 4, 0, hot)
+    chosen = starts[np.argsort(hot_in, kind="stable")[-BLOCKS:]]
+    rows = [row for start in sorted(map(int, chosen)) for row in range(start, start + each)]
+    return [row for row in rows if np.count_nonzero(pixels.values[row] > limit) <= width // 4]
 
 
 def _picked(image: Image, rows: list[int]) -> Pixels:
