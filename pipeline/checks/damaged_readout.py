@@ -1,7 +1,8 @@
 """Whether the readout damaged some frames of a kind: dead parts, stuck bits, shifted columns, light on whole columns.
 
-And whether what is bright in one amplifier left ghosts in another, a thousandth of it or less: crosstalk.  Each is
-sought in what honest nights leave alone: motion, seeing and clouds change stars, and no more.
+And whether what is bright in one amplifier left ghosts in another, a thousandth of it or less: crosstalk; and whether
+halves of a single light have each another gain.  Each is sought in what honest nights leave alone: motion, seeing and
+clouds change stars, and no more.
 """
 
 from __future__ import annotations
@@ -469,3 +470,73 @@ def _compact(values: Array, place: tuple[int, int], sky: float) -> bool:
     edge = np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]])
     peak = window[WINDOW, WINDOW] - sky
     return bool(np.nanmax(edge, initial=-np.inf) - sky < COMPACT * peak)
+
+
+BANDS = 16
+"""So many bands of cells are looked at for the noise of each half, or fewer of narrower ones."""
+
+FEWEST_CELLS = 24
+"""Fewer cells of a half say nothing."""
+
+UNEVEN, SURELY_UNEVEN = 0.04, 6.0
+"""Halves differ in their noise, over what is told of it, by more than this part, and by so many errors."""
+
+NARROW, WHITE = 0.14, 0.04
+"""A half is empty sky where the noise of its cells scatters by less than this part of it, twice what so many pixels
+tell; and where neighbours differ as much as every other pixel does: light that is drawn out by optics does not."""
+
+
+@np.errstate(invalid="ignore", divide="ignore", over="ignore")
+def gain_notes(values: Array, variance: Array, names: tuple[str, ...]) -> tuple[Note, ...]:
+    """Say where the noise of one half of an image, over what its variance tells, is another than that of the other.
+
+    :param values: a product of a single frame (ny, nx), NaN where a pixel is bad.
+    :param variance: that of each pixel.
+    """
+    height, width = (side // CELL for side in values.shape)
+    if min(height, width) < 4:
+        return ()
+    rows = np.unique(np.linspace(0, height - 1, BANDS).round().astype(int))
+    shape = height, CELL, values.shape[1]
+    bands, told = (plane[: height * CELL].reshape(shape)[rows, :, : width * CELL] for plane in (values, variance))
+    by_cell = (rows.size, CELL, width, CELL)
+    typical = np.nanmedian(told.reshape(by_cell)[:, ::4], axis=(1, 3), keepdims=True)
+    cells = (bands.reshape(by_cell) / np.sqrt(2 * typical)).swapaxes(1, 2)
+    near, far = (
+        np.nanmedian(np.abs(cells[..., apart:] - cells[..., :-apart]), axis=(2, 3)) * MAD_TO_SIGMA for apart in (1, 2)
+    )
+    up, right = rows.size // 2, width // 2
+    halves = (("lower", "upper", np.s_[:up], np.s_[-up:]), ("left", "right", np.s_[:, :right], np.s_[:, -right:]))
+    for one, other, here, there in halves:
+        first, second = _noise_of_cells(near[here], far[here]), _noise_of_cells(near[there], far[there])
+        if first is None or second is None:
+            return ()
+        (noise, error), (its_own, uncertain) = first, second
+        ratio = noise / its_own
+        if abs(math.log(ratio)) > max(UNEVEN, SURELY_UNEVEN * math.hypot(error / noise, uncertain / its_own)):
+            return (
+                Note(
+                    f"the noise of its {one} half is {noise:.3g} times what its UNCERT tells, that of its {other} half "
+                    f"{its_own:.3g} times: two amplifiers, of which each has its gain",
+                    frames=names,
+                    mend="give the gain and read noise of each: amplifiers=(Amplifier(...), ...) of subtract_overscan, "
+                    "and a Noise for each",
+                    at_command="give the sections of each, --amplifier, and its --gain and --read-noise",
+                    figures=((one, noise), (other, its_own)),
+                    fact="gains of halves",
+                ),
+            )
+    return ()
+
+
+def _noise_of_cells(near: Array, far: Array) -> tuple[float, float] | None:
+    """Give the noise of a half and its error, from the differences of neighbours; None where it is no empty sky."""
+    known = np.isfinite(near) & np.isfinite(far)
+    if np.count_nonzero(known) < max(FEWEST_CELLS, known.size / 2):
+        return None
+    near, far = near[known], far[known]
+    noise = median(near)
+    spread = MAD_TO_SIGMA * median(np.abs(near - noise))
+    if not 0 < spread < NARROW * noise or abs(median(far) / noise - 1) > WHITE:
+        return None
+    return noise, 1.25 * spread / math.sqrt(near.size)

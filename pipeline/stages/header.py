@@ -17,7 +17,7 @@ import numpy as np
 from astropy.io import fits
 from toolz import unique
 
-from pipeline.checks.damaged_readout import crosstalk_notes
+from pipeline.checks.damaged_readout import crosstalk_notes, gain_notes
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise
 from pipeline.detector.amplifier_values import regions_of
@@ -254,17 +254,23 @@ class ReducedImage:
             return None
 
 
-def _crosstalk(image: Image) -> tuple[Note, ...]:
-    """Say where what is bright in one amplifier repeats in another: where nothing says what each reads, in halves."""
+def _amplifiers(image: Image) -> tuple[Note, ...]:
+    """Say where what is bright in one amplifier repeats in another: where nothing says what each reads, in halves.
+
+    And where halves of a single light tell that each has its gain: of several the scatter between them tells.
+    """
     if image.kind != "light":
         return ()
     sections = [region.section for region in regions_of(image)]
     boxes = [(one.y1, one.y2, one.x1, one.x2) for one in sections]
     values, mask = image.pixels.values, image.pixels.mask
-    return crosstalk_notes(np.where(mask, np.nan, values) if mask.any() else values, boxes, names_of(image))
+    good, names = np.where(mask, np.nan, values) if mask.any() else values, names_of(image)
+    alone = image.found is not None and image.found.frames == 1 and image.state.flat and not boxes
+    variance = image.pixels.total_variance if alone else None
+    return crosstalk_notes(good, boxes, names) + (() if variance is None else gain_notes(good, variance, names))
 
 
-@stage(looks=_crosstalk)
+@stage(looks=_amplifiers)
 def attach_header(image: Image) -> ReducedImage:
     """Make the product: the first frame's cards that still hold, and the record of the reduction.
 

@@ -1,13 +1,15 @@
 """Crosstalk between amplifiers is told from what is bright in one and repeats in another; fields of stars are not."""
 
+import warnings
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import examples
 
-from pipeline import Image, attach_header
-from pipeline.checks.damaged_readout import crosstalk_notes
+from pipeline import FrameSet, Image, attach_header, reduce
+from pipeline.checks.damaged_readout import crosstalk_notes, gain_notes
 from pipeline.errors import AssumptionWarning
 
 SIDE = 256
@@ -110,3 +112,59 @@ def test_damaged_values_overflow_without_a_word():
     values = np.random.default_rng(1).normal(0, 1, (160, 160)).astype(np.float32)
     values[::3, ::7], values[::5, ::4] = 3e38, -3e38
     assert crosstalk_notes(values, [], ("a.fits",)) == ()
+
+
+def single(seed, gains=(1.0, 1.0), level=1000.0, stars=0, drawn_out=0.0, upright=False):
+    """A light of one frame in ADU, bias and flat out, its halves of two gains; and the variance that a gain of 1 gives.
+
+    :param drawn_out: σ of unresolved light in one half, which optics draw out over neighbours.
+    """
+    rng = np.random.default_rng(seed)
+    electrons = level + (field(seed, stars) if stars else np.zeros((SIDE, SIDE)))
+    if drawn_out:
+        light = rng.normal(0, 1, (SIDE, SIDE + 2))
+        light = light[:, :-2] + 2 * light[:, 1:-1] + light[:, 2:]
+        electrons += drawn_out * np.sqrt(level / 6) * light * (np.arange(SIDE) < SIDE // 2)
+    gain = np.repeat(gains, SIDE // 2)
+    counts = (rng.poisson(electrons.clip(0)) + rng.normal(0, 5, electrons.shape)) / gain
+    counts = counts.T if upright else counts
+    return counts, np.maximum(counts, 0) + 25
+
+
+@examples(8)
+@given(seeds, st.sampled_from([200.0, 3000.0]), st.booleans(), st.sampled_from([0, 60]))
+def test_gains_of_halves_of_a_single_light_are_told_by_their_noise(seed, level, upright, stars):
+    (note,) = gain_notes(*single(seed, (1.0, 1.2), level, stars, upright=upright), ("a.fits",))
+    (one, noise), (other, its_own) = note.figures
+    assert (one, other) == (("lower", "upper") if upright else ("left", "right"))
+    assert noise == pytest.approx(1, abs=0.05)
+    assert its_own == pytest.approx(1.2**-0.5, abs=0.05)
+
+
+@examples(12)
+@example(1, 3000.0, 0, 1.0, False)
+@example(2, 3000.0, 300, 0.0, True)
+@given(seeds, st.floats(0, 1e5), st.sampled_from([0, 300]), st.sampled_from([0.0, 0.3, 1.0, 3.0]), st.booleans())
+def test_a_single_light_of_one_gain_is_told_to_have_no_two(seed, level, stars, drawn_out, upright):
+    values, variance = single(seed, level=level, stars=stars, drawn_out=drawn_out, upright=upright)
+    values[np.random.default_rng(seed).random(values.shape) < 0.01] = np.nan
+    assert gain_notes(values, variance, ("a.fits",)) == ()
+
+
+@pytest.mark.parametrize(("gains", "frames", "said"), [((1.0, 1.2), 1, 1), ((1.0, 1.0), 1, 0), ((1.0, 1.2), 2, 0)])
+def test_a_product_of_one_light_says_that_its_halves_have_each_a_gain(gains, frames, said):
+    def frame(electrons, kind, number):
+        counts = np.random.default_rng(number).poisson(electrons, (SIDE, SIDE)) / np.repeat(gains, SIDE // 2)
+        header = {"GAIN": 1.0, "RDNOISE": 5.0}
+        return Image.of(np.rint(500 + counts).astype(np.uint16), kind=kind, exposure=9, header=header)
+
+    levels = {"bias": (25, 5), "flat": (30_000, 5), "light": (2000, frames)}
+    night = [
+        frame(level + 25 * (kind != "bias"), kind, 100 * level + number)
+        for kind, (level, count) in levels.items()
+        for number in range(count)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notes = reduce(FrameSet(night)).notes
+    assert sum(note.fact == "gains of halves" for note in notes) == said
