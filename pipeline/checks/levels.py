@@ -339,7 +339,7 @@ def _vary_together(frames: Compared) -> Iterator[Note]:
     share = 0.0
     for down, right in BESIDE:
         first, second = (slice(down, None), slice(right, None)), (slice(-down or None), slice(-right or None))
-        pairs = np.count_nonzero(kept[..., *first] & kept[..., *second])
+        pairs = int(np.count_nonzero(kept[..., *first] & kept[..., *second]))
         common = abs(float(np.sum(left[..., *first] * left[..., *second]))) / max(pairs * variance, 1e-300)
         if common > max(IN_COMMON, SURELY_IN_COMMON / math.sqrt(max(pairs, 1))):
             share = max(share, min(common, 0.999))
