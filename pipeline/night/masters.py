@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
-from pipeline.compose.telling import advise, told_together
+from pipeline.compose.telling import told_together
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
     AS_IT_IS,
@@ -100,13 +100,6 @@ def make_masters(frames: Iterable[Any], recipe: Recipe = Recipe()) -> Masters:  
     :raises CalibrationError: a master would be wrong, such as a flat without light.
     """
     night = as_frames(frames)
-    if recipe.flagging.noisy is not None and not (night.bias.frames or night.dark.frames):
-        advise(
-            "no bias or dark frames tell which pixels are noisy: none is flagged",
-            of=night,
-            mend="add bias frames, or leave out Flagging(noisy=...)",
-            at_command="add bias frames, or leave out --noisy",
-        )
     bias = master_bias(night, recipe)
     dark = master_dark(night, bias, recipe)
     return Masters(bias, dark, master_flat(night, bias, dark, recipe))

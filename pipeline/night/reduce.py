@@ -24,7 +24,7 @@ from pipeline.compose.chain import chain, pipe
 from pipeline.compose.settings import checked_call
 from pipeline.compose.stage import stage
 from pipeline.compose.telling import advise, say, told_together
-from pipeline.errors import SettingError, StepError
+from pipeline.errors import CalibrationError, SettingError, StepError
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.recipe import Recipe
 from pipeline.night.recipe_steps import (
@@ -93,11 +93,11 @@ def reduce(
     in_place = InPlace(recipe, kind)  # with the recipe's extra steps before and behind
     fringes_out = in_place("subtract_fringe", recipe.fringe if is_light else None)
     moved = is_light and moves(recipe, chosen)
-    dark_out = fit_dark if is_light and recipe.dark_scale == "fit" else subtract_dark
+    fitted = is_light and recipe.dark_scale == "fit"
     calibrate = chain(
         in_place("subtract_bias", subtract_bias(bias=made.bias)),
         photons_counted(recipe),
-        in_place("subtract_dark", dark_out(dark=made.dark)),
+        in_place("subtract_dark", _dark_fitted(made) if fitted else subtract_dark(dark=made.dark)),
         in_place("clean_cosmic_rays", recipe.cosmics if is_light else None),
         in_place("divide", divide(flat=made.flat if is_light else None)),
         fringes_out if moved else AS_IT_IS,
@@ -119,6 +119,19 @@ def reduce(
     )
 
 
+def _dark_fitted(made: Masters) -> Callable[[Image], Image]:
+    """Fit the dark to an image; where too few of its pixels are hot for that, scale it by exposure, and say so."""
+
+    def take_out(image: Image) -> Image:
+        try:
+            return fit_dark(image, dark=made.dark)
+        except CalibrationError as error:
+            advise(f"its dark is scaled by exposure, as it cannot be fitted: {error}", of=image)
+            return subtract_dark(image, dark=made.dark)
+
+    return take_out
+
+
 def _say_what_lacks(made: Masters, recipe: Recipe) -> None:
     """Say what is asked for and cannot be done, for want of what it is done to."""
     if recipe.dark_scale == "fit" and made.dark is None:
@@ -133,6 +146,19 @@ def _say_what_lacks(made: Masters, recipe: Recipe) -> None:
             mend="add flats, or leave out Recipe(flat_sources=...)",
             at_command="add flats, or leave out --flat-sources",
         )
+    flagging = recipe.flagging
+    asked = (
+        ("noisy", flagging.noisy, made.bias or made.dark, "bias"),
+        ("hot", flagging.hot, made.dark, "dark"),
+        ("dead", flagging.dead, made.flat, "flat"),
+    )
+    for which, limit, there, kind in asked:
+        if limit is not None and there is None:
+            advise(
+                f"there are no {kind} frames that tell which pixels are {which}: none is flagged",
+                mend=f"add {kind} frames, or leave out Flagging({which}=...)",
+                at_command=f"add {kind} frames, or leave out --{which}",
+            )
 
 
 def named_by(key: str) -> Callable[[Image], Image]:

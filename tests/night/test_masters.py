@@ -10,6 +10,7 @@ from made_masters import full
 from strategies import frames_of
 
 from pipeline import (
+    Flagging,
     FrameSet,
     Image,
     MasterBias,
@@ -181,6 +182,9 @@ def test_a_window_is_cut_from_disk_as_from_memory_and_no_rows_are_taken_for_one(
         (Recipe(dark_scale="fit"), "dark", "no dark to be fitted"),
         (Recipe(flat_sources=mask_sources()), "flat", "no flats in which stars"),
         (Recipe(flat_sources=mask_sources()), "flat_0[2-9]", "fewer than 3 flats"),
+        (Recipe(flagging=Flagging(hot=8)), "dark", "no dark frames that tell which pixels are hot"),
+        (Recipe(flagging=Flagging(dead=0.5)), "flat", "no flat frames that tell which pixels are dead"),
+        (Recipe(flagging=Flagging(noisy=12)), "bias|dark", "no bias frames that tell which pixels are noisy"),
     ],
 )
 def test_what_is_asked_for_of_frames_that_are_not_there_is_said(recipe, lacking, words):
@@ -188,3 +192,10 @@ def test_what_is_asked_for_of_frames_that_are_not_there_is_said(recipe, lacking,
     few = FrameSet(frame for frame in night if not re.match(lacking, frame.name))
     assert any(words in note.words for note in reduce(few, recipe=recipe).notes)
     assert not any(words in note.words for note in reduce(night, recipe=recipe).notes)
+
+
+def test_a_dark_of_which_too_few_pixels_are_hot_is_scaled_by_exposure_and_this_is_said():
+    night = simulate(shape=(32, 64), detector=Detector(hot_pixels=0.0)).frames
+    fitted = reduce(night, recipe=Recipe(dark_scale="fit"))
+    assert any("scaled by exposure, as it cannot be fitted" in note.words for note in fitted.notes)
+    np.testing.assert_array_equal(fitted.pixels.values, reduce(night).pixels.values)
