@@ -166,7 +166,7 @@ def test_a_night_that_kills_its_workers_stops_no_other(nights, tmp_path, place, 
     assert "every worker that tried it died" in str(outcomes[1].errors[0])
     expected = {name: one for name, one in contents(tmp_path / "here").items() if not name.startswith("n01")}
     assert contents(tmp_path / "there") == expected
-    assert len(list(deaths.iterdir())) == 4  # two of two trials: the second was alone
+    assert 2 <= len(list(deaths.iterdir())) <= 4  # two of two trials, but for those that Dask sent to a dead worker
 
 
 def test_where_no_workers_are_left_nothing_is_waited_for_any_longer(nights, tmp_path, capsys, monkeypatch):
