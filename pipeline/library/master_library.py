@@ -361,7 +361,11 @@ def _quality(image: Image) -> tuple[float | None, float]:
 def file_key(path: Path, kind: str) -> str:
     """Give the key of what a file holds, whenever it was written: all its pixels, and cards."""
     said = hashlib.sha256(kind.encode())
-    with reading(str(path), 0), fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
+    with (
+        reading(str(path), 0),
+        path.open("rb") as stream,
+        fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus,
+    ):
         for hdu in hdus:
             cards = [str(card) for card in hdu.header.cards if card.keyword not in OF_THE_WRITING]
             said.update("\n".join(cards).encode())
