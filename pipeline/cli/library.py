@@ -24,9 +24,14 @@ _FIRST_DAY = datetime(1858, 11, 17, tzinfo=UTC)
 def add_library(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     what = parser.add_subparsers(required=True, metavar="WHAT", prog=parser.prog)
-    add = what.add_parser("add", help="add masters, of whoever made them; what is there already stays")
-    listing = what.add_parser("list", help="tell what is in it, and which are superseded or expired")
-    prune = what.add_parser("prune", help="tell which are superseded or expired; with --delete, delete them")
+    told = {
+        "add": "add masters, of whoever made them; what is there already stays",
+        "list": "tell what is in it, and which are superseded or expired",
+        "prune": "tell which are superseded or expired; with --delete, delete them",
+    }
+    add, listing, prune = (
+        what.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.") for name, words in told.items()
+    )
     for command, run in ((add, _add), (listing, _list), (prune, _prune)):
         command.add_argument("directory", type=Path, metavar="DIR", help="the library: a folder of FITS files")
         command.add_argument("--quiet", action="store_true", help="print notes and errors only")
