@@ -136,7 +136,7 @@ class StatusLine:
         *around, last = tasks
         words = [*(task.words for task in around if task.total), last.words]
         try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
+            columns = os.get_terminal_size(self._stream.fileno()).columns or 80
         except OSError:
             columns = 80
         line: str = tqdm.format_meter(
@@ -168,7 +168,7 @@ def progress_shown(options: argparse.Namespace) -> Iterator[None]:
     from pipeline.compose.running import at_work, running  # which asks for numpy: help does not
 
     global _status  # noqa: PLW0603 - there is one terminal
-    if options.quiet or not sys.stderr.isatty():
+    if options.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":  # which draws no line again
         yield
         return
     _status = StatusLine(sys.stderr)

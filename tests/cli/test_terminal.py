@@ -118,14 +118,15 @@ def biases(tmp_path):
     return tmp_path
 
 
-def on_a_terminal(command, folder, columns=80):
+def on_a_terminal(command, folder, columns=80, term="xterm"):
     """Run a command on a terminal; give what it drew there."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     termios = pytest.importorskip("termios", reason="there are no terminals here")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     drawn = b""
-    with subprocess.Popen(command, cwd=folder, stderr=theirs, stdout=theirs) as process:
+    named = os.environ | {"TERM": term}
+    with subprocess.Popen(command, cwd=folder, stderr=theirs, stdout=theirs, env=named) as process:
         os.close(theirs)
         with suppress(OSError):  # where the other end is closed
             while some := os.read(ours, 2**16):
@@ -182,9 +183,11 @@ def test_a_terminal_sees_which_light_and_which_night_it_is(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("quiet", "after"), [([], 600), (["--quiet"], 0)])
-def test_a_terminal_sees_nothing_of_what_is_quickly_done_or_is_to_be_quiet(biases, quiet, after):
-    drawn = on_a_terminal(showing(*COMMAND[3:], *quiet, after=after), biases)
+@pytest.mark.parametrize(("quiet", "after", "term"), [([], 600, "xterm"), (["--quiet"], 0, "xterm"), ([], 0, "dumb")])
+def test_a_terminal_sees_nothing_of_what_is_quickly_done_or_is_to_be_quiet_or_cannot_be_drawn(
+    biases, quiet, after, term
+):
+    drawn = on_a_terminal(showing(*COMMAND[3:], *quiet, after=after), biases, term=term)
     assert "\r" not in drawn.replace("\r\n", "")
     assert bool(drawn) != bool(quiet)
 
