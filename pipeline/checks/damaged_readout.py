@@ -500,11 +500,9 @@ def gain_notes(values: Array, variance: Array, names: tuple[str, ...]) -> tuple[
     shape = height, CELL, values.shape[1]
     bands, told = (plane[: height * CELL].reshape(shape)[rows, :, : width * CELL] for plane in (values, variance))
     by_cell = (rows.size, CELL, width, CELL)
-    typical = np.nanmedian(told.reshape(by_cell)[:, ::4], axis=(1, 3), keepdims=True)
-    cells = (bands.reshape(by_cell) / np.sqrt(2 * typical)).swapaxes(1, 2)
-    near, far = (
-        np.nanmedian(np.abs(cells[..., apart:] - cells[..., :-apart]), axis=(2, 3)) * MAD_TO_SIGMA for apart in (1, 2)
-    )
+    typical = _medians(told.reshape(by_cell)[:, ::4].swapaxes(1, 2))[..., None, None]
+    cells = bands.reshape(by_cell).swapaxes(1, 2) / np.sqrt(2 * typical)
+    near, far = (_medians(np.abs(cells[..., apart:] - cells[..., :-apart])) * MAD_TO_SIGMA for apart in (1, 2))
     up, right = rows.size // 2, width // 2
     halves = (("lower", "upper", np.s_[:up], np.s_[-up:]), ("left", "right", np.s_[:, :right], np.s_[:, -right:]))
     for one, other, here, there in halves:
@@ -527,6 +525,15 @@ def gain_notes(values: Array, variance: Array, names: tuple[str, ...]) -> tuple[
                 ),
             )
     return ()
+
+
+def _medians(cells: Array) -> Array:
+    """Give the median of each cell (..., ny, nx); NaN where no pixel is known."""
+    flat = cells.reshape(*cells.shape[:-2], -1)
+    known = np.isfinite(flat).any(axis=-1)
+    found = np.full(known.shape, np.nan)
+    found[known] = np.nanmedian(np.where(np.isfinite(flat), flat, np.nan)[known], axis=-1)
+    return found
 
 
 def _noise_of_cells(near: Array, far: Array) -> tuple[float, float] | None:

@@ -115,16 +115,11 @@ class FigureFile:
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about "
                 f"it; ask for {' by '.join(f'{inches:g}' for inches in least)}, or leave out title and histogram"
             )
-        if self.size and not are_few_dots(self.size, self.dpi):
+        if self.size and self.size[0] * self.size[1] * self.dpi**2 > MOST_DOTS:
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches at {self.dpi} dpi are more than {MOST_DOTS:g} "
                 "dots; ask for fewer"
             )
-
-
-def are_few_dots(size: tuple[float, float], dpi: int) -> bool:
-    """Tell whether an image of a size in inches takes no more memory than one should ask for."""
-    return size[0] * size[1] * dpi**2 <= MOST_DOTS
 
 
 @attrs.frozen

@@ -21,7 +21,6 @@ from pipeline.compose.stage import Stage, Step
 from pipeline.detector.section import Section
 from pipeline.errors import SettingError
 from pipeline.figures.colour import MASK_COLOUR
-from pipeline.figures.static_image import are_few_dots
 from pipeline.night.recipe import Extra, Place, RawPlace
 from pipeline.records.frames import KINDS, FrameSet, Image
 from pipeline.stacking.add import add_images
@@ -198,6 +197,7 @@ PARTICULAR |= {
     ("Amplifier", "name"): lambda _: st.sampled_from(["", "A", "1"]),
     ("Appearance", "colours"): lambda _: st.sampled_from(sorted(MASK_COLOUR)),
     ("combine", "zero"): lambda shape: values_as(MasterBias | None, shape=shape),
+    ("FigureFile", "size"): lambda _: st.none() | st.tuples(st.floats(3, 20), st.floats(3, 20)),  # room, and few dots
     ("LACosmic", "psfsize"): lambda _: st.sampled_from([3, 5, 7, 9]),
     ("LACosmic", "psfk"): lambda _: st.none() | st.just(((0.0, 0.1, 0.0), (0.1, 0.6, 0.1), (0.0, 0.1, 0.0))),
     **{("Noise", part): lambda _: _noise for part in ("a", "b", "c", "d", "base", "floor")},
@@ -232,7 +232,6 @@ def _between(above: float | None = None, below: float | None = None, **ends: Any
 
 AGREE |= {
     "Clip": lambda clip: min(clip["low"], clip["high"]) < math.inf,
-    "FigureFile": lambda form: not form["size"] or are_few_dots(form["size"], form["dpi"]),
     "Limits": lambda limits: _between(**limits),
     "normalise_flat": lambda said: not said.get("region") or said.get("by", "mean") in ("mean", "median"),
 }
