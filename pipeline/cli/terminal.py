@@ -132,6 +132,7 @@ class StatusLine:
     def _words_of(self, *tasks: _Task) -> str:
         """Give what is being done, and what around it is one of several, as one line that fits."""
         from tqdm import tqdm
+        from tqdm.utils import disp_trim
 
         *around, last = tasks
         words = [*(task.words for task in around if task.total), last.words]
@@ -139,16 +140,17 @@ class StatusLine:
             columns = os.get_terminal_size(self._stream.fileno()).columns or 80
         except OSError:
             columns = 80
+        width = max(columns - 1, 1)
         line: str = tqdm.format_meter(
             last.done,
             last.total or None,
             monotonic() - last.began,
-            ncols=max(columns - 1, 1),
+            ncols=width,
             prefix=terminal_text(": ".join(words)).replace("\n", " "),
             ascii="utf" not in (self._stream.encoding or "").lower(),
             bar_format="{desc} {percentage:3.0f}%|{bar:20}| [{elapsed}]" if last.total else "{desc} [{elapsed}]",
         )
-        return line
+        return str(disp_trim(line, width))  # which tqdm does not always do itself
 
     def _clear(self) -> None:
         if self._put:
