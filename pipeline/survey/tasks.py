@@ -32,7 +32,8 @@ from pipeline.night.masters import Masters, master_bias, master_dark, master_fla
 from pipeline.night.recipe import Recipe
 from pipeline.night.reduce import reduce
 from pipeline.night.summary import combined_words, flag_words, step_words
-from pipeline.provenance.up_to_date import is_done, keep, kept, write_with_record
+from pipeline.provenance.kept_masters import keep, kept
+from pipeline.provenance.up_to_date import is_done, write_with_record
 from pipeline.records.frames import FrameSet
 from pipeline.records.note import merged
 from pipeline.stages.bias import MasterBias

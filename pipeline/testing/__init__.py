@@ -41,8 +41,7 @@ from pipeline.simulation.simulate import simulate
 from pipeline.testing.drawn_images import cards, frame_sets, images, nights, pixels, planes, raw_images
 from pipeline.testing.drawn_masters import masters
 from pipeline.testing.drawn_steps import chains, steps
-from pipeline.testing.drawn_values import SHAPE, records, values_as
-from pipeline.testing.registered import register
+from pipeline.testing.drawn_values import SHAPE, records, register, values_as
 from pipeline.testing.same_image import assert_same_image
 
 register()

@@ -19,9 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from hypothesis.strategies import SearchStrategy
 
+import pipeline
 from pipeline.compose.settings import Limits, parts_of, unknown_setting
 from pipeline.errors import SettingError
+from pipeline.headers.status import Done, State
 from pipeline.night.recipe import has_pixels
+from pipeline.records.frames import Location
+from pipeline.records.history import Lineage, StepRecord
+from pipeline.stacking.result import CombineResult
 
 T = TypeVar("T")
 Shape: TypeAlias = tuple[int, int]
@@ -185,3 +190,26 @@ _PLAIN: dict[Any, SearchStrategy[Any]] = {
     Any: st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
     Path: st.sampled_from(["a", "night/b", "c d"]).map(Path),
 }
+
+
+NOT_PUBLIC = (StepRecord, Lineage, State, Done, Location, CombineResult)
+"""Records that public ones hold, and of which nobody needs the name but to draw them."""
+
+
+def public_records() -> tuple[type, ...]:
+    """Give every record of which ``pipeline`` has the name, and the others that are drawn."""
+    public = (getattr(pipeline, name) for name in dir(pipeline))
+    found = (one for one in public if isinstance(one, type) and (attrs.has(one) or one in DRAWN))
+    return tuple(dict.fromkeys((*found, *DRAWN, *NOT_PUBLIC)))
+
+
+def register() -> None:
+    """Tell hypothesis how to draw every record."""
+    for record in public_records():
+        st.register_type_strategy(record, _drawn_by_type)
+
+
+def _drawn_by_type(thing: Any) -> SearchStrategy[Any]:
+    """Draw what an annotation names: a record, or a step from one record to another."""
+    of, parameters = typing.get_origin(thing) or thing, typing.get_args(thing)
+    return DRAWN[of](shape=SHAPE, parameters=parameters) if parameters else records(of)

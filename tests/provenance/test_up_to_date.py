@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 import pipeline
-from pipeline import Clip, Image, Recipe, chain, combine, divide, flag_saturated, make_masters, subtract_overscan
-from pipeline.provenance.up_to_date import KEPT_RECORDS, code_digest, keep, kept
+from pipeline import Clip, Image, Recipe, chain, combine, divide, flag_saturated, subtract_overscan
+from pipeline.provenance.up_to_date import code_digest
 from pipeline.records.identity import content_key
-from pipeline.simulation.simulate import simulate
 
 
 @pytest.mark.parametrize(
@@ -73,32 +72,3 @@ def test_a_comment_in_any_source_and_another_numpy_count(tmp_path):
 
 def test_paths_count_as_they_are_written():
     assert content_key(Path("a/b")) != content_key(Path("a/../a/b"))
-
-
-def test_a_master_that_was_kept_is_the_one_that_was_made_with_all_that_is_said_of_it(tmp_path):
-    for name, master in make_masters(simulate(shape=(32, 48)).frames).named.items():
-        keep((master, master.image.notes), tmp_path / ".masters" / name, "key")
-        again, notes = kept(tmp_path / ".masters" / name, "key")
-        assert again == master
-        assert notes == master.image.notes
-        assert content_key(again.image) == content_key(master.image)
-        assert kept(tmp_path / ".masters" / name, "another key") is None
-
-
-def test_a_file_of_a_master_that_is_not_whole_or_names_what_is_not_ours_is_as_none(tmp_path, monkeypatch):
-    path = tmp_path / "bias"
-    assert kept(path, "key") is None
-    keep((np.arange(70, dtype=">f4"), Path), path, "key")
-    assert not path.exists()  # no record of a master, and so not kept
-    keep((np.arange(70, dtype=">f4"), Clip()), path, "key")
-    whole = path.read_bytes()
-    assert kept(path, "key")[1] == Clip()
-    for at in [*range(0, 280, 40), *range(320, len(whole))]:
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
-        found = kept(path, "key")
-        assert found is None, at
-        path.write_bytes(whole[:at])
-        assert kept(path, "key") is None, at
-    path.write_bytes(whole)
-    monkeypatch.delitem(KEPT_RECORDS, "Clip")
-    assert kept(path, "key") is None

@@ -12,7 +12,7 @@ from strategies import examples
 
 import pipeline
 from pipeline.records.identity import content_key
-from pipeline.testing.registered import public_records
+from pipeline.testing.drawn_values import public_records
 
 RECORDS = sorted(public_records(), key=lambda record: record.__name__)
 
