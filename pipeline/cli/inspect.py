@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.options import FIGURE_NAMES, add_appearance_options, figure_form
+from pipeline.cli.options import FIGURE_NAMES, add_appearance_options, check_figures, figure_form
 from pipeline.cli.outputs import check_outputs
 from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.running import one_by_one
-from pipeline.errors import OutputError
+from pipeline.errors import SettingError
 from pipeline.figures.colour import Appearance
-from pipeline.figures.export import check_figure, export_figure
+from pipeline.figures.export import export_figure
 from pipeline.figures.night_report import write_report
 from pipeline.fits.atomic import together
 from pipeline.fits.open import open_frame
@@ -54,10 +54,9 @@ def add_inspect(command: CommandParser) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     files = options.files
     if not options.figure and len(files) > 1:
-        raise OutputError(f"{len(files)} frames, and no name for their page: add -o FILE.html")
+        raise SettingError(f"{len(files)} frames, and no name for their page: add -o FILE.html")
     options.figure = options.figure or [files[0].with_name(f"{product_stem(files[0].name)}.html")]
-    for path in options.figure:
-        check_figure(path, several=len(files) > 1)
+    check_figures(options.figure, several=len(files) > 1)
     figure_form(options)  # whether its settings can be
     check_outputs(options.figure, files, overwrite=options.overwrite)
     say = printer_of(options)

@@ -129,11 +129,26 @@ def parser_for(words: Collection[str]) -> CommandParser:
         said = f"{words_of_help[0].upper()}{words_of_help[1:]}."
         usage = f"%(prog)s [options] {OPERANDS[name]}".rstrip()
         command = commands.add_parser(
-            name, help=words_of_help, description=said, usage=usage, examples=EXAMPLES.get(name, ())
+            name,
+            help=words_of_help,
+            description=said,
+            usage=usage,
+            examples=EXAMPLES.get(name, ()),
+            knowing=_knowing,
         )
         if name in words:
             _add_options(name, command)
     return parser
+
+
+def _knowing(option: str) -> list[str]:
+    """Give the commands that know an option; it imports what all of them need."""
+    found = []
+    for name in COMMANDS:
+        command = CommandParser(prog=name)
+        _add_options(name, command)
+        found += [name] if command.knows(option) else []
+    return found
 
 
 class _Completion(argparse.Action):

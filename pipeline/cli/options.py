@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import attrs
 from pipeline.cli.step_options import add_align, add_linearity, add_noise, core_steps, noise_given, other_steps
 from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.running import at_work
-from pipeline.errors import SettingError
+from pipeline.errors import OutputError, SettingError
 from pipeline.fits.mask_file import read_mask
 from pipeline.fits.open import FRAME_NAMES
 from pipeline.fits.read_night import paths_of, read_night
@@ -342,6 +343,9 @@ def combined_by(options: argparse.Namespace) -> Iterator[None]:
 FIGURE_NAMES = "FILE.html, .iframe.html, .png, .jpg, .svg, .pdf or .json"
 """What figures may be called: the name says which kind of file is written."""
 
+MOST_INCHES = 200
+"""A figure is so wide or high at most, as matplotlib's PDF is."""
+
 
 def add_figure_options(command: CommandParser) -> None:
     """Let a command draw its product."""
@@ -397,7 +401,9 @@ def _inches(text: str) -> tuple[float, float]:
     try:
         width, height = map(float, re.split("[x×]", text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected inches such as 6x4, found {text!r}") from None
+        width = height = nan
+    if not (0 < width <= MOST_INCHES and 0 < height <= MOST_INCHES):
+        raise argparse.ArgumentTypeError(f"expected inches up to {MOST_INCHES}, such as 6x4, found {text!r}")
     return width, height
 
 
@@ -408,13 +414,34 @@ def figure_form(options: argparse.Namespace) -> FigureFile:
     """
     from pipeline.figures.static_image import FigureFile
 
-    return FigureFile(
-        plotlyjs=options.plotlyjs,
-        full=options.full,
-        compact=options.compact,
-        size=options.figure_size,
-        dpi=options.dpi,
-        title=not options.no_title,
-        histogram=not options.no_histogram,
-        axes=options.axes,
-    )
+    try:
+        return FigureFile(
+            plotlyjs=options.plotlyjs,
+            full=options.full,
+            compact=options.compact,
+            size=options.figure_size,
+            dpi=options.dpi,
+            title=not options.no_title,
+            histogram=not options.no_histogram,
+            axes=options.axes,
+        )
+    except SettingError as error:
+        words = str(error).replace("title and histogram", "title and histogram (--no-title, --no-histogram)")
+        raise SettingError(
+            words.replace("FigureFile: dpi=", "--dpi ").replace("FigureFile", "--figure-size")
+        ) from error
+
+
+def check_figures(paths: Iterable[Path], *, several: bool = False) -> None:
+    """Tell whether figures of these names can be made, before there is anything to draw.
+
+    :param several: of several frames in one.
+    :raises SettingError: no kind of figure has such a name, or what draws it is not installed.
+    """
+    from pipeline.figures.export import check_figure
+
+    try:
+        for path in paths:
+            check_figure(path, several=several)
+    except OutputError as error:
+        raise SettingError(str(error)) from error

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import attrs
 
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, SettingError
 from pipeline.fits.atomic import check_writable, identity, together
 from pipeline.fits.open import FRAME_NAMES
 from pipeline.fits.write import write
@@ -75,11 +75,11 @@ def named_after(path: Path, what: str) -> Path:
 def check_product_names(outputs: Iterable[Path]) -> None:
     """Refuse what would make a reader take a product for another kind of file.
 
-    :raises OutputError: a name says so.
+    :raises SettingError: a name says so.
     """
     for output in outputs:
         if output.suffix and not FRAME_NAMES.fullmatch(output.name):
-            raise OutputError(f"{output}: a product is a FITS file; end its name in .fits, and draw it by --figure")
+            raise SettingError(f"{output}: a product is a FITS file; end its name in .fits, and draw it by --figure")
 
 
 def record_path(output: Path) -> Path:

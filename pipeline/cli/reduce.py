@@ -12,6 +12,7 @@ from pipeline.cli.options import (
     add_figure_options,
     add_reduction_options,
     add_worker_options,
+    check_figures,
     figure_form,
     inputs_of,
     night_of,
@@ -32,7 +33,7 @@ from pipeline.cli.outputs import (
 from pipeline.cli.step_options import add_core_steps, add_other_steps
 from pipeline.cli.terminal import CommandParser, printer_of
 from pipeline.compose.telling import told_together
-from pipeline.errors import OutputError, SettingError, StepError
+from pipeline.errors import SettingError, StepError
 from pipeline.fits.write import write, write_table
 from pipeline.night.masters import Masters, make_masters
 from pipeline.night.quality import quality_of, quality_table
@@ -107,16 +108,13 @@ def _reduce(options: argparse.Namespace) -> None:
 def drawing_paths(options: argparse.Namespace) -> tuple[Path, ...]:
     """Give the files of figures and report that were asked for.
 
-    :raises OutputError: no kind of figure has such a name.
+    :raises SettingError: no kind of figure has such a name.
     """
     if options.figure:
-        from pipeline.figures.export import check_figure
-
         figure_form(options)  # whether its settings can be
-        for path in options.figure:
-            check_figure(path)
+        check_figures(options.figure)
     if options.report and options.report.suffix.lower() != ".html":
-        raise OutputError(f"{options.report}: the report is a page; end its name in .html")
+        raise SettingError(f"{options.report}: the report is a page; end its name in .html")
     return (*options.figure, *([options.report] if options.report else []))
 
 

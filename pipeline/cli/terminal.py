@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import sys
@@ -22,10 +23,22 @@ from pipeline.records.note import Note, counted
 class CommandParser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong with a command line, and what to do; options stand in groups."""
 
-    def __init__(self, *, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        examples: Sequence[str] = (),
+        knowing: Callable[[str], Iterable[str]] = lambda _: (),
+        **settings: Any,
+    ) -> None:
+        """Make a parser.
+
+        :param examples: what to call it with, without the name of the program.
+        :param knowing: gives the commands that know an option, for those who ask another one.
+        """
         listed = "examples:\n" + "\n".join(f"  ccd-pipeline {line}" for line in examples) if examples else None
         super().__init__(epilog=listed, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
         self._titled: dict[str, Any] = {}
+        self._knowing = knowing
 
     def group(self, title: str) -> Any:
         """Give the group of options with this title, which several functions may add to."""
@@ -38,15 +51,27 @@ class CommandParser(argparse.ArgumentParser):
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
             asked = unknown[0].partition("=")[0]
-            self.error(f"{asked} is no option of {self.prog}{_meant(asked, self._option_string_actions)}")
+            if not asked.startswith("-"):
+                self.error(f"{asked} is one too many; {self.usage or self.prog}".replace("%(prog)s", self.prog))
+            theirs = " and ".join(self._knowing(asked))
+            mend = f"; it belongs to {theirs}" if theirs else _meant(asked, self._option_string_actions)
+            self.error(f"{asked} is no option of {self.prog}{mend}")
         return options, unknown
+
+    def knows(self, option: str) -> bool:
+        """Tell whether it has an option of this name."""
+        return option in self._option_string_actions
 
     def error(self, message: str) -> NoReturn:
         """Say it in one line, and end with status 2."""
+        message = message.replace("ignored explicit argument", "it takes no value, found")
         for kind, wanted in (("float", "a number"), ("int", "a whole number")):
             message = message.replace(f"invalid {kind} value:", f"expected {wanted}, found")
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             message += _meant(choice[1], re.findall(r"[^\s',]+", choice[2]))
+        for action in self._actions:
+            if message.endswith(f"are required: {action.metavar}") and isinstance(action.choices, dict):
+                message += f", one of {', '.join(action.choices)}"
         self.exit(2, terminal_text(f"ccd-pipeline: {message}; see {self.prog} --help") + "\n")
 
 
@@ -232,10 +257,17 @@ def printer_of(options: argparse.Namespace) -> Callable[[str], None]:
     return (lambda _: None) if options.quiet else print_line
 
 
+class _Nowhere(io.TextIOBase):
+    """What is written here is gone."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 def print_line(line: str) -> None:
     """Print a line; a reader that has gone away, as head does, costs nothing of what is done."""
     try:
         with _no_status():
             print(line, flush=True)
     except OSError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+        sys.stdout = _Nowhere()  # until the process ends

@@ -59,7 +59,8 @@ def read_list(path: Path) -> str:
             content = stream.read(LONGEST_LIST + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         why = f"cannot be read: {getattr(error, 'strerror', None) or error}; expected a CSV file of type, path, hdu"
-        mend = "; of a folder of frames, ccd-pipeline scan writes one" if isinstance(error, IsADirectoryError) else ""
+        lost = isinstance(error, IsADirectoryError | FileNotFoundError)
+        mend = "; of a folder of frames, ccd-pipeline scan writes one" if lost else ""
         raise FileListError(str(path), (why + mend,)) from error
     problem = next((words for start, words in _NO_LIST if content.startswith(start)), "") or _no_text(content)
     if problem:

@@ -33,6 +33,7 @@ from pipeline.stages.checks import check_neighbours
 from pipeline.statistics.motion import motion_of, to_whole_pixels
 
 BY = ("sources", "correlation", "wcs")
+BY_SOURCES = "align by='sources' (--align sources), or by shifts that you give"
 
 TURNED = 1.0
 """Pixels by which corners may be off because frames are turned against each other, before that is said."""
@@ -172,12 +173,12 @@ def _measured(frames: FrameSet, by: Literal["sources", "correlation"]) -> FloatA
     motion = motion_of(GoodPixels(tuple(frames)), by)
     if motion is None or not motion.known.all():
         lost = [frame.name for i, frame in enumerate(frames) if motion is None or not motion.known[i]]
-        others = ", ".join(repr(other) for other in BY if other != by)
+        others, ways = zip(*((repr(other), f"--align {other}") for other in BY if other != by), strict=True)
         found = "too few sources agree with those" if by == "sources" else "no one shift brings its light to that"
         where = f"{found} of {frames[motion.reference].name}" if motion else "nothing tells how frames lie"
         raise StepError(
-            f"{', '.join(lost)}: {where}; leave out what shows another field, or align by={others}, or by shifts that "
-            "you give"
+            f"{', '.join(lost)}: {where}; leave out what shows another field, or align by={' or '.join(others)} "
+            f"({', '.join(ways)}), or by shifts that you give"
         )
     if not motion.told.all():
         _say_untold(frames, motion.told)
@@ -194,6 +195,7 @@ def _say_untold(frames: FrameSet, told: BoolArray) -> None:
                 PipelineWarning,
                 of=frames,
                 mend="align by the shifts that you give, if it did",
+                at_command='if it did, give the shifts in a recipe: align = {step = "align", by = [[0, 0], [1, 0]]}',
             )
 
 
@@ -226,9 +228,7 @@ def _by_wcs(frames: FrameSet) -> FloatArray:
         with quiet(Warning):
             wcs = WCS(frame.header.to_header(), naxis=2)
         if not wcs.has_celestial:
-            raise HeaderError(
-                f"{frame.name}: its header has no WCS to align by; align by='sources', or give the shifts"
-            )
+            raise HeaderError(f"{frame.name}: its header has no WCS to align by; {BY_SOURCES}")
         found.append(wcs)
     height, width = frames[0].shape
     corners = np.array([[x, y] for x in (0, width - 1) for y in (0, height - 1)], float)
@@ -236,9 +236,7 @@ def _by_wcs(frames: FrameSet) -> FloatArray:
     sky = found[0].wcs_pix2world(at, 0)
     away = np.array([wcs.wcs_world2pix(sky, 0) for wcs in found]) - at  # of each frame, its middle and corners
     if not np.isfinite(away).all():
-        raise HeaderError(
-            "align: the WCS of these frames do not lie on one field; align by='sources', or give the shifts"
-        )
+        raise HeaderError(f"align: the WCS of these frames do not lie on one field; {BY_SOURCES}")
     _say_turned(frames, np.hypot(*np.moveaxis(away - away[:, :1], -1, 0)).max(axis=1))
     shifts: FloatArray = away[:, 0, ::-1]
     return shifts

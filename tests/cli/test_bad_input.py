@@ -51,7 +51,7 @@ def link_to_itself(name):
 
 LISTS = [
     # the row of the table, what stands in the list, what is said, what has to be there before
-    ("missing", None, "night.csv: cannot be read: No such file or directory; expected a CSV file of type, path, hdu"),
+    ("missing", None, "night.csv: cannot be read: No such file or directory; expected a CSV file of type, path, hdu; of a folder of frames, ccd-pipeline scan"),
     ("empty", "", "night.csv: no frames in it; expected rows such as: light, path/to/frame.fits"),
     ("comments only", "# tonight\n", "no frames in it"),
     ("directory", None, "night.csv: cannot be read: Is a directory; expected a CSV file of type, path, hdu; of a folder of frames, ccd-pipeline scan", lambda: Path("night.csv").mkdir()),

@@ -40,9 +40,9 @@ def test_inspect_shows_several_files_in_one_page_of_a_name_that_is_given(product
     assert main(["inspect", "raw.fits", "sky.fits", "-o", "both.html"]) == 0
     text = Path("both.html").read_text(encoding="utf-8")
     assert (text.count('<figure class="frame"'), "<h2>raw.fits</h2>" in text) == (2, True)
-    assert main(["inspect", "raw.fits", "sky.fits"]) == 1
+    assert main(["inspect", "raw.fits", "sky.fits"]) == 2
     assert "add -o FILE.html" in capsys.readouterr().err
-    assert main(["inspect", "raw.fits", "sky.fits", "-o", "both.png"]) == 1
+    assert main(["inspect", "raw.fits", "sky.fits", "-o", "both.png"]) == 2
     assert "in a page only" in capsys.readouterr().err
 
 
@@ -58,7 +58,9 @@ def test_inspect_tells_each_note_of_a_product_once_and_counts_them(tmp_path, cap
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["sky.fits", "-o", "x.gif"], 1, "no kind of figure"),
+        (["sky.fits", "-o", "x.gif"], 2, "no kind of figure"),
+        (["sky.fits", "-o", "x.png", "--figure-size", "0.2x0.2"], 2, ": --figure-size: 0.2×0.2 inches have no room"),
+        (["sky.fits", "-o", "x.png", "--dpi", "3"], 2, ": --dpi 3; expected a whole number from 30 to 2400"),
         (["none.fits", "-o", "x.png"], 1, "cannot be read"),
         (["sky.fits", "-o", "x.png", "--hdu", "9"], 1, "has no HDU 9"),
     ],
@@ -72,5 +74,5 @@ def test_reduce_draws_its_product(product, capsys):
     Path("night.csv").write_text("light, sky.fits")
     assert main(["reduce", "night.csv", "-o", "r.fits", "--figure", "r.html", "r.png"]) == 0
     assert "wrote r.png" in capsys.readouterr().out
-    assert main(["reduce", "night.csv", "-o", "s.fits", "--figure", "s.gif"]) == 1
+    assert main(["reduce", "night.csv", "-o", "s.fits", "--figure", "s.gif"]) == 2
     assert "no kind of figure" in capsys.readouterr().err

@@ -20,8 +20,8 @@ from pipeline.cli.main import COMMANDS, EXAMPLES, main, parser_for
         (["reduce", "night.csv", "--iterations", "0"], 2, "whole number"),
         (["reduce", "night.csv", "--saturation", "-5"], 2, "positive number"),
         (["reduce", "night.csv", "--delimiter", "ab"], 2, "one character"),
-        (["reduce", "night.csv", "-o", "q.txt"], 1, "q.txt: a product is a FITS file; end its name in .fits"),
-        (["combine", "night.csv", "--type", "bias", "-o", "b.png"], 1, "b.png: a product is a FITS file"),
+        (["reduce", "night.csv", "-o", "q.txt"], 2, "q.txt: a product is a FITS file; end its name in .fits"),
+        (["combine", "night.csv", "--type", "bias", "-o", "b.png"], 2, "b.png: a product is a FITS file"),
         (["combine", "lights.csv", "--type", "bias", "-o", "b.fits"], 1, "no bias frames"),
         (["reduce", "arcs.csv"], 1, "no light frames"),
     ],
@@ -40,7 +40,7 @@ def test_mistakes_get_a_message_and_a_status_and_leave_nothing(night, capsys, ar
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "are required: COMMAND; see ccd-pipeline --help"),
+        ("", "are required: COMMAND, one of demo, reduce, .*; see ccd-pipeline --help"),
         ("reduce", "are required: FILELIST; see ccd-pipeline reduce --help"),
         ("reduc x.csv", "did you mean reduce?"),
         ("reduce x.csv --method meen", "did you mean mean?"),
@@ -49,6 +49,11 @@ def test_mistakes_get_a_message_and_a_status_and_leave_nothing(night, capsys, ar
         ("reduce x.csv --iterations 2.5", "--iterations: expected a whole number, found '2.5'"),
         ("reduce x.csv --sigmaa 3", "--sigmaa is no option of ccd-pipeline reduce; did you mean --sigma?"),
         ("inspect x.fits --hue=3", "--hue is no option of ccd-pipeline inspect"),
+        ("scan raw --sigma 5", "--sigma is no option of ccd-pipeline scan; it belongs to reduce and combine; see"),
+        ("scan raw flats", "flats is one too many; ccd-pipeline scan \\[options\\] DIRECTORY; see"),
+        ("library", "are required: WHAT, one of add, list, prune; see ccd-pipeline library --help"),
+        ("reduce x.csv --each=yes", "--each: it takes no value, found 'yes'"),
+        ("inspect x.fits --figure-size 0x3", "--figure-size: expected inches up to 200, such as 6x4, found '0x3'"),
         (
             "reduce raw/a.fits raw/b.fits.gz",
             "raw/a.fits is a frame by its name, .* scan raw proposes one, .* night raw ",

@@ -258,3 +258,5 @@ def test_a_reader_that_goes_away_costs_nothing(night, monkeypatch):
     with notes_told(strict=False, summary=True):
         how_to_run().on_note(Note("something", FileWarning))
     assert not isinstance(sys.stdout, Closed)
+    print("gone")
+    assert not hasattr(sys.stdout, "name")  # no file, which somebody would have to close

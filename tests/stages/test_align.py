@@ -332,7 +332,9 @@ def test_a_product_says_what_is_not_covered(tmp_path):
 def test_too_few_sources_are_refused_by_name():
     frames = exposed(np.zeros((3, 2)))
     blank = attrs.evolve(frames[1], data=Pixels.of(np.random.default_rng(1).normal(300, 5, SHAPE)))
-    with pytest.raises(StepError, match=r"^l1\.fits: too few sources agree.*by='correlation', 'wcs', or by shifts"):
+    with pytest.raises(
+        StepError, match=r"^l1\.fits: too few sources agree.*by='correlation' or 'wcs' \(--align correl"
+    ):
         align(FrameSet([frames[0], blank, frames[2]]))
     with pytest.raises(StepError, match=r"^l1\.fits: no one shift brings its light to that of l[02]\.fits"):
         align(FrameSet([frames[0], blank, frames[2]]), by="correlation")
@@ -346,6 +348,7 @@ def test_spectra_are_aligned_across_and_said_to_tell_nothing_along():
     with running(strict=True), pytest.warns(PipelineWarning, match="l0.fits.* runs along the rows") as said:
         aligned = align(lights, by="correlation")
     assert len(said) == 1
+    assert "in a recipe: align = {" in said[0].message.note.command_words
     np.testing.assert_allclose([image.shift[0] - aligned[0].shift[0] for image in aligned], drift, atol=0.1)
     assert {image.shift[1] for image in aligned} == {0.0}
 
@@ -402,7 +405,7 @@ def test_a_frame_of_another_field_is_refused(by):
 
 def test_a_frame_without_wcs_is_refused_by_name():
     frames = FrameSet([*exposed(np.zeros((1, 2))), Image.of(np.ones(SHAPE), exposure=1, name="bare.fits")])
-    with pytest.raises(HeaderError, match=r"bare\.fits: its header has no WCS to align by"):
+    with pytest.raises(HeaderError, match=r"bare\.fits: its header has no WCS to align by; .*\(--align sources\)"):
         align(frames, by="wcs")
 
 
