@@ -171,7 +171,7 @@ def test_a_long_card_stands_in_lines_as_in_a_file(report):
 def test_a_report_is_a_page(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["demo"]) == 0
-    assert main(["reduce", "demo/night.csv", "-o", "x.fits", "--report", "x.pdf"]) == 1
+    assert main(["reduce", "demo/night.csv", "-o", "x.fits", "--report", "x.pdf"]) == 2
     assert "end its name in .html" in capsys.readouterr().err
     assert not (tmp_path / "x.fits").exists()
 
