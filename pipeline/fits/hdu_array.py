@@ -85,15 +85,20 @@ class Encoding:
             return np.dtype(UNSIGNED_BZERO.get((self.stored, self.bzero), self.stored))
         return working_dtype(self.stored)
 
+    def exact_into(self, numbers: Array, into: Array) -> None:
+        """Put stored numbers that are values, or shifted ones, into memory of the values' type: see ``exact``."""
+        native = into.view(np.dtype(self.stored))
+        np.copyto(native, numbers)
+        if self.bzero:
+            bits = native.view(f"u{native.itemsize}")
+            bits ^= bits.dtype.type(1 << (8 * native.itemsize - 1))  # BZERO is the sign bit's worth
+
     def values(self, numbers: Array) -> Array:
         """Apply BSCALE, BZERO and BLANK to stored numbers; in native byte order."""
         if self.exact:
-            native = numbers.astype(self.stored)
-            if not self.bzero:
-                return native
-            bits = native.view(f"u{native.itemsize}")
-            bits ^= bits.dtype.type(1 << (8 * native.itemsize - 1))  # BZERO is the sign bit's worth
-            return bits.view(self.dtype)
+            into = np.empty(numbers.shape, self.dtype)
+            self.exact_into(numbers, into)
+            return into
         scaled = numbers.astype(np.float64) * self.bscale + self.bzero
         if self.blank is not None and numbers.dtype.kind in "iu":
             ends = np.iinfo(numbers.dtype)
@@ -147,6 +152,15 @@ class HduArray:
         """Read some rows, with BSCALE, BZERO and BLANK applied."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         return self.encoding.values(self._numbers.read(start, stop))
+
+    def read_exact(self, start: int, stop: int, into: Array, scratch: Array) -> None:
+        """Read rows of values that are stored exactly; what has changed is for :meth:`check_unchanged` to say.
+
+        :param scratch: memory of bytes, for as many numbers as they are stored.
+        """
+        numbers = scratch[: into.nbytes].view(self.array.dtype).reshape(into.shape)
+        self._numbers.read_into(start, stop, numbers)
+        self.encoding.exact_into(numbers, into)
 
     def read_stored(self, start: int, stop: int, into: Array) -> None:
         """Read some rows as they are stored."""

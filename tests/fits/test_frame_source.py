@@ -1,12 +1,14 @@
 """A product on disk as a source: flags and variance come with its values."""
 
+import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
 from fits_files import NOISE, product
 from hypothesis import given
 
-from pipeline import Flag, Image, attach_header, open_frame, read_mask, write
+from pipeline import Flag, Image, MasterBias, Pixels, attach_header, open_frame, read_mask, write
+from pipeline.errors import FrameError
 from pipeline.testing import pixels
 
 
@@ -47,3 +49,33 @@ def test_flags_of_one_byte_are_read_as_those_of_two(tmp_path):
     assert before == now
     np.testing.assert_array_equal(now.flags, flags)
     np.testing.assert_array_equal(read_mask(tmp_path / "before.fits").flags, flags)
+
+
+@pytest.mark.parametrize("own", [0.0, 9.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_rows_of_a_product_are_those_that_are_read_a_few_at_a_time(tmp_path, monkeypatch, own, dtype):
+    rng = np.random.default_rng(1)
+    values = rng.normal(100, 5, (23, 17)).astype(dtype)
+    values[5, 3], values[20, 1] = np.nan, np.inf
+    variance = np.where(np.arange(23)[:, None] > 12, own, 0) + np.zeros((23, 17))
+    shared = tuple((key, rng.normal(2, 1, (23, 17)).astype(dtype)) for key in "ab")
+    pixels = attrs.evolve(Pixels.of(values, variance=variance), shared=shared)
+    write(MasterBias(Image.of(pixels, kind="bias")), tmp_path / "b.fits")
+    source = open_frame(tmp_path / "b.fits", kind="bias").source.loaded()
+    at_once = source.rows(3, 22)
+    monkeypatch.setattr("pipeline.fits.frame_source.AT_ONCE", 4 * 17)
+    assert source.rows(3, 22) == at_once
+    assert [key for key, _ in at_once.shared] == ["a", "b"]
+    assert at_once.variance.any() == bool(own)
+    assert np.count_nonzero(at_once.mask) == 2
+
+
+def test_a_change_in_the_middle_of_many_rows_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.fits.frame_source.AT_ONCE", 1)
+    pixels = attrs.evolve(Pixels.of(np.ones((4, 5)), variance=np.ones((4, 5))), shared=(("a", np.ones((4, 5))),))
+    write(MasterBias(Image.of(pixels, kind="bias")), tmp_path / "b.fits")
+    source = open_frame(tmp_path / "b.fits", kind="bias").source.loaded()
+    with (tmp_path / "b.fits").open("ab") as stream:
+        stream.write(b"\0" * 2880)
+    with pytest.raises(FrameError, match="changed since it was opened"):
+        source.rows(0, 4)
