@@ -414,22 +414,16 @@ def figure_form(options: argparse.Namespace) -> FigureFile:
     """
     from pipeline.figures.static_image import FigureFile
 
-    try:
-        return FigureFile(
-            plotlyjs=options.plotlyjs,
-            full=options.full,
-            compact=options.compact,
-            size=options.figure_size,
-            dpi=options.dpi,
-            title=not options.no_title,
-            histogram=not options.no_histogram,
-            axes=options.axes,
-        )
-    except SettingError as error:
-        words = str(error).replace("title and histogram", "title and histogram (--no-title, --no-histogram)")
-        raise SettingError(
-            words.replace("FigureFile: dpi=", "--dpi ").replace("FigureFile", "--figure-size")
-        ) from error
+    return FigureFile(
+        plotlyjs=options.plotlyjs,
+        full=options.full,
+        compact=options.compact,
+        size=options.figure_size,
+        dpi=options.dpi,
+        title=not options.no_title,
+        histogram=not options.no_histogram,
+        axes=options.axes,
+    )
 
 
 def check_figures(paths: Iterable[Path], *, several: bool = False) -> None:

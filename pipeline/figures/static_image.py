@@ -113,12 +113,13 @@ class FigureFile:
             least = (math.ceil(100 * (s - r + LEAST)) / 100 for s, r in zip(self.size, self.room, strict=True))
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches have no room for a picture and what is about "
-                f"it; ask for {' by '.join(f'{inches:g}' for inches in least)}, or leave out title and histogram"
+                f"it; ask for {' by '.join(f'{inches:g}' for inches in least)} (--figure-size), or leave out title "
+                "and histogram (--no-title, --no-histogram)"
             )
         if self.size and self.size[0] * self.size[1] * self.dpi**2 > MOST_DOTS:
             raise SettingError(
                 f"FigureFile: {self.size[0]:g}×{self.size[1]:g} inches at {self.dpi} dpi are more than {MOST_DOTS:g} "
-                "dots; ask for fewer"
+                "dots; ask for fewer (--figure-size, --dpi)"
             )
 
 

@@ -59,8 +59,8 @@ def test_inspect_tells_each_note_of_a_product_once_and_counts_them(tmp_path, cap
     ("arguments", "status", "message"),
     [
         (["sky.fits", "-o", "x.gif"], 2, "no kind of figure"),
-        (["sky.fits", "-o", "x.png", "--figure-size", "0.2x0.2"], 2, ": --figure-size: 0.2×0.2 inches have no room"),
-        (["sky.fits", "-o", "x.png", "--dpi", "3"], 2, ": --dpi 3; expected a whole number from 30 to 2400"),
+        (["sky.fits", "-o", "x.png", "--figure-size", "0.2x0.2"], 2, "(--figure-size), or leave out title"),
+        (["sky.fits", "-o", "x.png", "--dpi", "3"], 2, ": dpi=3; expected a whole number from 30 to 2400"),
         (["none.fits", "-o", "x.png"], 1, "cannot be read"),
         (["sky.fits", "-o", "x.png", "--hdu", "9"], 1, "has no HDU 9"),
     ],

@@ -123,7 +123,7 @@ def test_the_command_refuses_what_cannot_be_before_it_works(product, capsys):
         (["--axes", "sky"], "light.fits: no celestial WCS"),
         (["--figure-size", "six"], "expected inches up to 200, such as 6x4, found 'six'"),
         (["--figure-size", "6x-4"], "expected inches up to 200, such as 6x4, found '6x-4'"),
-        (["--dpi", "5000"], "--dpi 5000; expected"),
+        (["--dpi", "5000"], "dpi=5000; expected"),
     ):
         try:
             assert main([*reduced, *words]) in (1, 2)
